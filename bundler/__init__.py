@@ -1,0 +1,1 @@
+"""The DMZ side: sources, sealing, keys. May dial out. Command: ``bundle``."""

@@ -1,0 +1,175 @@
+"""A content-addressed store: every file is named by the SHA-256 of its bytes and never changes.
+
+A name becomes visible only after its content is durable, so whatever stands under a digest after a
+power cut is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from manifests.durable import make_directory, storage_errors, sync_filesystem
+from manifests.errors import NotAuthenticError
+
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Some bytes, by digest (lower-case hex) and length."""
+
+    sha256: str
+    length: int
+
+
+class BlobStore:
+    """Blobs below one directory: ``<root>/<first two digits>/<sha256>``.
+
+    Args:
+        root: The store's directory.
+        temporary: A directory on the same file system for content that is not complete yet.
+    """
+
+    def __init__(self, root: Path, temporary: Path) -> None:
+        self.root = root
+        self.temporary = temporary
+
+    def create(self) -> None:
+        """Make the store's directories; harmless when they are there."""
+        make_directory(self.root)
+        make_directory(self.temporary)
+        for prefix in range(256):
+            with storage_errors(self.root):
+                (self.root / f"{prefix:02x}").mkdir(exist_ok=True)
+        with storage_errors(self.root):
+            sync_filesystem(self.root)
+
+    def path(self, sha256: str) -> Path:
+        """Return where the blob with this digest is, or would be."""
+        return self.root / sha256[:2] / sha256
+
+    def holds(self, blob: Blob) -> bool:
+        """Tell whether the blob is here with its length. Its bytes were verified when it came in."""
+        try:
+            return self.path(blob.sha256).stat().st_size == blob.length
+        except FileNotFoundError:
+            return False
+
+    def batch(self) -> Batch:
+        """Begin adding blobs; nothing is visible until :meth:`Batch.commit`."""
+        return Batch(self)
+
+    def read(self, sha256: str) -> Iterator[bytes]:
+        """Yield a blob's bytes in order, at most ``CHUNK_BYTES`` at a time."""
+        with storage_errors(self.path(sha256)), self.path(sha256).open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def digest(self, sha256: str) -> Blob:
+        """Hash the stored bytes again and return what they really are.
+
+        Raises:
+            StorageError: ``storage.io`` when the file is missing or unreadable.
+        """
+        hasher, length = hashlib.sha256(), 0
+        for chunk in self.read(sha256):
+            hasher.update(chunk)
+            length += len(chunk)
+        return Blob(hasher.hexdigest(), length)
+
+    def sweep(self) -> None:
+        """Remove what interrupted batches left in the temporary directory. Call under the home's lock."""
+        with storage_errors(self.temporary):
+            for entry in self.temporary.glob("blob-*"):
+                entry.unlink()
+
+
+class Batch:
+    """Blobs on their way in. Leaving the block without :meth:`commit` removes them."""
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self._pending: dict[str, Path] = {}
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for path in self._pending.values():
+            with suppress(FileNotFoundError):
+                path.unlink()
+        self._pending.clear()
+
+    def add(self, chunks: Iterable[bytes], expected: Blob | None = None) -> Blob:
+        """Write one blob while hashing it.
+
+        Args:
+            chunks: The bytes, in order; consumed once.
+            expected: What it must turn out to be; ``None`` takes what comes.
+
+        Returns:
+            The blob's digest and length.
+
+        Raises:
+            NotAuthenticError: ``blob.digest`` when the bytes are not ``expected``.
+            StorageError: The disk is full, read-only or failing.
+        """
+        path = self._store.temporary / f"blob-{secrets.token_hex(8)}"
+        hasher, length = hashlib.sha256(), 0
+        with self._removed_on_failure(path), storage_errors(path), path.open("xb", buffering=0) as file:
+            for chunk in chunks:
+                hasher.update(chunk)
+                length += len(chunk)
+                view = memoryview(chunk)
+                while view:
+                    view = view[file.write(view) or 0 :]
+            blob = Blob(hasher.hexdigest(), length)
+            if expected is not None and blob != expected:
+                raise NotAuthenticError(
+                    "blob.digest",
+                    "Content does not match its signed digest",
+                    have=f"{blob.length:,} bytes, sha256 {blob.sha256}",
+                    need=f"{expected.length:,} bytes, sha256 {expected.sha256}",
+                )
+        if blob.sha256 in self._pending or self._store.holds(blob):
+            path.unlink()
+        else:
+            self._pending[blob.sha256] = path
+        return blob
+
+    def commit(self) -> None:
+        """Make every added blob durable, then visible, then its name durable.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing; names that became visible are whole.
+        """
+        if not self._pending:
+            return
+        with storage_errors(self._store.root):
+            sync_filesystem(self._store.temporary)
+            for sha256, path in self._pending.items():
+                path.chmod(0o444)
+                path.rename(self._store.path(sha256))
+            self._pending.clear()
+            sync_filesystem(self._store.root)
+
+    @staticmethod
+    @contextmanager
+    def _removed_on_failure(path: Path) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            raise
+
+
+__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore"]

@@ -1,0 +1,186 @@
+"""What both command lines share: lazy commands, errors with exit codes, data on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+import click
+
+from manifests.errors import SealiftError
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command runs or is listed by name.
+
+    Args:
+        lazy: Command name to ``(module, one-line help)``; the module's ``command`` is the command.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the table."""
+        return [*self._lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        command = import_module(self._lazy[cmd_name][0]).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self._lazy[cmd_name][0]}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        rows = [(name, text) for name, (_, text) in self._lazy.items()]
+        rows += [(name, self.commands[name].get_short_help_str()) for name in super().list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the program's own options say; every command receives it as ``click.pass_obj``."""
+
+    home: Path
+    quiet: bool = False
+
+
+class Progress(Protocol):
+    """Told how far a long piece of work is. ``total`` and ``done`` in bytes."""
+
+    def start(self, step: str, total: int | None = None) -> None:
+        """Begin a step."""
+
+    def advance(self, done: int) -> None:
+        """Count ``done`` more bytes of the step."""
+
+
+class NoProgress:
+    """Progress that nobody sees."""
+
+    def start(self, step: str, total: int | None = None) -> None:
+        """Do nothing."""
+
+    def advance(self, done: int) -> None:
+        """Do nothing."""
+
+
+class _Lines:
+    """One line per step, for logs and pipes."""
+
+    def start(self, step: str, total: int | None = None) -> None:
+        size = "" if total is None else f" ({total:,} bytes)"
+        click.echo(f"{step}{size}", err=True)
+
+    def advance(self, done: int) -> None:
+        pass
+
+
+class _Bars:
+    """A bar per step, for terminals."""
+
+    def __init__(self, display: Any) -> None:
+        self._display = display
+        self._task: Any = None
+
+    def start(self, step: str, total: int | None = None) -> None:
+        self._finish()
+        self._task = self._display.add_task(step, total=total)
+
+    def advance(self, done: int) -> None:
+        self._display.advance(self._task, done)
+
+    def _finish(self) -> None:
+        if self._task is not None:
+            task = self._display.tasks[self._task]
+            self._display.update(self._task, total=task.completed or 1, completed=task.completed or 1)
+
+
+@contextmanager
+def progress(settings: Settings) -> Iterator[Progress]:
+    """Show progress on stderr: bars on a terminal, else one line per step; nothing with ``--quiet``."""
+    if settings.quiet:
+        yield NoProgress()
+    elif not sys.stderr.isatty():
+        yield _Lines()
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as display:
+            yield _Bars(display)
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the result on stdout.",
+)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True))
+
+
+def table(rows: list[tuple[str, ...]], header: tuple[str, ...] | None = None) -> str:
+    """Lay rows out in columns, left-aligned, two spaces apart."""
+    lines = ([header] if header else []) + rows
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def run(group: click.Group, name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command line and leave with the documented exit code.
+
+    Errors of ours go to stderr as one sentence (as one JSON object with ``-o json``); a bug prints
+    its traceback and leaves with 1.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = group.main(args=given, prog_name=name, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except SealiftError as error:
+        if _wants_json(given):
+            click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
+        else:
+            click.echo(f"{name}: {error} [{error.code}]", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception:  # noqa: BLE001 - the last frame: a bug is shown whole and leaves with 1
+        traceback.print_exc()
+        click.echo(f"{name}: this is a bug in Sealift; please report the lines above", err=True)
+        sys.exit(1)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    joined = " ".join(arguments)
+    return "-o json" in joined or "-ojson" in joined or "--output json" in joined or "--output=json" in joined

@@ -1,0 +1,101 @@
+"""Durable writes: what is reported as written is there after a power cut.
+
+The order is always: write beside, fsync the file, rename, fsync the directory. On failure nothing
+is left behind and the old content is untouched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from manifests.errors import StorageError
+
+_CAUSES = {
+    errno.ENOSPC: ("storage.full", "The disk is full"),
+    errno.EDQUOT: ("storage.full", "The disk quota is used up"),
+    errno.EROFS: ("storage.read-only", "The file system is read-only"),
+    errno.EACCES: ("storage.permission", "Permission was denied"),
+    errno.EPERM: ("storage.permission", "Permission was denied"),
+    errno.EFBIG: ("storage.file-too-large", "The file system cannot hold a file this large (FAT32 ends at 4 GiB)"),
+}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a :class:`StorageError` that names ``path``.
+
+    Raises:
+        StorageError: ``storage.full``, ``.read-only``, ``.permission``, ``.file-too-large`` or ``.io``.
+    """
+    try:
+        yield
+    except OSError as error:
+        code, what = _CAUSES.get(error.errno or 0, ("storage.io", f"Reading or writing failed ({error.strerror})"))
+        raise StorageError(code, f"{what}: {error.filename or path}", errno=error.errno) from error
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_filesystem(directory: Path) -> None:
+    """Make everything written so far to the file system of ``directory`` durable, names included.
+
+    Source: syncfs(2); since Linux 5.8 it reports write-back errors.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(directory))
+    finally:
+        os.close(descriptor)
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """Rename an already synced file into place and make the name durable."""
+    temporary.replace(path)
+    fsync_directory(path.parent)
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace the content of ``path`` durably and at once.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing; the old content is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    with storage_errors(path):
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            replace(temporary, path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+
+
+def make_directory(path: Path, *, mode: int = 0o755) -> None:
+    """Create a directory and its parents durably; one that is there already is fine."""
+    with storage_errors(path):
+        missing = [entry for entry in (path, *path.parents) if not entry.exists()]
+        for entry in reversed(missing):
+            entry.mkdir(mode=mode, exist_ok=True)
+            fsync_directory(entry.parent)

@@ -1,0 +1,172 @@
+"""The one error tree.
+
+::
+
+    SealiftError
+      x UsageError           2   the command line is wrong: type another one
+      x ConfigurationError   3   a file of ours is wrong: refuse to start
+      x FetchError          10   an upstream failed: retry, skip, or use what we have
+      x PartialError        11   some sources failed, and the rest was not asked for alone
+      x NotAuthenticError   20   a signature, digest or threshold is wrong: quarantine
+      x MalformedError      21   a container or document breaks its format: quarantine
+      x RollbackError       22   older than what is trusted already: refuse, nothing changes
+      x ExpiredError        23   past its signed lifetime: refuse, an operator may override
+      x IncompleteError     24   a base or a volume is missing: say what to ask for
+      x GateError           30   a generation failed a check: keep the old one
+      x StorageError        40   disk full, read-only, I/O: leave the bundle, back off
+      x LockedError         41   another process works here: wait
+
+A subclass exists only where somebody acts differently. Every error carries a stable ``code``
+(dotted, lower case, what tests and quarantine records name) and says what is wrong, what we have,
+what we need and what to type.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SealiftError(Exception):
+    """Everything that Sealift refuses or fails at on purpose.
+
+    Args:
+        code: Stable reason, for example ``zip.gap`` or ``tuf.rollback.snapshot``.
+        what: What is wrong, as a sentence without its full stop.
+        have: What we have.
+        need: What we need.
+        todo: The command to run or the thing to do.
+        context: Anything a machine may want beside it; JSON scalars only.
+    """
+
+    exit_code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "a bug in Sealift"
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        have: str | None = None,
+        need: str | None = None,
+        todo: str | None = None,
+        **context: str | int | None,
+    ) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.have = have
+        self.need = need
+        self.todo = todo
+        self.context = context
+
+    def __str__(self) -> str:
+        parts = [self.what.rstrip(".") + "."]
+        parts += [
+            f"{label}: {text.rstrip('.')}."
+            for label, text in (("Have", self.have), ("Need", self.need), ("Do", self.todo))
+            if text
+        ]
+        return " ".join(parts)
+
+    def to_json(self) -> dict[str, str | int | dict[str, str | int | None] | None]:
+        """Return the error as one JSON object, for ``-o json`` and quarantine records."""
+        return {
+            "code": self.code,
+            "exit_code": self.exit_code,
+            "what": self.what,
+            "have": self.have,
+            "need": self.need,
+            "do": self.todo,
+            "context": dict(self.context),
+        }
+
+
+class UsageError(SealiftError):
+    """The command line is wrong."""
+
+    exit_code = 2
+    meaning = "usage: the command line is wrong"
+
+
+class ConfigurationError(SealiftError):
+    """A configuration file or home directory is missing or wrong."""
+
+    exit_code = 3
+    meaning = "configuration: a file of the home is missing or wrong"
+
+
+class FetchError(SealiftError):
+    """An upstream could not be fetched, or gave something that is not what was asked for."""
+
+    exit_code = 10
+    meaning = "fetch failed, nothing was sealed"
+
+
+class PartialError(SealiftError):
+    """Some sources failed; a bundle is made from the rest only with ``--allow-partial``."""
+
+    exit_code = 11
+    meaning = "some sources failed (a bundle was made from the rest with --allow-partial)"
+
+
+class NotAuthenticError(SealiftError):
+    """A signature, digest or threshold does not hold."""
+
+    exit_code = 20
+    meaning = "not authentic: signature, digest or threshold"
+
+
+class MalformedError(SealiftError):
+    """A container or document breaks its format."""
+
+    exit_code = 21
+    meaning = "malformed container or document"
+
+
+class RollbackError(SealiftError):
+    """Older than what is trusted already."""
+
+    exit_code = 22
+    meaning = "rollback: older than what is trusted already"
+
+
+class ExpiredError(SealiftError):
+    """Past its signed lifetime."""
+
+    exit_code = 23
+    meaning = "expired"
+
+
+class IncompleteError(SealiftError):
+    """A base or a volume that is needed is missing."""
+
+    exit_code = 24
+    meaning = "incomplete: base or volume missing"
+
+
+class GateError(SealiftError):
+    """A generation failed a check that it must pass before any agent sees it."""
+
+    exit_code = 30
+    meaning = "gate failed, the old generation keeps serving"
+
+
+class StorageError(SealiftError):
+    """The disk is full, read-only or failing."""
+
+    exit_code = 40
+    meaning = "storage: full, read-only or I/O error"
+
+
+class LockedError(SealiftError):
+    """Another process holds the lock."""
+
+    exit_code = 41
+    meaning = "locked by another process"
+
+
+def exit_code_table() -> tuple[tuple[int, str], ...]:
+    """Return every exit code with its meaning, ascending: the source of the documented table."""
+    rows = [(0, "ok"), (SealiftError.exit_code, SealiftError.meaning)]
+    rows += [(cls.exit_code, cls.meaning) for cls in SealiftError.__subclasses__()]
+    return tuple(sorted(rows))

@@ -1,0 +1,85 @@
+"""The detached signature over the manifest's exact bytes, DSSE style.
+
+Source: DSSE v1.0 (secure-systems-lab/dsse), pre-authentication encoding; detached, because the
+manifest must stay readable in any editor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import Key, Signature, Signer
+
+from manifests import schemas, strictjson
+from manifests.errors import MalformedError, NotAuthenticError
+from manifests.limits import DEFAULT, Limits
+
+NAME = "manifest.sig.json"
+PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"
+
+
+def pre_authentication_encoding(payload: bytes) -> bytes:
+    """Return what is signed: ``DSSEv1 <len(type)> <type> <len(payload)> <payload>``."""
+    kind = PAYLOAD_TYPE.encode("ascii")
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def sign(manifest: bytes, signers: Sequence[Signer]) -> bytes:
+    """Sign a manifest's bytes and return the content of ``manifest.sig.json``."""
+    message = pre_authentication_encoding(manifest)
+    signatures = [signer.sign(message) for signer in signers]
+    return strictjson.encode(
+        {
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": sorted(
+                ({"keyid": signature.keyid, "sig": signature.signature} for signature in signatures),
+                key=lambda row: row["keyid"],
+            ),
+        }
+    )
+
+
+def verify(
+    manifest: bytes, signature: bytes, keys: Mapping[str, Key], threshold: int, limits: Limits = DEFAULT
+) -> None:
+    """Check that enough keys signed exactly these bytes, and that nothing else is in the signature.
+
+    Args:
+        manifest: The bytes of ``manifest.json``.
+        signature: The bytes of ``manifest.sig.json``.
+        keys: The keys that may sign, by key id.
+        threshold: How many different ones must have signed.
+
+    Raises:
+        MalformedError: ``json.*``, ``signature.schema`` or ``signature.form`` (not written our way).
+        NotAuthenticError: ``signature.unknown-key``, ``signature.invalid`` or ``signature.threshold``.
+    """
+    value = strictjson.decode(signature, name=NAME, max_bytes=limits.signature_bytes)
+    schemas.check(value, "signature", name=NAME)
+    if strictjson.encode(value) != signature:
+        raise MalformedError("signature.form", f"{NAME} is not in canonical form")
+    message = pre_authentication_encoding(manifest)
+    signed_by: set[str] = set()
+    for row in value["signatures"]:
+        key = keys.get(row["keyid"])
+        if key is None or row["keyid"] in signed_by:
+            raise NotAuthenticError(
+                "signature.unknown-key",
+                f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it or stands twice",
+                need="the keys of the publisher's timestamp role",
+            )
+        try:
+            key.verify_signature(Signature(row["keyid"], row["sig"]), message)
+        except (UnverifiedSignatureError, VerificationError):
+            raise NotAuthenticError(
+                "signature.invalid", f"The manifest's signature by key {row['keyid'][:16]} does not hold"
+            ) from None
+        signed_by.add(row["keyid"])
+    if len(signed_by) < threshold:
+        raise NotAuthenticError(
+            "signature.threshold",
+            "The manifest is not signed by enough keys",
+            have=f"{len(signed_by)} valid signatures",
+            need=f"{threshold}",
+        )

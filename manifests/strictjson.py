@@ -1,0 +1,97 @@
+"""JSON without its ambiguities: one value per key, whole numbers, NFC text, bounded size and depth.
+
+Source: RFC 8259 section 4 (names SHOULD be unique) and RFC 7493 (I-JSON), made mandatory.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any, NoReturn
+
+from manifests.errors import MalformedError
+
+MAX_INTEGER = 2**53 - 1
+"""Largest whole number that every JSON reader keeps exactly (RFC 7493 section 2.2)."""
+
+
+def decode(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> Any:
+    """Read one JSON document.
+
+    Args:
+        data: The document's bytes, UTF-8 without a byte order mark.
+        name: What to call it in errors.
+        max_bytes: Ceiling on ``len(data)``.
+        max_depth: Ceiling on nested arrays and objects.
+
+    Raises:
+        MalformedError: ``json.too-large``, ``json.utf8``, ``json.syntax``, ``json.duplicate-key``,
+            ``json.float``, ``json.integer``, ``json.nfc`` or ``json.depth``.
+    """
+    text = _text(data, name, max_bytes)
+
+    def refuse_float(literal: str) -> NoReturn:
+        raise MalformedError("json.float", f"{name} holds the number {literal[:40]}", need="whole numbers only")
+
+    def whole(literal: str) -> int:
+        if len(literal) > 17 or abs(int(literal)) > MAX_INTEGER:
+            raise MalformedError(
+                "json.integer", f"{name} holds the number {literal[:40]}", need=f"at most {MAX_INTEGER:,}"
+            )
+        return int(literal)
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            names = [key for key, _ in pairs]
+            twice = next(key for key in names if names.count(key) > 1)
+            raise MalformedError("json.duplicate-key", f"{name} gives {twice!r} twice in one object")
+        return result
+
+    try:
+        value = json.loads(
+            text, object_pairs_hook=unique, parse_float=refuse_float, parse_constant=refuse_float, parse_int=whole
+        )
+    except RecursionError:
+        raise MalformedError("json.depth", f"{name} is nested too deeply", need=f"at most {max_depth} levels") from None
+    except ValueError as error:
+        raise MalformedError("json.syntax", f"{name} is not JSON: {error}") from None
+    _check(value, name, max_depth)
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Write a document the one way we write it: sorted keys, one space of indent, UTF-8, final newline."""
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8") + b"\n"
+
+
+def _text(data: bytes, name: str, max_bytes: int) -> str:
+    if len(data) > max_bytes:
+        raise MalformedError(
+            "json.too-large", f"{name} is too large", have=f"{len(data):,} bytes", need=f"at most {max_bytes:,}"
+        )
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError("json.utf8", f"{name} is not UTF-8 (byte {error.start})") from None
+
+
+def _check(value: Any, name: str, levels_left: int) -> None:
+    """Refuse lone surrogates and escaped text that is not NFC, and nesting beyond the limit."""
+    if isinstance(value, str):
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise MalformedError("json.utf8", f"{name} holds half a surrogate pair")
+        if not unicodedata.is_normalized("NFC", value):
+            raise MalformedError("json.nfc", f"{name} holds text that is not in Unicode normal form C")
+        return
+    if not isinstance(value, (dict, list)):
+        return
+    if levels_left == 0:
+        raise MalformedError("json.depth", f"{name} is nested too deeply")
+    for item in value.items() if isinstance(value, dict) else value:
+        if isinstance(item, tuple):
+            _check(item[0], name, levels_left - 1)
+            _check(item[1], name, levels_left - 1)
+        else:
+            _check(item, name, levels_left - 1)

@@ -1,0 +1,1 @@
+"""The isolated side: inbox, import, store, serving. Never dials out. Command: ``relay``."""

@@ -1,0 +1,45 @@
+"""The command ``relay``: one module per command; this one holds only the table and the program's options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from manifests.console import LazyGroup, Settings, run
+
+COMMANDS = {
+    "init": ("relay.cli.init", "Pin the publisher's root; make the store and TLS."),
+    "run": ("relay.cli.run", "Watch, import and serve: the service."),
+    "import": ("relay.cli.import_", "Import bundles by hand; the files are left where they are."),
+    "status": ("relay.cli.status", "What is served, how old it is, when trust runs out."),
+    "events": ("relay.cli.events", "What happened, newest last."),
+    "features": ("relay.cli.features", "The cloud-dependent features to disable here."),
+    "generations": ("relay.cli.generations", "Every generation in the store."),
+    "quarantine": ("relay.cli.quarantine", "List, show, restore, export or delete refused bundles."),
+    "check": ("relay.cli.check", "Hash the store again and say what is damaged."),
+    "tuf-client": ("relay.cli.tuf_client", "Verify and download from a TUF repository over HTTP(S)."),
+}
+
+
+def default_home() -> Path:
+    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/relay``."""
+    given = os.environ.get("SEALIFT_HOME")
+    return Path(given) if given else Path.home() / ".local/share/sealift/relay"
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="The relay's directory.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.version_option(package_name="sealift", prog_name="relay")
+@click.pass_context
+def group(ctx: click.Context, home: Path | None, *, quiet: bool) -> None:
+    """Verify bundles that crossed the air gap and serve them to agents."""
+    ctx.obj = Settings(home=(home or default_home()).absolute(), quiet=quiet)
+
+
+def main() -> NoReturn:
+    """Run ``relay``."""
+    run(group, "relay")
