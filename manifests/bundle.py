@@ -1,0 +1,259 @@
+"""When to believe a bundle: the verification order over container, trust, manifest and signature.
+
+1. structure of the zip, whole (:mod:`manifests.container`)
+2. root chain from the pinned root (TUF 5.3)
+3. signature over the manifest's exact bytes, by keys of the timestamp role
+4. timestamp, snapshot, targets, delegations (TUF 5.4-5.6)
+5. the manifest agrees with the metadata and with the members, one to one
+6. content, while it is written into a store: digest of the stored bytes and of the content
+
+Steps 1-5 read metadata only and happen in :func:`verify`; step 6 in :meth:`VerifiedBundle.content`
+and the store that takes it. Nothing is visible before step 6 has ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from manifests import manifest as manifest_format
+from manifests import signature
+from manifests.container import Member, MemberReader, read_directory
+from manifests.durable import storage_errors
+from manifests.errors import MalformedError, NotAuthenticError
+from manifests.limits import DEFAULT, Limits
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest
+from manifests.trust import TrustedState, Workflow, load_all, update_roots
+
+
+@contextmanager
+def open_bundle(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that may be anything, once, for everything that follows.
+
+    Raises:
+        MalformedError: ``bundle.not-a-file`` for links, directories and devices;
+            ``bundle.hard-link`` for a file that another name could change.
+        StorageError: The file cannot be read.
+    """
+    with storage_errors(path):
+        if path.is_symlink():
+            raise MalformedError("bundle.not-a-file", f"{path} is a symbolic link", need="a regular file")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
+        if status.st_nlink > 1:
+            raise MalformedError("bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name")
+        with storage_errors(path):
+            yield file
+
+
+@dataclass(frozen=True)
+class VerifiedBundle:
+    """A bundle whose metadata is believed. Valid while its file is open.
+
+    ``state`` is what to trust from now on, once the content is stored; ``documents`` are the exact
+    bytes of ``tuf/*`` and ``notes.md`` by member name, in file order.
+    """
+
+    manifest: Manifest
+    manifest_bytes: bytes
+    signature_bytes: bytes
+    state: TrustedState
+    documents: tuple[tuple[str, bytes], ...]
+    _file: BinaryIO = field(repr=False)
+    _members: Mapping[str, Member] = field(repr=False)
+    _limits: Limits = field(repr=False)
+
+    @property
+    def bytes_to_store(self) -> int:
+        """Room that the content takes in a store that holds none of it yet, in bytes."""
+        return sum(blob.length for blob in self.manifest.blobs)
+
+    @property
+    def notes(self) -> str | None:
+        """The release notes, if the bundle has some."""
+        data = dict(self.documents).get(NOTES_NAME)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def content(self, blob: BlobMember) -> Iterator[bytes]:
+        """Yield a blob's content, in order, at most 1 MiB at a time.
+
+        The caller hashes it: a stored member's digest is its content's digest.
+
+        Raises:
+            MalformedError: ``zip.*`` while streaming.
+            NotAuthenticError: ``bundle.stored-digest`` at the end of a deflated member.
+        """
+        reader = MemberReader(self._file, self._members[blob.name], self._limits)
+        yield from reader
+        if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
+            raise NotAuthenticError(
+                "bundle.stored-digest",
+                f"The stored bytes of {blob.name} are not those that were signed",
+                have=f"sha256 {reader.stored_sha256}",
+                need=f"sha256 {blob.stored_sha256}",
+            )
+
+
+def verify(
+    file: BinaryIO,
+    state: TrustedState,
+    system_time: datetime,
+    limits: Limits = DEFAULT,
+    *,
+    accept_expired: bool = False,
+) -> VerifiedBundle:
+    """Run steps 1-5 on an open bundle.
+
+    Args:
+        file: A seekable binary file, from :func:`open_bundle`.
+        state: What is trusted before.
+        system_time: The system clock's time, aware UTC; the floor in ``state`` may raise it.
+        limits: Ceilings.
+        accept_expired: Let expired roles pass; the caller records who asked.
+
+    Returns:
+        The bundle's metadata and a way to its content.
+
+    Raises:
+        MalformedError: ``zip.*``, ``manifest.*``, ``signature.*``, ``bundle.*``, ``tuf.*``.
+        NotAuthenticError: ``signature.*``, ``tuf.signature.*``, ``tuf.root-withheld``,
+            ``bundle.document-digest``, ``bundle.disagrees``.
+        RollbackError: ``tuf.rollback.*``.
+        ExpiredError: ``tuf.expired.*``.
+        IncompleteError: ``tuf.missing.*``.
+    """
+    members = {member.name: member for member in read_directory(file, limits)}
+
+    def read(name: str, max_bytes: int) -> bytes | None:
+        member = members.get(TUF_PREFIX + name)
+        return None if member is None else _read(file, member, max_bytes, limits)
+
+    workflow = Workflow(state, system_time, limits, require_extension=True, accept_expired=accept_expired)
+    update_roots(workflow, read)
+    workflow.finish_roots()
+
+    manifest_bytes = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
+    signature_bytes = _required(file, members, signature.NAME, limits.signature_bytes, limits)
+    keys, threshold = workflow.timestamp_keys()
+    signature.verify(manifest_bytes, signature_bytes, keys, threshold, limits)
+    manifest = manifest_format.decode(manifest_bytes, limits)
+
+    load_all(workflow, read)
+
+    _check_members(manifest, tuple(members.values()))
+    _check_metadata(manifest, workflow)
+    return VerifiedBundle(
+        manifest=manifest,
+        manifest_bytes=manifest_bytes,
+        signature_bytes=signature_bytes,
+        state=workflow.state,
+        documents=tuple(_documents(file, members, manifest, limits)),
+        _file=file,
+        _members=members,
+        _limits=limits,
+    )
+
+
+def claimed_manifest(file: BinaryIO, limits: Limits = DEFAULT) -> Manifest:
+    """Read what a bundle says of itself, believing none of it: for inspection and for ordering an inbox.
+
+    Raises:
+        MalformedError: ``zip.*``, ``manifest.*`` or ``bundle.member-missing``.
+    """
+    members = {member.name: member for member in read_directory(file, limits)}
+    data = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
+    return manifest_format.decode(data, limits)
+
+
+def claimed_document(file: BinaryIO, name: str, limits: Limits = DEFAULT) -> bytes | None:
+    """Read one document of a bundle, believing none of it; ``None`` when it is not there."""
+    member = {member.name: member for member in read_directory(file, limits)}.get(name)
+    return None if member is None else _read(file, member, limits.targets_bytes, limits)
+
+
+def _read(file: BinaryIO, member: Member, max_bytes: int, limits: Limits) -> bytes:
+    if member.length > max_bytes:
+        raise MalformedError(
+            "bundle.document-length",
+            f"{member.name} is too large",
+            have=f"{member.length:,} bytes",
+            need=f"at most {max_bytes:,}",
+        )
+    return b"".join(MemberReader(file, member, limits))
+
+
+def _required(file: BinaryIO, members: Mapping[str, Member], name: str, max_bytes: int, limits: Limits) -> bytes:
+    if name not in members:
+        raise MalformedError("bundle.member-missing", f"The file holds no {name}", need="a Sealift bundle")
+    return _read(file, members[name], max_bytes, limits)
+
+
+def _documents(
+    file: BinaryIO, members: Mapping[str, Member], manifest: Manifest, limits: Limits
+) -> Iterator[tuple[str, bytes]]:
+    for document in manifest.documents:
+        ceiling = limits.notes_bytes if document.name == NOTES_NAME else limits.targets_bytes
+        data = _read(file, members[document.name], ceiling, limits)
+        if len(data) != document.length or hashlib.sha256(data).hexdigest() != document.sha256:
+            raise NotAuthenticError("bundle.document-digest", f"{document.name} is not the one that was signed")
+        yield document.name, data
+
+
+def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
+    """Refuse a zip whose members are not exactly those of the manifest, in its order."""
+    expected = [manifest_format.NAME, signature.NAME]
+    expected += [document.name for document in manifest.documents]
+    expected += [blob.name for blob in manifest.blobs]
+    actual = [member.name for member in members]
+    if actual != expected:
+        odd = next((a or e for a, e in zip(actual, expected, strict=False) if a != e), "one at the end")
+        raise NotAuthenticError(
+            "bundle.members",
+            "The members of the zip are not those of the signed manifest, in its order",
+            have=f"{len(actual)} members",
+            need=f"{len(expected)} members; the first difference is at {odd}",
+        )
+    first_blob = len(expected) - len(manifest.blobs)
+    for member in members[:first_blob]:
+        if member.method != "stored":
+            raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
+    for member, blob in zip(members[first_blob:], manifest.blobs, strict=True):
+        given = (member.method, member.length, member.stored_length)
+        if given != (blob.method, blob.length, blob.stored_length):
+            raise NotAuthenticError("bundle.members", f"{member.name} is not stored as the signed manifest says")
+
+
+def _check_metadata(manifest: Manifest, workflow: Workflow) -> None:
+    """Refuse a manifest that says anything else than the TUF metadata beside it."""
+    extension = workflow.extension
+    if extension is None:
+        raise MalformedError("bundle.extension", "The timestamp carries no x-sealift extension")
+    claims = (manifest.snapshot_version, manifest.root_version, manifest.created)
+    if claims != (workflow.snapshot_version, extension.root_version, extension.created):
+        raise _disagreement("its versions and time of creation")
+    signed = {path: (target.length, target.hashes.get("sha256")) for path, target in workflow.all_targets().items()}
+    if {target.path: (target.length, target.sha256) for target in manifest.targets} != signed:
+        raise _disagreement("its targets")
+    roles = {role for role, _ in workflow.state.targets if role != "targets"}
+    if {source.name for source in manifest.sources} != roles:
+        raise _disagreement("its sources")
+    names = {f"{TUF_PREFIX}{version}.root.json" for version in range(1, manifest.root_version + 1)}
+    names |= {f"{TUF_PREFIX}{name}" for name in workflow.file_names}
+    if {document.name for document in manifest.documents} - {NOTES_NAME} != names:
+        raise _disagreement("its documents")
+
+
+def _disagreement(what: str) -> NotAuthenticError:
+    return NotAuthenticError(
+        "bundle.disagrees", f"The manifest and the signed metadata disagree on {what}", need="a bundle sealed as one"
+    )
