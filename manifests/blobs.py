@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from manifests.durable import make_directory, storage_errors, sync_filesystem
+from manifests.durable import make_directory, removed_on_failure, storage_errors, sync_filesystem
 from manifests.errors import NotAuthenticError
 
 CHUNK_BYTES = 1024 * 1024
@@ -124,7 +124,7 @@ class Batch:
         """
         path = self._store.temporary / f"blob-{secrets.token_hex(8)}"
         hasher, length = hashlib.sha256(), 0
-        with self._removed_on_failure(path), storage_errors(path), path.open("xb", buffering=0) as file:
+        with removed_on_failure(path), storage_errors(path), path.open("xb", buffering=0) as file:
             for chunk in chunks:
                 hasher.update(chunk)
                 length += len(chunk)
@@ -160,16 +160,6 @@ class Batch:
                 path.rename(self._store.path(sha256))
             self._pending.clear()
             sync_filesystem(self._store.root)
-
-    @staticmethod
-    @contextmanager
-    def _removed_on_failure(path: Path) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            with suppress(FileNotFoundError):
-                path.unlink()
-            raise
 
 
 __all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore"]

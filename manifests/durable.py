@@ -71,6 +71,17 @@ def replace(temporary: Path, path: Path) -> None:
     fsync_directory(path.parent)
 
 
+@contextmanager
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """Remove ``path`` again when the block that makes it fails."""
+    try:
+        yield
+    except BaseException:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        raise
+
+
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the content of ``path`` durably and at once.
 
@@ -78,18 +89,13 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         StorageError: The disk is full, read-only or failing; the old content is untouched.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    with storage_errors(path):
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-            raise
+    with storage_errors(path), removed_on_failure(temporary):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(temporary, path)
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> None:
