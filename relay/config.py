@@ -1,0 +1,143 @@
+"""The relay's configuration: ``relay.toml`` as types."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from manifests.errors import ConfigurationError
+from manifests.limits import MIB
+
+Connectivity = Literal["proxy", "local-sps", "isolated"]
+Dispose = Literal["delete", "keep", "archive"]
+Language = Literal["en", "ja"]
+
+DEFAULT_LISTEN = "127.0.0.1:4122"
+CONNECTIVITIES: tuple[Connectivity, ...] = ("proxy", "local-sps", "isolated")
+
+_LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True)
+class InboxConfig:
+    """One watched directory.
+
+    ``dispose`` says what becomes of an imported file: ``delete``, ``keep``, or ``archive`` (moved to the
+    directory ``imported`` of the inbox). ``settle_seconds`` is how long size and time must stand still
+    before a file is read, ``rescan_seconds`` how often the directory is listed without any event.
+    """
+
+    path: Path
+    dispose: Dispose = "delete"
+    settle_seconds: float = 2.0
+    rescan_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class TlsConfig:
+    """A certificate chain and key of the operator's own, instead of those that ``relay init`` made."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that ``relay.toml`` says. Paths are absolute.
+
+    ``stale_after_days``: age of a generation at which ``stale`` is raised although trust still holds.
+    ``reserve_bytes``: what an import leaves free on the disk. ``quarantine_bytes``: the most that the
+    quarantine may hold. ``port`` 0 takes any free port.
+    """
+
+    connectivity: Connectivity
+    inboxes: tuple[InboxConfig, ...]
+    host: str = "127.0.0.1"
+    port: int = 4122
+    mount_at_root: str | None = None
+    tls: TlsConfig | None = None
+    stale_after_days: int = 30
+    reserve_bytes: int = 64 * MIB
+    quarantine_bytes: int = 4096 * MIB
+    languages: tuple[Language, ...] = ("en", "ja")
+
+
+def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
+    """Read ``127.0.0.1:4122``, ``[::1]:4122`` or ``relay.site:4122``.
+
+    Args:
+        text: Host and port.
+        where: What to name in the error.
+
+    Returns:
+        Host (without brackets) and port.
+
+    Raises:
+        ConfigurationError: ``config.listen``.
+    """
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ConfigurationError(
+            "config.listen", f"{where}: {text!r} is no address to listen on", need="HOST:PORT, such as 127.0.0.1:4122"
+        )
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``relay.toml``."""
+    value: dict[str, Any] = json.loads(files("relay").joinpath("data", "relay.schema.json").read_text("utf-8"))
+    return value
+
+
+def load_config(home: Path) -> Config:
+    """Read ``<home>/relay.toml``.
+
+    Args:
+        home: The relay's directory. Relative paths in the file are relative to it.
+
+    Raises:
+        ConfigurationError: ``config.*``: the file is missing, is not TOML, or breaks the schema.
+    """
+    from manifests.configuration import load
+
+    path = home / "relay.toml"
+    return from_values(load(path, schema()), home)
+
+
+def from_values(values: dict[str, Any], home: Path) -> Config:
+    """Build the configuration from values that the schema allows."""
+    serve, store = values.get("serve", {}), values.get("store", {})
+    host, port = parse_listen(serve.get("listen", DEFAULT_LISTEN), where="relay.toml: serve.listen")
+    tls = serve.get("tls")
+    inboxes = [InboxConfig(home / "inbox")] if values.get("default_inbox", True) else []
+    inboxes += [_inbox(entry, home) for entry in values.get("inbox", [])]
+    return Config(
+        connectivity=values["connectivity"],
+        inboxes=_unique(inboxes),
+        host=host,
+        port=port,
+        mount_at_root=serve.get("mount_at_root"),
+        tls=None if tls is None else TlsConfig(home / tls["certificate"], home / tls["key"]),
+        stale_after_days=values.get("stale_after_days", Config.stale_after_days),
+        reserve_bytes=store.get("reserve_mib", Config.reserve_bytes // MIB) * MIB,
+        quarantine_bytes=store.get("quarantine_mib", Config.quarantine_bytes // MIB) * MIB,
+        languages=tuple(values.get("languages", Config.languages)),
+    )
+
+
+def _inbox(entry: dict[str, Any], home: Path) -> InboxConfig:
+    return InboxConfig(
+        path=home / entry["path"],
+        dispose=entry.get("dispose", InboxConfig.dispose),
+        settle_seconds=float(entry.get("settle_seconds", InboxConfig.settle_seconds)),
+        rescan_seconds=float(entry.get("rescan_seconds", InboxConfig.rescan_seconds)),
+    )
+
+
+def _unique(inboxes: list[InboxConfig]) -> tuple[InboxConfig, ...]:
+    """Let a later table replace an earlier one of the same path, so that the first inbox can be set too."""
+    return tuple({inbox.path: inbox for inbox in inboxes}.values())
