@@ -113,7 +113,9 @@ def seal(
     return manifest
 
 
-def verify_sealed(path: Path, state: TrustedState, now: datetime, progress: Progress) -> Manifest:
+def verify_sealed(
+    path: Path, state: TrustedState, now: datetime, progress: Progress, *, accept_expired: bool = False
+) -> Manifest:
     """Read a bundle back from the medium, not from memory, and verify every byte of it.
 
     Raises:
@@ -121,7 +123,7 @@ def verify_sealed(path: Path, state: TrustedState, now: datetime, progress: Prog
     """
     with bundle.open_bundle(path) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        verified = bundle.verify(file, state, now)
+        verified = bundle.verify(file, state, now, accept_expired=accept_expired)
         progress.start("verify", verified.bytes_to_store)
         for blob in verified.manifest.blobs:
             check_content(verified, blob, progress)

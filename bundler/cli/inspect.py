@@ -1,0 +1,28 @@
+"""``bundle inspect``: what a bundle claims to carry. Believes nothing, needs no home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from manifests.console import output_option, print_json
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--targets", is_flag=True, help="List every target too.")
+@output_option
+def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
+    """Say what bundles claim to carry. Nothing is verified: use `bundle verify` for that."""
+    from bundler import describe
+    from manifests.bundle import claimed_manifest, open_bundle
+
+    for path in files:
+        with open_bundle(path) as file:
+            manifest = claimed_manifest(file)
+        if output == "json":
+            print_json({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})
+        else:
+            click.echo(f"{path} (not verified: these are its own claims)")
+            click.echo(describe.manifest_to_text(manifest, targets=targets))
