@@ -18,11 +18,14 @@ def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
     from bundler import describe
     from manifests.bundle import claimed_manifest, open_bundle
 
+    found = []
     for path in files:
         with open_bundle(path) as file:
             manifest = claimed_manifest(file)
         if output == "json":
-            print_json({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})
+            found.append({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})
         else:
             click.echo(f"{path} (not verified: these are its own claims)")
             click.echo(describe.manifest_to_text(manifest, targets=targets))
+    if output == "json":
+        print_json(found)

@@ -25,11 +25,14 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
 
     with storage_errors(root):
         state = trusted_root(root.read_bytes())
+    found = []
     for path in files:
         with progress(settings) as shown:
             manifest = verify_sealed(path, state, system_clock(), shown, accept_expired=accept_expired)
         if output == "json":
-            print_json({"file": str(path), "verified": True, **describe.manifest_to_json(manifest, targets=False)})
+            found.append({"file": str(path), "verified": True, **describe.manifest_to_json(manifest, targets=False)})
         else:
             click.echo(f"{path}: verified")
             click.echo(describe.manifest_to_text(manifest, targets=False))
+    if output == "json":
+        print_json(found)
