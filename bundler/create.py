@@ -94,13 +94,9 @@ def create(
         try:
             manifest = seal(journal.partial, contents, home.blobs, signers("timestamp"), progress)
             length, digest = _verify_and_hash(journal.partial, repository, clock, progress)
-            if journal.final.exists():
-                raise UsageError("create.exists", f"{journal.final} is there already", todo="choose another --out")
             journal.commit(home, staged)
-        except BaseException:
-            journal.abandon(home)
-            raise
-        finish_interrupted(home)
+        finally:
+            finish_interrupted(home)
         return Created(journal.final, length, digest, manifest, pulled.failures)
 
 
@@ -137,6 +133,8 @@ class _Journal:
     @classmethod
     def begin(cls, home: Home, out: Path, contents: Contents) -> _Journal:
         final = out / f"{contents.publisher}-{contents.snapshot_version:06d}-full.zip"
+        if final.exists():
+            raise UsageError("create.exists", f"{final} is there already", todo="choose another --out")
         journal = cls(partial=final.with_name(f".{final.name}.partial"), final=final, committed=False)
         with suppress(FileNotFoundError), durable.storage_errors(journal.partial):
             journal.partial.unlink()
