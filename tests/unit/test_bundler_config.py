@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bundler import config
+from bundler.home import Home, open_home
+from manifests.errors import ConfigurationError, LockedError
+
+KINDS = config.Kinds(
+    ("directory", "http"),
+    {
+        "directory": {"required": ["path"], "properties": {"path": {"type": "string"}}},
+        "http": {"properties": {"urls": {"type": "array", "items": {"type": "string"}}}},
+    }.__getitem__,
+)
+
+
+def read(tmp_path: Path, text: str) -> config.Config:
+    path = tmp_path / "bundler.toml"
+    path.write_text(text, "utf-8")
+    return config.load(path, KINDS)
+
+
+def refusal(tmp_path: Path, text: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, text)
+    return caught.value
+
+
+def test_a_file_with_only_a_publisher_takes_every_default(tmp_path):
+    found = read(tmp_path, 'publisher = "acme"\n')
+    assert found == config.Config("acme")
+    assert found.lifetime == timedelta(days=30)
+    assert found.runway == timedelta(days=60)
+    assert found.expiries.of("clamav") == timedelta(days=180)
+    assert found.expiries.of("root") == timedelta(days=365)
+
+
+def test_every_key_of_the_file_arrives(tmp_path):
+    found = read(
+        tmp_path,
+        'publisher = "acme"\nlifetime_days = 7\nrunway_days = 8\n'
+        "[expiry_days]\nroot = 100\ntargets = 50\nsources = 40\nsnapshot = 9\ntimestamp = 10\n"
+        '[retention]\ngenerations = 3\n[pkcs11]\nmodule = "/m.so"\n'
+        '[[source]]\nname = "b"\nkind = "http"\nurls = ["u"]\n'
+        '[[source]]\nname = "a"\nkind = "directory"\npath = "/x"\n',
+    )
+    assert found == config.Config(
+        "acme",
+        (
+            config.SourceConfig("b", "http", {"urls": ["u"]}),
+            config.SourceConfig("a", "directory", {"path": "/x"}),
+        ),
+        7,
+        8,
+        config.Expiries(100, 50, 40, 9, 10),
+        3,
+        "/m.so",
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "key"),
+    [
+        ('name = "a"\nkind = "directory"\npath = "/"\npaht = 1\n', "config.unknown-key", "source[1].paht"),
+        ('name = "a"\nkind = "directory"\n', "config.missing-key", "source[1].path"),
+        ('name = "a"\nkind = "http"\nurls = [1]\n', "config.value", "source[1].urls[1]"),
+        ('name = "a"\nkind = "https"\n', "config.value", "source[1].kind"),
+        ('name = "targets"\nkind = "http"\n', "config.value", "source[1].name"),
+        ('name = "A b"\nkind = "http"\n', "config.value", "source[1].name"),
+        ('kind = "http"\n', "config.missing-key", "source[1].name"),
+    ],
+)
+def test_a_wrong_source_table_is_refused_with_its_place(tmp_path, table, code, key):
+    error = refusal(tmp_path, f'publisher = "acme"\n[[source]]\n{table}')
+    assert (error.code, error.context["key"]) == (code, key)
+
+
+def test_the_same_source_twice_is_refused(tmp_path):
+    table = '[[source]]\nname = "a"\nkind = "http"\n'
+    assert refusal(tmp_path, f'publisher = "acme"\n{table}{table}').code == "config.duplicate-source"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("lifetime_days = 61\n", "runway_days"),
+        ("[expiry_days]\ntimestamp = 29\n", "expiry_days.timestamp"),
+        ("[expiry_days]\nsnapshot = 29\n", "expiry_days.snapshot"),
+        ("[expiry_days]\ntargets = 59\n", "expiry_days.targets"),
+        ("[expiry_days]\nsources = 59\n", "expiry_days.sources"),
+        ("[expiry_days]\nroot = 59\n", "expiry_days.root"),
+    ],
+)
+def test_lifetimes_that_no_bundle_could_keep_are_refused(tmp_path, text, key):
+    error = refusal(tmp_path, f'publisher = "acme"\n{text}')
+    assert (error.code, error.context["key"]) == ("config.value", key)
+
+
+def test_a_directory_without_configuration_is_no_home(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        open_home(tmp_path)
+    assert caught.value.code == "home.missing"
+    assert caught.value.todo == f"bundle --home {tmp_path} init"
+
+
+def test_a_home_is_held_by_one_process_at_a_time(tmp_path):
+    home = Home(tmp_path)
+    with home.lock(), pytest.raises(LockedError) as caught, home.lock():
+        pass
+    assert caught.value.code == "lock.held"

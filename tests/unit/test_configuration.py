@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manifests import configuration
+from manifests.errors import ConfigurationError
+
+RULES = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["publisher"],
+    "properties": {
+        "publisher": {"type": "string"},
+        "days": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"root": {"type": "integer", "minimum": 1}},
+        },
+        "source": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"kind": {"enum": ["directory", "http"]}, "urls": {"type": "array"}},
+            },
+        },
+    },
+}
+
+
+def refusal(tmp_path: Path, text: str) -> ConfigurationError:
+    path = tmp_path / "x.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.load(path, RULES)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def test_a_good_file_is_returned_as_it_stands(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('publisher = "acme"\n[days]\nroot = 3\n', "utf-8")
+    assert configuration.load(path, RULES) == {"publisher": "acme", "days": {"root": 3}}
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "nearest"),
+    [
+        ('publisher = "a"\npublischer = "b"\n', "publischer", "publisher"),
+        ('publisher = "a"\n[days]\nroots = 1\n', "days.roots", "root"),
+        ('publisher = "a"\n[[source]]\n[[source]]\nurl = []\n', "source[2].url", "urls"),
+        ('publisher = "a"\nzzzz = 1\n', "zzzz", None),
+    ],
+)
+def test_an_unknown_key_is_refused_naming_file_key_and_nearest_match(tmp_path, text, key, nearest):
+    error = refusal(tmp_path, text)
+    assert error.code == "config.unknown-key"
+    assert error.context == {"key": key, "nearest": nearest}
+    assert "x.toml" in error.what
+    assert key in error.what
+    assert error.todo == (f"did you mean {nearest!r}?" if nearest else None)
+
+
+def test_an_unknown_key_is_named_even_when_another_rule_is_broken_too(tmp_path):
+    assert refusal(tmp_path, 'publischer = "a"\n').code == "config.unknown-key"
+
+
+def test_a_missing_key_is_named(tmp_path):
+    error = refusal(tmp_path, "")
+    assert (error.code, error.context["key"]) == ("config.missing-key", "publisher")
+
+
+def test_a_word_that_is_not_in_its_list_is_refused_with_the_nearest_one(tmp_path):
+    error = refusal(tmp_path, 'publisher = "a"\n[[source]]\nkind = "htpp"\n')
+    assert (error.code, error.context["key"], error.todo) == ("config.value", "source[1].kind", "change it to 'http'")
+
+
+def test_a_value_out_of_bounds_is_refused_with_its_place(tmp_path):
+    error = refusal(tmp_path, 'publisher = "a"\n[days]\nroot = 0\n')
+    assert (error.code, error.context["key"]) == ("config.value", "days.root")
+
+
+@pytest.mark.parametrize("data", [b"publisher = ", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_what_is_not_toml_is_refused(tmp_path, data):
+    path = tmp_path / "x.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.load(path, RULES)
+    assert caught.value.code == "config.syntax"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.load(tmp_path / "none.toml", RULES)
+    assert caught.value.code == "config.missing"
