@@ -82,17 +82,15 @@ def create(
     """
     with home.lock():
         finish_interrupted(home)
-        repository = Repository.load(home.metadata)
-        pulled = (
-            pull_all(home, config, home.blobs, clock, progress) if order.pull else last_good(home, config, home.blobs)
-        )
+        store, repository = home.store(), Repository.load(home.metadata)
+        pulled = pull_all(home, config, store, clock, progress) if order.pull else last_good(home, config, store)
         _check_failures(pulled, order)
         staged = repository.stage(pulled.targets, clock(), signers, config.expiries, config.lifetime)
         durable.make_directory(order.out)
         contents = _contents(config, order, pulled, staged)
         journal = _Journal.begin(home, order.out.absolute(), contents)
         try:
-            manifest = seal(journal.partial, contents, home.blobs, signers("timestamp"), progress)
+            manifest = seal(journal.partial, contents, store, signers("timestamp"), progress)
             length, digest = _verify_and_hash(journal.partial, repository, clock, progress)
             journal.commit(home, staged)
         finally:
@@ -106,7 +104,7 @@ def finish_interrupted(home: Home) -> None:
     Raises:
         StorageError: The disk is full or failing; run it again.
     """
-    home.blobs.sweep()
+    home.store().sweep()
     journal = _Journal.load(home)
     if journal is None:
         return

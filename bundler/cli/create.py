@@ -34,14 +34,14 @@ def command(
 ) -> None:
     """Pull the sources, seal one signed bundle and verify what was written."""
     from bundler import describe
-    from bundler.config import load_config
+    from bundler.config import load
     from bundler.create import Order, create
     from bundler.home import open_home
     from bundler.keys import signers_of
     from manifests.durable import storage_errors
 
     home = open_home(settings.home)
-    config = load_config(home)
+    config = load(home.config)
     notes = None
     if note is not None:
         with storage_errors(note):
