@@ -6,13 +6,17 @@ A request takes one :class:`View` and answers from it alone, so no response mixe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Lock
+from types import MappingProxyType
 
 from manifests.blobs import Blob
+from relay import events
 from relay.config import Config
 from relay.home import Home
-from relay.status import Status
+from relay.state import DEFAULT_RING, Event, State
+from relay.status import Outcome, Status
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,112 @@ class Views:
     def __init__(self, home: Home, config: Config) -> None:
         self._home = home
         self._config = config
+        self._lock = Lock()
+        self._state: State | None = None
+        self._version: tuple[int, int] = (-1, -1)
+        self._view: View | None = None
 
     def current(self) -> View:
-        """Return the newest view; a stat and a pragma when nothing has changed.
+        """Return the newest view; a pragma and a stat when nothing has changed.
 
         Raises:
             StorageError: The state cannot be read.
+            ConfigurationError: ``state.version``.
         """
-        raise NotImplementedError
+        with self._lock:
+            if self._state is None:
+                self._state = State(self._home.database)
+            version = (self._state.data_version, _size(self._home))
+            if self._view is None or version[0] != self._version[0]:
+                self._view = build(self._home, self._config, self._state)
+            elif version != self._version:
+                refusal = last_refusal(self._home)
+                self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
+            self._version = version
+            return self._view
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database; the next :meth:`current` opens it again."""
+        with self._lock:
+            if self._state is not None:
+                self._state.close()
+                self._state = None
+                self._view = None
 
 
-__all__ = ["Publication", "PublishedFile", "Status", "View", "Views"]
+def build(home: Home, config: Config, state: State) -> View:
+    """Read the whole state as one view."""
+    with state.snapshot():
+        newest = state.newest_generation()
+        return View(
+            rings=_publications(state),
+            default_ring=DEFAULT_RING,
+            metadata=state.metadata(),
+            tuf_targets=_tuf_targets(state, newest),
+            mount_at_root=config.mount_at_root,
+            status=read_status(home, config, state),
+        )
+
+
+def read_status(home: Home, config: Config, state: State) -> Status:
+    """Read how the relay stands, without what it serves."""
+    ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
+    generation = None if ring.generation is None else state.generation(ring.generation)
+    targets, target_bytes = state.publication_size(ring.name)
+    last = state.events(kinds=("import",), limit=1)
+    return Status(
+        ring=ring.name,
+        generation=0 if generation is None else generation.number,
+        publisher=None if generation is None else generation.publisher,
+        created=None if generation is None else generation.created,
+        imported_at=None if generation is None else generation.imported_at,
+        clock_floor=state.clock_floor(),
+        roles=state.roles(),
+        targets=targets,
+        target_bytes=target_bytes,
+        generations=state.generation_count(),
+        connectivity=config.connectivity,
+        stale_after_days=config.stale_after_days,
+        last_import=_outcome(last[0], "generation") if last else None,
+        last_refusal=last_refusal(home),
+    )
+
+
+def last_refusal(home: Home) -> Outcome | None:
+    """Return the newest refusal of the audit log."""
+    event = events.last_logged(home, events.REFUSED)
+    return None if event is None else _outcome(event, "code")
+
+
+def _publications(state: State) -> Mapping[str, Publication]:
+    result: dict[str, Publication] = {}
+    for ring in state.rings():
+        generation = None if ring.generation is None else state.generation(ring.generation)
+        if generation is not None:
+            files = {
+                path: PublishedFile(path, blob.sha256, blob.length, at)
+                for path, blob, at in state.publications(ring.name)
+            }
+            result[ring.name] = Publication(ring.name, generation.number, generation.created, MappingProxyType(files))
+    return MappingProxyType(result)
+
+
+def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
+    """Name the content of the newest generation, and of the one before for clients in the middle of a walk."""
+    result: dict[str, Blob] = {}
+    for number in (newest, state.previous_generation(newest)):
+        for target in state.targets(number):
+            directory, _, name = target.path.rpartition("/")
+            result[f"{directory}/{target.sha256}.{name}"] = Blob(target.sha256, target.length)
+    return MappingProxyType(result)
+
+
+def _outcome(event: Event, subject: str) -> Outcome:
+    return Outcome(event.at, str(event.details.get(subject, "")), event.text)
+
+
+def _size(home: Home) -> int:
+    try:
+        return home.audit_file.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,22 @@
+"""The relay's durable state: what is trusted, what is held, what each ring serves, what happened.
+
+One SQLite database, write-ahead log, synchronous. An import is one transaction: trusted metadata, clock
+floor, generation, ring and event change together or not at all. Nothing is written for a refusal.
+"""
+
+from __future__ import annotations
+
+from relay.state.database import State
+from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
+from relay.state.schema import database_errors
+
+__all__ = [
+    "DEFAULT_RING",
+    "Event",
+    "Generation",
+    "GenerationTarget",
+    "NewGeneration",
+    "Ring",
+    "State",
+    "database_errors",
+]

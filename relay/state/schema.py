@@ -1,0 +1,150 @@
+"""The database file: tables, opening, and SQLite's errors turned into ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from manifests.errors import ConfigurationError, LockedError, StorageError
+
+USER_VERSION = 1
+
+_BUSY_SECONDS = 30.0
+
+_TABLES = """
+CREATE TABLE trusted (            -- the metadata that is believed, exact bytes, in the order of the walk
+    position   INTEGER PRIMARY KEY,
+    role       TEXT NOT NULL UNIQUE,
+    version    INTEGER NOT NULL,
+    expires_at TEXT NOT NULL,
+    data       BLOB NOT NULL
+);
+CREATE TABLE clock (              -- the latest signed instant that was ever verified
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    floor TEXT
+);
+CREATE TABLE metadata (           -- the publisher's repository as it is served again
+    name            TEXT PRIMARY KEY,
+    last_generation INTEGER NOT NULL,
+    data            BLOB NOT NULL
+);
+CREATE TABLE generations (
+    number          INTEGER PRIMARY KEY,
+    publisher       TEXT NOT NULL,
+    created         TEXT NOT NULL,
+    imported_at     TEXT NOT NULL,
+    manifest_sha256 TEXT NOT NULL,
+    file_name       TEXT NOT NULL,
+    targets         INTEGER NOT NULL,
+    target_bytes    INTEGER NOT NULL,
+    signature       BLOB NOT NULL,
+    manifest        BLOB NOT NULL
+);
+CREATE TABLE generation_targets (
+    generation INTEGER NOT NULL REFERENCES generations (number),
+    path       TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    length     INTEGER NOT NULL,
+    PRIMARY KEY (generation, path)
+) WITHOUT ROWID;
+CREATE TABLE rings (
+    name            TEXT PRIMARY KEY,
+    generation      INTEGER REFERENCES generations (number),
+    activated_at    TEXT,
+    published_until TEXT          -- the latest published_at ever given in this ring: it only grows
+);
+CREATE TABLE publications (
+    ring         TEXT NOT NULL REFERENCES rings (name),
+    path         TEXT NOT NULL,
+    sha256       TEXT NOT NULL,
+    length       INTEGER NOT NULL,
+    published_at TEXT NOT NULL,
+    PRIMARY KEY (ring, path)
+) WITHOUT ROWID;
+CREATE TABLE events (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    text    TEXT NOT NULL,
+    details TEXT NOT NULL
+);
+"""
+
+_CAUSES = {
+    sqlite3.SQLITE_FULL: ("storage.full", "The disk is full"),
+    sqlite3.SQLITE_READONLY: ("storage.read-only", "The database is read-only"),
+    sqlite3.SQLITE_PERM: ("storage.permission", "Permission was denied"),
+    sqlite3.SQLITE_CANTOPEN: ("storage.io", "The database cannot be opened"),
+    sqlite3.SQLITE_CORRUPT: ("storage.corrupt", "The database is damaged"),
+    sqlite3.SQLITE_NOTADB: ("storage.corrupt", "The file is no database"),
+}
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors in the block into ours.
+
+    Raises:
+        StorageError: ``storage.full``, ``.read-only``, ``.permission``, ``.corrupt`` or ``.io``.
+        LockedError: ``lock.database`` when another process kept the database locked.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        number = getattr(error, "sqlite_errorcode", None)
+        if number is None:  # a misuse of the library, not a failing disk
+            raise
+        if number & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise LockedError("lock.database", f"Another process keeps {path} locked") from error
+        code, what = _CAUSES.get(number & 0xFF, ("storage.io", "Reading or writing the database failed"))
+        todo = "relay check" if code == "storage.corrupt" else None
+        raise StorageError(code, f"{what}: {path} ({error})", todo=todo) from error
+
+
+def create(path: Path) -> None:
+    """Make an empty database at ``path``."""
+    with database_errors(path):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {USER_VERSION}; COMMIT;")
+        finally:
+            connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open an existing database; transactions are begun and ended by the caller.
+
+    Raises:
+        ConfigurationError: ``state.version`` when another version of Sealift made it.
+        StorageError: It cannot be opened.
+    """
+    with database_errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version != USER_VERSION:
+        raise ConfigurationError(
+            "state.version",
+            f"{path} was made by another version of Sealift",
+            have=f"state version {version}",
+            need=f"{USER_VERSION}",
+        )
