@@ -1,0 +1,290 @@
+"""Pull every source, each whole or not at all, and remember the last good pull of each."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bundler.config import Config, SourceConfig
+from bundler.home import Home
+from bundler.sources import kind_class
+from bundler.sources.base import Pull, Source, SourceCheck, Workbench
+from bundler.sources.records import Failure, Good, Record, configuration_digest, load, save
+from manifests.blobs import BlobStore
+from manifests.clock import Clock
+from manifests.console import Progress
+from manifests.errors import (
+    FetchError,
+    IncompleteError,
+    MalformedError,
+    NotAuthenticError,
+    RollbackError,
+    SealiftError,
+    UsageError,
+)
+from manifests.manifest import SourceRecord, Target
+from manifests.names import check_path_set, check_target_path
+
+_UPSTREAM_ERRORS = (FetchError, MalformedError, NotAuthenticError, RollbackError, IncompleteError)
+"""What says that an upstream is at fault. A full disk or a wrong configuration stops the whole run instead."""
+_MAX_TEXT = 1900
+
+
+@dataclass(frozen=True)
+class SourceFailure:
+    """A source that gave nothing new, and why."""
+
+    name: str
+    error: SealiftError
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What there is to seal.
+
+    Args:
+        records: One per source that has content, in the order of the configuration; ``failure`` is set where
+            it is not fresh.
+        targets: Source name to its targets, full paths, sorted.
+        failures: The sources that failed, those with last good content included.
+        unchanged: Names of the sources that gave what they gave last time.
+    """
+
+    records: tuple[SourceRecord, ...]
+    targets: Mapping[str, tuple[Target, ...]]
+    failures: tuple[SourceFailure, ...]
+    unchanged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one upstream answered: a check, or the reason why there is none."""
+
+    name: str
+    kind: str
+    check: SourceCheck | None
+    error: SealiftError | None
+
+
+def pull_all(
+    home: Home,
+    config: Config,
+    store: BlobStore,
+    clock: Clock,
+    progress: Progress,
+    names: Sequence[str] = (),
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> PullResult:
+    """Pull the sources one after the other. Call under the home's lock.
+
+    A source's content is durable before its record is written, so a crash loses at most work.
+
+    Args:
+        home: Its ``sources/`` keeps the records.
+        config: Which sources.
+        store: Takes the content.
+        clock: Tells the time.
+        progress: Told about every byte.
+        names: Only these sources; all when empty.
+        pause: Waits so many seconds when an upstream asks for it.
+
+    Raises:
+        UsageError: ``pull.unknown-source``.
+        ConfigurationError: The options of a source contradict each other; nothing was pulled.
+        StorageError: The disk is full, read-only or failing.
+    """
+    jobs = [
+        _Job(source, _build(source), load(home.sources, source.name, source.kind)) for source in chosen(config, names)
+    ]
+    outcomes = [_pull(job, home, store, clock, progress, pause) for job in jobs]
+    return _result(outcomes)
+
+
+def last_good(home: Home, config: Config, store: BlobStore) -> PullResult:
+    """Return what the last pulls gave, without asking any upstream.
+
+    A source whose newest pull failed is a failure here too, with its last good content if it has any.
+
+    Raises:
+        ConfigurationError: A record is damaged.
+    """
+    return _result(
+        [_remembered(source, load(home.sources, source.name, source.kind), store) for source in config.sources]
+    )
+
+
+def check_all(
+    home: Home,
+    config: Config,
+    store: BlobStore,
+    clock: Clock,
+    progress: Progress,
+    names: Sequence[str] = (),
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> tuple[CheckResult, ...]:
+    """Ask each upstream whether it is there and what a pull would yield; nothing is stored.
+
+    Raises:
+        UsageError: ``pull.unknown-source``.
+        ConfigurationError: The options of a source contradict each other.
+    """
+    results: list[CheckResult] = []
+    for config_source in chosen(config, names):
+        job = _Job(config_source, _build(config_source), load(home.sources, config_source.name, config_source.kind))
+        with store.batch() as batch:
+            bench = Workbench(store, batch, clock, progress, pause, job.previous)
+            try:
+                results.append(CheckResult(config_source.name, config_source.kind, job.source.check(bench), None))
+            except _UPSTREAM_ERRORS as error:
+                results.append(CheckResult(config_source.name, config_source.kind, None, error))
+    return tuple(results)
+
+
+def chosen(config: Config, names: Sequence[str]) -> tuple[SourceConfig, ...]:
+    """Return the named sources in the order of the configuration, all for no name.
+
+    Raises:
+        UsageError: ``pull.unknown-source``.
+    """
+    known = {source.name for source in config.sources}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                "pull.unknown-source",
+                f"There is no source {name!r}",
+                have=", ".join(sorted(known)) or "no source at all",
+                todo="bundle sources",
+            )
+    return tuple(source for source in config.sources if not names or source.name in names)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One source to pull: its table, the source made from it, and what is remembered."""
+
+    config: SourceConfig
+    source: Source
+    record: Record
+
+    @property
+    def previous(self) -> Pull | None:
+        """The last good pull, unless the source is configured to yield something else now."""
+        good = self.record.good
+        return good.pull if good and good.configuration == _digest(self.config) else None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What one source has: a usable record, an error, or both. ``unchanged``: nothing new came."""
+
+    config: SourceConfig
+    good: Good | None
+    error: SealiftError | None = None
+    unchanged: bool = False
+
+
+def _build(source: SourceConfig) -> Source:
+    return kind_class(source.kind).from_config(source.name, source.options)
+
+
+def _digest(source: SourceConfig) -> str:
+    return configuration_digest(source.kind, source.options, kind_class(source.kind).TRANSPORT_OPTIONS)
+
+
+def _pull(
+    job: _Job, home: Home, store: BlobStore, clock: Clock, progress: Progress, pause: Callable[[float], None]
+) -> _Outcome:
+    name = job.config.name
+    progress.start(f"pulling {name}")
+    try:
+        with store.batch() as batch:
+            bench = Workbench(store, batch, clock, progress, pause, job.previous)
+            pulled = _checked(job.source.pull(bench))
+            batch.commit()
+    except _UPSTREAM_ERRORS as error:
+        failed = replace(job.record, failure=Failure(error.code, _text(str(error)), clock()))
+        save(home.sources, failed)
+        return replace(_remembered(job.config, failed, store), error=error)
+    good = Good(pulled, clock(), _digest(job.config))
+    save(home.sources, Record(name, job.config.kind, good))
+    return _Outcome(job.config, good, unchanged=pulled.unchanged)
+
+
+def _checked(pulled: Pull) -> Pull:
+    """Hold every kind to the same rules: sorted, sound paths, text that the manifest takes.
+
+    Raises:
+        MalformedError: ``path.*``.
+    """
+    targets = tuple(sorted(pulled.targets, key=lambda target: target.path))
+    for target in targets:
+        check_target_path(f"{'x' * 63}/{target.path}")
+    check_path_set(target.path for target in targets)
+    return replace(pulled, targets=targets, verification=_text(pulled.verification))
+
+
+def _remembered(source: SourceConfig, record: Record, store: BlobStore) -> _Outcome:
+    """Return what is remembered of a source that is not pulled, or just failed."""
+    if record.failure is not None:
+        error = FetchError(record.failure.code, record.failure.text, failed_at=f"{record.failure.failed_at:%FT%TZ}")
+    elif record.good is None:
+        error = FetchError("pull.never", "It was never pulled", todo=f"bundle pull {source.name}")
+    else:
+        error = None
+    good = record.good
+    if good is not None and good.configuration != _digest(source):
+        stale = FetchError(
+            "pull.configuration-changed",
+            "It is configured to yield something else than when it was pulled",
+            todo=f"bundle pull {source.name}",
+        )
+        return _Outcome(source, None, error or stale)
+    if good is not None and not all(store.holds(target.blob) for target in good.pull.targets):
+        lost = FetchError("pull.content-lost", "Some of its content is gone", todo=f"bundle pull {source.name}")
+        return _Outcome(source, None, error or lost)
+    return _Outcome(source, good, error)
+
+
+def _result(outcomes: Sequence[_Outcome]) -> PullResult:
+    present = [(outcome, outcome.good) for outcome in outcomes if outcome.good is not None]
+    return PullResult(
+        records=tuple(_source_record(outcome.config, good, outcome.error) for outcome, good in present),
+        targets={outcome.config.name: _targets(outcome.config.name, good.pull) for outcome, good in present},
+        failures=tuple(SourceFailure(o.config.name, o.error) for o in outcomes if o.error is not None),
+        unchanged=tuple(outcome.config.name for outcome in outcomes if outcome.unchanged),
+    )
+
+
+def _targets(name: str, pulled: Pull) -> tuple[Target, ...]:
+    return tuple(Target(f"{name}/{target.path}", target.blob.length, target.blob.sha256) for target in pulled.targets)
+
+
+def _source_record(source: SourceConfig, good: Good, error: SealiftError | None) -> SourceRecord:
+    return SourceRecord(
+        name=source.name,
+        kind=source.kind,
+        pulled_at=good.pulled_at,
+        verification=good.pull.verification,
+        failure=None if error is None else _text(f"{error} [{error.code}]"),
+        items=tuple(replace(item, path=f"{source.name}/{item.path}") for item in good.pull.items),
+    )
+
+
+def age_text(age: timedelta) -> str:
+    """Say an age as people do: ``3 days 4 hours``, ``12 minutes``."""
+    seconds = max(0, int(age.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
+    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
+    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in units if count][:2]
+    return " ".join(said) or "less than a minute"
+
+
+def _text(text: str) -> str:
+    """Return text that the manifest takes: NFC, no half surrogates, bounded."""
+    clean = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return unicodedata.normalize("NFC", clean)[:_MAX_TEXT]

@@ -1,0 +1,33 @@
+"""The kinds of source: one file each, registered in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+
+from bundler.sources.base import Source
+from manifests.errors import ConfigurationError
+
+KINDS: Mapping[str, str] = {
+    "directory": "bundler.sources.directory:DirectorySource",
+    "http": "bundler.sources.http:HttpSource",
+    "rulepack": "bundler.sources.rulepack:RulepackSource",
+}
+"""Kind to ``module:class``. A new kind is a new file and one more line here."""
+
+
+@cache
+def kind_class(kind: str) -> type[Source]:
+    """Return the class of a kind; its module is imported only now.
+
+    Raises:
+        ConfigurationError: ``source.kind``.
+    """
+    if kind not in KINDS:
+        raise ConfigurationError(
+            "source.kind", f"There is no kind of source {kind!r}", need=f"one of {', '.join(KINDS)}"
+        )
+    module, _, name = KINDS[kind].partition(":")
+    found: type[Source] = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,137 @@
+"""What a source is: something with a name and a kind that yields files from one configured upstream.
+
+A source gets a :class:`Workbench` (where content goes, what the last good pull gave, the time) and
+returns a :class:`Pull`. Target paths here are without the source's name; :mod:`bundler.pull` adds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
+
+from manifests.blobs import Batch, Blob, BlobStore
+from manifests.clock import Clock
+from manifests.console import Progress
+from manifests.manifest import Item
+
+JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
+
+NOT_VERIFIED = "carried, not verified"
+"""What the manifest says where the upstream signs nothing that we can check."""
+
+
+@dataclass(frozen=True)
+class PulledTarget:
+    """One file of a source: its path without the source's name, and its content in the store."""
+
+    path: str
+    blob: Blob
+
+
+@dataclass(frozen=True)
+class Pull:
+    """All that a source yields now.
+
+    Args:
+        targets: Sorted by path.
+        verification: What was checked of the upstream's own signatures and checksums.
+        items: What is known of the inside of targets; paths as in ``targets``.
+        memo: What the next pull wants to remember, such as validators for conditional requests.
+        unchanged: Nothing differs from the last good pull.
+    """
+
+    targets: tuple[PulledTarget, ...]
+    verification: str
+    items: tuple[Item, ...] = ()
+    memo: Mapping[str, JSON] = field(default_factory=dict)
+    unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What a source works with.
+
+    Args:
+        store: The content that is here already.
+        batch: Where new content goes; it becomes visible after the whole source succeeded.
+        clock: Tells the time.
+        progress: Told about every byte read.
+        pause: Waits so many seconds; a parameter, because an upstream may ask us to wait.
+        previous: The last good pull with the same configuration.
+    """
+
+    store: BlobStore
+    batch: Batch
+    clock: Clock
+    progress: Progress
+    pause: Callable[[float], None]
+    previous: Pull | None = None
+
+    def remembered(self, path: str) -> Blob | None:
+        """Return what the last good pull gave for ``path``, if its content is still in the store."""
+        for target in self.previous.targets if self.previous else ():
+            if target.path == path and self.store.holds(target.blob):
+                return target.blob
+        return None
+
+    def memo(self, key: str) -> Mapping[str, JSON]:
+        """Return one table of the last good pull's memo, empty when there is none."""
+        value = self.previous.memo.get(key) if self.previous else None
+        return value if isinstance(value, Mapping) else {}
+
+
+@dataclass(frozen=True)
+class CheckedTarget:
+    """What a pull would yield for one path. ``length`` in bytes, ``None`` when the upstream does not say."""
+
+    path: str
+    length: int | None
+    state: str
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """The answer of an upstream that is reachable."""
+
+    targets: tuple[CheckedTarget, ...]
+    note: str
+
+
+class Source(Protocol):
+    """One configured upstream.
+
+    A kind is a class in a file of its own, registered in :data:`bundler.sources.KINDS`.
+    """
+
+    OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]]
+    """JSON Schema of the kind's own keys in ``[[source]]``, without ``name`` and ``kind``."""
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]]
+    """Keys that say how to fetch, not what: changing one does not void the last good pull."""
+
+    @property
+    def name(self) -> str:
+        """The source's name, the first part of the path of all it yields."""
+
+    @classmethod
+    def from_config(cls, name: str, options: Mapping[str, Any]) -> Self:
+        """Make the source from options that fit the schema.
+
+        Raises:
+            ConfigurationError: The options contradict each other.
+        """
+
+    def pull(self, bench: Workbench) -> Pull:
+        """Yield everything the upstream has now, whole or not at all.
+
+        Raises:
+            FetchError: The upstream is unreachable, or gave something that is not what was asked for.
+            MalformedError: Content breaks its format.
+        """
+
+    def check(self, bench: Workbench) -> SourceCheck:
+        """Say whether the upstream is reachable and what a pull would yield; store nothing.
+
+        Raises:
+            FetchError: As :meth:`pull`.
+        """

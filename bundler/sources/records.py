@@ -1,0 +1,141 @@
+"""What the home remembers of each source: its last good pull, and why the newest one failed.
+
+One file per source, ``<home>/sources/<name>.json``, replaced durably and only after the content that
+it names is durable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bundler.sources.base import Pull, PulledTarget
+from manifests import clock, durable, strictjson
+from manifests.blobs import Blob
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.limits import MIB
+from manifests.manifest import Item
+
+FORMAT = "sealift-source/1"
+_MAX_BYTES = 512 * MIB
+
+
+@dataclass(frozen=True)
+class Good:
+    """A pull that succeeded, when, and the digest of the configuration it was made with."""
+
+    pull: Pull
+    pulled_at: datetime
+    configuration: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the newest pull failed, and when."""
+
+    code: str
+    text: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is remembered of one source. ``failure`` is cleared by the next good pull."""
+
+    name: str
+    kind: str
+    good: Good | None = None
+    failure: Failure | None = None
+
+
+def configuration_digest(kind: str, options: Mapping[str, Any], transport: frozenset[str]) -> str:
+    """Return the digest of what a source is configured to yield, apart from how it is fetched."""
+    said = {key: options[key] for key in options if key not in transport}
+    return hashlib.sha256(strictjson.encode([kind, said])).hexdigest()
+
+
+def load(directory: Path, name: str, kind: str) -> Record:
+    """Read a source's record; an empty one when it was never pulled, or was of another kind then.
+
+    Raises:
+        ConfigurationError: ``source.record`` when the file is damaged.
+        StorageError: It cannot be read.
+    """
+    path = directory / f"{name}.json"
+    with durable.storage_errors(path):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return Record(name, kind)
+    try:
+        value = strictjson.decode(data, name=path.name, max_bytes=_MAX_BYTES)
+        record = _from_json(value)
+    except (MalformedError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            "source.record",
+            f"{path} is damaged: {error}",
+            todo=f"delete it, then: bundle pull {name}",
+        ) from error
+    return record if record.kind == kind else Record(name, kind)
+
+
+def save(directory: Path, record: Record) -> None:
+    """Replace a source's record durably.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing; the old record stands.
+    """
+    durable.make_directory(directory)
+    durable.write(directory / f"{record.name}.json", strictjson.encode(_to_json(record)))
+
+
+def _to_json(record: Record) -> dict[str, Any]:
+    value: dict[str, Any] = {"format": FORMAT, "name": record.name, "kind": record.kind, "good": None, "failure": None}
+    if record.good is not None:
+        pull = record.good.pull
+        value["good"] = {
+            "pulled_at": clock.to_text(record.good.pulled_at),
+            "configuration": record.good.configuration,
+            "verification": pull.verification,
+            "targets": [[target.path, target.blob.length, target.blob.sha256] for target in pull.targets],
+            "items": [[item.path, item.label, [list(fact) for fact in item.facts]] for item in pull.items],
+            "memo": pull.memo,
+        }
+    if record.failure is not None:
+        failure = record.failure
+        value["failure"] = {
+            "code": failure.code,
+            "text": failure.text,
+            "failed_at": clock.to_text(failure.failed_at),
+        }
+    return value
+
+
+def _from_json(value: dict[str, Any]) -> Record:
+    if value["format"] != FORMAT:
+        raise MalformedError("source.format", f"its format is {value['format']!r}", need=FORMAT)
+    good, failure = value["good"], value["failure"]
+    return Record(
+        name=value["name"],
+        kind=value["kind"],
+        good=None if good is None else _good_from_json(good),
+        failure=None
+        if failure is None
+        else Failure(failure["code"], failure["text"], clock.from_text(failure["failed_at"])),
+    )
+
+
+def _good_from_json(value: dict[str, Any]) -> Good:
+    pull = Pull(
+        targets=tuple(PulledTarget(path, Blob(sha256, length)) for path, length, sha256 in value["targets"]),
+        verification=value["verification"],
+        items=tuple(
+            Item(path, label, tuple((key, fact) for key, fact in facts)) for path, label, facts in value["items"]
+        ),
+        memo=value["memo"],
+    )
+    return Good(pull, clock.from_text(value["pulled_at"]), value["configuration"])
