@@ -204,7 +204,7 @@ def _pull(
     try:
         with store.batch() as batch:
             bench = Workbench(store, batch, clock, progress, pause, job.previous)
-            pulled = _checked(job.source.pull(bench))
+            pulled = _checked(name, job.source.pull(bench))
             batch.commit()
     except _UPSTREAM_ERRORS as error:
         failed = replace(job.record, failure=Failure(error.code, _text(str(error)), clock()))
@@ -215,7 +215,7 @@ def _pull(
     return _Outcome(job.config, good, unchanged=pulled.unchanged)
 
 
-def _checked(pulled: Pull) -> Pull:
+def _checked(name: str, pulled: Pull) -> Pull:
     """Hold every kind to the same rules: sorted, sound paths, text that the manifest takes.
 
     Raises:
@@ -223,7 +223,7 @@ def _checked(pulled: Pull) -> Pull:
     """
     targets = tuple(sorted(pulled.targets, key=lambda target: target.path))
     for target in targets:
-        check_target_path(f"{'x' * 63}/{target.path}")
+        check_target_path(f"{name}/{target.path}")
     check_path_set(target.path for target in targets)
     return replace(pulled, targets=targets, verification=_text(pulled.verification))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 from manifests.blobs import Batch, Blob, BlobStore
@@ -70,10 +71,12 @@ class Workbench:
 
     def remembered(self, path: str) -> Blob | None:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""
-        for target in self.previous.targets if self.previous else ():
-            if target.path == path and self.store.holds(target.blob):
-                return target.blob
-        return None
+        blob = self._known.get(path)
+        return blob if blob is not None and self.store.holds(blob) else None
+
+    @cached_property
+    def _known(self) -> Mapping[str, Blob]:
+        return {target.path: target.blob for target in self.previous.targets} if self.previous else {}
 
     def memo(self, key: str) -> Mapping[str, JSON]:
         """Return one table of the last good pull's memo, empty when there is none."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from bundler.sources.base import JSON, NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.files import ATTEMPTS, ChangedError, Fingerprint, changes, chunks, opened, read_errors
 from bundler.sources.globs import GlobSet
+from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.names import check_target_path
 
@@ -86,7 +87,7 @@ class DirectorySource:
         for _ in range(ATTEMPTS):
             try:
                 listing = self._list()
-                targets = tuple(self._read(bench, path, mark) for path, mark in sorted(listing.files.items()))
+                targets = self._read_all(bench, listing)
                 if self._list() == listing:
                     return self._yield(bench, listing, targets)
             except ChangedError as error:
@@ -118,16 +119,23 @@ class DirectorySource:
             todo="write beside and rename into place, or pull when the writer is done",
         )
 
-    def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> PulledTarget:
-        known = bench.remembered(path)
-        if known is not None and bench.memo("files").get(path) == str(mark):
-            return PulledTarget(path, known)
-        bench.progress.start(f"{self.name}: {path}", mark.length)
+    def _read_all(self, bench: Workbench, listing: Listing) -> tuple[PulledTarget, ...]:
+        """Read what changed; take over what did not."""
+        marks = bench.memo("files")
+        known = {path: bench.remembered(path) for path, mark in listing.files.items() if marks.get(path) == str(mark)}
+        to_read = sum(mark.length for path, mark in listing.files.items() if known.get(path) is None)
+        bench.progress.start(f"reading {self.path}", to_read)
+        return tuple(
+            PulledTarget(path, known.get(path) or self._read(bench, path, mark))
+            for path, mark in sorted(listing.files.items())
+        )
+
+    def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> Blob:
         with opened(self.path / path, mark) as file:
             blob = bench.batch.add(chunks(self.path / path, file, bench.progress))
         if blob.length != mark.length:
             raise ChangedError(str(self.path / path))
-        return PulledTarget(path, blob)
+        return blob
 
     def _yield(self, bench: Workbench, listing: Listing, targets: tuple[PulledTarget, ...]) -> Pull:
         unchanged = bench.previous is not None and bench.previous.targets == targets
@@ -176,7 +184,7 @@ class DirectorySource:
 
     def _target_path(self, path: str) -> str:
         try:
-            return check_target_path(path)
+            check_target_path(f"{self.name}/{path}")
         except MalformedError as error:
             raise FetchError(
                 "directory.name",
@@ -184,6 +192,7 @@ class DirectorySource:
                 need=error.need,
                 todo="rename or exclude it",
             ) from error
+        return path
 
 
 def absolute(name: str, path: str) -> Path:
