@@ -1,0 +1,113 @@
+"""Reading one member's content, checking everything that its records promise while it streams."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final, NoReturn, cast
+
+from isal import isal_zlib
+
+from manifests.container.deflating import RAW, inflates_too_much
+from manifests.container.layout import Member
+from manifests.container.source import CHUNK_BYTES, read_at
+from manifests.errors import MalformedError
+from manifests.limits import DEFAULT, Limits
+
+_INFLATE_ERROR: Final = cast("type[Exception]", isal_zlib.error)
+"""A class, although isal's stubs call it an instance."""
+
+
+class MemberReader:
+    """Iterates over one member's content in chunks of at most 1 MiB; good for one pass.
+
+    The content is checked only when the iteration has come to its end without an error. Several
+    readers may share a file, one thread at a time.
+
+    Args:
+        file: The container.
+        member: One of the members that ``read_directory`` returned for it.
+        limits: Ceilings on inflation.
+        digest: Whether to hash the stored bytes. For a stored member whose content the caller
+            hashes anyway it is the same digest twice.
+
+    Raises:
+        MalformedError: While iterating: ``zip.ratio``, ``.deflate``, ``.deflate-truncated``,
+            ``.deflate-trailing``, ``.length``, ``.crc`` or ``.truncated``.
+        StorageError: While iterating: the medium cannot be read.
+    """
+
+    def __init__(self, file: BinaryIO, member: Member, limits: Limits = DEFAULT, *, digest: bool = True) -> None:
+        self.member = member
+        self._file = file
+        self._limits = limits
+        self._hasher = hashlib.sha256() if digest else None
+        self._complete = False
+
+    @property
+    def stored_sha256(self) -> str:
+        """Digest of the member's bytes in the container, in lower-case hex.
+
+        Raises:
+            RuntimeError: The iteration is not at its end, or no digest was asked for.
+        """
+        if not self._complete or self._hasher is None:
+            raise RuntimeError("the digest is known after the last chunk, if it was asked for")
+        return self._hasher.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        member = self.member
+        if inflates_too_much(member.length, member.stored_length, self._limits):
+            self._refuse("zip.ratio", f"inflates more than {self._limits.inflate_ratio}-fold")
+        crc = 0
+        for chunk in self._stored() if member.method == "stored" else self._inflated():
+            crc = isal_zlib.crc32(chunk, crc)
+            yield chunk
+        if crc != member.crc32:
+            self._refuse("zip.crc", "has content with another CRC-32 than its records say")
+        self._complete = True
+
+    def _stored(self) -> Iterator[bytes]:
+        """Yield the bytes that stand in the container. Source: APPNOTE 4.3.8."""
+        offset, end = self.member.data_offset, self.member.data_end
+        while offset < end:
+            chunk = read_at(self._file, offset, min(CHUNK_BYTES, end - offset))
+            offset += len(chunk)
+            if self._hasher is not None:
+                self._hasher.update(chunk)
+            yield chunk
+
+    def _inflated(self) -> Iterator[bytes]:
+        """Yield the content of a DEFLATE stream that must end with the member. Source: RFC 1951."""
+        inflater = isal_zlib.decompressobj(RAW)
+        left = self.member.length
+        for stored in self._stored():
+            if inflater.eof:
+                self._refuse("zip.deflate-trailing", "has bytes behind the end of its DEFLATE stream")
+            for chunk in self._inflate(inflater, stored):
+                left -= len(chunk)
+                if left < 0:
+                    self._refuse("zip.length", "inflates to more than its records say")
+                yield chunk
+        if inflater.unused_data:
+            self._refuse("zip.deflate-trailing", "has bytes behind the end of its DEFLATE stream")
+        if not inflater.eof:
+            self._refuse("zip.deflate-truncated", "has a DEFLATE stream without its end")
+        if left:
+            self._refuse("zip.length", "inflates to less than its records say")
+
+    def _inflate(self, inflater: Any, data: bytes) -> Iterator[bytes]:
+        """Yield what one piece of the stream gives, a megabyte at most at a time."""
+        while not inflater.eof:
+            try:
+                chunk = inflater.decompress(data, CHUNK_BYTES)
+            except _INFLATE_ERROR as error:
+                self._refuse("zip.deflate", f"is not a DEFLATE stream ({error})")
+            data = inflater.unconsumed_tail
+            if chunk:
+                yield chunk
+            elif not data:
+                return
+
+    def _refuse(self, code: str, what: str) -> NoReturn:
+        raise MalformedError(code, f"Member {self.member.name!r} {what}", member=self.member.name)
