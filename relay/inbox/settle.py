@@ -1,0 +1,263 @@
+"""When a file in an inbox is ready: what was seen and the clock go in, what to do next comes out.
+
+::
+
+    MOVING --still for settle_seconds--> look --whole--------------> READY --imported, refused--> DONE
+       ^                                  |--another program's-----> DONE
+       |                                  '--end missing, in use---> WAITING --look again--> ...
+       '--any change of the file's stamp, from every phase           (after patience_seconds: READY, to be refused)
+
+    READY --a base is missing--> BLOCKED --something was imported, or patience_seconds--> READY
+
+Nothing here reads a clock or a disk. Instants are seconds of a clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+COARSE_TIME_SECONDS = 2.0
+"""FAT keeps times in steps of two seconds: content can change within one."""
+FIRST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 300.0
+FAILURES_BEFORE_GIVING_WAY = 3
+"""After so many failures of its own (a worn stick) a file lets younger ones go first."""
+
+Claim = tuple[int, int]
+"""What a bundle says of itself, unverified: snapshot version and volume. Good for an order only."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file is written, replaced or linked. Times in nanoseconds."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How patient an inbox is, in seconds.
+
+    ``settle_seconds``: how long a stamp must stand still before the file is opened. ``rescan_seconds``:
+    how often the directory is listed without any event. ``patience_seconds``: how long a file that does not
+    end like a zip may rest before it is refused. ``hold_seconds``: how long a ready file waits for others
+    that are still moving, so that bundles which arrive together are imported oldest first.
+    """
+
+    settle_seconds: float = 2.0
+    rescan_seconds: float = 10.0
+    patience_seconds: float = 600.0
+    hold_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A file that a listing of an inbox showed."""
+
+    path: Path
+    stamp: Stamp
+
+
+class Shape(StrEnum):
+    """What a first look at a settled file says. Nothing here is believed."""
+
+    WHOLE = "whole"
+    PARTIAL = "partial"
+    FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The result of a look. ``busy``: another program has the file open for writing, or under a second name."""
+
+    shape: Shape
+    reason: str = ""
+    busy: bool = False
+
+
+class Phase(StrEnum):
+    """Where a file stands on its way."""
+
+    MOVING = "moving"
+    WAITING = "waiting"
+    READY = "ready"
+    BLOCKED = "blocked"
+    DONE = "done"
+
+
+class Verdict(StrEnum):
+    """How an import ended, for the ledger."""
+
+    IMPORTED = "imported"
+    REFUSED = "refused"
+    INCOMPLETE = "incomplete"
+    LOCKED = "locked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One file, as it was seen last. ``since``: when its stamp was first seen; ``due``: when to act next."""
+
+    inbox: Path
+    path: Path
+    stamp: Stamp
+    rules: Rules
+    since: float
+    due: float
+    phase: Phase = Phase.MOVING
+    reason: str = ""
+    ready_at: float = 0.0
+    claim: Claim | None = None
+    claim_read: bool = False
+    failures: int = 0
+
+    @property
+    def named_as_bundle(self) -> bool:
+        """Tell whether the name ends in ``.zip``; others are looked at, but nobody waits for them."""
+        return self.path.suffix.lower() == ".zip"
+
+    @property
+    def order(self) -> tuple[bool, bool, Claim, str]:
+        """Oldest claimed version first, then volume, then name; unreadable claims and failing files last."""
+        return (
+            self.failures >= FAILURES_BEFORE_GIVING_WAY,
+            self.claim is None,
+            self.claim or (0, 0),
+            str(self.path),
+        )
+
+
+def _settle_seconds(stamp: Stamp, rules: Rules) -> float:
+    coarse = stamp.mtime_ns % 1_000_000_000 == 0
+    return rules.settle_seconds + (COARSE_TIME_SECONDS if coarse else 0.0)
+
+
+def _is_due(look: Look, out_of_patience: bool) -> bool:
+    """Tell whether a file is to be imported now, if only to be refused with the right reason."""
+    if look.shape is Shape.WHOLE:
+        return out_of_patience or not look.busy
+    return look.shape is Shape.PARTIAL and out_of_patience and not look.busy
+
+
+class Ledger:
+    """Every file of every inbox, and what to do next."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, Candidate] = {}
+        self._paused_until = 0.0
+        self._failures_in_a_row = 0
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(tuple(self._files.values()))
+
+    def observe(self, now: float, inbox: Path, rules: Rules, sightings: Iterable[Sighting]) -> None:
+        """Take in one whole listing of one inbox; files that it does not show are forgotten."""
+        seen = {sighting.path: sighting.stamp for sighting in sightings}
+        for candidate in self:
+            if candidate.inbox == inbox and candidate.path not in seen:
+                del self._files[candidate.path]
+        for path, stamp in seen.items():
+            known = self._files.get(path)
+            if known is None or known.stamp != stamp:
+                due = now + _settle_seconds(stamp, rules)
+                self._files[path] = Candidate(inbox, path, stamp, rules, since=now, due=due)
+
+    def to_look(self, now: float) -> tuple[Candidate, ...]:
+        """Return the files that have settled, or that rest and deserve another look."""
+        return tuple(c for c in self if c.phase in {Phase.MOVING, Phase.WAITING} and c.due <= now)
+
+    def looked(self, now: float, candidate: Candidate, look: Look | None) -> None:
+        """Take in a look at a file; ``None`` when it was no longer the file of the listing."""
+        if self._files.get(candidate.path) != candidate:
+            return
+        rules = candidate.rules
+        if look is None:
+            after = replace(candidate, since=now, due=now + rules.settle_seconds, phase=Phase.MOVING)
+        elif look.shape is Shape.FOREIGN:
+            after = replace(candidate, phase=Phase.DONE, reason=look.reason)
+        elif _is_due(look, now - candidate.since >= rules.patience_seconds):
+            after = replace(candidate, phase=Phase.READY, reason=look.reason, ready_at=now)
+        else:
+            after = replace(candidate, phase=Phase.WAITING, reason=look.reason, due=now + rules.rescan_seconds)
+        self._files[candidate.path] = after
+
+    def to_order(self) -> tuple[Candidate, ...]:
+        """Return the ready files whose claimed version matters, because there are others."""
+        ready = [c for c in self if c.phase is Phase.READY]
+        return tuple(c for c in ready if not c.claim_read) if len(ready) > 1 else ()
+
+    def claimed(self, candidate: Candidate, claim: Claim | None) -> None:
+        """Take in what a ready file says of itself; ``None`` when it cannot be read."""
+        if self._files.get(candidate.path) == candidate:
+            self._files[candidate.path] = replace(candidate, claim=claim, claim_read=True)
+
+    def next_import(self, now: float) -> Candidate | None:
+        """Return the file to import now, if any."""
+        ready = [c for c in self if c.phase is Phase.READY]
+        if not ready or now < self._paused_until or now < self._held_until(now, ready):
+            return None
+        return min(ready, key=lambda c: c.order)
+
+    def _held_until(self, now: float, ready: list[Candidate]) -> float:
+        """Tell until when ready files wait for those that still move."""
+        if not any(c.phase is Phase.MOVING and c.named_as_bundle for c in self):
+            return now
+        return min(c.ready_at + c.rules.hold_seconds for c in ready)
+
+    def finished(self, now: float, candidate: Candidate, verdict: Verdict, reason: str = "") -> None:
+        """Take in how the import of a file ended."""
+        if verdict in {Verdict.LOCKED, Verdict.FAILED}:
+            self._pause(now)
+        else:
+            self._paused_until, self._failures_in_a_row = 0.0, 0
+        if verdict is Verdict.IMPORTED:
+            self.unblock()
+        if self._files.get(candidate.path) != candidate:
+            return
+        if verdict is Verdict.INCOMPLETE:
+            due = now + candidate.rules.patience_seconds
+            after = replace(candidate, phase=Phase.BLOCKED, due=due, reason=reason)
+        elif verdict in {Verdict.LOCKED, Verdict.FAILED}:
+            failures = candidate.failures + (verdict is Verdict.FAILED)
+            after = replace(candidate, failures=failures, reason=reason)
+        else:
+            after = replace(candidate, phase=Phase.DONE, reason=reason)
+        self._files[candidate.path] = after
+
+    def _pause(self, now: float) -> None:
+        pause = min(FIRST_PAUSE_SECONDS * 2**self._failures_in_a_row, LONGEST_PAUSE_SECONDS)
+        self._paused_until = now + pause
+        self._failures_in_a_row = min(self._failures_in_a_row + 1, 16)
+
+    def unblock(self) -> None:
+        """Let files that lacked a base try again: the store holds something new."""
+        for candidate in self:
+            if candidate.phase is Phase.BLOCKED:
+                self._files[candidate.path] = replace(candidate, phase=Phase.READY)
+
+    def tick(self, now: float) -> None:
+        """Let blocked files whose time has come try again."""
+        for candidate in self:
+            if candidate.phase is Phase.BLOCKED and candidate.due <= now:
+                self._files[candidate.path] = replace(candidate, phase=Phase.READY)
+
+    def next_due(self, now: float) -> float | None:
+        """Return when something is to be done without any event; ``None`` when nothing is under way."""
+        ready = [c for c in self if c.phase is Phase.READY]
+        dues = [c.due for c in self if c.phase in {Phase.MOVING, Phase.WAITING, Phase.BLOCKED}]
+        if ready:
+            dues.append(max(now, self._paused_until, self._held_until(now, ready)))
+        return min(dues, default=None)
+
+    def waiting(self) -> tuple[Candidate, ...]:
+        """Return the files that rest for a reason worth telling."""
+        return tuple(c for c in self if c.phase in {Phase.WAITING, Phase.BLOCKED})
