@@ -23,19 +23,14 @@ from manifests import bundle, signature
 from manifests import manifest as manifest_format
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.console import Progress
-from manifests.container import ContainerWriter, Deflated, deflate
+from manifests.container import ContainerWriter, Deflated, deflate, pays
 from manifests.durable import fsync_directory, removed_on_failure, storage_errors
 from manifests.errors import NotAuthenticError
-from manifests.limits import GIB
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Document, Manifest, SourceRecord, Target
 from manifests.trust import TrustedState
 
-WORTH_DEFLATING = 0.9
-"""Content is deflated when that leaves less than this share of it."""
 SAMPLE_BYTES = 256 * 1024
 """How much is tried first; encrypted and compressed content shows at once."""
-MAX_DEFLATED_BYTES = 4 * GIB - 1
-"""Longer content is stored: both sizes of a member then need zip64, or neither."""
 
 
 @dataclass(frozen=True)
@@ -176,12 +171,12 @@ def _deflate_all(
 
 def _deflate_one(blob: Blob, store: BlobStore, spool: BinaryIO) -> _Spooled | None:
     """Deflate one blob at the end of a spool, or find that it does not pay."""
-    if not 0 < blob.length <= MAX_DEFLATED_BYTES or not _sample_pays(store, blob):
+    if not _sample_pays(store, blob):
         return None
     offset = spool.seek(0, os.SEEK_END)
     deflated = deflate(store.read(blob.sha256), spool.write)
     spool.flush()
-    if not _pays(deflated):
+    if not pays(deflated):
         spool.truncate(offset)
         return None
     return _Spooled(spool, offset, deflated)
@@ -191,11 +186,7 @@ def _sample_pays(store: BlobStore, blob: Blob) -> bool:
     if blob.length <= SAMPLE_BYTES:
         return True
     with store.path(blob.sha256).open("rb") as file:
-        return _pays(deflate([file.read(SAMPLE_BYTES)], len))
-
-
-def _pays(deflated: Deflated) -> bool:
-    return deflated.stored_length < WORTH_DEFLATING * deflated.length
+        return pays(deflate([file.read(SAMPLE_BYTES)], len))
 
 
 def _member(blob: Blob, spooled: _Spooled | None) -> BlobMember:
