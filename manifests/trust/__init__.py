@@ -1,0 +1,47 @@
+"""When to believe TUF metadata: the client workflow, pure, over ``tuf.api.metadata``.
+
+Stricter than python-tuf's ngclient in these points, and in no other (a differential test over
+generated repositories holds the two together); ceilings are configuration in both:
+
+========================================= ==============================================================
+what                                      why
+========================================= ==============================================================
+``tuf.malformed.*`` a key stands twice    two readers of one document could see two documents
+``tuf.malformed.*`` version is a truth    ``true`` equals 1 in Python and in no signed text
+value
+``tuf.signature.*`` equal keys under      a threshold of two keys must not be met by one (TAP 12)
+two ids count once
+``tuf.extension``, ``tuf.root-withheld``  a signed pointer to the newest root, where the timestamp has one
+``tuf.expired.*`` ends before the         the time cannot be earlier than when the timestamp was made
+timestamp's own ``created``
+``tuf.version.*`` other bytes for a       bundles only: equal versions are the same content
+trusted version
+every delegated role must hold            bundles only: a bundle is whole, nothing is read on demand
+========================================= ==============================================================
+"""
+
+from __future__ import annotations
+
+from manifests.trust.documents import Extension
+from manifests.trust.walk import (
+    MetadataReader,
+    find_target,
+    load_all,
+    refresh,
+    trusted_root,
+    update_roots,
+)
+from manifests.trust.workflow import Role, TrustedState, Workflow
+
+__all__ = [
+    "Extension",
+    "MetadataReader",
+    "Role",
+    "TrustedState",
+    "Workflow",
+    "find_target",
+    "load_all",
+    "refresh",
+    "trusted_root",
+    "update_roots",
+]

@@ -1,0 +1,132 @@
+"""Ways through the workflow: all roots, all roles of a bundle, or the one target that is asked for.
+
+Everything is read through a :data:`MetadataReader`, so a zip, a directory and an HTTP server are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
+
+from manifests.limits import DEFAULT, Limits
+from manifests.trust import documents, refusals
+from manifests.trust.checks import self_signed_root
+from manifests.trust.paths import TOP, Delegations, search
+from manifests.trust.workflow import TrustedState, Workflow
+
+MetadataReader = Callable[[str, int], bytes | None]
+"""Given a file name such as ``7.snapshot.json`` and a ceiling in bytes, return its bytes, or ``None``
+when it is not there. It may refuse by itself what is longer than the ceiling."""
+
+
+def trusted_root(data: bytes, limits: Limits = DEFAULT) -> TrustedState:
+    """Pin a root that a person brought: read it and check that its own keys sign it.
+
+    Raises:
+        NotAuthenticError: ``tuf.signature.root``.
+        MalformedError: ``tuf.malformed.root`` or ``tuf.too-large.root``.
+    """
+    return TrustedState(root=self_signed_root(data, limits).data)
+
+
+def update_roots(workflow: Workflow, read: MetadataReader) -> None:
+    """Believe every newer root there is, one version at a time.
+
+    Ends at the first version that is not there, or after ``limits.root_rotations`` (the next run goes on).
+
+    Raises:
+        NotAuthenticError: ``tuf.signature.root`` or ``tuf.version.root``.
+        MalformedError: ``tuf.malformed.root`` or ``tuf.too-large.root``.
+
+    Source: TUF 5.3.3-5.3.9.
+    """
+    for _ in range(workflow.limits.root_rotations):
+        data = read(documents.file_name(Root.type, workflow.root.version + 1), workflow.limits.root_bytes)
+        if data is None:
+            return
+        workflow.update_root(data)
+
+
+def load_all(workflow: Workflow, read: MetadataReader) -> None:
+    """Believe timestamp, snapshot, targets and every delegated role, reading each anew. After ``finish_roots``.
+
+    Raises:
+        IncompleteError: ``tuf.missing.<role>``.
+        SealiftError: Whatever the workflow refuses.
+
+    Source: TUF 5.4-5.6.
+    """
+    update_timestamp(workflow, read)
+    update_snapshot(workflow, read)
+    while edges := workflow.missing_roles:
+        for delegator, role in edges:
+            workflow.update_targets(role, delegator, _read_targets(workflow, read, role))
+
+
+def refresh(workflow: Workflow, read: MetadataReader) -> None:
+    """Believe the top-level roles as an ordinary client does, reading only what has changed. After ``finish_roots``.
+
+    Raises:
+        IncompleteError: ``tuf.missing.<role>``.
+        SealiftError: Whatever the workflow refuses.
+
+    Source: TUF 5.4-5.6.
+    """
+    update_timestamp(workflow, read)
+    if not workflow.reuse_snapshot():
+        update_snapshot(workflow, read)
+    _load_targets(workflow, read, TOP, Root.type)
+
+
+def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFile:
+    """Search a target through the delegations, reading roles on demand. After :func:`refresh` or :func:`load_all`.
+
+    Raises:
+        IncompleteError: ``tuf.no-such-target`` or ``tuf.missing.<role>``.
+        MalformedError: ``tuf.delegations`` when more roles than the ceiling would have to be visited.
+        SealiftError: Whatever the workflow refuses.
+
+    Source: TUF 5.6.7.
+    """
+
+    def load(role: str, delegator: str) -> Targets:
+        _load_targets(workflow, read, role, delegator)
+        return workflow.targets(role)
+
+    found = search(path, load, lambda role: Delegations(workflow.targets(role)), workflow.limits.delegations)
+    if found is None:
+        raise refusals.no_such_target(path)
+    return found
+
+
+def update_timestamp(workflow: Workflow, read: MetadataReader) -> None:
+    """Read and believe the timestamp."""
+    data = read(documents.file_name(Timestamp.type, None), workflow.limits.timestamp_bytes)
+    if data is None:
+        raise refusals.missing(Timestamp.type)
+    workflow.update_timestamp(data)
+
+
+def update_snapshot(workflow: Workflow, read: MetadataReader) -> None:
+    """Read and believe the snapshot that the timestamp names."""
+    meta = workflow.snapshot_meta
+    ceiling = min(meta.length or workflow.limits.snapshot_bytes, workflow.limits.snapshot_bytes)
+    data = read(workflow.file_name(Snapshot.type, meta.version), ceiling)
+    if data is None:
+        raise refusals.missing(Snapshot.type)
+    workflow.update_snapshot(data)
+
+
+def _load_targets(workflow: Workflow, read: MetadataReader, role: str, delegator: str) -> None:
+    if not workflow.reuse_targets(role, delegator):
+        workflow.update_targets(role, delegator, _read_targets(workflow, read, role))
+
+
+def _read_targets(workflow: Workflow, read: MetadataReader, role: str) -> bytes:
+    meta = workflow.targets_meta(role)
+    ceiling = min(meta.length or workflow.limits.targets_bytes, workflow.limits.targets_bytes)
+    data = read(workflow.file_name(role, meta.version), ceiling)
+    if data is None:
+        raise refusals.missing(role)
+    return data
