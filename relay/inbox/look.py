@@ -93,11 +93,12 @@ def _shape(*, ends: bool) -> Shape:
 
 
 def _name_at(record: bytes, signature: bytes, length_at: int, name_at: int) -> bytes | None:
-    """Return the beginning of the name in a local or central header; ``None`` when it is none."""
-    if len(record) < name_at or not record.startswith(signature):
-        return None
+    """Return the beginning of the name in a local or central header; ``None`` while it is not there yet."""
     length = int.from_bytes(record[length_at : length_at + 2], "little")
-    return _NAME if length == len(_NAME) and record[name_at:] == _NAME else b""
+    name = record[name_at : name_at + length]
+    if not record.startswith(signature) or len(name) < min(length, len(_NAME)) or not name or b"\0" in name:
+        return None  # not such a header, cut off, or room that is not written yet
+    return name if length == len(name) else name + b"..."
 
 
 def _first_listed(descriptor: int, size: int) -> tuple[bool, bytes | None]:
