@@ -23,6 +23,7 @@ every delegated role must hold            bundles only: a bundle is whole, nothi
 from __future__ import annotations
 
 from manifests.trust.documents import Extension
+from manifests.trust.toplevel import TrustedState
 from manifests.trust.walk import (
     MetadataReader,
     find_target,
@@ -31,7 +32,7 @@ from manifests.trust.walk import (
     trusted_root,
     update_roots,
 )
-from manifests.trust.workflow import Role, TrustedState, Workflow
+from manifests.trust.workflow import Role, Workflow
 
 __all__ = [
     "Extension",

@@ -13,7 +13,8 @@ from manifests.limits import DEFAULT, Limits
 from manifests.trust import documents, refusals
 from manifests.trust.checks import self_signed_root
 from manifests.trust.paths import TOP, Delegations, search
-from manifests.trust.workflow import TrustedState, Workflow
+from manifests.trust.toplevel import TrustedState
+from manifests.trust.workflow import Workflow
 
 MetadataReader = Callable[[str, int], bytes | None]
 """Given a file name such as ``7.snapshot.json`` and a ceiling in bytes, return its bytes, or ``None``
