@@ -57,6 +57,11 @@ class Home:
         """Metadata of a bundle whose commit is decided and not finished."""
         return self.path / "repository" / "staged"
 
+    @property
+    def staged_root(self) -> Path:
+        """A root that still lacks signatures."""
+        return self.path / "repository" / "staged-root.json"
+
     def store(self) -> BlobStore:
         """Return the blob store."""
         return BlobStore(self.blobs, self.temporary)
