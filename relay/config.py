@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -106,6 +107,21 @@ def load_config(home: Path) -> Config:
 
     path = home / "relay.toml"
     return from_values(load(path, schema()), home)
+
+
+def glance(home: Path) -> Config:
+    """Read ``<home>/relay.toml`` without its schema, which is slow to load, where nothing is decided by it.
+
+    Raises:
+        ConfigurationError: As :func:`load_config`, which is asked when anything looks odd.
+    """
+    try:
+        values = tomllib.loads((home / "relay.toml").read_text("utf-8"))
+        if values["connectivity"] in CONNECTIVITIES and isinstance(values.get("stale_after_days", 1), int):
+            return from_values(values, home)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return load_config(home)
 
 
 def from_values(values: dict[str, Any], home: Path) -> Config:

@@ -38,13 +38,14 @@ class State:
         self._connection = schema.connect(path)
 
     @classmethod
-    def create(cls, path: Path, trusted: TrustedState) -> None:
-        """Make a database that trusts one root and holds nothing."""
+    def create(cls, path: Path, trusted: TrustedState, event: Event) -> None:
+        """Make a database that trusts one root, holds nothing and remembers one event."""
         schema.create(path)
         with cls(path) as state, state.transaction():
             state._connection.execute("INSERT INTO clock VALUES (1, NULL)")
             state._connection.execute("INSERT INTO rings VALUES (?, NULL, NULL, NULL)", (DEFAULT_RING,))
             state.save_trusted(trusted)
+            state.record(event)
 
     def __enter__(self) -> State:
         return self

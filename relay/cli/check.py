@@ -1,0 +1,42 @@
+"""``relay check``: hash the store again and say what is damaged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from manifests.console import Settings, output_option, print_json, progress
+from manifests.errors import StorageError
+
+
+@click.command()
+@click.option("--discard", is_flag=True, help="Remove damaged content, so that an import brings it again.")
+@click.option("--wait", type=float, default=60.0, show_default=True, help="With --discard: seconds to wait.")
+@output_option
+@click.pass_obj
+def command(settings: Settings, wait: float, output: str, *, discard: bool) -> None:
+    """Hash everything in the store again; leave with 40 when something is damaged."""
+    from relay import check
+    from relay.home import open_home
+
+    home = open_home(settings.home)
+    with progress(settings) as shown:
+        report = check.check(home, shown)
+    if output == "json":
+        damage = [asdict(entry) for entry in report.damage]
+        print_json({"blobs": report.blobs, "bytes": report.bytes_read, "damage": damage, "remedy": list(report.remedy)})
+    else:
+        click.echo(f"{report.blobs:,} blobs, {report.bytes_read:,} bytes: {len(report.damage):,} damaged")
+        for entry in report.damage:
+            places = f" (generations {', '.join(map(str, entry.generations))}: {', '.join(entry.paths[:3])})"
+            click.echo(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{places if entry.paths else ''}")
+    if discard:
+        check.discard(home, report, wait_seconds=wait)
+    if report.damage:
+        raise StorageError(
+            "storage.damaged",
+            "The store or the database is damaged",
+            have=f"{len(report.damage):,} damaged of {report.blobs:,} blobs and the database",
+            todo="; ".join(report.remedy[1:] if discard else report.remedy),
+        )

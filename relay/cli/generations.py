@@ -1,0 +1,55 @@
+"""``relay generations``: every generation in the store."""
+
+from __future__ import annotations
+
+import click
+
+from manifests.clock import to_text
+from manifests.console import Settings, output_option, print_json, table
+
+
+@click.command()
+@output_option
+@click.pass_obj
+def command(settings: Settings, output: str) -> None:
+    """List the generations in the store, oldest first, and the rings that serve them."""
+    from relay.home import open_home
+    from relay.state import State
+
+    home = open_home(settings.home)
+    with State(home.database) as state:
+        found = state.generations()
+    if output == "json":
+        print_json(
+            {
+                "generations": [
+                    {
+                        "number": row.number,
+                        "publisher": row.publisher,
+                        "created": to_text(row.created),
+                        "imported_at": to_text(row.imported_at),
+                        "targets": row.targets,
+                        "target_bytes": row.target_bytes,
+                        "rings": list(row.rings),
+                        "file": row.file_name,
+                        "manifest_sha256": row.manifest_sha256,
+                    }
+                    for row in found
+                ]
+            }
+        )
+        return
+    rows: list[tuple[str, ...]] = [
+        (
+            str(row.number),
+            to_text(row.created),
+            to_text(row.imported_at),
+            f"{row.targets:,}",
+            f"{row.target_bytes:,}",
+            ",".join(row.rings) or "-",
+            row.file_name,
+        )
+        for row in found
+    ]
+    header = ("generation", "created", "imported", "targets", "bytes", "ring", "file")
+    click.echo(table(rows, header) if rows else "No generation yet: put a bundle into the inbox.")

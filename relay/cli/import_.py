@@ -1,0 +1,88 @@
+"""``relay import``: the same import as an inbox's, by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from manifests.clock import system_clock, to_text
+from manifests.console import Settings, output_option, print_json, progress
+
+if TYPE_CHECKING:
+    from relay.import_all import Attempt
+
+
+@click.command(name="import")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path(path_type=Path, exists=True))
+@click.option("--accept-expired", is_flag=True, help="Believe expired roles; the event log records it.")
+@click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for another import.")
+@output_option
+@click.pass_obj
+def command(settings: Settings, paths: tuple[Path, ...], wait: float, output: str, *, accept_expired: bool) -> None:
+    """Import bundles, of a directory every one, oldest first. The files are left where they are."""
+    from relay.config import load_config
+    from relay.home import open_home
+    from relay.import_all import import_all
+    from relay.importer import ImportResult, import_file
+    from relay.state import State
+
+    home = open_home(settings.home)
+    config = load_config(home.path)
+
+    def newest() -> int:
+        with State(home.database) as state:
+            return state.newest_generation()
+
+    attempts: list[Attempt] = []
+    with progress(settings) as shown:
+
+        def import_one(path: Path) -> ImportResult:
+            return import_file(
+                home,
+                config,
+                path,
+                clock=system_clock,
+                progress=shown,
+                accept_expired=accept_expired,
+                wait_seconds=wait,
+            )
+
+        for attempt in import_all(paths, newest, import_one):
+            attempts.append(attempt)
+            if output == "text":
+                click.echo(_to_text(attempt))
+    if output == "json":
+        print_json({"files": [_to_json(attempt) for attempt in attempts]})
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    if errors:
+        raise errors[0]
+
+
+def _to_text(attempt: Attempt) -> str:
+    if attempt.result is not None:
+        return f"{attempt.path.name}: {attempt.result.text}"
+    if attempt.error is not None:
+        return f"{attempt.path.name}: refused, {attempt.error.code}"
+    return f"{attempt.path.name}: passed over. {attempt.passed_over}"
+
+
+def _to_json(attempt: Attempt) -> dict[str, Any]:
+    value: dict[str, Any] = {"file": str(attempt.path)}
+    if attempt.result is not None:
+        result = attempt.result
+        value |= {
+            "outcome": result.outcome,
+            "publisher": result.publisher,
+            "generation": result.generation,
+            "created": to_text(result.created),
+            "targets": result.targets,
+            "bytes_read": result.bytes_read,
+            "text": result.text,
+        }
+    elif attempt.error is not None:
+        value |= {"outcome": "refused", "error": attempt.error.to_json()}
+    else:
+        value |= {"outcome": "passed-over", "text": attempt.passed_over}
+    return value

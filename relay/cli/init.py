@@ -1,0 +1,70 @@
+"""``relay init``: pin the publisher's root, make the store and TLS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings, output_option, print_json
+from relay.config import CONNECTIVITIES, DEFAULT_LISTEN, Connectivity
+
+
+@click.command()
+@click.option(
+    "--root",
+    "root_path",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The publisher's root.json, from `bundle keys export-root`.",
+)
+@click.option(
+    "--connectivity",
+    type=click.Choice(CONNECTIVITIES),
+    default="isolated",
+    show_default=True,
+    help="What of the vendor's cloud can be reached from here.",
+)
+@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", help="Where to serve.")
+@output_option
+@click.pass_obj
+def command(settings: Settings, root_path: Path, connectivity: Connectivity, listen: str, output: str) -> None:
+    """Make a relay that trusts one publisher. An existing one is never touched."""
+    from manifests.durable import storage_errors
+    from relay.founding import create_home, fingerprint
+
+    with storage_errors(root_path):
+        root = root_path.read_bytes()
+    home = create_home(
+        settings.home,
+        root,
+        connectivity=connectivity,
+        listen=listen,
+        now=system_clock(),
+        host_name=os.uname().nodename,
+    )
+    steps = (
+        "Compare the fingerprint with the publisher, by voice.",
+        "Start the service: relay run",
+        f"Put a bundle into {home.inbox} (or: relay import FILE).",
+    )
+    if output == "json":
+        print_json(
+            {
+                "home": str(home.path),
+                "root_fingerprint": fingerprint(root),
+                "connectivity": connectivity,
+                "listen": listen,
+                "ca": str(home.tls / "ca.pem"),
+                "next": list(steps),
+            }
+        )
+        return
+    click.echo(f"A relay is ready in {home.path}\n\nFingerprint of the publisher's root (SHA-256):")
+    words = fingerprint(root).split()
+    click.echo("".join(f"  {' '.join(words[start : start + 8])}\n" for start in (0, 8)))
+    click.echo(f"Agents trust {home.tls / 'ca.pem'}\n\nNext:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")

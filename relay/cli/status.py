@@ -1,0 +1,28 @@
+"""``relay status``: what is served, how old it is, when trust runs out."""
+
+from __future__ import annotations
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings, output_option, print_json
+
+
+@click.command()
+@output_option
+@click.pass_obj
+def command(settings: Settings, output: str) -> None:
+    """Say what is served, how old it is, and when trust runs out."""
+    from relay.config import glance
+    from relay.home import open_home
+    from relay.state import State
+    from relay.view import read_status
+
+    home = open_home(settings.home)
+    with State(home.database) as state:
+        status = read_status(home, glance(home.path), state)
+    now = system_clock()
+    if output == "json":
+        print_json(status.to_json(now))
+    else:
+        click.echo(status.to_text(now))
