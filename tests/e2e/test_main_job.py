@@ -121,10 +121,7 @@ def freshclam(site: Site, name: str, extra: str, *options: str) -> subprocess.Co
     database.mkdir(exist_ok=True)
     config = site.work / f"{name}.conf"
     config.write_text(
-        "DatabaseOwner root\n"
-        f"DatabaseDirectory {database}\n"
-        "DNSDatabaseInfo no\n"
-        f"DatabaseMirror {URL}/clamav\n" + extra,
+        f"DatabaseOwner root\nDatabaseDirectory {database}\nDNSDatabaseInfo no\nDatabaseMirror {URL}/clamav\n" + extra,
         "utf-8",
     )
     return site.run("freshclam", f"--config-file={config}", "--no-dns", *options, CURL_CA_BUNDLE=site.ca)
@@ -183,7 +180,9 @@ def test_curl_resumes_a_broken_download(site: Site) -> None:
     whole = content.DATA / "clamav" / "test-1.cvd"
     partial = site.work / "resumed.cvd"
     partial.write_bytes(whole.read_bytes()[:1000])
-    trace = site.run("curl", "-sS", "-v", "-C", "-", "--cacert", site.ca, "-o", partial, f"{URL}/clamav/test.cvd").stderr
+    trace = site.run(
+        "curl", "-sS", "-v", "-C", "-", "--cacert", site.ca, "-o", partial, f"{URL}/clamav/test.cvd"
+    ).stderr
     assert "206 Partial Content" in trace
     assert partial.read_bytes() == whole.read_bytes()
 
@@ -192,7 +191,11 @@ def sigma_target(site: Site) -> tuple[str, str]:
     """Return the path and digest of some Sigma rule of the newest generation."""
     manifest = json.loads(site.relay("generations", "--targets", "-o", "json").stdout)
     newest = max(manifest, key=lambda generation: generation["generation"])
-    chosen = next(target for target in newest["targets"] if target["path"].endswith("/README.md") or target["path"].endswith(".yml"))
+    chosen = next(
+        target
+        for target in newest["targets"]
+        if target["path"].endswith("/README.md") or target["path"].endswith(".yml")
+    )
     return chosen["path"], chosen["sha256"]
 
 
@@ -242,7 +245,9 @@ def state_of(site: Site) -> dict[str, str]:
     return {"blobs": ",".join(blobs), "database": dump}
 
 
-def test_the_second_bundle_after_the_third_is_a_rollback_and_changes_nothing(site: Site, bundles: dict[int, Path]) -> None:
+def test_the_second_bundle_after_the_third_is_a_rollback_and_changes_nothing(
+    site: Site, bundles: dict[int, Path]
+) -> None:
     before = state_of(site)
     done = site.relay("import", bundles[2], check=False)
     assert done.returncode == 22
@@ -270,7 +275,9 @@ def test_every_source_is_served_byte_for_byte(site: Site, dmz: Dmz) -> None:
     assert {target["path"]: target["sha256"] for target in newest["targets"]} == on_disk
     sample = paths[:: max(1, len(paths) // 40)]
     for path in sample:
-        done = site.run("curl", "-sSf", "--cacert", site.ca, "-o", site.work / "one", f"{URL}/{path.replace(' ', '%20')}")
+        done = site.run(
+            "curl", "-sSf", "--cacert", site.ca, "-o", site.work / "one", f"{URL}/{path.replace(' ', '%20')}"
+        )
         assert done.returncode == 0
         assert hashlib.sha256((site.work / "one").read_bytes()).hexdigest() == on_disk[path]
 
