@@ -1,4 +1,4 @@
-"""The main job on real content: sealed in the DMZ, carried on a FAT32 stick, served inside to clients no one here wrote.
+"""The main job on real content: sealed in the DMZ, carried on a FAT32 stick, served to clients no one here wrote.
 
 One site lives through three dates in the order of these tests. Inside runs in a network namespace
 with nothing but loopback, so `https://localhost:4122` is really the address, and nothing can call out.
