@@ -21,6 +21,8 @@ MAX_SEGMENTS = 16
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TUF_ROLES = frozenset({"root", "timestamp", "snapshot", "targets"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PLAIN = re.compile(r"[ -\[\]-~]+")
+"""ASCII text without controls and backslashes: most paths, and quick to tell."""
 
 
 def check_source_name(name: str) -> str:
@@ -78,10 +80,8 @@ def check_target_path(path: str) -> str:
         raise MalformedError(
             "path.length", f"The path {path[:80]!r} is too long", need=f"at most {MAX_PATH_BYTES} bytes"
         )
-    if not unicodedata.is_normalized("NFC", path):
-        raise MalformedError("path.nfc", f"The path {path!r} is not in Unicode normal form C")
-    if "\\" in path or any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in path):
-        raise MalformedError("path.character", f"The path {path!r} holds a backslash or an invisible character")
+    if not _PLAIN.fullmatch(path):
+        _check_characters(path)
     segments = path.split("/")
     if len(segments) > MAX_SEGMENTS:
         raise MalformedError("path.depth", f"The path {path!r} is too deep", need=f"at most {MAX_SEGMENTS} parts")
@@ -89,6 +89,13 @@ def check_target_path(path: str) -> str:
         if segment in {"", ".", ".."} or len(segment.encode("utf-8")) > MAX_SEGMENT_BYTES:
             raise MalformedError("path.segment", f"The path {path!r} has the part {segment[:80]!r}")
     return path
+
+
+def _check_characters(path: str) -> None:
+    if not unicodedata.is_normalized("NFC", path):
+        raise MalformedError("path.nfc", f"The path {path!r} is not in Unicode normal form C")
+    if "\\" in path or any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in path):
+        raise MalformedError("path.character", f"The path {path!r} holds a backslash or an invisible character")
 
 
 def check_path_set(paths: Iterable[str]) -> None:

@@ -43,9 +43,7 @@ def decode(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> An
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            names = [key for key, _ in pairs]
-            twice = next(key for key in names if names.count(key) > 1)
-            raise MalformedError("json.duplicate-key", f"{name} gives {twice!r} twice in one object")
+            raise MalformedError("json.duplicate-key", f"{name} gives {_first_double(pairs)!r} twice in one object")
         return result
 
     try:
@@ -56,7 +54,8 @@ def decode(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> An
         raise MalformedError("json.depth", f"{name} is nested too deeply", need=f"at most {max_depth} levels") from None
     except ValueError as error:
         raise MalformedError("json.syntax", f"{name} is not JSON: {error}") from None
-    _check(value, name, max_depth)
+    _check_depth(value, name, max_depth)
+    _check_text(value, text, name)
     return value
 
 
@@ -77,21 +76,56 @@ def _text(data: bytes, name: str, max_bytes: int) -> str:
         raise MalformedError("json.utf8", f"{name} is not UTF-8 (byte {error.start})") from None
 
 
-def _check(value: Any, name: str, levels_left: int) -> None:
-    """Refuse lone surrogates and escaped text that is not NFC, and nesting beyond the limit."""
-    if isinstance(value, str):
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            raise MalformedError("json.utf8", f"{name} holds half a surrogate pair")
-        if not unicodedata.is_normalized("NFC", value):
-            raise MalformedError("json.nfc", f"{name} holds text that is not in Unicode normal form C")
+def _first_double(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise LookupError("no key stands twice")
+
+
+def _check_depth(value: Any, name: str, max_depth: int) -> None:
+    """Refuse more than ``max_depth`` arrays and objects inside each other."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(max_depth):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, (dict, list))
+        ]
+    if level:
+        raise MalformedError("json.depth", f"{name} is nested too deeply", need=f"at most {max_depth} levels")
+
+
+def _check_text(value: Any, text: str, name: str) -> None:
+    """Refuse text that is not NFC, and halves of surrogate pairs.
+
+    Without escapes the document's own text tells: normal forms are closed under substringing, and a quotation
+    mark composes with nothing (UAX #15). Escapes can spell what the document's text does not show.
+    """
+    if "\\u" not in text:
+        if not unicodedata.is_normalized("NFC", text):
+            raise _not_nfc(name)
         return
-    if not isinstance(value, (dict, list)):
-        return
-    if levels_left == 0:
-        raise MalformedError("json.depth", f"{name} is nested too deeply")
-    for item in value.items() if isinstance(value, dict) else value:
-        if isinstance(item, tuple):
-            _check(item[0], name, levels_left - 1)
-            _check(item[1], name, levels_left - 1)
-        else:
-            _check(item, name, levels_left - 1)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            _check_string(item, name)
+        elif isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _check_string(text: str, name: str) -> None:
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise MalformedError("json.utf8", f"{name} holds half a surrogate pair")
+    if not unicodedata.is_normalized("NFC", text):
+        raise _not_nfc(name)
+
+
+def _not_nfc(name: str) -> MalformedError:
+    return MalformedError("json.nfc", f"{name} holds text that is not in Unicode normal form C")
