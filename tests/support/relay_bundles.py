@@ -1,0 +1,297 @@
+"""``BundleForge``: a publisher in memory whose bundles are valid by default, and who forges anything on demand.
+
+    forge = BundleForge()
+    forge.files["rules/a.rules"] = b"alert ..."
+    forge.seal(tmp_path / "1.zip")                                   # version 1, valid
+    forge.seal(tmp_path / "2.zip", since=1)                          # an increment
+    forge.seal(tmp_path / "3.zip", Forgery(signers={"timestamp": [new_signer()]}))  # by a key of nobody's
+
+It shares nothing with the bundler: what both agree on is the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization.json import JSONSerializer
+
+from manifests import manifest as manifest_format
+from manifests import signature
+from manifests.clock import Clock, to_text
+from manifests.container import ContainerWriter, deflate
+from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
+
+CREATED = datetime(2026, 9, 1, 12, 0, 0, tzinfo=UTC)
+"""When version 1 is made; each later version is a day younger."""
+LIFETIME = timedelta(days=365)
+
+_TOP = ("root", "timestamp", "snapshot", "targets")
+
+
+def clock_at(instant: datetime) -> Clock:
+    """Return a clock that stands still."""
+    return lambda: instant
+
+
+def new_signer() -> CryptoSigner:
+    """Return a fresh Ed25519 signer."""
+    return CryptoSigner.generate_ed25519()
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """What to do differently. Each hook changes its document before it is signed, ``members`` the finished ones.
+
+    ``signers`` replaces a role's signers; ``manifest`` counts as a role here.
+    """
+
+    root: Callable[[Root], None] | None = None
+    timestamp: Callable[[Timestamp], None] | None = None
+    snapshot: Callable[[Snapshot], None] | None = None
+    targets: Callable[[str, Targets], None] | None = None
+    manifest: Callable[[Manifest], Manifest] | None = None
+    manifest_bytes: Callable[[bytes], bytes] | None = None
+    members: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] | None = None
+    signers: dict[str, list[CryptoSigner]] = field(default_factory=dict)
+
+
+HONEST = Forgery()
+
+
+class BundleForge:
+    """A publisher with one key per role.
+
+    Args:
+        publisher: Its name.
+        lifetime: How long each version's roles are good for.
+
+    Attributes:
+        files: Target path to content: what the next bundle carries.
+        signers: Role to signers; change it and call :meth:`rotate` for an honest rotation.
+        version: Version of the newest bundle.
+        roots: Every root, oldest first.
+        metadata: File name to bytes of the newest bundle's metadata.
+    """
+
+    def __init__(self, publisher: str = "forge", lifetime: timedelta = LIFETIME) -> None:
+        self.publisher = publisher
+        self.lifetime = lifetime
+        self.files: dict[str, bytes] = {}
+        self.signers = {role: [new_signer()] for role in _TOP}
+        self.version = 0
+        self.roots: list[bytes] = []
+        self.metadata: dict[str, bytes] = {}
+        self._role_versions: dict[str, int] = {}
+        self._history: dict[int, set[str]] = {}
+        self.rotate()
+
+    @property
+    def root(self) -> bytes:
+        """The first root: what a site pins."""
+        return self.roots[0]
+
+    def created(self, version: int | None = None) -> datetime:
+        """Return when a version was made, the newest by default."""
+        return CREATED + timedelta(days=(version or self.version) - 1)
+
+    def clock(self, after: timedelta = timedelta(hours=1)) -> Clock:
+        """Return a clock that stands shortly after the newest version."""
+        return clock_at(self.created() + after)
+
+    def rotate(self, signers: dict[str, list[CryptoSigner]] | None = None, forgery: Forgery = HONEST) -> bytes:
+        """Publish the next root, with new signers for the given roles, signed by the old and the new root keys."""
+        old = self.signers["root"]
+        self.signers |= signers or {}
+        keys = {signer.public_key.keyid: signer.public_key for role in self.signers.values() for signer in role}
+        roles = {
+            role: Role([signer.public_key.keyid for signer in signers], len(signers))
+            for role, signers in self.signers.items()
+        }
+        root = Root(
+            len(self.roots) + 1,
+            expires=CREATED + timedelta(days=3650),
+            keys=keys,
+            roles=roles,
+            consistent_snapshot=True,
+        )
+        if forgery.root:
+            forgery.root(root)
+        both = {signer.public_key.keyid: signer for signer in (*old, *self.signers["root"])}
+        self.roots.append(_sign(root, forgery.signers.get("root", list(both.values()))))
+        return self.roots[-1]
+
+    def seal(
+        self,
+        path: Path,
+        forgery: Forgery = HONEST,
+        *,
+        since: int | None = None,
+        deflated: Iterable[str] = (),
+        notes: bytes | None = None,
+        created: datetime | None = None,
+    ) -> Path:
+        """Write the next version's bundle.
+
+        Args:
+            path: Where.
+            forgery: What to do differently.
+            since: Leave out what that version carried: those targets are held.
+            deflated: Target paths whose content is deflated.
+            notes: Release notes.
+            created: When; by default a day after the version before.
+
+        Returns:
+            ``path``.
+        """
+        self.version += 1
+        created = created or self.created()
+        self.metadata = self._metadata(created, forgery)
+        documents = [(f"tuf/{name}", data) for name, data in self.metadata.items()]
+        if notes is not None:
+            documents.append(("notes.md", notes))
+        held = self._history[since] if since is not None else set()
+        self._history[self.version] = {_sha256(data) for data in self.files.values()}
+        compressed = {_sha256(self.files[target_path]) for target_path in deflated}
+        blobs = [
+            _Blob(data, deflated=digest in compressed)
+            for digest, data in {_sha256(self.files[p]): self.files[p] for p in sorted(self.files)}.items()
+            if digest not in held
+        ]
+        manifest = Manifest(
+            publisher=self.publisher,
+            snapshot_version=self.version,
+            root_version=len(self.roots),
+            created=created,
+            tool="forge",
+            sources=tuple(SourceRecord(name, "directory", created, "none") for name in self._sources()),
+            targets=tuple(
+                Target(
+                    p, len(self.files[p]), _sha256(self.files[p]), "held" if _sha256(self.files[p]) in held else "blob"
+                )
+                for p in sorted(self.files)
+            ),
+            documents=tuple(Document(name, len(data), _sha256(data)) for name, data in documents),
+            blobs=tuple(blob.member for blob in blobs),
+            since=since,
+        )
+        if forgery.manifest:
+            manifest = forgery.manifest(manifest)
+        manifest_bytes = manifest_format.encode(manifest)
+        if forgery.manifest_bytes:
+            manifest_bytes = forgery.manifest_bytes(manifest_bytes)
+        signed = signature.sign(manifest_bytes, forgery.signers.get("manifest", self.signers["timestamp"]))
+        members = [(manifest_format.NAME, manifest_bytes), (signature.NAME, signed), *documents]
+        members += [(blob.member.name, blob.content) for blob in blobs]
+        if forgery.members:
+            members = forgery.members(members)
+        _write(path, members, {blob.member.name for blob in blobs if blob.member.method == "deflate"})
+        return path
+
+    def _sources(self) -> list[str]:
+        return sorted({path.partition("/")[0] for path in self.files})
+
+    def _metadata(self, created: datetime, forgery: Forgery) -> dict[str, bytes]:
+        expires = created + self.lifetime
+        result = {f"{number}.root.json": data for number, data in enumerate(self.roots, 1)}
+        targets_key = self.signers["targets"][0].public_key
+        roles, meta, below = {}, {}, {}
+        for source in self._sources():
+            patterns = [source + "/*" * depth for depth in range(1, 16)]
+            roles[source] = DelegatedRole(source, [targets_key.keyid], 1, terminating=True, paths=patterns)
+            files = {p: data for p, data in self.files.items() if p.partition("/")[0] == source}
+            role = Targets(
+                self._role_version(source),
+                expires=expires,
+                targets={p: TargetFile(len(data), {"sha256": _sha256(data)}, p) for p, data in sorted(files.items())},
+            )
+            below[source] = self._targets(source, role, forgery)
+            meta[f"{source}.json"] = MetaFile(role.version)
+        delegations = Delegations({targets_key.keyid: targets_key}, roles)
+        top = Targets(self.version, expires=expires, targets={}, delegations=delegations)
+        data = self._targets("targets", top, forgery)
+        snapshot = Snapshot(self.version, expires=expires, meta={"targets.json": MetaFile(top.version), **meta})
+        if forgery.snapshot:
+            forgery.snapshot(snapshot)
+        extension = {"created": to_text(created), "root_version": len(self.roots)}
+        timestamp = Timestamp(
+            self.version,
+            expires=expires,
+            snapshot_meta=MetaFile(snapshot.version),
+            unrecognized_fields={"x-sealift": extension},
+        )
+        if forgery.timestamp:
+            forgery.timestamp(timestamp)
+        result["timestamp.json"] = _sign(timestamp, forgery.signers.get("timestamp", self.signers["timestamp"]))
+        result[f"{snapshot.version}.snapshot.json"] = _sign(
+            snapshot, forgery.signers.get("snapshot", self.signers["snapshot"])
+        )
+        result[f"{top.version}.targets.json"] = data
+        for source, role_data in below.items():
+            result[f"{meta[f'{source}.json'].version}.{source}.json"] = role_data
+        return result
+
+    def _role_version(self, source: str) -> int:
+        """Give a role its next version; its expiry is new each time, so its bytes are too."""
+        self._role_versions[source] = self._role_versions.get(source, 0) + 1
+        return self._role_versions[source]
+
+    def _targets(self, name: str, role: Targets, forgery: Forgery) -> bytes:
+        if forgery.targets:
+            forgery.targets(name, role)
+        return _sign(role, forgery.signers.get(name, self.signers["targets"]))
+
+
+class _Blob:
+    """Content and how it stands in the zip."""
+
+    def __init__(self, content: bytes, *, deflated: bool) -> None:
+        self.content = content
+        digest = _sha256(content)
+        if deflated:
+            made = deflate([content], lambda _: None)
+            self.member = BlobMember(digest, len(content), "deflate", made.stored_sha256, made.stored_length)
+        else:
+            self.member = BlobMember(digest, len(content), "stored", digest, len(content))
+
+
+def _write(path: Path, members: list[tuple[str, bytes]], deflated: set[str]) -> None:
+    with path.open("wb") as file:
+        writer = ContainerWriter(file)
+        for name, data in members:
+            if name in deflated:
+                pieces: list[bytes] = []
+                made = deflate([data], pieces.append)
+                writer.add_deflated(
+                    name, pieces, length=made.length, stored_length=made.stored_length, crc32=made.crc32
+                )
+            else:
+                writer.add(name, [data], length=len(data))
+        writer.finish()
+
+
+def _sign(signed: Root | Timestamp | Snapshot | Targets, signers: list[CryptoSigner]) -> bytes:
+    metadata: Metadata = Metadata(signed)
+    for signer in signers:
+        metadata.sign(signer, append=True)
+    return metadata.to_bytes(JSONSerializer(compact=True))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
