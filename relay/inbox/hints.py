@@ -23,7 +23,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -68,16 +68,26 @@ class Hints:
         self._poll.register(self._mounts, select.POLLPRI)
         self._handler = _Wake(self)
         self._watches: dict[Path, tuple[Identity, ObservedWatch]] = {}
-        self._observer = Observer()
+        self._lock = threading.Lock()
+        self._observer: BaseObserver | None = None
 
     def __enter__(self) -> Hints:
-        self._observer.start()
+        try:
+            self._observer = Observer()
+            self._observer.start()
+        except OSError as error:
+            self._observer = None
+            self.problem = f"there are no file system events ({error.strerror}); inboxes are listed on the timer only"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._observer.stop()
-        self._observer.join()
-        os.close(self._mounts)
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+        with self._lock:
+            os.close(self._mounts)
+            os.close(self._wake)
+            self._wake = -1
 
     @property
     def stopped(self) -> bool:
@@ -85,8 +95,10 @@ class Hints:
         return self._stopped.is_set()
 
     def wake(self) -> None:
-        """End the current wait, or the next one at once. For any thread."""
-        os.eventfd_write(self._wake, 1)
+        """End the current wait, or the next one at once. For any thread, at any time."""
+        with self._lock:
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def stop(self) -> None:
         """End all waiting for good. For any thread."""
@@ -102,21 +114,24 @@ class Hints:
         Returns:
             Whether a watch is new: what came before it gave no event, so list once more.
         """
+        observer = self._observer
+        if observer is None:
+            return False
         wanted = dict(list(directories)[:MAX_WATCHES])
-        alive = {emitter.watch for emitter in self._observer.emitters if emitter.is_alive()}
+        alive = {emitter.watch for emitter in observer.emitters if emitter.is_alive()}
         for path, (identity, watch) in tuple(self._watches.items()):
             if wanted.get(path) != identity or watch not in alive:
-                self._forget(path)
+                self._forget(observer, path)
         self.problem = ""
-        added = [self._add(path, identity) for path, identity in wanted.items() if path not in self._watches]
+        added = [self._add(observer, path, identity) for path, identity in wanted.items() if path not in self._watches]
         return any(added)
 
     def wait(self, seconds: float) -> None:
         """Return when something may have happened, and after ``seconds`` at the latest."""
         ready = self._poll.poll(max(0.0, seconds) * 1000)
-        if any(descriptor == self._mounts for descriptor, _ in ready):
+        if self._observer is not None and any(descriptor == self._mounts for descriptor, _ in ready):
             for path in tuple(self._watches):
-                self._forget(path)
+                self._forget(self._observer, path)
         if ready:
             self._stopped.wait(QUIET_SECONDS)
         try:
@@ -124,15 +139,15 @@ class Hints:
         except BlockingIOError:
             return
 
-    def _add(self, path: Path, identity: Identity) -> bool:
+    def _add(self, observer: BaseObserver, path: Path, identity: Identity) -> bool:
         try:
-            watch = self._observer.schedule(self._handler, os.fspath(path), event_filter=_EVENTS)
+            watch = observer.schedule(self._handler, os.fspath(path), event_filter=_EVENTS)
         except OSError as error:
             self.problem = f"{path} cannot be watched by events ({error.strerror}); it is listed on the timer only"
             return False
         self._watches[path] = (identity, watch)
         return True
 
-    def _forget(self, path: Path) -> None:
+    def _forget(self, observer: BaseObserver, path: Path) -> None:
         _, watch = self._watches.pop(path)
-        self._observer.unschedule(watch)
+        observer.unschedule(watch)

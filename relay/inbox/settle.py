@@ -3,7 +3,7 @@
 ::
 
     MOVING --still for settle_seconds--> look --whole--------------> READY --imported, refused--> DONE
-       ^                                  |--another program's-----> DONE
+       ^                                  |--another program's-----> FOREIGN
        |                                  '--end missing, in use---> WAITING --look again--> ...
        '--any change of the file's stamp, from every phase           (after patience_seconds: READY, to be refused)
 
@@ -91,6 +91,7 @@ class Phase(StrEnum):
     READY = "ready"
     BLOCKED = "blocked"
     DONE = "done"
+    FOREIGN = "foreign"
 
 
 class Verdict(StrEnum):
@@ -183,7 +184,7 @@ class Ledger:
         if look is None:
             after = replace(candidate, since=now, due=now + rules.settle_seconds, phase=Phase.MOVING)
         elif look.shape is Shape.FOREIGN:
-            after = replace(candidate, phase=Phase.DONE, reason=look.reason)
+            after = replace(candidate, phase=Phase.FOREIGN, reason=look.reason)
         elif _is_due(look, now - candidate.since >= rules.patience_seconds):
             after = replace(candidate, phase=Phase.READY, reason=look.reason, ready_at=now)
         else:

@@ -18,7 +18,7 @@ from relay.inbox.dispose import dispose
 from relay.inbox.hints import Hints
 from relay.inbox.listing import Listing, list_inbox
 from relay.inbox.look import claim, look
-from relay.inbox.settle import Candidate, Ledger, Rules, Verdict
+from relay.inbox.settle import Candidate, Ledger, Phase, Rules, Verdict
 
 Importing = Callable[[Path], ImportResult]
 """Imports one file and quarantines what it refuses; raises ``SealiftError`` or :class:`AbandonedError`."""
@@ -162,29 +162,30 @@ class Watcher:
     def _failed(self, inbox: Inbox, candidate: Candidate, error: SealiftError) -> None:
         verdict, event = _verdict(error)
         text, fate = f"{candidate.path}: {error}", None
-        if verdict is Verdict.REFUSED and "quarantine" in error.context:
+        if verdict is Verdict.REFUSED and error.context.get("kept"):
             disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
-            text, fate = (
-                f"{text} A copy is in quarantine ({error.context['quarantine']}); {disposal.text}.",
-                disposal.fate,
-            )
+            text += f" A copy is in quarantine ({error.context['quarantine']}); {disposal.text}."
+            fate = disposal.fate
         self._report(event, text, path=str(candidate.path), code=error.code, exit_code=error.exit_code, file=fate)
         self._ledger.finished(self._monotonic(), candidate, verdict, str(error))
 
     def _tell_waiting(self) -> None:
-        resting = {f"file {c.path}": c for c in self._ledger if c.reason and c.phase not in {"ready"}}
-        for key in [key for key in self._told if key.startswith("file ") and key not in resting]:
+        """Say why files rest: once per file and reason, however often a copy goes on and stalls again."""
+        present = {str(candidate.path): candidate for candidate in self._ledger}
+        for key in [key for key in self._told if key.startswith("/") and key not in present]:
             del self._told[key]
-        for key, candidate in resting.items():
-            if candidate.phase == "waiting":
-                self._tell(key, f"{candidate.path} is not imported yet: {candidate.reason}")
+        for name, candidate in present.items():
+            if candidate.phase is Phase.WAITING:
+                self._tell(name, f"{name} is not imported yet: {candidate.reason}")
+            elif candidate.phase is Phase.FOREIGN and candidate.named_as_bundle:
+                self._tell(name, f"{name} is left alone: {candidate.reason}", event="ignored")
 
-    def _tell(self, key: str, text: str) -> None:
+    def _tell(self, key: str, text: str, *, event: str = "waiting") -> None:
         """Report a lasting condition once, and again only when it changes."""
         if self._told.get(key, "") != text:
             self._told[key] = text
             if text:
-                self._report("waiting", text)
+                self._report(event, text)
 
 
 def _verdict(error: SealiftError) -> tuple[Verdict, str]:
