@@ -90,6 +90,8 @@ def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFi
 
     Source: TUF 5.6.7.
     """
+    if any("\ud800" <= char <= "\udfff" for char in path):  # a command line's undecodable bytes: no JSON holds them
+        raise refusals.no_such_target(path)
 
     def load(role: str, delegator: str) -> Targets:
         _load_targets(workflow, read, role, delegator)
