@@ -43,12 +43,20 @@ class KeyEntry:
     uri: str | None
 
 
+@dataclass(frozen=True)
+class Generated:
+    """A key made just now, still open."""
+
+    entry: KeyEntry
+    signer: CryptoSigner
+
+
 def key_name(role: str, key: Key) -> str:
     """Return the name for the files of a role's key."""
     return f"{role}-{key.keyid[:12]}"
 
 
-def generate(path: Path, passphrase: bytes | None) -> KeyEntry:
+def generate(path: Path, passphrase: bytes | None) -> Generated:
     """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
 
     Args:
@@ -59,26 +67,25 @@ def generate(path: Path, passphrase: bytes | None) -> KeyEntry:
         ConfigurationError: ``key.exists``.
         StorageError: The disk is full, read-only or failing.
     """
-    private = Ed25519PrivateKey.generate()
-    return _write(path, private, passphrase)
+    return _write(path, Ed25519PrivateKey.generate(), passphrase)
 
 
-def generate_for(role: str, directory: Path, passphrase: bytes | None) -> KeyEntry:
-    """Make a role's key in the home's key directory, named after both."""
+def generate_for(role: str, directory: Path, passphrase: bytes | None) -> Generated:
+    """Make a role's key in a key directory, its files named after both; raises as :func:`generate`."""
     private = Ed25519PrivateKey.generate()
     key = SSlibKey.from_crypto(private.public_key())
     return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)
 
 
-def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> KeyEntry:
-    key = SSlibKey.from_crypto(private.public_key())
+def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> Generated:
+    signer = CryptoSigner(private)
     public = path.with_suffix(".pub")
     for file in (path, public):
         if file.exists():
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
     durable.write(path, pkcs8.encode(private, passphrase), mode=0o600)
-    durable.write(public, public_keys.encode(key))
-    return KeyEntry(path.stem, key, f"file:{path}")
+    durable.write(public, public_keys.encode(signer.public_key))
+    return Generated(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
 def read_private(path: Path, secrets: Secrets) -> CryptoSigner:

@@ -1,0 +1,70 @@
+"""``bundle init``: make a publisher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
+from manifests.clock import system_clock, to_text
+from manifests.console import Settings, output_option, print_json
+from manifests.errors import UsageError
+
+
+@click.command()
+@click.option("--publisher", default="sealift", show_default=True, help="The name that bundles begin with.")
+@click.option("--root-keys", type=int, default=1, show_default=True, metavar="N", help="How many root keys to make.")
+@click.option("--threshold", type=int, metavar="M", help="How many of them must sign a root.  [default: all but one]")
+@passphrase_option
+@no_passphrase_option
+@output_option
+@click.pass_obj
+def command(
+    settings: Settings,
+    publisher: str,
+    root_keys: int,
+    threshold: int | None,
+    passphrase_file: Path | None,
+    output: str,
+    *,
+    no_passphrase: bool,
+) -> None:
+    """Make a publisher: keys, first signed root, commented bundler.toml."""
+    import os
+
+    from bundler.founding import Founding, found
+    from bundler.passphrase import Secrets, ask_on_terminal
+    from bundler.repository import Repository
+
+    if no_passphrase and passphrase_file is not None:
+        raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")
+    passphrase = None
+    if not no_passphrase:
+        passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
+    wanted = Founding(publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase)
+    home = found(settings.home, wanted, system_clock())
+    if no_passphrase:
+        warn_open_keys(home.keys)
+    root = Repository.load(home.metadata).root
+    if output == "json":
+        print_json(
+            {
+                "home": str(home.path),
+                "publisher": publisher,
+                "root_keys": root_keys,
+                "threshold": wanted.threshold,
+                "root_expires_at": to_text(root.expires),
+                "encrypted": not no_passphrase,
+            }
+        )
+        return
+    click.echo(
+        f"The publisher {publisher} is in {home.path}\n"
+        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {to_text(root.expires)}\n"
+        "\nNext:\n"
+        f"  1. say what to carry:            edit {home.config}, then: bundle sources check\n"
+        "  2. give each site its trust:     bundle keys export-root --out root.json\n"
+        "  3. seal the first bundle:        bundle create --out DIR\n"
+        f"\nThen move the root keys ({home.keys}/root-*.pem) to offline media: daily work does not need them."
+    )
