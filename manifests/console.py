@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -159,8 +160,7 @@ def run(group: click.Group, name: str, arguments: list[str] | None = None) -> No
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = group.main(args=given, prog_name=name, standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(_invoke(group, name, given))
     except SealiftError as error:
         if _wants_json(given):
             click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
@@ -174,11 +174,24 @@ def run(group: click.Group, name: str, arguments: list[str] | None = None) -> No
         click.echo(f"{name}: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
         sys.exit(141)
     except Exception:  # noqa: BLE001 - the last frame: a bug is shown whole and leaves with 1
         traceback.print_exc()
         click.echo(f"{name}: this is a bug in Sealift; please report the lines above", err=True)
         sys.exit(1)
+
+
+def _invoke(group: click.Group, name: str, arguments: list[str]) -> int:
+    """Run the group without click's own way of ending the process, which calls a closed pipe a failure."""
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        group.main(args=arguments, prog_name=name)  # answers the shell and ends the process
+    try:
+        with group.make_context(name, list(arguments)) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return code if isinstance(code, int) else 0
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -5,6 +5,7 @@ The exact bytes are what is signed and kept; the types here are a checked readin
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -20,6 +21,9 @@ NAME = "manifest.json"
 NOTES_NAME = "notes.md"
 TUF_PREFIX = "tuf/"
 BLOB_PREFIX = "blobs/"
+
+MAX_TEXT = 2000
+"""Characters of one free text."""
 
 Method = Literal["stored", "deflate"]
 Arrival = Literal["blob", "held"]
@@ -109,8 +113,19 @@ class Manifest:
         return f"{self.publisher}-{self.snapshot_version:06d}-{kind}{volume}.zip"
 
 
+def one_line(text: str) -> str:
+    """Return a text as a manifest may carry it: one line, NFC, nothing that moves a terminal's cursor, bounded."""
+    shown = "".join(" " if _moves_the_cursor(char) else char for char in unicodedata.normalize("NFC", text))
+    whole = shown.encode("utf-8", "replace").decode("utf-8")
+    return whole if len(whole) <= MAX_TEXT else whole[: MAX_TEXT - 3] + "..."
+
+
+def _moves_the_cursor(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" or "\u2028" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
+
+
 def encode(manifest: Manifest) -> bytes:
-    """Write a manifest's bytes, in the one way we write them.
+    """Write a manifest's bytes, in the one way we write them. Free texts pass :func:`one_line`.
 
     Raises:
         MalformedError: The manifest breaks a rule that every reader checks.
@@ -151,8 +166,9 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Manifest:
     """Read a manifest, checking its form and that its parts agree with each other.
 
     Raises:
-        MalformedError: ``json.*``, ``manifest.schema``, ``manifest.order``, ``manifest.blobs``,
-            ``manifest.sources``, ``manifest.volume``, ``path.*``, ``name.*`` or ``time.format``.
+        MalformedError: ``json.*``, ``manifest.schema``, ``manifest.order``, ``manifest.volume``,
+            ``manifest.since``, ``manifest.held``, ``manifest.sources``, ``manifest.documents``,
+            ``manifest.blobs``, ``path.*``, ``name.*`` or ``time.format``.
     """
     value = strictjson.decode(data, name=NAME, max_bytes=limits.manifest_bytes, max_depth=limits.json_depth)
     schemas.check(value, "manifest", name=NAME)
@@ -183,12 +199,17 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
         "kind": source.kind,
         "state": "fresh" if source.failure is None else "last-good",
         "pulled_at": clock.to_text(source.pulled_at),
-        "verification": source.verification,
-        "items": [{"path": item.path, "label": item.label, "facts": dict(item.facts)} for item in source.items],
+        "verification": one_line(source.verification),
+        "items": [_item_to_json(item) for item in source.items],
     }
     if source.failure is not None:
-        value["failure"] = source.failure
+        value["failure"] = one_line(source.failure)
     return value
+
+
+def _item_to_json(item: Item) -> dict[str, Any]:
+    facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in item.facts}
+    return {"path": item.path, "label": one_line(item.label), "facts": facts}
 
 
 def _source_from_json(value: dict[str, Any]) -> SourceRecord:
@@ -212,6 +233,8 @@ def _check_consistency(manifest: Manifest) -> None:
         raise MalformedError("manifest.volume", f"Volume {manifest.volume_index} of {manifest.volume_count}")
     if manifest.since is not None and manifest.since >= manifest.snapshot_version:
         raise MalformedError("manifest.since", "The bundle is an increment since a version that is not older")
+    if manifest.since is None and any(target.arrives == "held" for target in manifest.targets):
+        raise MalformedError("manifest.held", "A full bundle takes a target for held")
     _check_sorted("sources", [source.name for source in manifest.sources])
     _check_sorted("targets", [target.path for target in manifest.targets])
     names = {check_source_name(source.name) for source in manifest.sources}

@@ -7,6 +7,7 @@ manifest must stay readable in any editor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, Signer
@@ -52,21 +53,21 @@ def verify(
         threshold: How many different ones must have signed.
 
     Raises:
-        MalformedError: ``json.*``, ``signature.schema`` or ``signature.form`` (not written our way).
+        MalformedError: ``json.*``, ``signature.schema`` or ``signature.form`` (not written our way, or a key twice).
         NotAuthenticError: ``signature.unknown-key``, ``signature.invalid`` or ``signature.threshold``.
     """
     value = strictjson.decode(signature, name=NAME, max_bytes=limits.signature_bytes)
     schemas.check(value, "signature", name=NAME)
-    if strictjson.encode(value) != signature:
+    key_ids = [row["keyid"] for row in value["signatures"]]
+    if strictjson.encode(value) != signature or any(left >= right for left, right in pairwise(key_ids)):
         raise MalformedError("signature.form", f"{NAME} is not in canonical form")
     message = pre_authentication_encoding(manifest)
-    signed_by: set[str] = set()
     for row in value["signatures"]:
         key = keys.get(row["keyid"])
-        if key is None or row["keyid"] in signed_by:
+        if key is None:
             raise NotAuthenticError(
                 "signature.unknown-key",
-                f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it or stands twice",
+                f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it",
                 need="the keys of the publisher's timestamp role",
             )
         try:
@@ -75,11 +76,10 @@ def verify(
             raise NotAuthenticError(
                 "signature.invalid", f"The manifest's signature by key {row['keyid'][:16]} does not hold"
             ) from None
-        signed_by.add(row["keyid"])
-    if len(signed_by) < threshold:
+    if len(key_ids) < threshold:
         raise NotAuthenticError(
             "signature.threshold",
             "The manifest is not signed by enough keys",
-            have=f"{len(signed_by)} valid signatures",
+            have=f"{len(key_ids)} valid signatures",
             need=f"{threshold}",
         )
