@@ -83,7 +83,7 @@ def import_file(
     wait_seconds: float = WAIT_SECONDS,
     quarantine: bool = False,
 ) -> ImportResult:
-    """Import one bundle file; the file is left where it is unless it is refused into quarantine.
+    """Import one bundle file; the file is left where it is.
 
     Args:
         home: The relay's directory.
@@ -93,7 +93,8 @@ def import_file(
         progress: Told how far it is.
         accept_expired: Believe expired roles; recorded in the event.
         wait_seconds: How long to wait for another import.
-        quarantine: Move a refused file into quarantine; the record's id is in the error's context.
+        quarantine: Copy a refused file into quarantine, unless it is only incomplete; ``quarantine`` in the
+            error's context is the record's id, ``kept`` whether the content is there, durably.
 
     Raises:
         NotAuthenticError: A signature or digest does not hold.
@@ -255,9 +256,9 @@ def _check_space(bundle: VerifiedBundle, missing: tuple[Target, ...], home: Home
 
 
 def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:
-    """Write a refusal into the audit log and, when asked, move the file away."""
-    if quarantine:
-        with suppress(MalformedError):  # a link or a device: nothing to keep, and not ours to remove
+    """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
+    if quarantine and not isinstance(error, IncompleteError):
+        with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_store.take(home, config, path, error, now)
             error.context["quarantine"] = record.id
             error.context["kept"] = int(record.kept)

@@ -64,9 +64,9 @@ def create(home: Home) -> None:
 
 
 def take(home: Home, config: Config, path: Path, error: SealiftError, now: datetime) -> Record:
-    """Move a refused file into quarantine; a medium that cannot be written to keeps its copy.
+    """Take a copy of a refused file into quarantine; the file itself is left to whoever asked.
 
-    A file too large for the quarantine, or for the disk, stays where it is; its record says so.
+    Of a file too large for the quarantine, or for the disk, only a record is kept; it says so.
 
     Args:
         home: The relay's directory.
@@ -76,8 +76,8 @@ def take(home: Home, config: Config, path: Path, error: SealiftError, now: datet
         now: The system's time.
 
     Raises:
-        MalformedError: ``bundle.not-a-file`` or ``bundle.hard-link``: not a thing that can be moved.
-        StorageError: The disk is failing; the file stays where it is.
+        MalformedError: ``bundle.not-a-file`` or ``bundle.hard-link``: not a thing that can be kept.
+        StorageError: The disk is failing.
     """
     with open_bundle(path) as file, durable.storage_errors(path):
         length = os.fstat(file.fileno()).st_size
@@ -100,10 +100,6 @@ def take(home: Home, config: Config, path: Path, error: SealiftError, now: datet
             record = _keep(home, record, temporary)
         finally:
             temporary.unlink(missing_ok=True)
-    if record.kept:
-        with suppress(OSError):  # a read-only stick: the inbox remembers the file instead
-            path.unlink()
-            durable.fsync_directory(path.parent)
     return record
 
 
