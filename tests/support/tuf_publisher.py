@@ -1,0 +1,66 @@
+"""A publisher in memory and on disk: quick keys, a fixed clock, targets at will."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner, Signer
+
+from bundler.config import Expiries
+from bundler.founding import first_root
+from bundler.repository import Repository, Staged
+from manifests.manifest import Target
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+RUNWAY = timedelta(days=30)
+
+
+def target(path: str, content: bytes = b"x") -> Target:
+    return Target(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+class Publisher:
+    """A repository whose keys lie open in memory. ``missing`` names roles whose keys are not at hand."""
+
+    def __init__(
+        self, directory: Path, root_keys: int = 1, threshold: int = 1, expiries: Expiries | None = None
+    ) -> None:
+        self.directory = directory
+        self.expiries = expiries or Expiries()
+        self.missing: set[str] = set()
+        self.asked: list[str] = []
+        self.root_signers = [CryptoSigner.generate_ed25519() for _ in range(root_keys)]
+        self.keys: dict[str, list[Signer]] = {
+            role: [CryptoSigner.generate_ed25519()] for role in ("targets", "snapshot", "timestamp")
+        }
+        self.keys["root"] = list(self.root_signers)
+        directory.mkdir(parents=True)
+        (directory / "1.root.json").write_bytes(
+            first_root(
+                {role: [signer.public_key for signer in signers] for role, signers in self.keys.items()},
+                threshold,
+                NOW + self.expiries.of("root"),
+                self.root_signers,
+            )
+        )
+
+    def signers(self, role: str) -> Sequence[Signer]:
+        self.asked.append(role)
+        return () if role in self.missing else tuple(self.keys.get(role, self.keys["targets"]))
+
+    def load(self) -> Repository:
+        return Repository.load(self.directory)
+
+    def stage(self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY) -> Staged:
+        self.asked.clear()
+        return self.load().stage(targets, now, self.signers, self.expiries, runway)
+
+    def publish(
+        self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY
+    ) -> Staged:
+        staged = self.stage(targets, now, runway)
+        self.load().write(staged.documents)
+        return staged
