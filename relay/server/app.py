@@ -1,0 +1,106 @@
+"""The RSGI application: one view per request, and the answer handed to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, cast
+
+from manifests.blobs import BlobStore
+from manifests.clock import Clock
+from manifests.errors import SealiftError
+from relay.server import pages
+from relay.server.content import Contents, Damage
+from relay.server.messages import FilePart, Request, RequestHeaders, Response, not_found, text, unavailable
+from relay.server.routes import MetadataFile, StoredFile, resolve
+from relay.view import View
+
+if TYPE_CHECKING:
+    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
+    from granian.rsgi import Scope
+
+_METHODS = ("GET", "HEAD")
+
+
+class ViewProvider(Protocol):
+    """Something that has the newest view, such as :class:`relay.view.Views`."""
+
+    def current(self) -> View:
+        """Return the newest view."""
+
+
+class Application:
+    """Everything that is served. Lives in one event loop.
+
+    Args:
+        views: Asked once per request.
+        blobs: The content.
+        clock: Tells how old what is served is.
+        on_damage: Told once of each blob that is missing or has the wrong size, again after the next generation.
+    """
+
+    def __init__(
+        self, views: ViewProvider, blobs: BlobStore, clock: Clock, on_damage: Callable[[Damage], None]
+    ) -> None:
+        self.closing = False
+        self._views = views
+        self._contents = Contents(blobs, self._damaged)
+        self._clock = clock
+        self._on_damage = on_damage
+        self._reported: set[tuple[int, str]] = set()
+        self._generation = 0
+        self._counts: dict[int, int] = {}
+
+    def respond(self, request: Request) -> Response:
+        """Return the answer to a request."""
+        response = self._respond(request)
+        self._counts[response.status] = self._counts.get(response.status, 0) + 1
+        return response
+
+    def _respond(self, request: Request) -> Response:
+        if request.method not in _METHODS:
+            return text(405, "Read only.\n", [("allow", ", ".join(_METHODS))])
+        if self.closing:
+            return unavailable("The relay is stopping.")
+        try:
+            view = self._views.current()
+        except SealiftError as error:
+            return unavailable(f"The relay cannot read its state ({error.code}).")
+        self._generation = view.status.generation
+        resource = resolve(view, request.path)
+        if isinstance(resource, StoredFile | MetadataFile):
+            return self._contents.answer(request, resource)
+        if resource == "absent":
+            return not_found()
+        if resource == "not-yet":
+            return unavailable("No generation has been imported yet.")
+        return pages.answer(request, view, resource, self._clock(), self._counters())
+
+    def _counters(self) -> dict[str, int]:
+        return {f'sealift_responses_total{{code="{status}"}}': count for status, count in self._counts.items()}
+
+    def _damaged(self, damage: Damage) -> None:
+        key = (self._generation, damage.sha256)
+        if key not in self._reported:
+            self._reported.add(key)
+            self._on_damage(damage)
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        """Answer one request of the server."""
+        request = Request(scope.method, scope.path, scope.query_string, cast("RequestHeaders", scope.headers))
+        send(protocol, self.respond(request), head=scope.method == "HEAD")
+
+
+def send(protocol: HTTPProtocol, response: Response, *, head: bool) -> None:
+    """Hand a response to the server; HEAD has the same fields and no content."""
+    body = response.body
+    if head or not body:
+        protocol.response_empty(response.status, response.headers)
+    elif isinstance(body, bytes):
+        protocol.response_bytes(response.status, response.headers, body)
+    elif body.end - body.start == body.size:
+        protocol.response_file(response.status, response.headers, body.path)
+    else:
+        protocol.response_file_range(response.status, response.headers, body.path, body.start, body.end)
+
+
+__all__ = ["Application", "Damage", "FilePart", "ViewProvider", "send"]

@@ -1,0 +1,191 @@
+"""Answering a request for a file: validators, conditions, one range, and where the bytes come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from manifests.blobs import BlobStore
+from manifests.limits import KIB, MIB
+from relay.server import byte_range
+from relay.server.conditional import Conditions, Validators, evaluate, http_date, range_applies
+from relay.server.media import content_type
+from relay.server.messages import FilePart, Header, Request, Response, headers, text, unavailable
+from relay.server.routes import MetadataFile, StoredFile
+
+SMALL_FILE_BYTES = 64 * KIB
+"""Content up to this size is kept in memory; above it the time to open a file no longer matters."""
+CACHE_BYTES = 32 * MIB
+
+_FRIENDLY = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A blob that the state names and the disk does not hold as it should. ``found`` is its size there, if any."""
+
+    sha256: str
+    name: str
+    length: int
+    found: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A file as HTTP sees it. ``steady`` holds the fields that a 304 repeats."""
+
+    validators: Validators
+    length: int
+    content_type: str
+    steady: tuple[Header, ...]
+
+
+class Shelf:
+    """Small blobs in memory by digest, verified as they are loaded, the least recently used dropped first.
+
+    Args:
+        store: Where they are loaded from.
+        capacity_bytes: The most that is held.
+    """
+
+    def __init__(self, store: BlobStore, capacity_bytes: int = CACHE_BYTES) -> None:
+        self._store = store
+        self._capacity = capacity_bytes
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, sha256: str, length: int) -> bytes | None:
+        """Return a blob's content, or ``None`` when the disk does not hold it whole."""
+        content = self._held.get(sha256)
+        if content is not None:
+            self._held.move_to_end(sha256)
+            return content
+        try:
+            with self._store.path(sha256).open("rb") as file:
+                content = file.read(length + 1)
+        except OSError:
+            return None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            return None
+        self._keep(sha256, content)
+        return content
+
+    def _keep(self, sha256: str, content: bytes) -> None:
+        self._held[sha256] = content
+        self._bytes += len(content)
+        while self._bytes > self._capacity:
+            self._bytes -= len(self._held.popitem(last=False)[1])
+
+
+class Contents:
+    """Answers for files.
+
+    Args:
+        store: The blobs.
+        on_damage: Told of a blob that is missing or has the wrong size; called for every request that meets it.
+    """
+
+    def __init__(self, store: BlobStore, on_damage: Callable[[Damage], None]) -> None:
+        self._store = store
+        self._shelf = Shelf(store)
+        self._on_damage = on_damage
+
+    def answer(self, request: Request, resource: StoredFile | MetadataFile) -> Response:
+        """Answer GET or HEAD for a file.
+
+        Source: RFC 9110, 13.2.2 (the order of preconditions), 14.2 (Range is for GET alone).
+        """
+        shape = represent(resource)
+        verdict = evaluate(_conditions(request), shape.validators)
+        if verdict == "not-modified":
+            return Response(304, headers(*shape.steady))
+        if verdict == "failed":
+            return text(412, "The file is not the one that the request is about.\n")
+        wanted = _range(request, shape)
+        if wanted == "unsatisfiable":
+            return text(416, "The range begins past the end.\n", [("content-range", f"bytes */{shape.length}")])
+        body = self._body(resource, wanted)
+        if body is None:
+            return unavailable("This file is damaged here; the relay's operator has been told.")
+        return _whole(shape, body) if wanted is None else _partial(shape, wanted, body)
+
+    def _body(
+        self, resource: StoredFile | MetadataFile, wanted: byte_range.ByteRange | None
+    ) -> bytes | FilePart | None:
+        """Return the bytes or where they are; ``None`` when they are damaged."""
+        start, end = (wanted.start, wanted.end) if wanted is not None else (0, None)
+        if isinstance(resource, MetadataFile):
+            return resource.content[start:end]
+        if resource.length <= SMALL_FILE_BYTES:
+            content = self._shelf.get(resource.sha256, resource.length)
+            if content is not None and len(content) == resource.length:
+                return content[start:end]
+        else:
+            path = self._store.path(resource.sha256)
+            if _size(path) == resource.length:
+                return FilePart(str(path), start, resource.length if end is None else end, resource.length)
+        found = _size(self._store.path(resource.sha256))
+        self._on_damage(Damage(resource.sha256, resource.name, resource.length, found))
+        return None
+
+
+def represent(resource: StoredFile | MetadataFile) -> Representation:
+    """Return a file as HTTP sees it; the ``ETag`` is its digest."""
+    if isinstance(resource, MetadataFile):
+        digest, length, modified = hashlib.sha256(resource.content).hexdigest(), len(resource.content), None
+    else:
+        digest, length, modified = resource.sha256, resource.length, resource.modified_at
+    validators = Validators(f'"{digest}"', None if modified is None else http_date(modified))
+    steady = [("etag", validators.etag), ("cache-control", _FOR_EVER if resource.immutable else _FRIENDLY)]
+    if validators.last_modified is not None:
+        steady.append(("last-modified", validators.last_modified))
+    return Representation(validators, length, content_type(resource.name), tuple(steady))
+
+
+def _conditions(request: Request) -> Conditions:
+    return Conditions(
+        if_match=request.field("if-match"),
+        if_unmodified_since=request.field("if-unmodified-since"),
+        if_none_match=request.field("if-none-match"),
+        if_modified_since=request.field("if-modified-since"),
+    )
+
+
+def _range(request: Request, shape: Representation) -> byte_range.ByteRange | Literal["unsatisfiable"] | None:
+    header = request.field("range") if request.method == "GET" else None
+    if header is None or not range_applies(request.field("if-range"), shape.validators):
+        return None
+    return byte_range.parse(header, shape.length)
+
+
+def _whole(shape: Representation, body: bytes | FilePart) -> Response:
+    fields = headers(
+        ("content-type", shape.content_type),
+        ("content-length", str(shape.length)),
+        ("accept-ranges", "bytes"),
+        *shape.steady,
+    )
+    return Response(200, fields, body)
+
+
+def _partial(shape: Representation, wanted: byte_range.ByteRange, body: bytes | FilePart) -> Response:
+    fields = headers(
+        ("content-type", shape.content_type),
+        ("content-length", str(wanted.length)),
+        ("content-range", wanted.content_range(shape.length)),
+        ("accept-ranges", "bytes"),
+        *shape.steady,
+    )
+    return Response(206, fields, body)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,162 @@
+"""The pages that are not files: status, health, metrics, and the features to disable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import cast
+from urllib.parse import parse_qs
+
+from manifests.features import (
+    CONNECTIVITIES,
+    FORMATS,
+    Connectivity,
+    Format,
+    Language,
+    load_catalogue,
+    render,
+    to_disable,
+)
+from relay.server.messages import Request, Response, not_found, text
+from relay.server.routes import Page
+from relay.view import View
+
+_JSON = "application/json"
+_LINKS = (
+    ("/<source>/<path>", "what agents fetch"),
+    ("/-/features", "the features to disable (?lang=ja; ?format=json, dsm-c, rest)"),
+    ("/-/status", "this page (/-/status.json)"),
+    ("/-/healthz", "for monitoring (/-/metrics for Prometheus)"),
+    ("/-/tuf/metadata/", "the publisher's own signatures, with /-/tuf/targets/"),
+)
+
+
+def answer(request: Request, view: View, page: Page, now: datetime, counters: Mapping[str, int]) -> Response:
+    """Answer GET or HEAD for a page.
+
+    Args:
+        request: The request.
+        view: Its view.
+        page: Which page.
+        now: The system's time.
+        counters: Metric name with its labels to its value.
+    """
+    if page == "healthz":
+        return health(view, now)
+    if page == "metrics":
+        return text(200, metrics(view, now, counters), content_type="text/plain; version=0.0.4")
+    if page in {"features", "features.json"}:
+        return _features(request, view, page)
+    if page == "status.json" or _wants_json(request):
+        return text(200, json.dumps(status_json(view, now), ensure_ascii=False, indent=1) + "\n", _VARY, _JSON)
+    return text(200, status_text(view, now), _VARY)
+
+
+_VARY = (("vary", "accept, accept-language"),)
+
+
+def status_text(view: View, now: datetime) -> str:
+    """Return the status for people."""
+    width = max(len(path) for path, _ in _LINKS)
+    lines = ["Sealift relay", "", view.status.to_text(now), ""]
+    lines += [f"  /{name}/  {count:,} files" for name, count in sources(view).items()]
+    if view.mount_at_root is not None:
+        lines.append(f"  /  the files of {view.mount_at_root} as well")
+    lines += ["", *(f"{path.ljust(width)}  {text}" for path, text in _LINKS)]
+    return "\n".join(lines) + "\n"
+
+
+def status_json(view: View, now: datetime) -> dict[str, object]:
+    """Return the status for machines: that of ``relay status -o json``, and what is served."""
+    return {**view.status.to_json(now), "sources": sources(view), "mount_at_root": view.mount_at_root}
+
+
+def sources(view: View) -> dict[str, int]:
+    """Return how many files each source has in the default ring, by name."""
+    result: dict[str, int] = {}
+    publication = view.rings.get(view.default_ring)
+    for path in publication.files if publication is not None else ():
+        name = path.partition("/")[0]
+        result[name] = result.get(name, 0) + 1
+    return dict(sorted(result.items()))
+
+
+def health(view: View, now: datetime) -> Response:
+    """Say whether files are served. Stale is 200: a balancer that took the relay away would make it worse."""
+    if view.default_ring not in view.rings:
+        return text(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
+    reasons = view.status.stale_reasons(now)
+    return text(200, f"stale: {'; '.join(reasons)}\n" if reasons else "ok\n")
+
+
+def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
+    """Return the metrics in Prometheus' text format, version 0.0.4."""
+    status, age = view.status, view.status.age(now)
+    lines = _metric(
+        "sealift_generation", "gauge", "Number of the generation that is served, 0 for none.", status.generation
+    )
+    lines += _metric(
+        "sealift_stale",
+        "gauge",
+        "1 when what is served is too old or its signatures have expired.",
+        int(status.stale(now)),
+    )
+    lines += _metric(
+        "sealift_clock_wrong",
+        "gauge",
+        "1 when the system clock contradicts signed time.",
+        int(status.clock_state(now) != "ok"),
+    )
+    lines += _metric("sealift_targets", "gauge", "Files served.", status.targets)
+    lines += _metric("sealift_target_bytes", "gauge", "Bytes of the files served.", status.target_bytes)
+    if age is not None:
+        lines += _metric("sealift_age_seconds", "gauge", "Age of what is served.", int(age.total_seconds()))
+    if status.imported_at is not None:
+        at = int(status.imported_at.timestamp())
+        lines += _metric("sealift_imported_timestamp_seconds", "gauge", "When it was imported.", at)
+    lines += ["# HELP sealift_role_expires_timestamp_seconds When a role's signature expires."]
+    lines += ["# TYPE sealift_role_expires_timestamp_seconds gauge"]
+    lines += [
+        f'sealift_role_expires_timestamp_seconds{{role="{role.role}"}} {int(role.expires_at.timestamp())}'
+        for role in status.roles
+    ]
+    lines += ["# HELP sealift_responses_total Responses by status.", "# TYPE sealift_responses_total counter"]
+    lines += [f"{name} {value}" for name, value in sorted(counters.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _metric(name: str, kind: str, text: str, value: int) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+
+
+def _features(request: Request, view: View, page: Page) -> Response:
+    query = parse_qs(request.query)
+    default = "json" if page == "features.json" or _wants_json(request) else "table"
+    form = default if page == "features.json" else query.get("format", [default])[0]
+    language = query.get("lang", [_language(request)])[0]
+    if form not in FORMATS or language not in {"en", "ja"} or view.status.connectivity not in CONNECTIVITIES:
+        return not_found()
+    body = _rendered(view.status.connectivity, form, cast("Language", language))
+    return text(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
+
+
+@cache
+def _rendered(connectivity: Connectivity, form: Format, language: Language) -> str:
+    return render(to_disable(load_catalogue(), connectivity), form, language)
+
+
+def _wants_json(request: Request) -> bool:
+    return _JSON in (request.field("accept") or "")
+
+
+def _language(request: Request) -> Language:
+    """Return the first of English and Japanese that the reader names."""
+    for item in (request.field("accept-language") or "").lower().split(","):
+        tag = item.partition(";")[0].strip().partition("-")[0]
+        if tag == "ja":
+            return "ja"
+        if tag == "en":
+            return "en"
+    return "en"

@@ -1,0 +1,122 @@
+"""The HTTPS server: granian in our own event loop, on sockets of ours.
+
+What granian gives: TLS by rustls, with 10 seconds for a handshake; HTTP/1.1 by hyper, with at most 100 header
+fields; idle connections closed after the time for headers; a clean end of answers under way when it stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from manifests.blobs import BlobStore
+from manifests.clock import Clock
+from relay.server.app import Application, Damage, ViewProvider
+from relay.server.limits import DEFAULT, ServerLimits
+from relay.server.listening import close_all, open_listeners
+from relay.server.tls import TlsFiles, check
+
+if TYPE_CHECKING:
+    from relay.server.embedded import Embedded
+
+
+class Server:
+    """Serves until :meth:`stop`.
+
+    Args:
+        host: An IP address or ``localhost``; a loopback address brings the other family's with it.
+        port: 0 takes a free one; :attr:`port` says which.
+        tls: Certificate and key.
+        views: What is served.
+        blobs: Its content.
+        clock: Tells how old it is.
+        on_damage: Told of blobs that the disk does not hold as it should, in the event loop.
+        limits: Ceilings.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: TlsFiles,
+        views: ViewProvider,
+        blobs: BlobStore,
+        *,
+        clock: Clock,
+        on_damage: Callable[[Damage], None],
+        limits: ServerLimits = DEFAULT,
+    ) -> None:
+        self.port = port
+        self._host = host
+        self._tls = tls
+        self._limits = limits
+        self._application = Application(views, blobs, clock, on_damage)
+        self._listeners: list[socket.socket] = []
+        self._running: list[tuple[Embedded, asyncio.Task[None]]] = []
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens, as ``127.0.0.1:4122`` or ``[::1]:4122``."""
+        names = [listener.getsockname()[:2] for listener in self._listeners]
+        return tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in names)
+
+    async def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            ConfigurationError: ``server.*`` when it cannot listen, ``tls.*`` when certificate or key are no use.
+        """
+        check(self._tls)
+        _allow_open_files(4 * self._limits.connections)
+        self._listeners = open_listeners(self._host, self.port, write_timeout_seconds=self._limits.write_seconds)
+        self.port = self._listeners[0].getsockname()[1]
+        self._application.closing = False
+        self._spawn()
+
+    async def reload(self) -> None:
+        """Serve new connections with the certificate that is on disk now; the others end as they began.
+
+        Raises:
+            ConfigurationError: ``tls.*``; the old certificate is served on.
+        """
+        check(self._tls)
+        old = self._running
+        self._running = []
+        self._spawn()
+        await self._end(old)
+
+    async def stop(self) -> None:
+        """Stop listening, let answers under way end for a while, then leave."""
+        self._application.closing = True
+        close_all(self._listeners)
+        old, self._running = self._running, []
+        await self._end(old)
+
+    def _spawn(self) -> None:
+        for listener in self._listeners:
+            embedded = self._embed(listener.dup())
+            self._running.append((embedded, asyncio.create_task(embedded.serve(), name="https")))
+
+    async def _end(self, running: list[tuple[Embedded, asyncio.Task[None]]]) -> None:
+        for embedded, _ in running:
+            embedded.halt()
+        if running:
+            _, late = await asyncio.wait([task for _, task in running], timeout=self._limits.stop_seconds)
+            for task in late:
+                task.cancel()
+
+    def _embed(self, listener: socket.socket) -> Embedded:
+        from relay.server.embedded import embed
+
+        return embed(self._application, listener, self._tls, self._limits)
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit on open files as far as the hard limit allows: a connection may hold two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
