@@ -12,7 +12,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,8 +133,8 @@ class _Journal:
         if final.exists():
             raise UsageError("create.exists", f"{final} is there already", todo="choose another --out")
         journal = cls(partial=final.with_name(f".{final.name}.partial"), final=final, committed=False)
-        with suppress(FileNotFoundError), durable.storage_errors(journal.partial):
-            journal.partial.unlink()
+        with durable.storage_errors(journal.partial):
+            journal.partial.unlink(missing_ok=True)
         journal._save(home)
         return journal
 
@@ -157,8 +156,8 @@ class _Journal:
 
     def abandon(self, home: Home) -> None:
         """Remove everything that was begun."""
-        with suppress(FileNotFoundError), durable.storage_errors(self.partial):
-            self.partial.unlink()
+        with durable.storage_errors(self.partial):
+            self.partial.unlink(missing_ok=True)
         self.forget(home)
 
     def forget(self, home: Home) -> None:

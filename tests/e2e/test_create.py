@@ -1,0 +1,152 @@
+"""``bundle create`` is one step: a failure or a crash leaves no half bundle and no advanced version."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import BIN, clean_environment, run
+from tests.support.publisher import Publisher
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    publisher = Publisher.found(tmp_path / "dmz", "rules", "patterns")
+    (publisher.content / "rules" / "a.rules").write_text("alert tcp any any -> any any (sid:1;)\n" * 500)
+    (publisher.content / "patterns" / "p.bin").write_bytes(bytes(range(256)) * 400)
+    return publisher
+
+
+def bundles(publisher: Publisher) -> list[str]:
+    return sorted(path.name for path in publisher.out.iterdir()) if publisher.out.exists() else []
+
+
+def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publisher) -> None:
+    first = publisher.create()
+    assert first.name == "plant-000001-full.zip"
+    (verified,) = json.loads(publisher.bundle("verify", "--root", publisher.root, "-o", "json", first).stdout)
+    (claimed,) = json.loads(publisher.bundle("inspect", "--targets", "-o", "json", first).stdout)
+    assert verified["verified"]
+    assert not claimed["verified"]
+    assert [target["path"] for target in claimed["target_list"]] == ["patterns/p.bin", "rules/a.rules"]
+    (publisher.content / "rules" / "b.rules").write_text("# new\n")
+    (publisher.content / "rules" / "a.rules").write_text("# changed\n")
+    shutil.rmtree(publisher.content / "patterns")
+    (publisher.content / "patterns").mkdir()
+    second = publisher.create()
+    diff = json.loads(publisher.bundle("diff", "-o", "json", first, second).stdout)
+    assert [target["path"] for target in diff["added"]] == ["rules/b.rules"]
+    assert [target["path"] for target in diff["removed"]] == ["patterns/p.bin"]
+    assert [change["to"]["path"] for change in diff["changed"]] == ["rules/a.rules"]
+
+
+def test_ordinary_unzip_tools_open_a_bundle(publisher: Publisher) -> None:
+    bundle = publisher.create()
+    assert "No errors detected" in run(["unzip", "-t", bundle]).stdout
+    assert "Everything is Ok" in run(["7z", "t", bundle]).stdout
+    assert run([BIN / "python", "-m", "zipfile", "-t", bundle]).stdout == "Done testing\n"
+
+
+def test_a_failing_source_seals_nothing_and_leaves_with_10(publisher: Publisher) -> None:
+    publisher.create()
+    shutil.rmtree(publisher.content / "patterns")
+    done = publisher.bundle("create", "--out", publisher.out, check=False)
+    assert done.returncode == 10
+    assert "[create.source-failed]" in done.stderr
+    assert bundles(publisher) == ["plant-000001-full.zip"]
+    assert publisher.version() == 1
+
+
+def test_with_allow_partial_the_last_good_content_is_sealed_and_the_manifest_says_its_age(publisher: Publisher) -> None:
+    publisher.create()
+    shutil.rmtree(publisher.content / "patterns")
+    done = publisher.bundle("create", "--out", publisher.out, "--allow-partial", "-o", "json", check=False)
+    assert done.returncode == 11
+    sealed = json.loads(done.stdout)
+    patterns = next(source for source in sealed["sources"] if source["name"] == "patterns")
+    assert patterns["failure"]
+    assert patterns["targets"] == 1
+    assert patterns["age_seconds"] >= 0
+    publisher.bundle("verify", "--root", publisher.root, sealed["file"])
+
+
+def test_release_notes_travel_in_the_bundle(publisher: Publisher, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("# Week 47\n")
+    bundle = publisher.create("--note", notes)
+    assert run(["unzip", "-p", bundle, "notes.md"]).stdout == "# Week 47\n"
+
+
+def test_the_same_content_again_is_a_new_version_and_no_pull_asks_nobody(publisher: Publisher) -> None:
+    publisher.create()
+    shutil.rmtree(publisher.content)
+    assert publisher.create("--no-pull").name == "plant-000002-full.zip"
+    assert publisher.version() == 2
+
+
+def crash_at(publisher: Publisher, call: str, number: int) -> bool:
+    """Kill ``bundle create`` at its n-th call of a kind; tell whether it came that far."""
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    command += ["-e", f"inject={call}:signal=KILL:when={number}"]
+    command += [BIN / "bundle", "--home", publisher.home, "--quiet", "create", "--out", publisher.out]
+    done = subprocess.run([str(part) for part in command], env=clean_environment(), capture_output=True, timeout=120)
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "unlink", "ftruncate"])
+def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publisher: Publisher, call: str) -> None:
+    publisher.create()
+    number, version = 1, 1
+    while crash_at(publisher, call, number):
+        publisher.bundle("sources")
+        if publisher.version() not in (version, version + 1):
+            raise AssertionError(f"{call} {number}: version {publisher.version()} after {version}")
+        publisher.create()
+        version = publisher.version()
+        visible = [name for name in bundles(publisher) if not name.startswith(".")]
+        assert not [name for name in bundles(publisher) if name.startswith(".")]
+        assert visible[-1] == f"plant-{version:06d}-full.zip"
+        assert len(visible) == version
+        publisher.bundle("verify", "--root", publisher.root, *[publisher.out / name for name in visible[-2:]])
+        number += 1 if number < 12 else 7
+    assert number > 1
+
+
+def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(publisher: Publisher, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small])
+    try:
+        done = publisher.bundle("create", "--out", small, check=False)
+        assert done.returncode == 40
+        assert "[storage.full]" in done.stderr
+        assert list(small.iterdir()) == []
+        assert publisher.version() == 0
+    finally:
+        run(["umount", small])
+    assert publisher.create().name == "plant-000001-full.zip"
+
+
+def test_two_runs_at_once_do_not_meet(publisher: Publisher) -> None:
+    command = [str(part) for part in (BIN / "python", "-c", HOLD, publisher.home / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=clean_environment(), text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        done = publisher.bundle("create", "--out", publisher.out, check=False)
+        holder.send_signal(signal.SIGTERM)
+    assert done.returncode == 41
+    assert "[lock.held]" in done.stderr
+
+
+HOLD = """
+import pathlib, signal, sys
+from manifests.lock import exclusive
+with exclusive(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    signal.pause()
+"""
