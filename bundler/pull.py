@@ -6,7 +6,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bundler.config import Config, SourceConfig
 from bundler.home import Home
@@ -57,6 +57,19 @@ class PullResult:
     targets: Mapping[str, tuple[Target, ...]]
     failures: tuple[SourceFailure, ...]
     unchanged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal."""
+
+    name: str
+    kind: str
+    targets: int = 0
+    content_bytes: int = 0
+    pulled_at: datetime | None = None
+    verification: str = ""
+    failure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,30 @@ def last_good(home: Home, config: Config, store: BlobStore) -> PullResult:
     return _result(
         [_remembered(source, load(home.sources, source.name, source.kind), store) for source in config.sources]
     )
+
+
+def statuses(home: Home, config: Config) -> tuple[Status, ...]:
+    """Return what is remembered of each source, in the order of the configuration.
+
+    Raises:
+        ConfigurationError: A record is damaged.
+    """
+    result = last_good(home, config, home.store())
+    errors = {failure.name: f"{failure.error} [{failure.error.code}]" for failure in result.failures}
+    records = {record.name: record for record in result.records}
+    found: list[Status] = []
+    for source in config.sources:
+        record = records.get(source.name)
+        failure = errors.get(source.name)
+        if record is None:
+            found.append(Status(source.name, source.kind, failure=failure))
+            continue
+        targets = result.targets[source.name]
+        size = sum(target.length for target in targets)
+        found.append(
+            Status(source.name, source.kind, len(targets), size, record.pulled_at, record.verification, failure)
+        )
+    return tuple(found)
 
 
 def check_all(

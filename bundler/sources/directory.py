@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from bundler.sources.base import JSON, NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.files import ATTEMPTS, ChangedError, Fingerprint, changes, chunks, opened, read_errors
+from bundler.sources.files import (
+    ATTEMPTS,
+    ChangedError,
+    Fingerprint,
+    changes,
+    chunks,
+    opened,
+    read_errors,
+    require_regular,
+)
 from bundler.sources.globs import GlobSet
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
@@ -92,7 +101,7 @@ class DirectorySource:
                     return self._yield(bench, listing, targets)
             except ChangedError as error:
                 last = error
-        raise self._changing(last)
+        raise changing(self.name, last or self.path)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """List the files and say which of them are new, without reading them.
@@ -103,21 +112,13 @@ class DirectorySource:
         try:
             listing = self._list()
         except ChangedError as error:
-            raise self._changing(error) from error
+            raise changing(self.name, error) from error
         known = bench.memo("files")
         targets = tuple(
             CheckedTarget(path, mark.length, "unchanged" if known.get(path) == str(mark) else "to read")
             for path, mark in sorted(listing.files.items())
         )
         return SourceCheck(targets, f"{self.path} can be read{_passed_over(listing)}")
-
-    def _changing(self, last: ChangedError | None) -> FetchError:
-        return FetchError(
-            "directory.changing",
-            f"Source {self.name!r}: {last or self.path} changes while it is read",
-            have=f"{ATTEMPTS} attempts, each with another content",
-            todo="write beside and rename into place, or pull when the writer is done",
-        )
 
     def _read_all(self, bench: Workbench, listing: Listing) -> tuple[PulledTarget, ...]:
         """Read what changed; take over what did not."""
@@ -170,17 +171,11 @@ class DirectorySource:
         return Listing(files, tuple(sorted(skipped)))
 
     def _regular(self, path: str, status: os.stat_result) -> bool:
-        if stat.S_ISREG(status.st_mode):
-            return True
-        if not self.skip_links:
-            link = stat.S_ISLNK(status.st_mode)
-            raise FetchError(
-                "directory.link" if link else "directory.special",
-                f"Source {self.name!r}: {str(self.path / path)!r} is a {'link' if link else 'special file'}",
-                need="regular files only",
-                todo="replace it by a file, exclude it, or write skip_links = true",
-            )
-        return False
+        if not stat.S_ISREG(status.st_mode) and self.skip_links:
+            return False
+        todo = "replace it by a file, exclude it, or write skip_links = true"
+        require_regular(self.name, self.path / path, status.st_mode, todo)
+        return True
 
     def _target_path(self, path: str) -> str:
         try:
@@ -204,6 +199,16 @@ def absolute(name: str, path: str) -> Path:
     if not Path(path).is_absolute():
         raise ConfigurationError("source.path", f"Source {name!r}: the path {path!r} is not absolute")
     return Path(path)
+
+
+def changing(name: str, what: object) -> FetchError:
+    """Return the error for a source that does not hold still."""
+    return FetchError(
+        "directory.changing",
+        f"Source {name!r}: {what} changes while it is read",
+        have=f"{ATTEMPTS} attempts, each with another content",
+        todo="write beside and rename into place, or pull when the writer is done",
+    )
 
 
 def settled(files: Mapping[str, Fingerprint], now: datetime) -> dict[str, JSON]:
@@ -240,4 +245,4 @@ def _passed_over(listing: Listing) -> str:
     return f"; {count} links or special files passed over (first: {listing.skipped[0]!r})" if count else ""
 
 
-__all__ = ["DirectorySource", "Listing", "absolute", "settled"]
+__all__ = ["DirectorySource", "Listing", "absolute", "changing", "settled"]

@@ -72,6 +72,28 @@ def changes(path: Path) -> Iterator[None]:
         raise
 
 
+def require_regular(name: str, path: Path, mode: int, todo: str) -> None:
+    """Refuse what is no regular file.
+
+    Args:
+        name: The source's.
+        path: What to name in the error.
+        mode: Its ``st_mode``, links not followed.
+        todo: What the operator can do.
+
+    Raises:
+        FetchError: ``directory.link`` or ``directory.special``.
+    """
+    if not stat.S_ISREG(mode):
+        link = stat.S_ISLNK(mode)
+        raise FetchError(
+            "directory.link" if link else "directory.special",
+            f"Source {name!r}: {str(path)!r} is a {'link' if link else 'special file'}",
+            need="regular files only",
+            todo=todo,
+        )
+
+
 @contextmanager
 def opened(path: Path, expected: Fingerprint) -> Iterator[BinaryIO]:
     """Open the very file that was seen before, and look again when the block is done.
