@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
+from time import monotonic
 from types import MappingProxyType
 
 from manifests.blobs import Blob
@@ -56,40 +57,55 @@ class View:
     status: Status
 
 
+CHECK_SECONDS = 0.01
+"""How long a view is taken for the newest: looking costs as much as answering a small request."""
+
+
 class Views:
     """The newest view, rebuilt when the state has changed. Safe to use from several threads.
 
     Args:
         home: The relay's directory.
         config: Its configuration.
+        check_seconds: How long a view is taken for the newest without looking.
     """
 
-    def __init__(self, home: Home, config: Config) -> None:
+    def __init__(self, home: Home, config: Config, check_seconds: float = CHECK_SECONDS) -> None:
         self._home = home
         self._config = config
+        self._check_seconds = check_seconds
+        self._checked_at = 0.0
         self._lock = Lock()
         self._state: State | None = None
         self._version: tuple[int, int] = (-1, -1)
         self._view: View | None = None
 
     def current(self) -> View:
-        """Return the newest view; a pragma and a stat when nothing has changed.
+        """Return the newest view.
 
         Raises:
             StorageError: The state cannot be read.
             ConfigurationError: ``state.version``.
         """
+        view = self._view
+        if view is not None and monotonic() - self._checked_at < self._check_seconds:
+            return view
         with self._lock:
-            if self._state is None:
-                self._state = State(self._home.database)
-            version = (self._state.data_version, _size(self._home))
-            if self._view is None or version[0] != self._version[0]:
-                self._view = build(self._home, self._config, self._state)
-            elif version != self._version:
-                refusal = last_refusal(self._home)
-                self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
-            self._version = version
-            return self._view
+            return self._look()
+
+    def _look(self) -> View:
+        """Read what has changed: a pragma and a stat when nothing has."""
+        if self._state is None:
+            self._state = State(self._home.database)
+        checked_at = monotonic()
+        version = (self._state.data_version, _size(self._home))
+        if self._view is None or version[0] != self._version[0]:
+            self._view = build(self._home, self._config, self._state)
+        elif version != self._version:
+            refusal = last_refusal(self._home)
+            self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
+        self._version, self._checked_at = version, checked_at
+        return self._view
 
     def close(self) -> None:
         """Close the database; the next :meth:`current` opens it again."""

@@ -34,6 +34,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.durable import storage_errors
     from relay.founding import create_home, fingerprint
+    from relay.server.tls import authority_file
 
     with storage_errors(root_path):
         root = root_path.read_bytes()
@@ -57,7 +58,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
                 "root_fingerprint": fingerprint(root),
                 "connectivity": connectivity,
                 "listen": listen,
-                "ca": str(home.tls / "ca.pem"),
+                "ca": str(authority_file(home.tls)),
                 "next": list(steps),
             }
         )

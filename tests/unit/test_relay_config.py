@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from manifests.errors import ConfigurationError
+from manifests.limits import MIB
+from relay.config import Config, InboxConfig, TlsConfig, glance, load_config, parse_listen
+
+
+def config_of(tmp_path: Path, text: str) -> Config:
+    (tmp_path / "relay.toml").write_text(text)
+    return load_config(tmp_path)
+
+
+def test_the_least_configuration_watches_the_inbox_and_listens_on_loopback(tmp_path):
+    config = config_of(tmp_path, 'connectivity = "proxy"')
+    assert config == Config("proxy", (InboxConfig(tmp_path / "inbox", "delete", 2.0, 10.0),))
+    assert (config.host, config.port) == ("127.0.0.1", 4122)
+    assert (config.reserve_bytes, config.quarantine_bytes) == (64 * MIB, 4096 * MIB)
+
+
+def test_every_key_is_read(tmp_path):
+    config = config_of(
+        tmp_path,
+        """
+        connectivity = "local-sps"
+        languages = ["ja"]
+        stale_after_days = 7
+        default_inbox = false
+        [serve]
+        listen = "[::1]:8443"
+        mount_at_root = "activeupdate"
+        [serve.tls]
+        certificate = "mine.pem"
+        key = "/etc/mine.key"
+        [store]
+        reserve_mib = 1
+        quarantine_mib = 2
+        [[inbox]]
+        path = "/media/stick"
+        dispose = "keep"
+        settle_seconds = 0.5
+        rescan_seconds = 3
+        [[inbox]]
+        path = "second"
+        """,
+    )
+    assert config == Config(
+        connectivity="local-sps",
+        inboxes=(InboxConfig(Path("/media/stick"), "keep", 0.5, 3.0), InboxConfig(tmp_path / "second")),
+        host="::1",
+        port=8443,
+        mount_at_root="activeupdate",
+        tls=TlsConfig(tmp_path / "mine.pem", Path("/etc/mine.key")),
+        stale_after_days=7,
+        reserve_bytes=MIB,
+        quarantine_bytes=2 * MIB,
+        languages=("ja",),
+    )
+
+
+def test_a_table_for_the_first_inbox_replaces_its_defaults(tmp_path):
+    config = config_of(tmp_path, 'connectivity = "proxy"\n[[inbox]]\npath = "inbox"\ndispose = "archive"')
+    assert config.inboxes == (InboxConfig(tmp_path / "inbox", "archive"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "config.missing-key"),
+        ("conectivity = 1", "config.unknown-key"),
+        ('connectivity = "telegraph"', "config.value"),
+        ('connectivity = "proxy"\n[serve]\nlisten = "nowhere"', "config.listen"),
+        ('connectivity = "proxy"\n[serve]\nlisten = "host:70000"', "config.listen"),
+        ("connectivity =", "config.syntax"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path, text, code):
+    with pytest.raises(ConfigurationError) as caught:
+        config_of(tmp_path, text)
+    assert caught.value.code == code
+    with pytest.raises(ConfigurationError) as caught:
+        glance(tmp_path)
+    assert caught.value.code == code
+
+
+def test_a_glance_sees_what_the_schema_would_let_through(tmp_path):
+    text = 'connectivity = "proxy"\nstale_after_days = 3\n[serve]\nlisten = "0.0.0.0:4122"'
+    assert config_of(tmp_path, text) == glance(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"), [("127.0.0.1:0", "127.0.0.1", 0), ("[::]:4122", "::", 4122), ("r.site:1", "r.site", 1)]
+)
+def test_an_address_to_listen_on_is_host_and_port(text, host, port):
+    assert parse_listen(text) == (host, port)

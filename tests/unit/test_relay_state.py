@@ -1,0 +1,161 @@
+import sqlite3
+from datetime import timedelta
+
+import pytest
+
+from manifests.blobs import Blob
+from manifests.errors import ConfigurationError, StorageError
+from relay.state import DEFAULT_RING, Event, State
+from tests.support.relay_bundles import CREATED, BundleForge
+from tests.support.relay_homes import import_bundle, make_home
+
+
+@pytest.fixture
+def forge():
+    forge = BundleForge()
+    forge.files = {"rules/a": b"a1", "rules/b": b"b1"}
+    return forge
+
+
+@pytest.fixture
+def home(tmp_path, forge):
+    return make_home(tmp_path / "relay", forge.root)
+
+
+def published(state):
+    return {path: at for path, _, at in state.publications(DEFAULT_RING)}
+
+
+def bring(home, forge, tmp_path, at):
+    forge.seal(tmp_path / "next.zip")
+    import_bundle(home, tmp_path / "next.zip", lambda: at)
+
+
+def test_a_path_is_published_when_its_content_changes_and_else_keeps_its_time(home, forge, tmp_path):
+    first, second = forge.created(1) + timedelta(hours=1), forge.created(2) + timedelta(hours=1)
+    bring(home, forge, tmp_path, first)
+    forge.files["rules/b"] = b"b2"
+    bring(home, forge, tmp_path, second)
+    with State(home.database) as state:
+        assert published(state) == {"rules/a": first, "rules/b": second}
+
+
+def test_content_that_comes_back_is_published_anew(home, forge, tmp_path):
+    now = forge.created(4)
+    bring(home, forge, tmp_path, now)
+    a = forge.files.pop("rules/a")
+    bring(home, forge, tmp_path, now)
+    forge.files["rules/a"] = a
+    bring(home, forge, tmp_path, now)
+    with State(home.database) as state:
+        assert published(state) == {"rules/a": now + timedelta(seconds=2), "rules/b": now}
+
+
+def test_publication_times_grow_although_the_clock_goes_back(home, forge, tmp_path):
+    now = forge.created(9)
+    bring(home, forge, tmp_path, now)
+    forge.files["rules/a"] = b"a2"
+    bring(home, forge, tmp_path, now - timedelta(days=400))
+    with State(home.database) as state:
+        assert published(state) == {"rules/a": now + timedelta(seconds=1), "rules/b": now}
+
+
+def test_going_back_to_an_earlier_generation_publishes_its_content_anew(home, forge, tmp_path):
+    now = forge.created(2)
+    bring(home, forge, tmp_path, now)
+    forge.files["rules/a"] = b"a2"
+    bring(home, forge, tmp_path, now)
+    with State(home.database) as state:
+        with state.transaction():
+            state.activate(DEFAULT_RING, 1, now)
+        assert published(state) == {"rules/a": now + timedelta(seconds=2), "rules/b": now}
+        assert [ring.generation for ring in state.rings()] == [1]
+        assert dict((path, blob.length) for path, blob, _ in state.publications(DEFAULT_RING)) == {
+            "rules/a": 2,
+            "rules/b": 2,
+        }
+
+
+def test_a_fraction_of_a_second_is_never_published(home, forge, tmp_path):
+    now = forge.created(1).replace(microsecond=999_999)
+    bring(home, forge, tmp_path, now)
+    with State(home.database) as state:
+        assert set(published(state).values()) == {now.replace(microsecond=0)}
+
+
+def test_the_metadata_of_two_generations_is_served_and_every_root(home, forge, tmp_path):
+    for _ in range(3):
+        bring(home, forge, tmp_path, forge.created(3))
+        forge.rotate()
+    with State(home.database) as state:
+        assert sorted(state.metadata()) == sorted(
+            ["1.root.json", "2.root.json", "3.root.json", "timestamp.json", "2.snapshot.json", "3.snapshot.json"]
+            + ["2.targets.json", "3.targets.json", "2.rules.json", "3.rules.json"]
+        )
+        assert state.metadata()["timestamp.json"] == forge.metadata["timestamp.json"]
+
+
+def test_a_failed_transaction_changes_nothing(home, forge, tmp_path):
+    bring(home, forge, tmp_path, forge.created(1))
+    with State(home.database) as state:
+        with pytest.raises(ZeroDivisionError), state.transaction():
+            state.activate(DEFAULT_RING, 1, CREATED)
+            state.record(Event(CREATED, "x", "y"))
+            raise ZeroDivisionError
+        assert [event.kind for event in state.events()] == ["init", "import"]
+        assert set(published(state).values()) == {forge.created(1)}
+
+
+def test_events_keep_their_order_and_details(home):
+    with State(home.database) as state:
+        with state.transaction():
+            for number in range(3):
+                state.record(Event(CREATED, "kind", str(number), {"number": number}))
+        assert [event.details for event in state.events(["kind"], limit=2)] == [{"number": 1}, {"number": 2}]
+
+
+def test_another_connection_sees_that_something_changed(home):
+    with State(home.database) as reader, State(home.database) as writer:
+        before = reader.data_version
+        assert reader.data_version == before
+        with writer.transaction():
+            writer.record(Event(CREATED, "x", "y"))
+        assert reader.data_version != before
+
+
+def test_a_generation_is_kept_whole(home, forge, tmp_path):
+    bring(home, forge, tmp_path, forge.created(1))
+    with State(home.database) as state:
+        row = state.generation(1)
+        assert row is not None
+        assert (row.publisher, row.created, row.targets, row.target_bytes) == ("forge", CREATED, 2, 4)
+        assert (row.rings, row.file_name) == ((DEFAULT_RING,), "next.zip")
+        assert [(t.path, t.length) for t in state.targets(1)] == [("rules/a", 2), ("rules/b", 2)]
+        assert state.clock_floor() == CREATED
+        assert [(role.role, role.version) for role in state.roles()] == [
+            ("root", 1),
+            ("timestamp", 1),
+            ("snapshot", 1),
+            ("rules", 1),
+            ("targets", 1),
+        ]
+        assert all(isinstance(blob, Blob) for _, blob, _ in state.publications(DEFAULT_RING))
+
+
+def test_a_database_of_another_version_is_refused(home):
+    with sqlite3.connect(home.database) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigurationError) as caught:
+        State(home.database)
+    assert caught.value.code == "state.version"
+
+
+@pytest.mark.parametrize("content", [None, b"no database " * 1000])
+def test_a_database_that_cannot_be_read_is_a_storage_error(home, content):
+    home.database.unlink()
+    if content is not None:
+        home.database.write_bytes(content)
+    with pytest.raises(StorageError) as caught:
+        State(home.database)
+    assert caught.value.code == ("storage.io" if content is None else "storage.corrupt")

@@ -1,0 +1,134 @@
+from datetime import timedelta
+
+import pytest
+
+from manifests.errors import RollbackError
+from relay.view import Views
+from tests.support.relay_bundles import CREATED, BundleForge
+from tests.support.relay_homes import import_bundle, make_config, make_home
+
+
+@pytest.fixture
+def forge():
+    forge = BundleForge()
+    forge.files = {"rules/deep/a": b"a1"}
+    return forge
+
+
+@pytest.fixture
+def home(tmp_path, forge):
+    return make_home(tmp_path / "relay", forge.root)
+
+
+@pytest.fixture
+def views(home):
+    views = Views(home, make_config(home, mount_at_root="rules"), check_seconds=0)
+    yield views
+    views.close()
+
+
+def test_before_the_first_import_nothing_is_served(views):
+    view = views.current()
+    assert (view.rings, view.metadata, view.tuf_targets, view.mount_at_root) == ({}, {}, {}, "rules")
+    assert (view.status.generation, view.status.created, view.status.age(CREATED)) == (0, None, None)
+    assert "none yet" in view.status.to_text(CREATED)
+
+
+def test_a_view_holds_what_was_imported_under_both_names(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    view = views.current()
+    digest = "f55ff16f66f43360266b95db6f8fec01d76031054306ae4a4b380598f6cfd114"
+    file = view.rings["default"].files["rules/deep/a"]
+    assert (file.sha256, file.length, file.modified_at) == (digest, 2, CREATED + timedelta(hours=1))
+    assert view.tuf_targets.keys() == {f"rules/deep/{digest}.a"}
+    assert view.metadata == forge.metadata
+
+
+def test_a_view_stays_the_same_until_something_changes(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    first = views.current()
+    assert views.current() is first
+    forge.files["rules/b"] = b"b"
+    import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
+    second = views.current()
+    assert first.rings["default"].generation == 1
+    assert second.rings["default"].generation == 2
+    assert second.rings["default"].files.keys() == {"rules/deep/a", "rules/b"}
+
+
+def test_the_targets_of_the_generation_before_stay_for_clients_in_the_middle_of_a_walk(views, home, forge, tmp_path):
+    for content in (b"1", b"2", b"3"):
+        forge.files["rules/deep/a"] = content
+        import_bundle(home, forge.seal(tmp_path / "x.zip"), forge.clock())
+    assert len(views.current().tuf_targets) == 2
+
+
+def test_a_refusal_changes_the_status_and_nothing_else(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
+    before = views.current()
+    with pytest.raises(RollbackError):
+        import_bundle(home, tmp_path / "1.zip", forge.clock())
+    after = views.current()
+    assert after.rings is before.rings
+    assert before.status.last_refusal is None
+    assert after.status.last_refusal is not None
+    assert after.status.last_refusal.subject == "tuf.rollback.timestamp"
+
+
+def test_within_the_interval_a_view_is_taken_for_the_newest(home, forge, tmp_path):
+    views = Views(home, make_config(home), check_seconds=3600)
+    before = views.current()
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    assert views.current() is before
+    views.close()
+    assert views.current().status.generation == 1
+    views.close()
+
+
+def test_stale_is_raised_by_expiry_and_by_age(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    status = views.current().status
+    assert not status.stale(CREATED + timedelta(days=30))
+    assert status.stale_reasons(CREATED + timedelta(days=31)) == ("the generation is 31 days old, more than 30",)
+    late = status.stale_reasons(CREATED + timedelta(days=365))
+    assert late[0] == "timestamp expired on 2027-09-01T12:00:00Z"
+    assert status.trust_ends_at == CREATED + timedelta(days=365)
+
+
+def test_a_clock_that_cannot_be_right_is_named(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    status = views.current().status
+    assert status.clock_state(CREATED) == "ok"
+    assert status.clock_state(CREATED - timedelta(seconds=1)) == "behind"
+    assert status.clock_state(CREATED + timedelta(days=1200)) == "ahead"
+    assert "CLOCK_BEHIND" in status.to_text(CREATED - timedelta(days=400))
+    assert status.age(CREATED - timedelta(days=400)) == timedelta(0)
+
+
+def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    value = views.current().status.to_json(CREATED + timedelta(hours=2))
+    assert value | {"roles": len(value["roles"])} == {
+        "ring": "default",
+        "generation": 1,
+        "publisher": "forge",
+        "created": "2026-09-01T12:00:00Z",
+        "imported_at": "2026-09-01T13:00:00Z",
+        "age_seconds": 7200,
+        "stale": False,
+        "stale_reasons": [],
+        "trust_ends_at": "2027-09-01T12:00:00Z",
+        "roles": 5,
+        "clock": {"state": "ok", "now": "2026-09-01T14:00:00Z", "floor": "2026-09-01T12:00:00Z"},
+        "targets": 1,
+        "target_bytes": 2,
+        "generations": 1,
+        "connectivity": "isolated",
+        "last_import": {
+            "at": "2026-09-01T13:00:00Z",
+            "subject": "1",
+            "text": "Generation 1 of forge, created 2026-09-01T12:00:00Z: 1 targets",
+        },
+        "last_refusal": None,
+    }
