@@ -1,0 +1,44 @@
+"""Every single-bit flip of a small bundle and 10,000 random mutations of a larger one are refused.
+
+After each one the store and the database are byte-identical to what they were before.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.support.mutations import Trial, bit_flips, not_refused, random_mutations
+from tests.support.relay_bundles import BundleForge
+from tests.support.relay_homes import import_bundle, make_home
+
+
+def second_bundle(tmp_path: Path, files: dict[str, bytes], deflated: tuple[str, ...]) -> Trial:
+    """Make a relay that holds version 1, and version 2 as the bundle to mutate."""
+    forge = BundleForge()
+    forge.files |= {"rules/old.rules": b"# old\n"}
+    home = make_home(tmp_path / "home", forge.root)
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    forge.files = files
+    bundle = forge.seal(tmp_path / "2.zip", deflated=deflated)
+    good = make_home(tmp_path / "good", forge.root)
+    assert import_bundle(good, bundle, forge.clock()).outcome == "imported"
+    return Trial(home.path, bundle.read_bytes(), forge.clock()())
+
+
+def test_every_single_bit_flip_of_a_small_bundle_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+    files = {"rules/a.rules": b"alert tcp any any\n" * 8, "rules/b.bin": b"\x00\x01\x02"}
+    trial = second_bundle(tmp_path, files, deflated=("rules/a.rules",))
+    tried, survivors = not_refused(trial, bit_flips(trial.bundle))
+    assert survivors == []
+    assert tried == 8 * len(trial.bundle)
+
+
+def test_10000_random_mutations_of_a_larger_bundle_are_refused_and_leave_no_trace(tmp_path: Path) -> None:
+    dice = random.Random(20261121)
+    files = {f"rules/{number}.rules": b"alert tcp any any\n" * dice.randrange(1, 90) for number in range(40)}
+    files |= {f"patterns/{number}.bin": dice.randbytes(3000) for number in range(20)}
+    trial = second_bundle(tmp_path, files, deflated=tuple(path for path in files if path.endswith(".rules")))
+    tried, survivors = not_refused(trial, random_mutations(trial.bundle, 10_000, seed=7))
+    assert survivors == []
+    assert tried == 10_000

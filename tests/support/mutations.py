@@ -1,0 +1,110 @@
+"""Import mutated bundles in worker processes and tell which were not refused, or left a trace."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import repeat
+from pathlib import Path
+
+from manifests.errors import SealiftError
+from relay.home import Home
+from tests.support.relay_bundles import clock_at
+from tests.support.relay_homes import fingerprint, import_bundle
+
+REFUSED_WITH = {20, 21, 22, 23, 24}
+Mutation = tuple[int, int, bytes]
+"""Offset, how many bytes to take out there, what to put in."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A home that holds generation 1, and the good bundle that each mutation starts from."""
+
+    home: Path
+    bundle: bytes
+    now: datetime
+
+
+def bit_flips(data: bytes) -> Iterable[Mutation]:
+    """Yield every single-bit flip."""
+    for offset, byte in enumerate(data):
+        for bit in range(8):
+            yield offset, 1, bytes([byte ^ (1 << bit)])
+
+
+def random_mutations(data: bytes, count: int, seed: int) -> Iterable[Mutation]:
+    """Yield flips, overwrites, insertions, deletions, truncations and moved blocks; each changes something."""
+    dice = random.Random(seed)
+    made = 0
+    while made < count:
+        offset = dice.randrange(len(data))
+        taken = dice.choice((0, 1, 1, dice.randrange(1, 64), dice.randrange(1, 4096), len(data)))
+        source = dice.randrange(len(data))
+        put = dice.choice((b"", dice.randbytes(1), dice.randbytes(dice.randrange(1, 64)), data[source : source + 512]))
+        if data[offset : offset + taken] != put:
+            made += 1
+            yield offset, taken, put
+
+
+def not_refused(trial: Trial, mutations: Iterable[Mutation], workers: int = 2) -> tuple[int, list[str]]:
+    """Import every mutation.
+
+    Returns:
+        How many were tried, and a line for each that was accepted, failed otherwise, or left a trace.
+    """
+    batches = _batches(list(mutations), 500)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(_try_all, repeat(trial), batches))
+    return sum(map(len, batches)), [line for lines in results for line in lines]
+
+
+def _batches(mutations: Sequence[Mutation], size: int) -> list[Sequence[Mutation]]:
+    return [mutations[start : start + size] for start in range(0, len(mutations), size)]
+
+
+def _try_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
+    shared_memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=shared_memory) as directory:
+        home = Home(Path(directory) / "home")
+        shutil.copytree(trial.home, home.path)
+        path = Path(directory) / "bundle.zip"
+        before, watch = fingerprint(home), _Watch(home)
+        found = []
+        for offset, taken, put in mutations:
+            path.write_bytes(trial.bundle[:offset] + put + trial.bundle[offset + taken :])
+            try:
+                import_bundle(home, path, clock_at(trial.now))
+            except SealiftError as error:
+                if error.exit_code not in REFUSED_WITH:
+                    found.append(f"{offset} -{taken} +{put[:8].hex()}: {error.code}")
+            else:
+                found.append(f"{offset} -{taken} +{put[:8].hex()}: accepted")
+            if not watch.unchanged():
+                found.append(f"{offset} -{taken} +{put[:8].hex()}: left a trace")
+                break
+        if fingerprint(home) != before:
+            found.append("the store's content changed")
+        return found
+
+
+class _Watch:
+    """Tells cheaply whether a home changed: the database's bytes, and when a directory last gained or lost a name."""
+
+    def __init__(self, home: Home) -> None:
+        self._directories = [str(path) for path in (home.blobs.temporary, *home.blobs.root.iterdir())]
+        self._database = home.database
+        self._before = self._look()
+
+    def unchanged(self) -> bool:
+        return self._look() == self._before
+
+    def _look(self) -> tuple[object, ...]:
+        return (self._database.read_bytes(), *(os.stat(path).st_mtime_ns for path in self._directories))
