@@ -1,0 +1,80 @@
+"""The error tree: one class per way to act, one exit code each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from manifests import errors
+from manifests.errors import NotAuthenticError, SealiftError, StorageError, exit_code_table
+
+EXIT_CODES = {
+    "UsageError": 2,
+    "ConfigurationError": 3,
+    "FetchError": 10,
+    "PartialError": 11,
+    "NotAuthenticError": 20,
+    "MalformedError": 21,
+    "RollbackError": 22,
+    "ExpiredError": 23,
+    "IncompleteError": 24,
+    "GateError": 30,
+    "StorageError": 40,
+    "LockedError": 41,
+}
+
+
+def test_every_class_has_the_documented_exit_code() -> None:
+    assert {cls.__name__: cls.exit_code for cls in SealiftError.__subclasses__()} == EXIT_CODES
+
+
+def test_the_tree_is_one_level_deep_and_no_exit_code_stands_twice() -> None:
+    subclasses = SealiftError.__subclasses__()
+    assert not [cls for cls in subclasses if cls.__subclasses__()]
+    assert len({cls.exit_code for cls in subclasses}) == len(subclasses)
+    assert len({cls.meaning for cls in subclasses}) == len(subclasses)
+
+
+def test_every_exception_of_the_module_is_in_the_tree() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert {cls.__name__ for cls in classes} == EXIT_CODES.keys() | {"SealiftError"}
+    assert all(issubclass(cls, SealiftError) for cls in classes)
+
+
+def test_the_exit_code_table_is_whole_and_ascending() -> None:
+    table = exit_code_table()
+    assert [code for code, _ in table] == [0, 1, *sorted(EXIT_CODES.values())]
+    assert table[0] == (0, "ok")
+    assert all(meaning for _, meaning in table)
+
+
+def test_the_module_docstring_shows_every_class_with_its_code() -> None:
+    drawn = dict(line.split("x ")[1].split()[:2] for line in (errors.__doc__ or "").splitlines() if " x " in line)
+    assert {name: int(code) for name, code in drawn.items()} == EXIT_CODES
+
+
+def test_an_error_says_what_is_wrong_what_we_have_what_we_need_and_what_to_do() -> None:
+    error = NotAuthenticError("a.b", "It is wrong.", have="two", need="three", todo="bundle create")
+    assert str(error) == "It is wrong. Have: two. Need: three. Do: bundle create."
+    assert str(SealiftError("a.b", "It is wrong")) == "It is wrong."
+
+
+def test_an_error_is_one_json_object() -> None:
+    error = StorageError("storage.full", "The disk is full", have="1 byte", errno=28)
+    assert json.loads(json.dumps(error.to_json())) == {
+        "code": "storage.full",
+        "exit_code": 40,
+        "what": "The disk is full",
+        "have": "1 byte",
+        "need": None,
+        "do": None,
+        "context": {"errno": 28},
+    }
+
+
+@pytest.mark.parametrize("cls", SealiftError.__subclasses__())
+def test_every_class_can_be_caught_as_the_root(cls: type[SealiftError]) -> None:
+    with pytest.raises(SealiftError) as caught:
+        raise cls("x.y", "what")
+    assert caught.value.code == "x.y"
