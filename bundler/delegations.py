@@ -16,6 +16,9 @@ from manifests import durable, strictjson
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 
+MIN_PREFIX = 6
+"""Digits that name a key by hand: two keys of one role share them once in 16 million."""
+
 
 @dataclass(frozen=True)
 class Delegation:
@@ -28,6 +31,49 @@ class Delegation:
     def keyids(self) -> tuple[str, ...]:
         """The keys' ids, in the same order."""
         return tuple(key.keyid for key in self.keys)
+
+    def with_keys(self, *keys: Key) -> Delegation:
+        """Add keys, after those that are there."""
+        return Delegation(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+
+    def without(self, *keyids: str) -> Delegation:
+        """Remove keys."""
+        return Delegation(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
+
+    def with_threshold(self, threshold: int) -> Delegation:
+        """Ask for another number of signatures."""
+        return Delegation(self.keys, threshold)
+
+    def check(self, role: str) -> None:
+        """Refuse a threshold that the keys cannot reach.
+
+        Raises:
+            ConfigurationError: ``keys.threshold``.
+        """
+        if not 1 <= self.threshold <= len(self.keys):
+            raise ConfigurationError(
+                "keys.threshold",
+                f"The role {role} would need {self.threshold} signatures and have {len(self.keys)} keys",
+                need="at least one signature, and as many keys",
+                todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
+            )
+
+    def resolve(self, given: str, role: str) -> str:
+        """Return the whole key id for its beginning, with or without the role before it.
+
+        Raises:
+            ConfigurationError: ``keys.unknown``: no key of the role begins so, or more than one.
+        """
+        start = given.removeprefix(f"{role}-").lower()
+        found = [keyid for keyid in self.keyids if keyid.startswith(start)] if len(start) >= MIN_PREFIX else []
+        if len(found) != 1:
+            raise ConfigurationError(
+                "keys.unknown",
+                f"{given!r} names no single key of the role {role}",
+                have=", ".join(keyid[:12] for keyid in self.keyids),
+                need=f"the first {MIN_PREFIX} or more digits of a key id",
+            )
+        return found[0]
 
 
 def read(path: Path) -> dict[str, Delegation]:

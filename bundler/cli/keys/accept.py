@@ -1,0 +1,22 @@
+"""``bundle keys accept``: gather signed copies and put the root in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli.keys.common import Given, session, tell
+from manifests.console import Settings, output_option
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, dir_okay=False))
+@output_option
+@click.pass_obj
+def command(settings: Settings, files: tuple[Path, ...], output: str) -> None:
+    """Gather the signatures of signed copies; enough of them put the root in force."""
+    given = Given((), stage=True, out=None, passphrase_file=None, pin_file=None, output=output)
+    with session(settings, given) as opened:
+        outcome = opened.ceremony.accept(files)
+        tell(opened, outcome, given)

@@ -1,0 +1,28 @@
+"""``bundle keys export-root``: the trusted root that each site pins."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import click
+
+from manifests.console import Settings
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it here.  [default: stdout]")
+@click.pass_obj
+def command(settings: Settings, out: Path | None) -> None:
+    """Print the newest root, after verifying its whole chain. Its SHA-256 goes to stderr: compare it by another way."""
+    from bundler.home import open_home
+    from bundler.repository import Repository
+    from manifests import durable
+
+    data = Repository.load(open_home(settings.home).metadata).roots[-1]
+    if out is None:
+        sys.stdout.buffer.write(data)
+    else:
+        durable.write(out, data)
+    click.echo(f"sha256 {hashlib.sha256(data).hexdigest()}", err=True)

@@ -1,0 +1,33 @@
+"""``bundle keys generate``: a key pair, on any machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
+from manifests.console import output_option, print_json
+
+
+@click.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The private key's file.")
+@passphrase_option
+@no_passphrase_option
+@output_option
+def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphrase: bool) -> None:
+    """Make an Ed25519 key: FILE (keep it) and FILE with the suffix .pub (hand it over). Needs no home."""
+    from bundler.keys import generate
+    from bundler.passphrase import Secrets, ask_on_terminal
+
+    passphrase = None
+    if no_passphrase:
+        warn_open_keys(out)
+    else:
+        passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
+    entry = generate(out, passphrase).entry
+    if output == "json":
+        print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(out.with_suffix(".pub"))})
+        return
+    click.echo(f"Key {entry.key.keyid}\nKeep private:  {out}\nHand over:     {out.with_suffix('.pub')}")

@@ -1,0 +1,63 @@
+"""``bundle keys list``: roles, keys, where they are, and when trust runs out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from manifests.clock import system_clock, to_text
+from manifests.console import Settings, output_option, print_json, table
+
+
+@click.command("list")
+@output_option
+@click.pass_obj
+def command(settings: Settings, output: str) -> None:
+    """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
+    from bundler.config import load
+    from bundler.home import open_home
+    from bundler.overview import key_rows, role_rows
+
+    home = open_home(settings.home)
+    config = load(home.config)
+    names = [source.name for source in config.sources]
+    keys, roles = key_rows(home, names), role_rows(home, names, system_clock())
+    short = [row for row in roles if row.days is not None and row.days < config.runway_days]
+    if output == "json":
+        print_json(
+            {
+                "keys": [asdict(row) for row in keys],
+                "roles": [
+                    {**asdict(row), "expires_at": None if row.expires_at is None else to_text(row.expires_at)}
+                    for row in roles
+                ],
+                "runway_days": config.runway_days,
+                "short": [row.role for row in short],
+            }
+        )
+        return
+    click.echo(
+        table(
+            [(row.role or "(no role)", row.keyid[:12], row.scheme, row.uri or "not here") for row in keys],
+            ("ROLE", "KEY", "SCHEME", "PRIVATE KEY"),
+        )
+    )
+    click.echo()
+    click.echo(
+        table(
+            [
+                (
+                    row.role,
+                    f"{row.threshold} of {row.keys}",
+                    "-" if row.expires_at is None else to_text(row.expires_at),
+                    "-" if row.days is None else str(row.days),
+                )
+                for row in roles
+            ],
+            ("ROLE", "SIGNED BY", "GOOD UNTIL", "DAYS LEFT"),
+        )
+    )
+    for row in short:
+        remedy = "bundle keys renew" if row.role == "root" else "bundle create"
+        click.echo(f"WARNING: {row.role} is good for {row.days} more days only: {remedy}", err=True)

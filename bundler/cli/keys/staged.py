@@ -1,0 +1,40 @@
+"""``bundle keys staged``: the root that waits for signatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli.keys.common import Given, outcome_to_json, session
+from manifests.console import Settings, output_option, print_json
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Copy it here.")
+@click.option("--discard", is_flag=True, help="Forget it.")
+@output_option
+@click.pass_obj
+def command(settings: Settings, out: Path | None, output: str, *, discard: bool) -> None:
+    """Show, copy out or discard the root that waits for signatures."""
+    from bundler.ceremony import Outcome
+    from manifests import durable
+
+    with session(
+        settings, Given((), stage=True, out=out, passphrase_file=None, pin_file=None, output=output)
+    ) as opened:
+        proposal = opened.ceremony.require_waiting()
+        if out is not None:
+            durable.write(out, proposal.encode())
+        if discard:
+            opened.ceremony.discard()
+    if output == "json":
+        print_json(outcome_to_json(Outcome(proposal, in_force=False)))
+        return
+    click.echo("\n".join(proposal.changes()))
+    for signature in proposal.signatures:
+        click.echo(f"signed by {signature.keyid[:12]}")
+    for missing in proposal.missing:
+        click.echo(f"needs {missing}")
+    if discard:
+        click.echo("Discarded.")
