@@ -7,13 +7,16 @@ one file have a letter. The clause that each rule comes from stands at the rule 
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+import manifests.container
 from manifests.container import read_directory
 from manifests.errors import MalformedError
 from tests.support.zip_forge import Entry, Forge, good, raw_deflate, read_all
@@ -229,6 +232,12 @@ def zip64_extra_needless(forge: Forge) -> None:
     entry.central_extra = struct.pack("<2H2Q", 1, 16, len(entry.content), len(entry.content))
 
 
+def deflated_and_huge(forge: Forge) -> None:
+    entry = forge.entries[2]
+    entry.both(length=0xFFFFFFFF, stored_length=0xFFFFFFFF, version=45)
+    entry.central_extra = entry.local_extra = struct.pack("<2H2Q", 1, 16, 2**32, 2**32)
+
+
 def reversed_directory(forge: Forge) -> None:
     forge.order = [2, 1, 0]
 
@@ -370,6 +379,7 @@ ATTACKS = [
     Attack("85", "two lengths of a stored member", "zip.stored-length", both(length=255)),
     Attack("86", "a member that runs into the directory", "zip.overlap", both(length=9999, stored_length=9999)),
     Attack("87", "an extra field that is not there", "zip.extra", central(extra_length=3)),
+    Attack("90", "a deflated member of 4 GiB", "zip.deflate-length", deflated_and_huge),
     Attack("88", "a record longer than the directory", "zip.directory-truncated", central(name_length=60_000)),
     Attack(
         "89",
@@ -397,6 +407,16 @@ def test_an_attack_on_the_container_is_refused_with_its_own_reason(attack: Attac
 def test_every_row_of_the_list_has_a_test():
     numbers = {int("".join(filter(str.isdigit, attack.number))) for attack in ATTACKS}
     assert set(range(1, 73)) <= numbers
+
+
+def test_every_reason_of_the_container_has_an_attack():
+    source = Path(manifests.container.__file__).parent
+    text = "".join(path.read_text("utf-8") for path in source.glob("*.py"))
+    reasons = set(re.findall(r'"(zip\.[a-z0-9-]+)"', text))
+    reasons |= {f"zip.local-{field}" for field in re.findall(r'\("([a-z-]+)", "4\.[34]\.', text)}
+    reasons |= {"zip.local-extra", "zip.local-name"}
+    elsewhere = {"zip.too-many-members", "zip.truncated", "zip.zip64-end"}  # they need limits, time or much zip64
+    assert reasons - {attack.code for attack in ATTACKS} == elsewhere
 
 
 def test_a_container_within_a_container_is_content():
