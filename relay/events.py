@@ -25,6 +25,12 @@ _TAIL_BYTES = 256 * 1024
 """How far back the last refusal is looked for."""
 
 
+def shown(name: str) -> str:
+    """Return a file's name as text that any database, log and terminal takes: a stick may carry any bytes in it."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def record(home: Home, event: Event) -> None:
     """Append an event to the audit log, durably.
 

@@ -110,7 +110,7 @@ def import_file(
         with home.lock(wait_seconds), open_bundle(path) as file, State(home.database) as state:
             home.blobs.sweep()
             now = clock()
-            job.progress.start(f"Verify {path.name}")
+            job.progress.start(f"Verify {events.shown(path.name)}")
             bundle = verify(file, state.trusted(), now, accept_expired=accept_expired)
             result = job.run(bundle, state, now)
     except REFUSALS as error:
@@ -143,7 +143,7 @@ class _Import:
         if known:
             text = f"Content that generation {number} had lost is back: {len(missing):,} targets"
             with state.transaction():
-                state.record(Event(now, "repair", text, {"generation": number, "file": self.path.name}))
+                state.record(Event(now, "repair", text, {"generation": number, "file": events.shown(self.path.name)}))
             return self._result(bundle, "repaired", bundle.bytes_to_store, text)
         text = self._commit(bundle, state, now)
         return self._result(bundle, "imported", bundle.bytes_to_store, text)
@@ -168,7 +168,7 @@ class _Import:
             signature_bytes=bundle.signature_bytes,
             trusted=bundle.state,
             documents=bundle.documents,
-            file_name=self.path.name,
+            file_name=events.shown(self.path.name),
         )
         text = (
             f"Generation {manifest.snapshot_version} of {manifest.publisher}, created {to_text(manifest.created)}: "
@@ -185,7 +185,7 @@ class _Import:
                 "generation": manifest.snapshot_version,
                 "ring": DEFAULT_RING,
                 "published_at": to_text(published),
-                "file": self.path.name,
+                "file": events.shown(self.path.name),
                 "accepted_expired": ",".join(expired) if self.accept_expired else "",
             }
             state.record(Event(now, "import", text, details))
@@ -262,10 +262,14 @@ def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: da
             record = quarantine_store.take(home, config, path, error, now)
             error.context["quarantine"] = record.id
             error.context["kept"] = int(record.kept)
-    details: dict[str, str | int | bool | None] = {"code": error.code, "exit_code": error.exit_code, "file": path.name}
+    details: dict[str, str | int | bool | None] = {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "file": events.shown(path.name),
+    }
     details["quarantine"] = error.context.get("quarantine")
     with suppress(StorageError):  # the refusal matters more than its record
-        events.record(home, Event(now, events.REFUSED, f"{path.name} was refused: {error}", details))
+        events.record(home, Event(now, events.REFUSED, f"{events.shown(path.name)} was refused: {error}", details))
 
 
 def _write_features(home: Home, config: Config, now: datetime) -> None:

@@ -59,16 +59,14 @@ class _Lines:
 
     def __call__(self, event: str, text: str, **fields: str | int | None) -> None:
         """Write one event."""
+        from relay.events import shown
+
         now = to_text(system_clock())
         if self._as_json:
             given = {name: value for name, value in fields.items() if value is not None}
             line = json.dumps({"time": now, "event": event, "text": text, **given})
         else:
-            line = f"{now} {_printable(text)}"
+            line = f"{now} {shown(text)}"
         with self._lock, suppress(OSError):  # a log that is gone is no reason to stop serving
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
