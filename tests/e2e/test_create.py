@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from tests.support.publisher import Publisher
 def publisher(tmp_path: Path) -> Publisher:
     publisher = Publisher.found(tmp_path / "dmz", "rules", "patterns")
     (publisher.content / "rules" / "a.rules").write_text("alert tcp any any -> any any (sid:1;)\n" * 500)
-    (publisher.content / "patterns" / "p.bin").write_bytes(bytes(range(256)) * 400)
+    (publisher.content / "patterns" / "p.bin").write_bytes(random.Random(1).randbytes(100_000))
     return publisher
 
 
@@ -36,11 +37,10 @@ def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publ
     assert [target["path"] for target in claimed["target_list"]] == ["patterns/p.bin", "rules/a.rules"]
     (publisher.content / "rules" / "b.rules").write_text("# new\n")
     (publisher.content / "rules" / "a.rules").write_text("# changed\n")
-    shutil.rmtree(publisher.content / "patterns")
-    (publisher.content / "patterns").mkdir()
+    (publisher.content / "patterns" / "p.bin").rename(publisher.content / "patterns" / "q.bin")
     second = publisher.create()
     diff = json.loads(publisher.bundle("diff", "-o", "json", first, second).stdout)
-    assert [target["path"] for target in diff["added"]] == ["rules/b.rules"]
+    assert [target["path"] for target in diff["added"]] == ["patterns/q.bin", "rules/b.rules"]
     assert [target["path"] for target in diff["removed"]] == ["patterns/p.bin"]
     assert [change["to"]["path"] for change in diff["changed"]] == ["rules/a.rules"]
 
