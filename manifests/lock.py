@@ -48,4 +48,5 @@ def exclusive(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child on its way to exec still shares the descriptor
         os.close(descriptor)

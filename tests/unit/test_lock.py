@@ -1,0 +1,112 @@
+"""One writer at a time, across processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from manifests.errors import LockedError, StorageError
+from manifests.lock import exclusive
+
+HOLD = """
+import sys
+from pathlib import Path
+from manifests.lock import exclusive
+with exclusive(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until told otherwise."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_lock_held_by_another_process_names_that_process(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path) as process, pytest.raises(LockedError) as caught, exclusive(path):
+        pass
+    assert caught.value.code == "lock.held"
+    assert caught.value.have == f"process {process.pid} holds lock"
+    assert caught.value.exit_code == 41
+
+
+def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path) as process:
+        process.kill()
+        process.wait()
+        with exclusive(path):
+            assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_waiting_ends_when_the_holder_ends(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path) as process:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        with exclusive(path, wait_seconds=60):
+            assert process.wait(60) == 0
+
+
+def test_waiting_has_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with holder(path):
+        begun = time.monotonic()
+        with pytest.raises(LockedError), exclusive(path, wait_seconds=0.3):
+            pass
+        assert time.monotonic() - begun >= 0.3
+
+
+def test_a_second_lock_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with exclusive(path), pytest.raises(LockedError), exclusive(path):
+        pass
+    with exclusive(path):
+        pass
+
+
+def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with pytest.raises(ZeroDivisionError), exclusive(path):
+        raise ZeroDivisionError
+    with exclusive(path):
+        pass
+
+
+def test_the_lock_file_stays(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "lock"):
+        pass
+    assert (tmp_path / "lock").exists()
+
+
+def test_a_missing_directory_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught, exclusive(tmp_path / "none" / "lock"):
+        pass
+    assert caught.value.code == "storage.io"
+
+
+def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
+    with exclusive(path):
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, close_fds=False)
+    with child, exclusive(path):
+        child.kill()
