@@ -1,0 +1,72 @@
+"""Work benches for sources: a real store, a clock that stands where it is put, pauses that only take notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bundler.config import Config, SourceConfig
+from bundler.home import Home
+from bundler.pull import PullResult, pull_all
+from bundler.sources import kind_class
+from bundler.sources.base import Pull, Source, Workbench
+from manifests.console import NoProgress
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+"""Far after every file that a test writes, so that each counts as settled."""
+
+
+def make(kind: str, name: str = "s", **options: Any) -> Source:
+    """Return a source as a configuration would make it."""
+    return kind_class(kind).from_config(name, options)
+
+
+@dataclass
+class Bench:
+    """A publisher's home in a directory, and what was waited for."""
+
+    path: Path
+    now: datetime = NOW
+    pauses: list[float] = field(default_factory=list)
+    sources: list[SourceConfig] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.home = Home(self.path)
+        self.store = self.home.store()
+        self.store.create()
+
+    def configure(self, name: str, kind: str, **options: Any) -> None:
+        """Add a source to the configuration, or replace the one of that name."""
+        self.sources = [source for source in self.sources if source.name != name]
+        self.sources.append(SourceConfig(name, kind, options))
+
+    @property
+    def config(self) -> Config:
+        """The configuration with the sources added so far."""
+        return Config(publisher="acme", sources=tuple(self.sources))
+
+    def pull_all(self, *names: str) -> PullResult:
+        """Pull as ``bundle pull`` does."""
+        return pull_all(
+            self.home, self.config, self.store, lambda: self.now, NoProgress(), names, pause=self.pauses.append
+        )
+
+    @contextmanager
+    def workbench(self, previous: Pull | None = None) -> Iterator[Workbench]:
+        """Yield a bench; what was added is committed at the end."""
+        with self.store.batch() as batch:
+            yield Workbench(self.store, batch, lambda: self.now, NoProgress(), self.pauses.append, previous)
+            batch.commit()
+
+    def pull(self, source: Source, previous: Pull | None = None) -> Pull:
+        """Pull one source."""
+        with self.workbench(previous) as bench:
+            return source.pull(bench)
+
+    def contents(self, pulled: Pull) -> Mapping[str, bytes]:
+        """Return what a pull yielded, path to bytes."""
+        return {target.path: b"".join(self.store.read(target.blob.sha256)) for target in pulled.targets}
