@@ -46,10 +46,11 @@ def open_bundle(path: Path) -> Iterator[BinaryIO]:
         if path.is_symlink():
             raise MalformedError("bundle.not-a-file", f"{path} is a symbolic link", need="a regular file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):  # before fdopen, which has an error of its own for directories
+        os.close(descriptor)
+        raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
     with os.fdopen(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
         if status.st_nlink > 1:
             raise MalformedError("bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name")
         with storage_errors(path):

@@ -35,7 +35,7 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.manifest import Target
+from manifests.manifest import TUF_PREFIX, Target
 from relay import events, out
 from relay import quarantine as quarantine_store
 from relay.config import Config
@@ -132,6 +132,7 @@ class _Import:
     accept_expired: bool
 
     def run(self, bundle: VerifiedBundle, state: State, now: datetime) -> ImportResult:
+        _check_roots(bundle, state)
         number = bundle.manifest.snapshot_version
         known = state.generation(number) is not None
         missing = _not_held(bundle, self.home.blobs)
@@ -203,6 +204,16 @@ class _Import:
             bytes_read=bytes_read,
             text=text,
         )
+
+
+def _check_roots(bundle: VerifiedBundle, state: State) -> None:
+    """Refuse other bytes for a root that is here: the walk begins after the trusted one, agents begin before it."""
+    carried = dict(bundle.documents)
+    for name, data in state.roots().items():
+        if carried.get(TUF_PREFIX + name, data) != data:
+            raise NotAuthenticError(
+                "bundle.root", f"The bundle carries another {name} than the one that is trusted here"
+            )
 
 
 def _not_held(bundle: VerifiedBundle, store: BlobStore) -> tuple[Target, ...]:

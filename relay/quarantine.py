@@ -2,7 +2,8 @@
 
 ``<id>.sealed`` is ``SLQUAR01``, a salt of 16 bytes, then chunks of 1 MiB under AES-256-GCM, each 16 bytes
 longer for its tag. The key of a file is HKDF-SHA256 of the home's key and the salt; the nonce is the chunk's
-number (11 bytes) and 1 for the last chunk, so chunks can be neither reordered nor cut off.
+number (11 bytes) and 1 for the last chunk, so chunks can be neither reordered nor cut off; the first 24 bytes
+are authenticated with each.
 ``<id>.json`` is the record; ``id`` is the first half of the content's SHA-256 digits.
 
 Source: STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption, 2015).
@@ -26,6 +27,7 @@ from manifests.bundle import open_bundle
 from manifests.clock import from_text, to_text
 from manifests.errors import MalformedError, NotAuthenticError, SealiftError, StorageError, UsageError
 from relay.config import Config
+from relay.events import shown
 from relay.home import Home
 
 CHUNK_BYTES = 1024 * 1024
@@ -91,8 +93,8 @@ def take(home: Home, config: Config, path: Path, error: SealiftError, now: datet
                 exit_code=error.exit_code,
                 text=str(error),
                 at=now,
-                name=path.name,
-                directory=str(path.parent),
+                name=shown(path.name),
+                directory=shown(str(path.parent)),
                 sha256=sha256,
                 length=length,
                 kept=kept,
@@ -244,13 +246,13 @@ def _seal(home: Home, file: BinaryIO, path: Path | None) -> tuple[str, int]:
 
 def _encrypted(home: Home, chunks: Iterator[bytes]) -> Iterator[bytes]:
     salt = secrets.token_bytes(_SALT_BYTES)
-    cipher = _cipher(home, salt)
-    yield _MAGIC + salt
+    cipher, header = _cipher(home, salt), _MAGIC + salt
+    yield header
     number, chunk = 0, next(chunks, b"")
     for following in chunks:
-        yield cipher.encrypt(_nonce(number, last=False), chunk, None)
+        yield cipher.encrypt(_nonce(number, last=False), chunk, header)
         number, chunk = number + 1, following
-    yield cipher.encrypt(_nonce(number, last=True), chunk, None)
+    yield cipher.encrypt(_nonce(number, last=True), chunk, header)
 
 
 def _unseal(home: Home, file: BinaryIO, path: Path) -> Iterator[bytes]:
@@ -262,7 +264,7 @@ def _unseal(home: Home, file: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
         while chunk or number == 0:
             following = file.read(CHUNK_BYTES + _TAG_BYTES)
-            yield cipher.decrypt(_nonce(number, last=not following), chunk, None)
+            yield cipher.decrypt(_nonce(number, last=not following), chunk, header)
             number, chunk = number + 1, following
     except InvalidTag:
         raise NotAuthenticError("quarantine.damaged", f"{path} is not what was sealed") from None

@@ -140,6 +140,12 @@ class State:
         """Return the publisher's metadata to serve again, by file name."""
         return dict(self._rows("SELECT name, data FROM metadata"))
 
+    def roots(self) -> dict[str, bytes]:
+        """Return every root that is known, the trusted one among them, by file name."""
+        version, data = self._row("SELECT version, data FROM trusted WHERE role = 'root'")
+        served = dict(self._rows("SELECT name, data FROM metadata WHERE name LIKE '%.root.json'"))
+        return {**served, f"{version}.root.json": data}
+
     # What is held
 
     def add_generation(self, new: NewGeneration, imported_at: datetime) -> None:

@@ -94,8 +94,8 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         number = getattr(error, "sqlite_errorcode", None)
-        if number is None:  # a misuse of the library, not a failing disk
-            raise
+        if number is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise  # a bug of ours, not a failing disk
         if number & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise LockedError("lock.database", f"Another process keeps {path} locked") from error
         code, what = _CAUSES.get(number & 0xFF, ("storage.io", "Reading or writing the database failed"))

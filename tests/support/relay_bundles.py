@@ -99,6 +99,7 @@ class BundleForge:
         self.roots: list[bytes] = []
         self.metadata: dict[str, bytes] = {}
         self._role_versions: dict[str, int] = {}
+        self._meta: dict[str, MetaFile] = {}
         self._history: dict[int, set[str]] = {}
         self.rotate()
 
@@ -211,7 +212,8 @@ class BundleForge:
         expires = created + self.lifetime
         result = {f"{number}.root.json": data for number, data in enumerate(self.roots, 1)}
         targets_key = self.signers["targets"][0].public_key
-        roles, meta, below = {}, {}, {}
+        roles, below = {}, {}
+        meta = self._meta  # a role that is gone stays listed (TUF 5.5.5)
         for source in self._sources():
             patterns = [source + "/*" * depth for depth in range(1, 16)]
             roles[source] = DelegatedRole(source, [targets_key.keyid], 1, terminating=True, paths=patterns)
@@ -226,7 +228,7 @@ class BundleForge:
         delegations = Delegations({targets_key.keyid: targets_key}, roles)
         top = Targets(self.version, expires=expires, targets={}, delegations=delegations)
         data = self._targets("targets", top, forgery)
-        snapshot = Snapshot(self.version, expires=expires, meta={"targets.json": MetaFile(top.version), **meta})
+        snapshot = Snapshot(self.version, expires=expires, meta={**meta, "targets.json": MetaFile(top.version)})
         if forgery.snapshot:
             forgery.snapshot(snapshot)
         extension = {"created": to_text(created), "root_version": len(self.roots)}

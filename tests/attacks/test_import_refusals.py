@@ -1,0 +1,277 @@
+"""Accept the good bundle, change one thing, and see the exact refusal and an untouched store and database."""
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tuf.api.metadata import MetaFile, TargetFile
+
+from manifests.errors import SealiftError
+from relay.state import State
+from tests.support.relay_bundles import CREATED, BundleForge, Forgery, new_signer
+from tests.support.relay_homes import fingerprint, import_bundle, make_home
+
+FILES = {"rules/a": b"alert tcp any any -> any any" * 40, "clamav/b": bytes(range(256)) * 20}
+
+
+@pytest.fixture
+def forge():
+    forge = BundleForge()
+    forge.files = dict(FILES)
+    return forge
+
+
+@pytest.fixture
+def home(tmp_path, forge):
+    """A relay that holds generation 2, with generation 1 at ``1.zip``."""
+    home = make_home(tmp_path / "relay", forge.root)
+    forge.seal(tmp_path / "1.zip")
+    import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
+    return home
+
+
+def refusal(home, path, clock):
+    """Import a bundle that must be refused; return the error after looking that nothing changed."""
+    before = fingerprint(home)
+    with pytest.raises(SealiftError) as caught:
+        import_bundle(home, path, clock)
+    assert fingerprint(home) == before
+    with State(home.database) as state:
+        assert state.newest_generation() == 2
+    return caught.value
+
+
+def swap_content(members):
+    return [(name, b"X" * len(data) if name.startswith("blobs/") else data) for name, data in members]
+
+
+def drop(prefix):
+    return lambda members: [row for row in members if not row[0].startswith(prefix)]
+
+
+def add_member(members):
+    return [*members, ("blobs/" + "0" * 64, b"extra")]
+
+
+def another_file(manifest):
+    target = manifest.targets[0]
+    return replace(manifest, targets=(replace(target, path="clamav/a"), *manifest.targets[1:]))
+
+
+def lie_about_created(manifest):
+    return replace(manifest, created=CREATED - timedelta(days=9))
+
+
+def add_target(role, targets):
+    if role == "rules":
+        targets.targets["rules/unlisted"] = TargetFile(1, {"sha256": "0" * 64}, "rules/unlisted")
+
+
+def foreign_target(role, targets):
+    if role == "rules":
+        targets.targets["clamav/b"] = TargetFile(1, {"sha256": "0" * 64}, "clamav/b")
+
+
+def expire(signed):
+    signed.expires = CREATED
+
+
+def timestamp_without_extension(timestamp):
+    timestamp.unrecognized_fields.clear()
+
+
+def withheld_root(timestamp):
+    timestamp.unrecognized_fields["x-sealift"]["root_version"] = 2
+
+
+def older_snapshot(snapshot):
+    snapshot.version = 1
+
+
+def older_role(snapshot):
+    snapshot.meta["rules.json"] = MetaFile(1)
+
+
+STRANGER = new_signer()
+
+FORGERIES = {
+    "arbitrary content": (Forgery(members=swap_content), 20, "blob.digest"),
+    "a manifest that a stranger signed": (Forgery(signers={"manifest": [STRANGER]}), 20, "signature.unknown-key"),
+    "a timestamp that a stranger signed": (Forgery(signers={"timestamp": [STRANGER]}), 20, "tuf.signature.timestamp"),
+    "a snapshot that a stranger signed": (Forgery(signers={"snapshot": [STRANGER]}), 20, "tuf.signature.snapshot"),
+    "targets that a stranger signed": (Forgery(signers={"targets": [STRANGER]}), 20, "tuf.signature.targets"),
+    "a source that a stranger signed": (Forgery(signers={"rules": [STRANGER]}), 20, "tuf.signature.rules"),
+    "a member too many": (Forgery(members=add_member), 20, "bundle.members"),
+    "no content": (Forgery(members=drop("blobs/")), 20, "bundle.members"),
+    "no timestamp": (Forgery(members=drop("tuf/timestamp")), 24, "tuf.missing.timestamp"),
+    "no delegated role": (Forgery(members=drop("tuf/3.rules")), 24, "tuf.missing.rules"),
+    "no manifest": (Forgery(members=drop("manifest.json")), 21, "bundle.member-missing"),
+    "no signature": (Forgery(members=drop("manifest.sig")), 21, "bundle.member-missing"),
+    "a manifest that renames a target": (Forgery(manifest=another_file), 20, "bundle.disagrees"),
+    "a manifest made earlier": (Forgery(manifest=lie_about_created), 20, "bundle.disagrees"),
+    "a target that the manifest hides": (Forgery(targets=add_target), 20, "bundle.disagrees"),
+    "expired": (Forgery(timestamp=expire), 23, "tuf.expired.timestamp"),
+    "no extension": (Forgery(timestamp=timestamp_without_extension), 21, "tuf.extension"),
+    "a withheld root": (Forgery(timestamp=withheld_root), 20, "tuf.root-withheld"),
+    "mix and match: an older snapshot": (Forgery(snapshot=older_snapshot), 22, "tuf.rollback.snapshot"),
+    "mix and match: an older source": (Forgery(snapshot=older_role), 22, "tuf.rollback.rules"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_bundle_is_refused_for_its_own_reason(home, forge, tmp_path, name):
+    forgery, exit_code, code = FORGERIES[name]
+    error = refusal(home, forge.seal(tmp_path / "3.zip", forgery), forge.clock())
+    assert (error.code, error.exit_code) == (code, exit_code)
+
+
+def test_what_a_source_says_of_another_source_counts_for_nothing(home, forge, tmp_path):
+    """TUF ignores a path that is not delegated; so do we, and the true one is what arrives."""
+    path = forge.seal(tmp_path / "3.zip", Forgery(targets=foreign_target))
+    assert import_bundle(home, path, forge.clock()).generation == 3
+    with State(home.database) as state:
+        assert {target.path: target.length for target in state.targets(3)} == {"clamav/b": 5120, "rules/a": 1120}
+
+
+def test_an_older_bundle_is_refused_as_a_rollback(home, forge, tmp_path):
+    error = refusal(home, tmp_path / "1.zip", forge.clock())
+    assert (error.code, error.exit_code) == ("tuf.rollback.timestamp", 22)
+
+
+def test_the_same_version_with_other_content_is_refused(home, forge, tmp_path):
+    forge.version = 1
+    forge.files["rules/a"] = b"other"
+    error = refusal(home, forge.seal(tmp_path / "2b.zip"), forge.clock())
+    assert (error.code, error.exit_code) == ("tuf.version.snapshot", 20)
+
+
+def test_another_publisher_is_refused(home, tmp_path):
+    stranger = BundleForge()
+    stranger.files = dict(FILES)
+    for _ in range(3):
+        stranger.seal(tmp_path / "3.zip")
+    assert refusal(home, tmp_path / "3.zip", stranger.clock()).code == "signature.unknown-key"
+
+
+def test_a_root_that_is_known_already_cannot_be_replaced_for_agents(home, forge, tmp_path):
+    """Roots up to the trusted one are not walked again; a stolen timestamp key must not rewrite them."""
+    forge.roots[0] = BundleForge().root
+    error = refusal(home, forge.seal(tmp_path / "3.zip"), forge.clock())
+    assert (error.code, error.exit_code) == ("bundle.root", 20)
+
+
+def test_a_stolen_old_key_does_not_outlive_its_rotation(home, forge, tmp_path):
+    stolen = forge.signers["timestamp"]
+    forge.rotate({"timestamp": [new_signer()]})
+    import_bundle(home, forge.seal(tmp_path / "3.zip"), forge.clock())
+    path = forge.seal(tmp_path / "4.zip", Forgery(signers={"timestamp": stolen, "manifest": stolen}))
+    before = fingerprint(home)
+    with pytest.raises(SealiftError) as caught:
+        import_bundle(home, path, forge.clock())
+    assert caught.value.code == "signature.unknown-key"
+    assert fingerprint(home) == before
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
+def test_what_is_no_plain_file_is_refused(home, forge, tmp_path, kind):
+    good, path = forge.seal(tmp_path / "3.zip"), tmp_path / "odd.zip"
+    if kind == "link":
+        path.symlink_to(good)
+    elif kind == "hard link":
+        path.hardlink_to(good)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        import os
+
+        os.mkfifo(path)
+    code = "bundle.hard-link" if kind == "hard link" else "bundle.not-a-file"
+    assert refusal(home, path, forge.clock()).code == code
+
+
+def test_a_frozen_site_sees_that_it_is_stale_and_goes_on_serving(home, forge):
+    from relay.view import Views
+    from tests.support.relay_homes import make_config
+
+    views = Views(home, make_config(home))
+    view = views.current()
+    assert view.status.stale(CREATED + timedelta(days=400))
+    assert view.rings["default"].files.keys() == {"clamav/b", "rules/a"}
+    views.close()
+
+
+def flip(data, bit):
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << (bit % 8)
+    return bytes(changed)
+
+
+def mutate(data, chance):
+    """Change a bundle at random: a few bytes, a cut, a doubled or moved piece."""
+    start, end = sorted(chance.sample(range(len(data)), 2))
+    kind = chance.randrange(5)
+    if kind == 0:
+        changed = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            changed[chance.randrange(len(data))] ^= chance.randint(1, 255)
+        return bytes(changed)
+    if kind == 1:
+        return data[:start]
+    if kind == 2:
+        return data[:start] + data[end:]
+    if kind == 3:
+        return data[:end] + data[start:]
+    return data[:start] + chance.randbytes(min(end - start, 4096)) + data[end:]
+
+
+def refuse_all(home, path, clock, candidates):
+    before = fingerprint(home)
+    for number, candidate in enumerate(candidates):
+        path.write_bytes(candidate)
+        with pytest.raises(SealiftError) as caught:
+            import_bundle(home, path, clock)
+        assert caught.value.exit_code in {20, 21, 22, 23, 24}, number
+        if number % 50 == 0:
+            assert fingerprint(home) == before, number
+    assert fingerprint(home) == before
+
+
+def small_bundle(forge, path):
+    forge.files = {"rules/a": b"alert"}
+    forge.seal(path)
+    return path.read_bytes()
+
+
+def larger_bundle(forge, path):
+    chance = random.Random(4122)
+    forge.files = {f"rules/{number}": chance.randbytes(3000) for number in range(30)}
+    forge.files["clamav/text"] = b"pattern " * 20_000
+    forge.seal(path, deflated=["clamav/text"], notes=b"notes")
+    return path.read_bytes()
+
+
+def test_single_bit_flips_over_a_small_bundle_are_refused(home, forge, tmp_path):
+    data = small_bundle(forge, tmp_path / "3.zip")
+    refuse_all(home, tmp_path / "x.zip", forge.clock(), (flip(data, bit) for bit in range(0, len(data) * 8, 251)))
+    assert import_bundle(home, tmp_path / "3.zip", forge.clock()).outcome == "imported"
+
+
+def test_random_mutations_of_a_larger_bundle_are_refused(home, forge, tmp_path):
+    data = larger_bundle(forge, tmp_path / "3.zip")
+    chance = random.Random(1)
+    refuse_all(home, tmp_path / "x.zip", forge.clock(), (mutate(data, chance) for _ in range(150)))
+    assert import_bundle(home, tmp_path / "3.zip", forge.clock()).outcome == "imported"
+
+
+@pytest.mark.long
+def test_every_single_bit_flip_of_a_small_bundle_is_refused(home, forge, tmp_path):
+    data = small_bundle(forge, tmp_path / "3.zip")
+    refuse_all(home, tmp_path / "x.zip", forge.clock(), (flip(data, bit) for bit in range(len(data) * 8)))
+
+
+@pytest.mark.long
+def test_ten_thousand_random_mutations_of_a_larger_bundle_are_refused(home, forge, tmp_path):
+    data = larger_bundle(forge, tmp_path / "3.zip")
+    chance = random.Random(2)
+    refuse_all(home, tmp_path / "x.zip", forge.clock(), (mutate(data, chance) for _ in range(10_000)))

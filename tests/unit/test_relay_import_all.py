@@ -1,0 +1,85 @@
+import pytest
+
+from manifests.errors import NotAuthenticError, RollbackError, StorageError
+from relay.import_all import bundles_in, import_all
+from relay.state import State
+from tests.support.relay_bundles import BundleForge, Forgery, new_signer
+from tests.support.relay_homes import import_bundle, make_home
+
+
+@pytest.fixture
+def forge():
+    forge = BundleForge()
+    forge.files = {"rules/a": b"a"}
+    return forge
+
+
+@pytest.fixture
+def home(tmp_path, forge):
+    return make_home(tmp_path / "relay", forge.root)
+
+
+@pytest.fixture
+def stick(tmp_path):
+    (tmp_path / "stick").mkdir()
+    return tmp_path / "stick"
+
+
+def run(home, forge, *paths):
+    def newest():
+        with State(home.database) as state:
+            return state.newest_generation()
+
+    return list(import_all(paths, newest, lambda path: import_bundle(home, path, forge.clock())))
+
+
+def test_a_directory_is_imported_oldest_first_whatever_the_names_say(home, forge, stick):
+    for name in ("z", "m", "a"):
+        forge.files["rules/a"] = name.encode()
+        forge.seal(stick / name, since=forge.version or None)
+    assert [attempt.result.generation for attempt in run(home, forge, stick)] == [1, 2, 3]
+
+
+def test_on_the_next_visit_the_older_ones_are_passed_over(home, forge, stick):
+    for number in (1, 2, 3):
+        forge.seal(stick / f"{number}.zip")
+    run(home, forge, stick)
+    again = run(home, forge, stick)
+    assert [attempt.passed_over is not None for attempt in again] == [True, True, False]
+    assert again[2].result.outcome == "already-imported"
+    assert not home.audit_file.exists()
+
+
+def test_a_file_that_is_named_is_never_passed_over(home, forge, stick):
+    forge.seal(stick / "1.zip")
+    forge.seal(stick / "2.zip")
+    run(home, forge, stick)
+    assert isinstance(run(home, forge, stick / "1.zip")[0].error, RollbackError)
+
+
+def test_only_what_begins_like_a_bundle_counts_in_a_directory(home, forge, stick):
+    forge.seal(stick / "1.bin")
+    (stick / "other.zip").write_bytes(b"PK\x03\x04" + b"\0" * 26 + b"word/document.xml")
+    (stick / "empty").touch()
+    (stick / "link.zip").symlink_to(stick / "1.bin")
+    (stick / "folder").mkdir()
+    assert bundles_in(stick) == ((stick / "1.bin", 1),)
+
+
+def test_a_refused_bundle_does_not_stop_the_others(home, forge, stick):
+    forge.seal(stick / "1.zip", Forgery(signers={"manifest": [new_signer()]}))
+    forge.seal(stick / "2.zip")
+    cut = (stick / "2.zip").read_bytes()[:-30]
+    (stick / "0.zip").write_bytes(cut)
+    attempts = run(home, forge, stick)
+    assert [attempt.path.name for attempt in attempts] == ["1.zip", "2.zip", "0.zip"]
+    assert isinstance(attempts[0].error, NotAuthenticError)
+    assert attempts[1].result.outcome == "imported"
+    assert attempts[2].error.exit_code == 21
+
+
+def test_a_failing_disk_stops_at_once(home, forge, stick):
+    forge.seal(stick / "1.zip")
+    home.blobs.temporary.rmdir()
+    with pytest.raises(StorageError):
+        run(home, forge, stick)
