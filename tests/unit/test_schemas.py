@@ -130,7 +130,7 @@ def test_a_good_document_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_compiled_schema_and_the_reference_agree(name: str, data: st.DataObject) -> None:
     document = DOCUMENTS[name]
     for _ in range(data.draw(st.integers(1, 2))):
@@ -178,7 +178,7 @@ ANYTHING = st.recursive(
 
 
 @given(schema=KEYWORDS, value=ANYTHING)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_keyword_means_what_the_reference_says(schema: dict, value) -> None:
     reference = Draft202012Validator(schemas._as_python(schema))
     assert compile_schema(schema)(value) is reference.is_valid(value)

@@ -1,0 +1,208 @@
+"""What both command lines share: exit codes, errors, data on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from bundler.cli import COMMANDS as BUNDLE_COMMANDS
+from manifests import console
+from manifests.console import LazyGroup, NoProgress, Settings
+from manifests.errors import SealiftError, exit_code_table
+from relay.cli import COMMANDS as RELAY_COMMANDS
+
+CLASSES = {cls.exit_code: cls for cls in SealiftError.__subclasses__()}
+
+
+@click.group(cls=LazyGroup, lazy={"absent": ("tests.no.such.module", "Never imported.")})
+@click.option("-q", "--quiet", is_flag=True)
+@click.pass_context
+def group(ctx: click.Context, *, quiet: bool) -> None:
+    """Only a test."""
+    ctx.obj = Settings(home=Path("home"), quiet=quiet)
+
+
+@group.command()
+@click.argument("code", type=int)
+@console.output_option
+def fail(code: int, output: str) -> None:
+    """Fail with an exit code."""
+    raise CLASSES[code]("x.y", "It failed", have="one", need="two", todo="bundle create", number=3)
+
+
+@group.command()
+@console.output_option
+def show(output: str) -> None:
+    """Print a value."""
+    console.print_json({"b": "é", "a": [1]})
+
+
+@group.command()
+def bug() -> None:
+    """Crash."""
+    raise ZeroDivisionError
+
+
+@group.command()
+def interrupt() -> None:
+    """Be interrupted."""
+    raise KeyboardInterrupt
+
+
+@group.command()
+@click.pass_context
+def leave(ctx: click.Context) -> None:
+    """Leave with 7."""
+    ctx.exit(7)
+
+
+@group.command()
+@click.pass_obj
+def work(settings: Settings) -> None:
+    """Work in two steps."""
+    with console.progress(settings) as progress:
+        progress.start("Reading", 2048)
+        progress.advance(2048)
+        progress.start("Writing")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command line."""
+    with pytest.raises(SystemExit) as left:
+        console.run(group, "program", list(arguments))
+    printed = capsys.readouterr()
+    return left.value.code, printed.out, printed.err
+
+
+@pytest.mark.parametrize("code", CLASSES)
+def test_every_error_leaves_with_its_exit_code_and_says_all_it_knows(capsys, code: int) -> None:
+    assert run(capsys, "fail", str(code)) == (
+        code,
+        "",
+        "program: It failed. Have: one. Need: two. Do: bundle create. [x.y]\n",
+    )
+
+
+@pytest.mark.parametrize("option", [["-o", "json"], ["-ojson"], ["--output", "json"], ["--output=json"]])
+def test_with_json_output_the_error_is_one_json_object_on_stderr(capsys, option: list[str]) -> None:
+    code, out, err = run(capsys, "fail", "22", *option)
+    assert (code, out) == (22, "")
+    assert json.loads(err)["error"] == {
+        "code": "x.y",
+        "exit_code": 22,
+        "what": "It failed",
+        "have": "one",
+        "need": "two",
+        "do": "bundle create",
+        "context": {"number": 3},
+    }
+    assert err.count("\n") == 1
+
+
+def test_data_goes_to_stdout_sorted_and_readable(capsys) -> None:
+    assert run(capsys, "show") == (0, '{\n "a": [\n  1\n ],\n "b": "é"\n}\n', "")
+
+
+def test_a_wrong_command_line_is_a_usage_error(capsys) -> None:
+    for arguments in (["none"], ["fail"], ["fail", "x"], ["show", "-o", "yaml"], ["--no-such"]):
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, "")
+        assert "Usage:" in err
+
+
+def test_no_command_shows_the_help_as_a_usage_error(capsys) -> None:
+    code, _, err = run(capsys)
+    assert code == 2
+    assert "Commands:" in err
+
+
+def test_a_bug_shows_its_traceback_and_leaves_with_one(capsys) -> None:
+    code, _, err = run(capsys, "bug")
+    assert code == 1
+    assert "ZeroDivisionError" in err
+    assert "this is a bug in Sealift" in err
+    assert (1, "a bug in Sealift") in exit_code_table()
+
+
+def test_an_interrupt_leaves_as_shells_expect(capsys) -> None:
+    assert run(capsys, "interrupt") == (130, "", "program: interrupted\n")
+
+
+def test_a_command_may_choose_its_exit_code(capsys) -> None:
+    assert run(capsys, "leave")[0] == 7
+
+
+def test_help_lists_commands_without_importing_them(capsys) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert "absent" in out
+    assert "Never imported." in out
+    assert "Print a value." in out
+
+
+def test_progress_is_one_line_per_step_when_nobody_watches(capsys) -> None:
+    assert run(capsys, "work") == (0, "", "Reading (2,048 bytes)\nWriting\n")
+
+
+def test_quiet_means_quiet(capsys) -> None:
+    assert run(capsys, "--quiet", "work") == (0, "", "")
+    NoProgress().start("x", 1)
+    NoProgress().advance(1)
+
+
+def test_a_terminal_sees_bars() -> None:
+    code = "from tests.unit.test_console import group, console; console.run(group, 'program', ['work'])"
+    command = f'"{sys.executable}" -c "{code}"'
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "━" in done.stdout
+    assert "Reading" in done.stdout
+    assert "Writing" in done.stdout
+
+
+def test_a_closed_pipe_ends_the_program_silently() -> None:
+    program = "from relay.cli import main; main()"
+    arguments = ["features", "--connectivity", "isolated", "--format", "json"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(("name", "commands"), [("bundle", BUNDLE_COMMANDS), ("relay", RELAY_COMMANDS)])
+def test_help_starts_without_the_heavy_libraries(name: str, commands: dict) -> None:
+    package = {"bundle": "bundler", "relay": "relay"}[name]
+    code = f"import sys; from {package}.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, "--help"], capture_output=True, text=True, check=True
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {
+        "jsonschema",
+        "tuf",
+        "cryptography",
+        "securesystemslib",
+        "granian",
+        "requests",
+        "rich",
+        "py7zr",
+    }
+    assert [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()] == list(
+        commands
+    )
+
+
+def test_a_table_has_columns() -> None:
+    assert console.table([("a", "bb"), ("ccc", "")], ("x", "y")) == "x    y\na    bb\nccc"
+    assert console.table([]) == ""
