@@ -6,7 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from securesystemslib.signer import Key, Signer
 from tuf.api.metadata import Metadata, Root
 from tuf.api.serialization.json import JSONSerializer
 
-from bundler import keys
+from bundler import config, keys
 from bundler.config import Expiries
 from bundler.home import Home
 from bundler.repository import Repository
@@ -37,12 +37,14 @@ class Founding:
         root_keys: How many root keys to make.
         threshold: How many of them must sign a root.
         passphrase: Encrypts the private keys; None leaves them open.
+        expiries: How long signatures are good for; written to the configuration where they are not the defaults.
     """
 
     publisher: str
     root_keys: int = 1
     threshold: int = 1
     passphrase: bytes | None = None
+    expiries: Expiries = field(default_factory=Expiries)
 
 
 def found(path: Path, wanted: Founding, now: datetime) -> Home:
@@ -56,7 +58,7 @@ def found(path: Path, wanted: Founding, now: datetime) -> Home:
         now: The moment that the first root's expiry counts from.
 
     Raises:
-        ConfigurationError: ``home.exists``.
+        ConfigurationError: ``home.exists``; ``config.value``: expiries that no bundle could keep to.
         UsageError: ``init.threshold``.
         MalformedError: ``name.publisher``.
         StorageError: The disk is full, read-only or failing.
@@ -76,14 +78,21 @@ def found(path: Path, wanted: Founding, now: datetime) -> Home:
         durable.make_directory(home.keys, mode=0o700)
         home.store().create()
         _write_root(home, wanted, now)
-        durable.write(home.config, configuration_text(wanted.publisher).encode("utf-8"))
+        durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
+        config.load(home.config)
     return Home(path)
 
 
-def configuration_text(publisher: str) -> str:
-    """Return the commented ``bundler.toml`` of a new publisher."""
-    example = files("bundler").joinpath("data", "bundler.example.toml").read_text("utf-8")
-    return example.replace("@PUBLISHER@", publisher)
+def configuration_text(publisher: str, expiries: Expiries) -> str:
+    """Return the commented ``bundler.toml`` of a new publisher; what is not a default stands without its ``#``."""
+    text = files("bundler").joinpath("data", "bundler.example.toml").read_text("utf-8")
+    text = text.replace("@PUBLISHER@", publisher)
+    for role, days in asdict(expiries).items():
+        default = getattr(Expiries, role)
+        if days != default:
+            text = text.replace("#[expiry_days]", "[expiry_days]")
+            text = text.replace(f"\n#{role} = {default}\n", f"\n{role} = {days}\n")
+    return text
 
 
 def first_root(
@@ -117,7 +126,7 @@ def _write_root(home: Home, wanted: Founding, now: datetime) -> None:
     }
     signers = [entry.signer for entry in made[Root.type]]
     role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
-    data = first_root(role_keys, wanted.threshold, now + Expiries().of(Root.type), signers)
+    data = first_root(role_keys, wanted.threshold, now + wanted.expiries.of(Root.type), signers)
     durable.write(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)
 

@@ -6,13 +6,14 @@ on a machine that knows nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Key, Signature, Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, RootVerificationResult
@@ -140,7 +141,7 @@ class Proposal:
         for signature in signatures:
             try:
                 allowed[signature.keyid].verify_signature(signature, payload)
-            except (KeyError, VerificationError):
+            except (KeyError, UnverifiedSignatureError):
                 raise NotAuthenticError(
                     "ceremony.signature", f"{name}: the signature by {signature.keyid[:12]} does not hold"
                 ) from None
@@ -154,6 +155,22 @@ class Proposal:
     def changes(self) -> tuple[str, ...]:
         """Say line by line what the proposed root changes."""
         return describe_changes(self.current.signed, self.proposed)
+
+    def summary(self) -> tuple[str, ...]:
+        """Say line by line what the proposed root is as a whole, and which root it claims to follow.
+
+        The differences alone are worth no more than the current root in the file, which may be forged; its
+        digest can be compared with what ``bundle keys export-root`` told.
+        """
+        digest = hashlib.sha256(self.current.to_bytes(JSONSerializer(compact=True))).hexdigest()
+        lines = [
+            f"follows root {self.current.signed.version}, sha256 {digest}",
+            f"root {self.proposed.version} as a whole",
+        ]
+        for role in sorted(self.proposed.roles):
+            given = authority(self.proposed, role)
+            lines.append(f"  {role}: {given.threshold} of " + ", ".join(_describe(key) for key in given.keys))
+        return tuple(lines)
 
     def _allowed(self) -> dict[str, Key]:
         return {

@@ -73,10 +73,10 @@ def _usable(described: dict[str, Any]) -> Key | None:
         keyid = hashlib.sha256((encode_canonical(described) or "").encode("utf-8")).hexdigest()
         key = SSlibKey.from_dict(keyid, dict(described))
         key.verify_signature(Signature(keyid, "00" * 64), b"")
-    except UnverifiedSignatureError:
-        return key
     except (KeyError, TypeError, ValueError, VerificationError):
         return None
+    except UnverifiedSignatureError:  # the wider class: reached by a key that could verify, and did not
+        return key
     return None
 
 

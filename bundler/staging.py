@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signer
 from tuf.api.metadata import (
     DelegatedRole,
@@ -227,7 +227,7 @@ def _is_signed(metadata: Metadata[Targets], authority: Delegation) -> bool:
     valid = 0
     for key in authority.keys:
         if key.keyid in metadata.signatures:
-            with suppress(VerificationError):
+            with suppress(UnverifiedSignatureError):
                 key.verify_signature(metadata.signatures[key.keyid], payload)
                 valid += 1
     return valid >= authority.threshold

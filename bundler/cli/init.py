@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +14,21 @@ from manifests.clock import system_clock, to_text
 from manifests.console import Settings, output_option, print_json
 from manifests.errors import UsageError
 
+if TYPE_CHECKING:
+    from bundler.config import Expiries
+
 
 @click.command()
 @click.option("--publisher", default="sealift", show_default=True, help="The name that bundles begin with.")
 @click.option("--root-keys", type=int, default=1, show_default=True, metavar="N", help="How many root keys to make.")
 @click.option("--threshold", type=int, metavar="M", help="How many of them must sign a root.  [default: all but one]")
+@click.option(
+    "--expiry",
+    "expiries",
+    multiple=True,
+    metavar="ROLE=DAYS",
+    help="For how long a role's signatures are good: root, targets, sources, snapshot, timestamp.",
+)
 @passphrase_option
 @no_passphrase_option
 @output_option
@@ -25,6 +38,7 @@ def command(
     publisher: str,
     root_keys: int,
     threshold: int | None,
+    expiries: tuple[str, ...],
     passphrase_file: Path | None,
     output: str,
     *,
@@ -42,7 +56,9 @@ def command(
     passphrase = None
     if not no_passphrase:
         passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
-    wanted = Founding(publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase)
+    wanted = Founding(
+        publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase, _expiries(expiries)
+    )
     home = found(settings.home, wanted, system_clock())
     if no_passphrase:
         warn_open_keys(home.keys)
@@ -68,3 +84,15 @@ def command(
         "  3. seal the first bundle:        bundle create --out DIR\n"
         f"\nThen move the root keys ({home.keys}/root-*.pem) to offline media: daily work does not need them."
     )
+
+
+def _expiries(given: Sequence[str]) -> Expiries:
+    from bundler.config import Expiries
+
+    days: dict[str, int] = {}
+    for text in given:
+        role, _, number = text.partition("=")
+        if role not in {field.name for field in fields(Expiries)} or not number.isdecimal():
+            raise UsageError("init.expiry", f"--expiry {text} is not understood", need="ROLE=DAYS, such as root=730")
+        days[role] = int(number)
+    return Expiries(**days)

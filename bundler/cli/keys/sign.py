@@ -50,7 +50,7 @@ def command(
     secrets = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
-        show_changes(proposal.changes())
+        show_changes((*proposal.summary(), *proposal.changes()))
         if not yes:
             _confirm(proposal)
         return _signers(settings, proposal, uris, secrets)
