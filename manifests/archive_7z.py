@@ -6,8 +6,11 @@ charge: every file must come out with the declared length and CRC.
 
 from __future__ import annotations
 
+import io
 import lzma
+import os
 import resource
+import shutil
 import stat
 import struct
 import subprocess
@@ -212,7 +215,29 @@ def _push(output: IO[bytes], entry: Entry, sink: Sink) -> int:
 @contextmanager
 def _program(file: BinaryIO, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
     """Run 7zz on an open file and yield its standard output: every file's content, one after the other."""
-    descriptor = file.fileno()
+    with _descriptor(file) as descriptor, _running(descriptor, limits) as output:
+        yield output
+
+
+@contextmanager
+def _descriptor(file: BinaryIO) -> Iterator[int]:
+    """Yield a descriptor of the file; one that is in memory only gets one that is in memory, too."""
+    try:
+        descriptor = file.fileno()
+    except io.UnsupportedOperation:
+        descriptor = None
+    if descriptor is not None:
+        yield descriptor
+        return
+    with os.fdopen(os.memfd_create("archive"), "r+b") as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield copy.fileno()
+
+
+@contextmanager
+def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
     command = [_program_path(), "x", "-so", "-t7z", "-bd", "-y", "-mmt=1", "--", f"/proc/self/fd/{descriptor}"]
     process = subprocess.Popen(
         command,

@@ -58,7 +58,7 @@ class ZipReader:
         """
         with _errors(), ZipFile(self._file) as archive:
             for info in self._infos:
-                if info.is_dir():
+                if _is_directory(info):
                     continue
                 with archive.open(info) as member:
                     while chunk := member.read(CHUNK_BYTES):
@@ -93,7 +93,12 @@ def _form(info: ZipInfo) -> Literal["file", "directory", "link", "special"]:
         return "link"
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
         return "special"
-    return "directory" if info.is_dir() else "file"
+    return "directory" if _is_directory(info) else "file"
+
+
+def _is_directory(info: ZipInfo) -> bool:
+    """Tell by the name as it stands; the library cuts it at a NUL and then stumbles over an empty one."""
+    return info.orig_filename.endswith("/")
 
 
 @contextmanager
