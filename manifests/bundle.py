@@ -94,7 +94,7 @@ class VerifiedBundle:
             MalformedError: ``zip.*`` while streaming.
             NotAuthenticError: ``bundle.stored-digest`` at the end of a deflated member.
         """
-        reader = MemberReader(self._file, self._members[blob.name], self._limits)
+        reader = MemberReader(self._file, self._members[blob.name], self._limits, digest=blob.method == "deflate")
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
             raise NotAuthenticError(
