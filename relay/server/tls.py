@@ -31,6 +31,7 @@ RENEW_BEFORE = timedelta(days=90)
 BACKDATED = timedelta(days=2)
 """Clocks of isolated machines run late; a new certificate must be good for them too."""
 
+_SUPPORTED = "ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits"
 _NEW_AUTHORITY = "relay init makes a new authority; agents must then be given the new ca.pem"
 
 
@@ -111,7 +112,7 @@ def check(tls: TlsFiles) -> None:
     """Refuse a certificate and key that no server could use.
 
     Raises:
-        ConfigurationError: ``tls.missing``, ``tls.unreadable`` or ``tls.mismatch``.
+        ConfigurationError: ``tls.missing``, ``tls.unreadable``, ``tls.mismatch`` or ``tls.unsupported``.
     """
     for path in (tls.certificate, tls.key):
         if not path.is_file():
@@ -134,6 +135,21 @@ def check(tls: TlsFiles) -> None:
         ) from error
     except OSError as error:
         raise ConfigurationError("tls.unreadable", f"{error.filename or tls.key}: {error.strerror}") from error
+    if not _is_supported(tls.key.read_bytes()):
+        raise ConfigurationError("tls.unsupported", f"The server cannot use the key {tls.key}", need=_SUPPORTED)
+
+
+def _is_supported(pem: bytes) -> bool:
+    """Tell whether the server's TLS library takes a key; with another it would not even fail in order."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(pem, password=None)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return 2048 <= key.key_size <= 4096
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
+    return isinstance(key, ed25519.Ed25519PrivateKey)
 
 
 def expires_at(tls: TlsFiles) -> datetime:
