@@ -196,9 +196,9 @@ class TopLevel:
         if new.signed.version != meta.version:  # 5.5.4
             raise refusals.wrong_version(Snapshot.type, new.signed.version, meta.version)
         if self._known_snapshot is not None:  # 5.5.5
-            check_no_rollback(new.signed, self._known_snapshot.signed)
             if new.signed.version == self._known_snapshot.signed.version:
                 self._check_same(Snapshot.type, data, self._known_snapshot.data)
+            check_no_rollback(new.signed, self._known_snapshot.signed)
         self._check_expiry(Snapshot.type, new.signed.expires, self._reference)  # 5.5.6
         self._snapshot = new
 

@@ -173,7 +173,7 @@ class TufSimulator:
         names = list(keys) or [f"{name}-1"]
         delegations = self._delegations(parent)
         for key in names:
-            delegations.keys[signer(key).keyid] = signer(key).public_key
+            delegations.keys[signer(key).public_key.keyid] = signer(key).public_key
         roles = delegations.roles if delegations.roles is not None else {}
         roles[name] = DelegatedRole(
             name, [signer(key).public_key.keyid for key in names], threshold, terminating, paths, prefixes
@@ -205,9 +205,19 @@ class TufSimulator:
 
     def _new_role(self, name: str, keys: list[str]) -> Targets:
         if name not in self.delegated:
-            self.delegated[name] = Targets(version=0, expires=self.targets.expires)
+            self.delegated[name] = Targets(version=1, expires=self.targets.expires)
             self.signers[name] = [signer(key) for key in keys]
         return self.delegated[name]
+
+    def fork(self) -> TufSimulator:
+        """Return a copy that can be spoiled without spoiling this one."""
+        twin = copy.copy(self)
+        for role in TOP_LEVEL:
+            setattr(twin, role, copy.deepcopy(self.signed(role)))
+        twin.delegated = copy.deepcopy(self.delegated)
+        twin.files, twin.contents = dict(self.files), dict(self.contents)
+        twin.signers = {role: list(signers) for role, signers in self.signers.items()}
+        return twin
 
     # --- what clients see --------------------------------------------------------------------------
 
