@@ -71,7 +71,6 @@ class Config:
         lifetime_days: For so long can a bundle be imported after it was sealed: a promise that sealing keeps.
         runway_days: A role with less left than this is signed anew when possible, else warned about.
         expiries: Per role.
-        retention_generations: How many generations the home keeps the content of.
         pkcs11_module: Path of the PKCS#11 library for ``hsm:`` keys.
     """
 
@@ -80,7 +79,6 @@ class Config:
     lifetime_days: int = 30
     runway_days: int = 60
     expiries: Expiries = field(default_factory=Expiries)
-    retention_generations: int = 10
     pkcs11_module: str | None = None
 
     @property
@@ -113,7 +111,6 @@ def load(path: Path, kinds: Kinds | None = None) -> Config:
         lifetime_days=int(value.get("lifetime_days", Config.lifetime_days)),
         runway_days=int(value.get("runway_days", Config.runway_days)),
         expiries=Expiries(**{role: int(days) for role, days in value.get("expiry_days", {}).items()}),
-        retention_generations=int(value.get("retention", {}).get("generations", Config.retention_generations)),
         pkcs11_module=value.get("pkcs11", {}).get("module"),
     )
     _check_days(config, path)

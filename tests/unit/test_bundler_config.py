@@ -44,7 +44,7 @@ def test_every_key_of_the_file_arrives(tmp_path):
         tmp_path,
         'publisher = "acme"\nlifetime_days = 7\nrunway_days = 8\n'
         "[expiry_days]\nroot = 100\ntargets = 50\nsources = 40\nsnapshot = 9\ntimestamp = 10\n"
-        '[retention]\ngenerations = 3\n[pkcs11]\nmodule = "/m.so"\n'
+        '[pkcs11]\nmodule = "/m.so"\n'
         '[[source]]\nname = "b"\nkind = "http"\nurls = ["u"]\n'
         '[[source]]\nname = "a"\nkind = "directory"\npath = "/x"\n',
     )
@@ -57,7 +57,6 @@ def test_every_key_of_the_file_arrives(tmp_path):
         7,
         8,
         config.Expiries(100, 50, 40, 9, 10),
-        3,
         "/m.so",
     )
 
