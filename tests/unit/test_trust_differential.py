@@ -533,13 +533,13 @@ _COMMON = settings(
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )
-QUICK = settings(_COMMON, max_examples=60, derandomize=True)
+QUICK = settings(_COMMON, max_examples=100, derandomize=True)
 LONG = settings(_COMMON, max_examples=600)
 
 
 @QUICK
 @given(PLAN)
-def test_300_repository_states_get_the_verdict_that_ngclient_gives(plan: list[State]) -> None:
+def test_500_repository_states_get_the_verdict_that_ngclient_gives(plan: list[State]) -> None:
     compare_clients(plan)
 
 
