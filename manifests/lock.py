@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from manifests.durable import storage_errors
@@ -44,8 +44,9 @@ def exclusive(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
                         todo="wait until it is done, then run the command again",
                     ) from None
                 time.sleep(_POLL_SECONDS)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        with suppress(OSError):  # who holds it is only a courtesy; on a full disk the lock must work all the same
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
     finally:
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child on its way to exec still shares the descriptor

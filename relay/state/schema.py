@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,9 @@ _CAUSES = {
     sqlite3.SQLITE_CORRUPT: ("storage.corrupt", "The database is damaged"),
     sqlite3.SQLITE_NOTADB: ("storage.corrupt", "The file is no database"),
 }
+_FAILED = ("storage.io", "Reading or writing the database failed")
+_SHARED_MEMORY_BYTES = 32 * 1024
+"""What SQLite allocates to open a database with a write-ahead log; without it the error is a mere I/O error."""
 
 
 @contextmanager
@@ -98,9 +102,16 @@ def database_errors(path: Path) -> Iterator[None]:
             raise  # a bug of ours, not a failing disk
         if number & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise LockedError("lock.database", f"Another process keeps {path} locked") from error
-        code, what = _CAUSES.get(number & 0xFF, ("storage.io", "Reading or writing the database failed"))
+        code, what = _CAUSES.get(number & 0xFF, _FAILED)
+        if (code, what) == _FAILED and _is_full(path):
+            code, what = _CAUSES[sqlite3.SQLITE_FULL]
         todo = "relay check" if code == "storage.corrupt" else None
         raise StorageError(code, f"{what}: {path} ({error})", todo=todo) from error
+
+
+def _is_full(path: Path) -> bool:
+    room = os.statvfs(path.parent)
+    return room.f_bavail * room.f_frsize < 2 * _SHARED_MEMORY_BYTES
 
 
 def create(path: Path) -> None:

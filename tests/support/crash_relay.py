@@ -1,0 +1,84 @@
+"""Three bundles, and what must hold of a relay after its import of them was interrupted anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from manifests.blobs import Blob
+from manifests.console import NoProgress
+from manifests.errors import RollbackError
+from relay.check import check
+from relay.home import Home, open_home
+from relay.importer import import_file
+from relay.state import DEFAULT_RING, State
+from tests.support.child import Acknowledge
+from tests.support.relay_bundles import BundleForge
+from tests.support.relay_homes import make_config
+
+LAST = 3
+
+
+class Crossing:
+    """Three bundles on their way in: one full, two increments; two roots."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.forge = BundleForge()
+        self.bundles: list[Path] = []
+        self.content: list[dict[str, bytes]] = [{}]
+        for number in range(1, LAST + 1):
+            self.forge.files |= {f"rules/{number}": b"%d " % number * 30_000, "rules/same": b"the same"}
+            self.forge.files["clamav/daily"] = bytes([number]) * 100_000
+            path = directory / f"{number}.zip"
+            deflated = ["clamav/daily"] if number == LAST else []
+            self.bundles.append(self.forge.seal(path, since=number - 1 or None, deflated=deflated))
+            self.content.append(dict(self.forge.files))
+            self.forge.rotate()
+        self.clock = self.forge.clock()
+
+    def import_from(self, home: Home, first: int, acknowledge: Acknowledge, **config: object) -> int:
+        """Import the bundles from one on, acknowledging each."""
+        for path in self.bundles[first - 1 :]:
+            import_file(home, make_config(home, **config), path, clock=self.clock)
+            acknowledge()
+        return 0
+
+    def check_after(self, path: Path, acknowledged: int) -> int:
+        """Look at a relay after an interruption: old or new, whole, never behind what was acknowledged.
+
+        Args:
+            path: The relay's home.
+            acknowledged: The newest generation whose import was reported as done.
+
+        Returns:
+            The generation it holds.
+        """
+        home = open_home(path)
+        with State(home.database) as state:
+            newest = state.newest_generation()
+            assert acknowledged <= newest <= min(acknowledged + 1, LAST)
+            assert [ring.generation for ring in state.rings()] == [newest or None]
+            served: dict[str, Blob] = {p: blob for p, blob, _ in state.publications(DEFAULT_RING)}
+            assert {p: b"".join(home.blobs.read(blob.sha256)) for p, blob in served.items()} == self.content[newest]
+            assert state.clock_floor() == (self.forge.created(newest) if newest else None)
+            assert {role.role: role.version for role in state.roles()}.get("timestamp", 0) == newest
+            assert len(state.events(["import"])) == newest
+        assert check(home, NoProgress()).damage == ()
+        return newest
+
+    def finish(self, path: Path) -> None:
+        """Bring the relay to the last generation with the same three files; older ones are rollbacks."""
+        home = open_home(path)
+        with State(home.database) as state:
+            newest = state.newest_generation()
+        for number, bundle in enumerate(self.bundles, 1):
+            if number < newest:
+                with pytest.raises(RollbackError):
+                    import_file(home, make_config(home), bundle, clock=self.clock)
+            else:
+                outcome = import_file(home, make_config(home), bundle, clock=self.clock).outcome
+                assert outcome == ("already-imported" if number == newest else "imported")
+        assert self.check_after(path, LAST) == LAST
+        assert list(home.blobs.temporary.iterdir()) == []
