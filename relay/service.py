@@ -34,7 +34,7 @@ from relay.view import Views
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""
-_LIMITS = ServerLimits(stop_seconds=3.0)
+_LIMITS = ServerLimits(stop_seconds=2.0)
 _LOCK_WAIT_SECONDS = 1.0
 """Short, since a stop must not wait for it: the inbox tries again."""
 _LOOK_SECONDS = 2.0
