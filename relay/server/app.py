@@ -9,7 +9,7 @@ from manifests.blobs import BlobStore
 from manifests.clock import Clock
 from manifests.errors import SealiftError
 from relay.server import pages
-from relay.server.content import Contents, Damage
+from relay.server.content import Contents, Damage, Representation, represent
 from relay.server.messages import FilePart, Request, RequestHeaders, Response, not_found, text, unavailable
 from relay.server.routes import MetadataFile, StoredFile, resolve
 from relay.view import View
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from granian.rsgi import Scope
 
 _METHODS = ("GET", "HEAD")
+_KNOWN_PATHS = 8192
+"""Answers prepared in the present view; some 2 KiB each."""
 
 
 class ViewProvider(Protocol):
@@ -47,7 +49,8 @@ class Application:
         self._clock = clock
         self._on_damage = on_damage
         self._reported: set[tuple[int, str]] = set()
-        self._generation = 0
+        self._view: View | None = None
+        self._known: dict[str, Representation] = {}
         self._counts: dict[int, int] = {}
 
     def respond(self, request: Request) -> Response:
@@ -65,10 +68,21 @@ class Application:
             view = self._views.current()
         except SealiftError as error:
             return unavailable(f"The relay cannot read its state ({error.code}).")
-        self._generation = view.status.generation
+        if view is not self._view:
+            self._view = view
+            self._known = {}
+        known = self._known.get(request.path)
+        if known is not None:
+            return self._contents.answer(request, known)
+        return self._look_up(request, view)
+
+    def _look_up(self, request: Request, view: View) -> Response:
         resource = resolve(view, request.path)
         if isinstance(resource, StoredFile | MetadataFile):
-            return self._contents.answer(request, resource)
+            if len(self._known) >= _KNOWN_PATHS:
+                self._known.clear()
+            known = self._known[request.path] = represent(resource)
+            return self._contents.answer(request, known)
         if resource == "absent":
             return not_found()
         if resource == "not-yet":
@@ -79,7 +93,7 @@ class Application:
         return {f'sealift_responses_total{{code="{status}"}}': count for status, count in self._counts.items()}
 
     def _damaged(self, damage: Damage) -> None:
-        key = (self._generation, damage.sha256)
+        key = (0 if self._view is None else self._view.status.generation, damage.sha256)
         if key not in self._reported:
             self._reported.add(key)
             self._on_damage(damage)

@@ -37,12 +37,13 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A file as HTTP sees it. ``steady`` holds the fields that a 304 repeats."""
+    """A file as HTTP sees it, made once per view. ``whole`` are the fields of 200, ``steady`` those of 304."""
 
+    resource: StoredFile | MetadataFile
     validators: Validators
     length: int
-    content_type: str
-    steady: tuple[Header, ...]
+    whole: list[Header]
+    steady: list[Header]
 
 
 class Shelf:
@@ -95,24 +96,23 @@ class Contents:
         self._shelf = Shelf(store)
         self._on_damage = on_damage
 
-    def answer(self, request: Request, resource: StoredFile | MetadataFile) -> Response:
+    def answer(self, request: Request, shape: Representation) -> Response:
         """Answer GET or HEAD for a file.
 
         Source: RFC 9110, 13.2.2 (the order of preconditions), 14.2 (Range is for GET alone).
         """
-        shape = represent(resource)
         verdict = evaluate(_conditions(request), shape.validators)
         if verdict == "not-modified":
-            return Response(304, headers(*shape.steady))
+            return Response(304, shape.steady)
         if verdict == "failed":
             return text(412, "The file is not the one that the request is about.\n")
         wanted = _range(request, shape)
         if wanted == "unsatisfiable":
             return text(416, "The range begins past the end.\n", [("content-range", f"bytes */{shape.length}")])
-        body = self._body(resource, wanted)
+        body = self._body(shape.resource, wanted)
         if body is None:
             return unavailable("This file is damaged here; the relay's operator has been told.")
-        return _whole(shape, body) if wanted is None else _partial(shape, wanted, body)
+        return Response(200, shape.whole, body) if wanted is None else _partial(shape, wanted, body)
 
     def _body(
         self, resource: StoredFile | MetadataFile, wanted: byte_range.ByteRange | None
@@ -141,10 +141,11 @@ def represent(resource: StoredFile | MetadataFile) -> Representation:
     else:
         digest, length, modified = resource.sha256, resource.length, resource.modified_at
     validators = Validators(f'"{digest}"', None if modified is None else http_date(modified))
-    steady = [("etag", validators.etag), ("cache-control", _FOR_EVER if resource.immutable else _FRIENDLY)]
+    steady = headers(("etag", validators.etag), ("cache-control", _FOR_EVER if resource.immutable else _FRIENDLY))
     if validators.last_modified is not None:
         steady.append(("last-modified", validators.last_modified))
-    return Representation(validators, length, content_type(resource.name), tuple(steady))
+    described = [("content-type", content_type(resource.name)), ("accept-ranges", "bytes"), *steady]
+    return Representation(resource, validators, length, [("content-length", str(length)), *described], steady)
 
 
 def _conditions(request: Request) -> Conditions:
@@ -163,25 +164,9 @@ def _range(request: Request, shape: Representation) -> byte_range.ByteRange | Li
     return byte_range.parse(header, shape.length)
 
 
-def _whole(shape: Representation, body: bytes | FilePart) -> Response:
-    fields = headers(
-        ("content-type", shape.content_type),
-        ("content-length", str(shape.length)),
-        ("accept-ranges", "bytes"),
-        *shape.steady,
-    )
-    return Response(200, fields, body)
-
-
 def _partial(shape: Representation, wanted: byte_range.ByteRange, body: bytes | FilePart) -> Response:
-    fields = headers(
-        ("content-type", shape.content_type),
-        ("content-length", str(wanted.length)),
-        ("content-range", wanted.content_range(shape.length)),
-        ("accept-ranges", "bytes"),
-        *shape.steady,
-    )
-    return Response(206, fields, body)
+    place = [("content-length", str(wanted.length)), ("content-range", wanted.content_range(shape.length))]
+    return Response(206, [*place, *shape.whole[1:]], body)
 
 
 def _size(path: Path) -> int | None:

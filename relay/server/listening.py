@@ -10,6 +10,12 @@ from contextlib import suppress
 from manifests.errors import ConfigurationError
 
 BACKLOG = 1024
+_TRIES = 20
+"""A port that is free on one loopback address may be taken on the other."""
+
+
+class _PortInUseError(ConfigurationError):
+    """Another port may do."""
 
 
 def addresses(host: str) -> tuple[tuple[str, bool], ...]:
@@ -49,9 +55,17 @@ def open_listeners(host: str, port: int, *, write_timeout_seconds: float) -> lis
     Raises:
         ConfigurationError: ``server.host``, ``server.port-in-use``, ``server.port-forbidden`` or ``server.address``.
     """
+    wanted = addresses(host)
+    for _ in range(_TRIES if port == 0 else 0):
+        with suppress(_PortInUseError):
+            return _open_all(wanted, port, write_timeout_seconds)
+    return _open_all(wanted, port, write_timeout_seconds)
+
+
+def _open_all(wanted: tuple[tuple[str, bool], ...], port: int, write_timeout_seconds: float) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
-        for address, required in addresses(host):
+        for address, required in wanted:
             bound = _open(address, port if not opened else opened[0].getsockname()[1], write_timeout_seconds, required)
             if bound is not None:
                 opened.append(bound)
@@ -96,7 +110,7 @@ def _open(address: str, port: int, write_timeout_seconds: float, required: bool)
 def _explain(error: OSError, address: str, port: int) -> ConfigurationError:
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return ConfigurationError(
+        return _PortInUseError(
             "server.port-in-use",
             f"Another program listens on {place}",
             need="a free port",

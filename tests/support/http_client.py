@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,13 +106,11 @@ class Connection:
 
     def read_to_end(self) -> bytes:
         """Read what is left until the server closes; a reset ends it too."""
-        data = self._buffer
-        try:
-            while more := self.socket.recv(CHUNK_BYTES):
-                data += more
-        except ConnectionResetError:
-            pass
-        return data
+        parts = [self._buffer]
+        with suppress(ConnectionResetError):
+            while data := self.socket.recv(CHUNK_BYTES):
+                parts.append(data)
+        return b"".join(parts)
 
     def _receive(self, most: int = CHUNK_BYTES) -> bytes:
         data = self.socket.recv(min(most, CHUNK_BYTES))
