@@ -45,13 +45,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Created:
-    """A sealed, verified, committed bundle: its file, length in bytes, digest, and what failed on the way."""
+    """A sealed, verified, committed bundle: its file, length in bytes, digest, what failed on the way, and what to look after."""
 
     path: Path
     length: int
     sha256: str
     manifest: Manifest
     failures: tuple[SourceFailure, ...]
+    warnings: tuple[str, ...]
 
 
 def create(
@@ -94,7 +95,7 @@ def create(
             journal.commit(home, staged)
         finally:
             finish_interrupted(home)
-        return Created(journal.final, length, digest, manifest, pulled.failures)
+        return Created(journal.final, length, digest, manifest, pulled.failures, staged.warnings)
 
 
 def finish_interrupted(home: Home) -> None:

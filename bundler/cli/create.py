@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bundler.cli.options import secrets_options
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
 from manifests.errors import PartialError
@@ -17,9 +18,7 @@ from manifests.errors import PartialError
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
 @click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")
-@click.option(
-    "--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="File with the keys' passphrase."
-)
+@secrets_options
 @output_option
 @click.pass_obj
 def command(
@@ -27,6 +26,7 @@ def command(
     out: Path,
     note: Path | None,
     passphrase_file: Path | None,
+    pin_file: Path | None,
     output: str,
     *,
     no_pull: bool,
@@ -50,7 +50,9 @@ def command(
         out=out, tool=f"sealift {version('sealift')}", pull=not no_pull, allow_partial=allow_partial, notes=notes
     )
     with progress(settings) as shown:
-        created = create(home, config, order, signers_of(home, config, passphrase_file), system_clock, shown)
+        created = create(home, config, order, signers_of(home, config, passphrase_file, pin_file), system_clock, shown)
+    for warning in created.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if output == "json":
         print_json(
             {
