@@ -45,7 +45,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Created:
-    """A sealed, verified, committed bundle: its file, length in bytes, digest, what failed on the way, and what to look after."""
+    """A sealed, verified, committed bundle: its file, length in bytes, digest; what failed, what to look after."""
 
     path: Path
     length: int
