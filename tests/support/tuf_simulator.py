@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner, Signer
+from securesystemslib.signer import CryptoSigner, Key, Signer
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -46,6 +46,11 @@ TOP_LEVEL = ("root", "timestamp", "snapshot", "targets")
 def signer(name: str) -> CryptoSigner:
     """Return the Ed25519 signer of this name: the same key in every run."""
     return CryptoSigner(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
+
+
+def public_key(name: str) -> Key:
+    """Return a copy of the public key of the signer of this name, free to be spoiled."""
+    return copy.deepcopy(signer(name).public_key)
 
 
 class TufSimulator:
@@ -78,7 +83,7 @@ class TufSimulator:
         expires = now + lifetime
         self.root = Root(version=1, expires=expires, consistent_snapshot=consistent)
         for role in TOP_LEVEL:
-            self.root.add_key(signer(f"{role}-1").public_key, role)
+            self.root.add_key(public_key(f"{role}-1"), role)
         self.targets = Targets(version=1, expires=expires)
         self.snapshot = Snapshot(version=1, expires=expires)
         self.timestamp = Timestamp(version=1, expires=expires)
@@ -173,18 +178,18 @@ class TufSimulator:
         names = list(keys) or [f"{name}-1"]
         delegations = self._delegations(parent)
         for key in names:
-            delegations.keys[signer(key).public_key.keyid] = signer(key).public_key
+            delegations.keys[public_key(key).keyid] = public_key(key)
         roles = delegations.roles if delegations.roles is not None else {}
         roles[name] = DelegatedRole(
-            name, [signer(key).public_key.keyid for key in names], threshold, terminating, paths, prefixes
+            name, [public_key(key).keyid for key in names], threshold, terminating, paths, prefixes
         )
         return self._new_role(name, names)
 
     def delegate_bins(self, prefix: str, bit_length: int) -> list[str]:
         """Delegate everything to succinct hash bins; publish them and ``targets`` afterwards."""
-        key = signer(f"{prefix}-bins")
-        bins = SuccinctRoles([key.public_key.keyid], 1, bit_length, prefix)
-        self.targets.delegations = Delegations({key.public_key.keyid: key.public_key}, succinct_roles=bins)
+        key = public_key(f"{prefix}-bins")
+        bins = SuccinctRoles([key.keyid], 1, bit_length, prefix)
+        self.targets.delegations = Delegations({key.keyid: key}, succinct_roles=bins)
         for name in bins.get_roles():
             self._new_role(name, [f"{prefix}-bins"])
         return list(bins.get_roles())
@@ -193,9 +198,9 @@ class TufSimulator:
         """Give a top-level role one new key in the live root; publish the root and the role afterwards."""
         for keyid in list(self.root.roles[role].keyids):
             self.root.revoke_key(keyid, role)
-        new = signer(f"{role}-{generation}")
-        self.root.add_key(new.public_key, role)
-        self.signers[role] = [new]
+        name = f"{role}-{generation}"
+        self.root.add_key(public_key(name), role)
+        self.signers[role] = [signer(name)]
 
     def _delegations(self, parent: str) -> Delegations:
         targets = self.signed(parent)
