@@ -84,7 +84,7 @@ class Service:
         self._notify_address = notify_address
         self._stopping = threading.Event()
         self._views = Views(home, config)
-        self._own_generation = 0
+        self._seen_generation = 0
         self._watcher = Watcher([inbox_of(inbox) for inbox in config.inboxes], self._import, report)
         self._server = Server(
             config.host,
@@ -169,8 +169,8 @@ class Service:
         except StorageError as error:
             self._report("failed", str(error), code=error.code)
             return
-        if generation != self._own_generation:
-            self._own_generation = generation
+        if generation != self._seen_generation:
+            self._seen_generation = generation
             self._watcher.store_changed()
 
     def _import(self, path: Path) -> ImportResult:

@@ -258,7 +258,3 @@ class Ledger:
         if ready:
             dues.append(max(now, self._paused_until, self._held_until(now, ready)))
         return min(dues, default=None)
-
-    def waiting(self) -> tuple[Candidate, ...]:
-        """Return the files that rest for a reason worth telling."""
-        return tuple(c for c in self if c.phase in {Phase.WAITING, Phase.BLOCKED})

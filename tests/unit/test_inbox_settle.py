@@ -43,6 +43,10 @@ def names(candidates: tuple[Candidate, ...]) -> list[str]:
     return [candidate.path.name for candidate in candidates]
 
 
+def resting(ledger: Ledger) -> list[Candidate]:
+    return [candidate for candidate in ledger if candidate.phase in {Phase.WAITING, Phase.BLOCKED}]
+
+
 def find(ledger: Ledger, name: str) -> Candidate:
     return next(candidate for candidate in ledger if candidate.path.name == name)
 
@@ -128,7 +132,7 @@ def test_a_copy_that_stalls_for_a_minute_waits_with_its_reason_and_is_imported_w
         see(ledger, now, a_zip=stamp(size=50))
         look_at_all(ledger, now, PARTIAL)
         assert next_name(ledger, now) is None
-        assert [(c.path.name, c.reason) for c in ledger.waiting()] == [("a.zip", "its end is missing")]
+        assert [(c.path.name, c.reason) for c in resting(ledger)] == [("a.zip", "its end is missing")]
     see(ledger, now + 1, a_zip=stamp(size=100))
     look_at_all(ledger, now + 3)
     assert next_name(ledger, now + 3) == "a.zip"
@@ -279,7 +283,7 @@ def test_a_bundle_without_its_base_is_left_and_tried_again_when_something_else_w
     assert candidate is not None
     ledger.finished(2.0, candidate, Verdict.INCOMPLETE, "it lacks generation 3")
     assert next_name(ledger, 100.0) is None
-    assert [(c.path.name, c.reason) for c in ledger.waiting()] == [("late.zip", "it lacks generation 3")]
+    assert [(c.path.name, c.reason) for c in resting(ledger)] == [("late.zip", "it lacks generation 3")]
     see(ledger, 100.0, late_zip=stamp(), base_zip=stamp(inode=8))
     look_at_all(ledger, 102.0)
     base = ledger.next_import(102.0)
