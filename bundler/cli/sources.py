@@ -10,7 +10,8 @@ import click
 from manifests.console import Settings, output_option, print_json, progress, table
 
 if TYPE_CHECKING:
-    from bundler.pull import CheckResult, Status
+    from bundler.pull import CheckResult
+    from bundler.source_status import Status
 
 
 @click.group(invoke_without_command=True)
@@ -22,7 +23,7 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.pull import statuses
+    from bundler.source_status import statuses
     from manifests.clock import system_clock
 
     settings: Settings = ctx.obj
@@ -69,7 +70,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
 
 def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
-    from bundler.pull import age_text
+    from bundler.source_status import age_text
     from manifests.clock import to_text
 
     said = f"FAILED: {status.failure}" if status.failure else status.verification

@@ -78,7 +78,7 @@ class Answer:
 
 
 class Transport:
-    """GETs with one policy over kept connections. Proxies come from the environment, as for any other program."""
+    """GETs with one policy. Proxies come from the environment, as for any other program."""
 
     def __init__(self, policy: Policy, clock: Clock, pause: Callable[[float], None]) -> None:
         self._policy = policy
@@ -132,7 +132,17 @@ class Transport:
         try:
             yield self._answer(url, response, deadline, conditional=validators is not None)
         finally:
-            response.close()
+            self._end(url, response)
+
+    def _end(self, url: str, response: requests.Response) -> None:
+        """Close an answer, and a plain connection with it.
+
+        Through a proxy, one plain connection serves all hosts: what a server sends beyond its announced length
+        would be read as the next host's answer.
+        """
+        response.close()
+        if urlsplit(url).scheme == "http":
+            self._session.close()
 
     def _follow(self, url: str, headers: dict[str, str]) -> requests.Response:
         current = url
@@ -141,7 +151,7 @@ class Transport:
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return response
-            response.close()
+            self._end(current, response)
             current = _redirected(current, target)
         raise FetchError(
             "http.redirects", f"{shown(url)} redirects without end", need=f"at most {self._policy.redirects} redirects"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.pull import age_text, check_all, last_good, statuses
+from bundler.pull import check_all, last_good
+from bundler.source_status import age_text, statuses
 from bundler.sources import KINDS, kind_class
 from manifests import strictjson
 from manifests.console import NoProgress

@@ -223,6 +223,17 @@ def test_a_chunked_body_is_fetched(bench: Bench, server: SourceSimulator) -> Non
     assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
 
 
+def test_what_comes_after_the_announced_length_is_neither_content_nor_the_next_answer(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    server.on(
+        "/a", lambda exchange: exchange.answer(200, {"Content-Length": 5}, b"short" + b"HTTP/1.1 200 OK\r\n\r\n" * 99)
+    )
+    server.serve("/b", BODY)
+    pulled = bench.pull(make("http", urls=[server.url("/a"), server.url("/b")]))
+    assert bench.contents(pulled) == {"a": b"short", "b": BODY}
+
+
 def test_an_empty_file_is_a_file(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", b"")
     assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": b""}
