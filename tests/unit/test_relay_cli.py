@@ -111,3 +111,16 @@ def test_a_command_without_a_home_says_what_to_run(tmp_path):
         done = run([BIN / "relay", "--home", tmp_path / "none", *command], check=False)
         assert done.returncode == 3
         assert "relay init --root root.json" in done.stderr
+
+
+def test_status_starts_fast_because_it_imports_nothing_slow(relay, tmp_path):
+    """A budget of time is a bench's business; what would break it is named here."""
+    code = """
+import sys
+from relay.cli import group
+group.main(["status"], standalone_mode=False)
+slow = {"tuf", "securesystemslib", "cryptography", "jsonschema", "rich", "granian", "watchdog", "requests"}
+print("SLOW", sorted(slow & sys.modules.keys()))
+"""
+    done = run([BIN / "python", "-c", code], SEALIFT_HOME=tmp_path / "home")
+    assert done.stdout.splitlines()[-1] == "SLOW []"
