@@ -22,6 +22,8 @@ from relay.server.tls import TlsFiles, check
 if TYPE_CHECKING:
     from relay.server.embedded import Embedded
 
+    _Running = tuple[Embedded, asyncio.Task[None]]
+
 
 class Server:
     """Serves until :meth:`stop`.
@@ -55,7 +57,8 @@ class Server:
         self._limits = limits
         self._application = Application(views, blobs, clock, on_damage)
         self._listeners: list[socket.socket] = []
-        self._running: list[tuple[Embedded, asyncio.Task[None]]] = []
+        self._running: list[_Running] = []
+        self._draining: set[asyncio.Task[None]] = set()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -77,36 +80,38 @@ class Server:
         self._spawn()
 
     async def reload(self) -> None:
-        """Serve new connections with the certificate that is on disk now; the others end as they began.
+        """Serve new connections with the certificate that is on disk now; those under way end as they began.
 
         Raises:
             ConfigurationError: ``tls.*``; the old certificate is served on.
         """
         check(self._tls)
-        old = self._running
-        self._running = []
+        old, self._running = self._running, []
         self._spawn()
-        await self._end(old)
+        self._draining = await self._end(old)
 
     async def stop(self) -> None:
         """Stop listening, let answers under way end for a while, then leave."""
         self._application.closing = True
         close_all(self._listeners)
         old, self._running = self._running, []
-        await self._end(old)
+        for task in await self._end(old):
+            task.cancel()
 
     def _spawn(self) -> None:
         for listener in self._listeners:
             embedded = self._embed(listener.dup())
             self._running.append((embedded, asyncio.create_task(embedded.serve(), name="https")))
 
-    async def _end(self, running: list[tuple[Embedded, asyncio.Task[None]]]) -> None:
+    async def _end(self, running: list[_Running]) -> set[asyncio.Task[None]]:
+        """End servers and return those that are not done in time, with the ones of earlier times."""
         for embedded, _ in running:
             embedded.halt()
-        if running:
-            _, late = await asyncio.wait([task for _, task in running], timeout=self._limits.stop_seconds)
-            for task in late:
-                task.cancel()
+        tasks = {task for _, task in running} | self._draining
+        if not tasks:
+            return set()
+        _, late = await asyncio.wait(tasks, timeout=self._limits.stop_seconds)
+        return late
 
     def _embed(self, listener: socket.socket) -> Embedded:
         from relay.server.embedded import embed
