@@ -48,20 +48,24 @@ class _Role:
         self._prefixes = None if role.path_hash_prefixes is None else tuple(role.path_hash_prefixes)
         self._patterns: dict[int, list[tuple[tuple[str, bool], ...]]] = {}
         for pattern in role.paths or ():
-            parts = pattern.split("/")
-            prepared = tuple((part, any(char in part for char in "*?[")) for part in parts)
-            self._patterns.setdefault(len(parts), []).append(prepared)
+            prepared = tuple((part, any(char in part for char in "*?[")) for part in pattern.split("/"))
+            self._patterns.setdefault(len(prepared), []).append(prepared)
 
     def matches(self, path: str, parts: list[str]) -> bool:
         if self._prefixes is not None:
             return hashlib.sha256(path.encode("utf-8")).hexdigest().startswith(self._prefixes)
-        return any(
-            all(
-                pattern == "*" or (fnmatch.fnmatchcase(part, pattern) if is_glob else part == pattern)
-                for part, (pattern, is_glob) in zip(parts, row, strict=True)
-            )
-            for row in self._patterns.get(len(parts), ())
-        )
+        return any(_fits(parts, pattern) for pattern in self._patterns.get(len(parts), ()))
+
+
+def _fits(parts: list[str], pattern: tuple[tuple[str, bool], ...]) -> bool:
+    """Compare part by part: literally, or as a shell pattern; most paths differ from most patterns at once."""
+    for part, (wanted, is_glob) in zip(parts, pattern, strict=True):
+        if not is_glob:
+            if part != wanted:
+                return False
+        elif wanted != "*" and not fnmatch.fnmatchcase(part, wanted):
+            return False
+    return True
 
 
 def search(
