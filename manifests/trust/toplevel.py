@@ -105,7 +105,7 @@ class TopLevel:
             trusted timestamp or snapshot is forgotten when the new root's keys no longer sign it, and
             not sooner: rotating one role does not drop the other's rollback floor.
         """
-        self._check_expiry(Root.type, self.root.expires, self.now)
+        self._check_expiry(Root.type, self.root.expires, None)
         self._known_timestamp = self._recall(Timestamp, self._before.timestamp)
         self._known_snapshot = self._recall(Snapshot, self._before.snapshot)
         self._roots_finished = True
@@ -130,9 +130,9 @@ class TopLevel:
         check_signatures(self.root, Timestamp.type, new)  # 5.4.2
         new = self._not_older(new)  # 5.4.3
         extension = self._checked_extension(new.signed)
-        reference = self.now if extension is None else max(self.now, extension.created)
-        self._check_expiry(Root.type, self.root.expires, reference)
-        self._check_expiry(Timestamp.type, new.signed.expires, reference)  # 5.4.4
+        created = None if extension is None else extension.created
+        self._check_expiry(Root.type, self.root.expires, created)
+        self._check_expiry(Timestamp.type, new.signed.expires, created)  # 5.4.4
         self._timestamp, self.extension = new, extension
 
     def _not_older(self, new: Document[Timestamp]) -> Document[Timestamp]:
@@ -199,7 +199,7 @@ class TopLevel:
             if new.signed.version == self._known_snapshot.signed.version:
                 self._check_same(Snapshot.type, data, self._known_snapshot.data)
             check_no_rollback(new.signed, self._known_snapshot.signed)
-        self._check_expiry(Snapshot.type, new.signed.expires, self._reference)  # 5.5.6
+        self._check_expiry(Snapshot.type, new.signed.expires, self._created)  # 5.5.6
         self._snapshot = new
 
     def reuse_snapshot(self) -> bool:
@@ -207,7 +207,7 @@ class TopLevel:
         known = self._known_snapshot
         if known is None or known.signed.version != self.snapshot_meta.version:
             return False
-        if known.signed.is_expired(self._reference):
+        if known.signed.is_expired(self.now if self._created is None else max(self.now, self._created)):
             return False
         self._snapshot = known
         return True
@@ -215,18 +215,21 @@ class TopLevel:
     # --- helpers of every step ----------------------------------------------------------------------
 
     @property
-    def _reference(self) -> datetime:
-        """The time expiry is measured by: no role may have ended before the timestamp was even made."""
-        return self.now if self.extension is None else max(self.now, self.extension.created)
+    def _created(self) -> datetime | None:
+        return None if self.extension is None else self.extension.created
 
-    def _check_expiry(self, role: str, expires_at: datetime, reference: datetime) -> None:
-        if expires_at > reference:
-            return
-        if self._accept_expired:
-            if role not in self.expired_roles:
+    def _check_expiry(self, role: str, expires_at: datetime, created: datetime | None) -> None:
+        """Refuse a role that has ended, or that had ended before the timestamp beside it was even made.
+
+        The latter is nobody's honest bundle, so no operator can let it pass: whoever holds the timestamp
+        key alone cannot push the clock floor beyond what the other roles are signed for.
+        """
+        made_after_end = created is not None and expires_at <= created
+        if not made_after_end and (expires_at > self.now or self._accept_expired):
+            if expires_at <= self.now and role not in self.expired_roles:
                 self.expired_roles += (role,)
             return
-        raise refusals.expired(role, expires_at, reference)
+        raise refusals.expired(role, expires_at, self.now if created is None else max(self.now, created))
 
     def _check_same(self, role: str, data: bytes, known: bytes) -> None:
         if self._strict and data != known:

@@ -109,7 +109,7 @@ class Workflow(TopLevel):
         if new.signed.version != meta.version:  # 5.6.4, and 5.6.5 by way of 5.5.5
             raise refusals.wrong_version(role, new.signed.version, meta.version)
         self._check_known_targets(role, meta.version, data)
-        self._check_expiry(role, new.signed.expires, self._reference)  # 5.6.6
+        self._check_expiry(role, new.signed.expires, self._created)  # 5.6.6
         if loaded is not None and not same:  # what was checked of and through the other bytes counts no more
             self._edges = {edge for edge in self._edges if role not in edge}
         self._targets[role] = new
