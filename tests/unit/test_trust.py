@@ -200,6 +200,16 @@ def test_no_role_may_have_ended_before_the_timestamp_was_made_whoever_accepts_it
         assert (type(error), error.code) == (ExpiredError, "tuf.expired.snapshot")
 
 
+def test_whoever_holds_every_key_but_roots_cannot_push_the_clock_beyond_roots_end(sim: TufSimulator) -> None:
+    sim.now = at(35)
+    for role in ("timestamp", "snapshot", "targets", "clamav", "sigma"):
+        sim.signed(role).expires = at(9000)
+    sim.publish("clamav", "sigma", "targets")
+    for accept_expired in (False, True):
+        error = refusal(sim, pinned(sim), at(0), accept_expired=accept_expired)
+        assert (type(error), error.code) == (ExpiredError, "tuf.expired.root")
+
+
 def test_the_clock_floor_waits_for_the_last_delegated_role(sim: TufSimulator) -> None:
     state = pinned(sim)
     del sim.files["2.sigma.json"]
