@@ -74,7 +74,7 @@ class Document:
 
 @dataclass(frozen=True)
 class BlobMember:
-    """A member ``blobs/<sha256>``: its content, and the bytes that stand for it in the zip."""
+    """A member ``blobs/<sha256>``: its content, and the bytes that stand for it in the zip; the same when stored."""
 
     sha256: str
     length: int
@@ -144,16 +144,7 @@ def encode(manifest: Manifest) -> bytes:
             {"path": t.path, "length": t.length, "sha256": t.sha256, "arrives": t.arrives} for t in manifest.targets
         ],
         "documents": [{"name": d.name, "length": d.length, "sha256": d.sha256} for d in manifest.documents],
-        "blobs": [
-            {
-                "sha256": b.sha256,
-                "length": b.length,
-                "method": b.method,
-                "stored_sha256": b.stored_sha256,
-                "stored_length": b.stored_length,
-            }
-            for b in manifest.blobs
-        ],
+        "blobs": [_blob_to_json(blob) for blob in manifest.blobs],
     }
     if manifest.since is not None:
         value["since"] = manifest.since
@@ -181,10 +172,7 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Manifest:
         sources=tuple(_source_from_json(source) for source in value["sources"]),
         targets=tuple(Target(t["path"], t["length"], t["sha256"], t["arrives"]) for t in value["targets"]),
         documents=tuple(Document(d["name"], d["length"], d["sha256"]) for d in value["documents"]),
-        blobs=tuple(
-            BlobMember(b["sha256"], b["length"], b["method"], b["stored_sha256"], b["stored_length"])
-            for b in value["blobs"]
-        ),
+        blobs=tuple(_blob_from_json(blob) for blob in value["blobs"]),
         since=value.get("since"),
         volume_index=value["volume"]["index"],
         volume_count=value["volume"]["count"],
@@ -210,6 +198,20 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
 def _item_to_json(item: Item) -> dict[str, Any]:
     facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in item.facts}
     return {"path": item.path, "label": one_line(item.label), "facts": facts}
+
+
+def _blob_to_json(blob: BlobMember) -> dict[str, Any]:
+    value: dict[str, Any] = {"sha256": blob.sha256, "length": blob.length, "method": blob.method}
+    if blob.method != "stored":
+        value |= {"stored_sha256": blob.stored_sha256, "stored_length": blob.stored_length}
+    return value
+
+
+def _blob_from_json(value: dict[str, Any]) -> BlobMember:
+    sha256, length, method = value["sha256"], value["length"], value["method"]
+    if method == "stored":
+        return BlobMember(sha256, length, method, sha256, length)
+    return BlobMember(sha256, length, method, value["stored_sha256"], value["stored_length"])
 
 
 def _source_from_json(value: dict[str, Any]) -> SourceRecord:
@@ -268,8 +270,6 @@ def _check_members(manifest: Manifest, lengths: dict[str, int]) -> None:
     for blob in manifest.blobs:
         if blob.sha256 not in needed or lengths[blob.sha256] != blob.length:
             raise MalformedError("manifest.blobs", f"The blob {blob.sha256} does not fit any target")
-        if blob.method == "stored" and (blob.stored_sha256, blob.stored_length) != (blob.sha256, blob.length):
-            raise MalformedError("manifest.blobs", f"The blob {blob.sha256} is stored, yet given another digest")
 
 
 def _check_sorted(what: str, keys: list[str]) -> None:
