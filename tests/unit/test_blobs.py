@@ -175,11 +175,11 @@ def test_content_is_durable_before_a_name_is_visible_and_names_before_commit_ret
     store: BlobStore, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    strace(tmp_path, "-o", str(log), "-y", "-e", "trace=syncfs,rename,chmod")
+    strace(tmp_path, "-o", str(log), "-y", "-e", "trace=syncfs,rename,fchmod")
     calls = [
         line.split(maxsplit=1)[1].partition("(")[0] for line in log.read_text().splitlines() if str(tmp_path) in line
     ]
-    assert calls == ["syncfs", "chmod", "rename", "chmod", "rename", "syncfs"]
+    assert calls == ["fchmod", "fchmod", "syncfs", "rename", "rename", "syncfs"]
 
 
 def test_when_syncing_fails_no_name_is_visible(store: BlobStore, tmp_path: Path) -> None:
