@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -77,8 +79,9 @@ def test_it_serves_until_somebody_ends_it_and_then_cleans_up(tmp_path: Path) -> 
     try:
         wait_for(lambda: "Ctrl-C ends" in screen.read_text(), seconds=120, what="the end", log=screen.read_text)
         authority = next(work.glob("sealift-demo.*")) / "site" / "tls" / "ca.pem"
-        served = run(["curl", "--silent", "--fail", "--cacert", authority, f"https://localhost:{port}/-/features"])
-        assert "Smart Scan" in served.stdout
+        context = ssl.create_default_context(cafile=authority)
+        with urlopen(f"https://localhost:{port}/-/features", context=context, timeout=20) as served:
+            assert b"Smart Scan" in served.read()
     finally:
         os.killpg(demo.pid, signal.SIGINT)
         status = demo.wait(60)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from manifests.archive_7z import _program_path
 from tests.support.commands import run, wait_for
 from tests.support.rule_packs import members, pack_7z
 
@@ -185,7 +186,7 @@ def test_a_pack_that_only_the_bundled_7zz_can_read_is_read(empty: EmptyRoot, tmp
         (tmp_path / name).write_bytes(data)
     coders = ["-m0=BCJ2", "-m1=LZMA", "-m2=LZMA:d64k", "-m3=LZMA:d64k", "-mb0:1", "-mb0s1:2", "-mb0s2:3"]
     pack = empty.path / "bcj2.dsru"
-    run([shutil.which("7z") or "7zz", "a", "-t7z", *coders, pack, "."], cwd=tmp_path)
+    run([_program_path(), "a", "-t7z", *coders, pack, "."], cwd=tmp_path)
     assert "25-054" in empty.bundle("rulepack", "show", "/bcj2.dsru").stdout
 
 
