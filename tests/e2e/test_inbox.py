@@ -18,6 +18,19 @@ from tests.support.relay_bundles import Forgery, new_signer
 from tests.support.relay_homes import fingerprint
 from tests.support.relay_service import DEADLINE, Service, Site, serving
 
+pytestmark = pytest.mark.needs(
+    "root",
+    "strace",
+    "fusefat",
+    "mkfs.vfat",
+    "mcopy",
+    "mount.exfat-fuse",
+    "mkfs.exfat",
+    "mksquashfs",
+    "mkfs.ext4",
+    "unshare",
+)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:

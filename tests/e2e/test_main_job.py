@@ -22,6 +22,23 @@ from tests.support.media import fat_stick
 from tests.support.netns import Namespace, namespace
 from tests.support.relay_homes import fingerprint
 
+pytestmark = pytest.mark.needs(
+    "root",
+    "shared/data",
+    "freshclam",
+    "clamscan",
+    "suricata",
+    "suricata-update",
+    "curl",
+    "node",
+    "tuf-js",
+    "fusefat",
+    "mkfs.vfat",
+    "mcopy",
+    "ip",
+    "nsenter",
+)
+
 URL = "https://localhost:4122"
 
 

@@ -24,6 +24,8 @@ from manifests.archive_7z import _program_path
 from tests.support.commands import run, wait_for
 from tests.support.rule_packs import members, pack_7z
 
+pytestmark = pytest.mark.needs("root", "objdump", "strip", "unshare")
+
 REPOSITORY = Path(__file__).parents[2]
 BASE = {
     "libz.so.1",
