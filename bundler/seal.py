@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryFile
-from typing import BinaryIO
 
 from securesystemslib.signer import Signer
 
+from bundler.compress import THREADS, Spooled, deflate_all
 from manifests import bundle, signature
 from manifests import manifest as manifest_format
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.blobs import Blob, BlobStore
 from manifests.console import Progress
-from manifests.container import ContainerWriter, Deflated, deflate, pays
+from manifests.container import SEGMENT_BYTES, ContainerWriter
 from manifests.durable import fsync_directory, removed_on_failure, storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Document, Manifest, SourceRecord, Target
 from manifests.trust import TrustedState
 
-SAMPLE_BYTES = 256 * 1024
-"""How much is tried first; encrypted and compressed content shows at once."""
+WRITE_BEHIND_BYTES = 64 * 1024 * 1024
+"""How much is written before the disk is asked to begin with it, so that the sync at the end is short."""
+BUFFER_BYTES = 64 * 1024
+"""Collects headers and small members; what is larger goes past it."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,21 @@ class Contents:
     notes: bytes | None = None
 
 
-@dataclass(frozen=True)
-class _Spooled:
-    """A deflated blob in a spool file."""
+class _WriteBehind:
+    """Sends a file to the disk while it is being written."""
 
-    spool: BinaryIO
-    offset: int
-    deflated: Deflated
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._waiting = 0
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the raw DEFLATE stream."""
-        done = 0
-        while done < self.deflated.stored_length:
-            wanted = min(CHUNK_BYTES, self.deflated.stored_length - done)
-            chunk = os.pread(self.spool.fileno(), wanted, self.offset + done)
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass chunks on, which the caller writes."""
+        for chunk in chunks:
             yield chunk
-            done += len(chunk)
+            self._waiting += len(chunk)
+            if self._waiting >= WRITE_BEHIND_BYTES:
+                self._waiting = 0
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def seal(
@@ -90,17 +90,17 @@ def seal(
     wanted = _distinct_blobs(contents.targets)
     progress.start("compress", sum(blob.length for blob in wanted))
     with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        spooled = _deflate_all(wanted, store, (one, two), progress)
+        spooled = deflate_all(wanted, store, (one, two), progress)
         manifest = _manifest(contents, documents, [_member(blob, spooled.get(blob.sha256)) for blob in wanted])
         manifest_bytes = manifest_format.encode(manifest)
         signed = [(manifest_format.NAME, manifest_bytes), (signature.NAME, signature.sign(manifest_bytes, signers))]
         progress.start("write", sum(blob.stored_length for blob in manifest.blobs))
-        with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=CHUNK_BYTES) as file:
-            writer = ContainerWriter(file)
+        with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
+            writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
             for name, data in signed + documents:
                 writer.add(name, [data], length=len(data))
             for blob in manifest.blobs:
-                _write_blob(writer, blob, spooled.get(blob.sha256), store, progress)
+                _write_blob(writer, blob, spooled.get(blob.sha256), behind, store, progress)
             writer.finish()
             file.flush()
             os.fsync(file.fileno())
@@ -120,8 +120,10 @@ def verify_sealed(
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         verified = bundle.verify(file, state, now, accept_expired=accept_expired)
         progress.start("verify", verified.bytes_to_store)
-        for blob in verified.manifest.blobs:
-            check_content(verified, blob, progress)
+        largest_first = sorted(verified.manifest.blobs, key=lambda blob: -blob.length)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(lambda blobs: _check_all(verified, blobs, progress), _shares(largest_first)):
+                pass  # the first error is raised here
         return verified.manifest
 
 
@@ -140,56 +142,23 @@ def check_content(verified: bundle.VerifiedBundle, blob: BlobMember, progress: P
         raise NotAuthenticError("bundle.content-digest", f"The content of {blob.name} is not what was signed")
 
 
+def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
+    """Divide a list among threads: large blobs one by one, small ones in hundreds."""
+    large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
+    yield from ([blob] for blob in blobs[:large])
+    yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
+
+
+def _check_all(verified: bundle.VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
+    for blob in blobs:
+        check_content(verified, blob, progress)
+
+
 def _distinct_blobs(targets: Iterable[Target]) -> list[Blob]:
     return list(dict.fromkeys(Blob(target.sha256, target.length) for target in targets if target.arrives == "blob"))
 
 
-def _deflate_all(
-    blobs: Sequence[Blob], store: BlobStore, spools: Sequence[BinaryIO], progress: Progress
-) -> dict[str, _Spooled]:
-    """Deflate what is worth it, one thread for each spool (ISA-L releases the interpreter lock)."""
-    free: SimpleQueue[BinaryIO] = SimpleQueue()
-    for spool in spools:
-        free.put(spool)
-
-    def attempt(blob: Blob) -> _Spooled | None:
-        spool = free.get()
-        try:
-            with storage_errors(store.temporary):
-                return _deflate_one(blob, store, spool)
-        finally:
-            free.put(spool)
-
-    result: dict[str, _Spooled] = {}
-    with ThreadPoolExecutor(len(spools)) as pool:
-        for blob, spooled in zip(blobs, pool.map(attempt, blobs), strict=True):
-            progress.advance(blob.length)
-            if spooled is not None:
-                result[blob.sha256] = spooled
-    return result
-
-
-def _deflate_one(blob: Blob, store: BlobStore, spool: BinaryIO) -> _Spooled | None:
-    """Deflate one blob at the end of a spool, or find that it does not pay."""
-    if not _sample_pays(store, blob):
-        return None
-    offset = spool.seek(0, os.SEEK_END)
-    deflated = deflate(store.read(blob.sha256), spool.write)
-    spool.flush()
-    if not pays(deflated):
-        spool.truncate(offset)
-        return None
-    return _Spooled(spool, offset, deflated)
-
-
-def _sample_pays(store: BlobStore, blob: Blob) -> bool:
-    if blob.length <= SAMPLE_BYTES:
-        return True
-    with store.path(blob.sha256).open("rb") as file:
-        return pays(deflate([file.read(SAMPLE_BYTES)], len))
-
-
-def _member(blob: Blob, spooled: _Spooled | None) -> BlobMember:
+def _member(blob: Blob, spooled: Spooled | None) -> BlobMember:
     if spooled is None:
         return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
     return BlobMember(
@@ -212,14 +181,19 @@ def _manifest(contents: Contents, documents: Sequence[tuple[str, bytes]], blobs:
 
 
 def _write_blob(
-    writer: ContainerWriter, blob: BlobMember, spooled: _Spooled | None, store: BlobStore, progress: Progress
+    writer: ContainerWriter,
+    blob: BlobMember,
+    spooled: Spooled | None,
+    behind: _WriteBehind,
+    store: BlobStore,
+    progress: Progress,
 ) -> None:
     if spooled is None:
-        writer.add(blob.name, store.read(blob.sha256), length=blob.length)
+        writer.add(blob.name, behind.passing(store.read(blob.sha256)), length=blob.length)
     else:
         writer.add_deflated(
             blob.name,
-            spooled.chunks(),
+            behind.passing(spooled.chunks()),
             length=blob.length,
             stored_length=blob.stored_length,
             crc32=spooled.deflated.crc32,
