@@ -19,7 +19,7 @@ REQUIRED = "SEALIFT_REQUIRE_CLIENTS"
 
 
 def has(need: str) -> bool:
-    """Tell whether this machine has a need of a test: ``root``, ``shared/data``, ``tuf-js`` or a program by its name."""
+    """Tell whether this machine has what a test needs: ``root``, ``shared/data``, ``tuf-js`` or a program."""
     if need == "root":
         return os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK) and os.access("/dev/loop-control", os.W_OK)
     if need == "shared/data":
