@@ -87,10 +87,10 @@ def peak(samples: Iterable[Sample]) -> int:
     return max(sample.peak_bytes for sample in samples)
 
 
-def speed(length: int, samples: Iterable[Sample]) -> str:
-    """Say a time, and how fast it went through so many bytes."""
+def speed(length: int, samples: Sequence[Sample]) -> str:
+    """Say a time, how much of a processor it took, and how fast it went through so many bytes."""
     taken = seconds(samples)
-    return f"{taken:.2f} s, {length / taken / 1e6:,.0f} MB/s"
+    return f"{taken:.2f} s ({median(s.cpu_seconds for s in samples):.2f} s cpu), {length / taken / 1e6:,.0f} MB/s"
 
 
 def show(rows: Sequence[Row]) -> None:

@@ -60,7 +60,7 @@ class Bench:
             lambda _: self._create(home, content, out),
             lambda _: self._seal(home, fresh(out)),
             lambda _: run([sys.executable, "-c", ONE_PASS, content, fresh(copy)], content.iterdir()),
-            lambda _: self._import(home, only_bundle(out)),
+            lambda _: self._import(home, only_bundle(out), fresh(self.directory / "site").name),
             lambda _: self._shell('sha256sum "$1" && cp "$1" "$2" && sync "$2"', only_bundle(out), fresh(copy)),
         )
         one_pass = f"read + sha256 + write + fsync: {speed(length, limit)}"
@@ -108,12 +108,13 @@ class Bench:
         """Import many small targets."""
         content, home, out, tree = self._paths("small", "dmz-small", "out-small", "tree")
         fill_with_small_files(content, self.size.small_files)
+        tree.mkdir()
         first = self._create(home, content, out)
         bundle = only_bundle(out)
         imported, unzipped, synced = self._rounds(
-            lambda _: self._import(home, bundle),
-            lambda _: self._shell('unzip -q "$1" -d "$2"', bundle, fresh(tree)),
-            lambda _: self._shell('unzip -q "$1" -d "$2" && sync -f "$2"', bundle, fresh(tree)),
+            lambda number: self._import(home, bundle, f"site-small-{number}"),
+            lambda number: self._shell('unzip -q "$1" -d "$2"', bundle, tree / f"{number}"),
+            lambda number: self._shell('unzip -q "$1" -d "$2" && sync -f "$2"', bundle, tree / f"{number}-synced"),
         )
         work, ours, times = (
             f"import {self.size.small_files:,} small files",
@@ -175,10 +176,9 @@ class Bench:
         self.creates.append(Publisher(home).create(out, "--no-pull", warm=warm))
         return self.creates[-1]
 
-    def _import(self, home: Path, bundle: Path) -> Sample:
-        site = self.directory / "site"
-        self.imports.append(Relay.found(fresh(site), home / "root.json").take(bundle))
-        fresh(site)
+    def _import(self, home: Path, bundle: Path, site: str) -> Sample:
+        """Import into a new site, which stays: for half a minute ext4 makes new files slowly where others were removed."""
+        self.imports.append(Relay.found(self.directory / site, home / "root.json").take(bundle))
         return self.imports[-1]
 
     @staticmethod
