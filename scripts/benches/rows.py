@@ -177,7 +177,7 @@ class Bench:
         return self.creates[-1]
 
     def _import(self, home: Path, bundle: Path, site: str) -> Sample:
-        """Import into a new site, which stays: for half a minute ext4 makes new files slowly where others were removed."""
+        """Import into a new site, which stays: ext4 is slow to make files where others were just removed."""
         self.imports.append(Relay.found(self.directory / site, home / "root.json").take(bundle))
         return self.imports[-1]
 
