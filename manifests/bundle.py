@@ -29,7 +29,7 @@ from manifests.container import Member, MemberReader, read_directory
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
 from manifests.trust import TrustedState, Workflow, load_all, update_roots
 
 
@@ -76,8 +76,9 @@ class VerifiedBundle:
 
     @property
     def bytes_to_store(self) -> int:
-        """Room that the content takes in a store that holds none of it yet, in bytes."""
-        return sum(blob.length for blob in self.manifest.blobs)
+        """Room that the content takes in a store that holds none of it yet, in bytes; what patches make included."""
+        made = sum(patch.length for patch in self.manifest.patches)
+        return made + sum(blob.length for blob in self.manifest.blobs)
 
     @property
     def notes(self) -> str | None:
@@ -102,6 +103,25 @@ class VerifiedBundle:
                 f"The stored bytes of {blob.name} are not those that were signed",
                 have=f"sha256 {reader.stored_sha256}",
                 need=f"sha256 {blob.stored_sha256}",
+            )
+
+    def patch(self, patch: PatchMember) -> Iterator[bytes]:
+        """Yield a patch's bytes, in order, at most 1 MiB at a time.
+
+        They are the signed ones only when the iteration has ended: no engine may see them before.
+
+        Raises:
+            MalformedError: ``zip.*`` while streaming.
+            NotAuthenticError: ``bundle.patch-digest`` at the end.
+        """
+        reader = MemberReader(self._file, self._members[patch.name], self._limits)
+        yield from reader
+        if reader.stored_sha256 != patch.patch_sha256:
+            raise NotAuthenticError(
+                "bundle.patch-digest",
+                f"{patch.name} is not the patch that was signed",
+                have=f"sha256 {reader.stored_sha256}",
+                need=f"sha256 {patch.patch_sha256}",
             )
 
 
@@ -215,6 +235,7 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
     expected = [manifest_format.NAME, signature.NAME]
     expected += [document.name for document in manifest.documents]
     expected += [blob.name for blob in manifest.blobs]
+    expected += [patch.name for patch in manifest.patches]
     actual = [member.name for member in members]
     if actual != expected:
         odd = next((a or e for a, e in zip(actual, expected, strict=False) if a != e), "one at the end")
@@ -224,13 +245,13 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
             have=f"{len(actual)} members",
             need=f"{len(expected)} members; the first difference is at {odd}",
         )
-    first_blob = len(expected) - len(manifest.blobs)
-    for member in members[:first_blob]:
-        if member.method != "stored":
-            raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
-    for member, blob in zip(members[first_blob:], manifest.blobs, strict=True):
-        given = (member.method, member.length, member.stored_length)
-        if given != (blob.method, blob.length, blob.stored_length):
+    signed = {blob.name: (blob.method, blob.length, blob.stored_length) for blob in manifest.blobs}
+    signed |= {patch.name: ("stored", patch.patch_length, patch.patch_length) for patch in manifest.patches}
+    for member in members:
+        if member.name not in signed:
+            if member.method != "stored":
+                raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
+        elif signed[member.name] != (member.method, member.length, member.stored_length):
             raise NotAuthenticError("bundle.members", f"{member.name} is not stored as the signed manifest says")
 
 

@@ -46,7 +46,21 @@ def canonical(value: Any) -> bytes:
 
 def document(value: Any) -> bytes:
     """Form of manifest.json and manifest.sig.json."""
-    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"
+    return lines(value, 0).encode() + b"\n"
+
+
+def lines(value: Any, level: int) -> str:
+    """One entry on a line for arrays and for what holds them."""
+    rows = []
+    if isinstance(value, dict) and any("[" in json.dumps(child) for child in value.values()):
+        rows = [f"{json.dumps(key)}: {lines(value[key], level + 1)}" for key in sorted(value)]
+    elif isinstance(value, list):
+        rows = [lines(entry, level + 1) for entry in value]
+    if not rows:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    indent = "\n" + " " * level
+    return opening + ",".join(indent + " " + row for row in rows) + indent + closing
 
 
 def private_key(role: str) -> Ed25519PrivateKey:
@@ -146,9 +160,11 @@ def manifest() -> bytes:
                 {"name": name, "length": len(data), "sha256": sha256(data)} for name, data in documents.items()
             ],
             "blobs": [
-                {**stored, "stored_sha256": sha256(RULE), "stored_length": len(RULE)},
+                stored,
                 {**deflated, "stored_sha256": sha256(ZEROS_DEFLATED), "stored_length": len(ZEROS_DEFLATED)},
             ],
+            "patches": [],
+            "parts": [],
         }
     )
 

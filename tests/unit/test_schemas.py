@@ -49,7 +49,22 @@ MANIFEST = {
         {"name": "tuf/1.root.json", "length": 3, "sha256": DIGEST},
         {"name": "notes.md", "length": 0, "sha256": DIGEST},
     ],
-    "blobs": [{"sha256": DIGEST, "length": 1, "method": "stored", "stored_sha256": DIGEST, "stored_length": 1}],
+    "blobs": [
+        {"sha256": DIGEST, "length": 1, "method": "stored"},
+        {"sha256": DIGEST, "length": 9, "method": "deflate", "stored_sha256": DIGEST, "stored_length": 1},
+    ],
+    "patches": [
+        {
+            "sha256": DIGEST,
+            "length": 9,
+            "base_sha256": DIGEST,
+            "base_length": 8,
+            "engine": "zstd",
+            "patch_sha256": DIGEST,
+            "patch_length": 3,
+        },
+    ],
+    "parts": [{"sha256": DIGEST, "length": 9, "parts": [{"sha256": DIGEST, "length": 4}] * 2}],
 }
 SIGNATURE = {
     "payloadType": "application/vnd.sealift.manifest+json",

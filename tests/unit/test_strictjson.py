@@ -151,3 +151,28 @@ def test_a_duplicate_among_very_many_keys_is_named() -> None:
 def test_floats_are_not_written() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         strictjson.encode(float("nan"))
+
+
+def test_a_list_and_what_holds_one_has_an_entry_on_a_line_and_all_else_stands_on_one() -> None:
+    value = {"b": [{"z": 1, "a": {"c": "ä"}}, {"d": [2, 3], "e": {}}, []], "a": {"f": None}, "g": {"h": [{}]}}
+    assert strictjson.encode(value).decode() == (
+        "{\n"
+        ' "a": {"f": null},\n'
+        ' "b": [\n'
+        '  {"a": {"c": "ä"}, "z": 1},\n'
+        "  {\n"
+        '   "d": [\n'
+        "    2,\n"
+        "    3\n"
+        "   ],\n"
+        '   "e": {}\n'
+        "  },\n"
+        "  []\n"
+        " ],\n"
+        ' "g": {\n'
+        '  "h": [\n'
+        "   {}\n"
+        "  ]\n"
+        " }\n"
+        "}\n"
+    )
