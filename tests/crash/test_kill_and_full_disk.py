@@ -154,7 +154,7 @@ def try_one(crossing, home, path):
     return None
 
 
-@pytest.mark.parametrize("step_kib", [64, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step_kib", [128, pytest.param(4, marks=pytest.mark.long)])
 def test_a_disk_that_fills_up_is_error_40_and_loses_nothing(step_kib):
     seen = set()
     with fast_directory() as directory:

@@ -55,9 +55,13 @@ def _work(work: Callable[[Acknowledge], int], gate: int, said: int) -> NoReturn:
     status = 99
     try:
         os.read(gate, 1)
-        status = work(lambda: (os.write(said, b"."), None)[1])
+        status = work(lambda: _say(said))
     finally:
         os._exit(status)
+
+
+def _say(said: int) -> None:
+    os.writev(said, [b"."])  # a call that no test makes fail
 
 
 def run_traced(work: Callable[[Acknowledge], int], *strace: str) -> Ended:

@@ -72,7 +72,8 @@ class PowerCutDisk:
         _run("cp", "--sparse=always", self._image, self._saved)
 
     def restore(self) -> None:
-        """Make the disk what it was at :meth:`save`."""
+        """Make the disk what it was at :meth:`save`: a new file, for a loop device may still cache the old one."""
+        self._image.unlink()
         _run("cp", "--sparse=always", self._saved, self._image)
 
 
