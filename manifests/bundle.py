@@ -25,7 +25,7 @@ from typing import BinaryIO
 
 from manifests import manifest as manifest_format
 from manifests import signature
-from manifests.container import Member, MemberReader, read_directory
+from manifests.container import Member, MemberReader, place, read_directory, read_front
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
@@ -62,7 +62,8 @@ class VerifiedBundle:
     """A bundle whose metadata is believed. Valid while its file is open.
 
     ``state`` is what to trust from now on, once the content is stored; ``documents`` are the exact
-    bytes of ``tuf/*`` and ``notes.md`` by member name, in file order.
+    bytes of ``tuf/*`` and ``notes.md`` by member name, in file order. ``whole`` is false when only the
+    front of the file was believed (:func:`verify_front`): such a bundle must not become a generation.
     """
 
     manifest: Manifest
@@ -73,6 +74,7 @@ class VerifiedBundle:
     _file: BinaryIO = field(repr=False)
     _members: Mapping[str, Member] = field(repr=False)
     _limits: Limits = field(repr=False)
+    whole: bool = True
 
     @property
     def bytes_to_store(self) -> int:
@@ -95,7 +97,13 @@ class VerifiedBundle:
             MalformedError: ``zip.*`` while streaming.
             NotAuthenticError: ``bundle.stored-digest`` at the end of a deflated member.
         """
-        reader = MemberReader(self._file, self._members[blob.name], self._limits, digest=blob.method == "deflate")
+        reader = MemberReader(
+            self._file,
+            self._members[blob.name],
+            self._limits,
+            digest=blob.method == "deflate",
+            check_crc=self.whole,
+        )
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
             raise NotAuthenticError(
@@ -114,7 +122,7 @@ class VerifiedBundle:
             MalformedError: ``zip.*`` while streaming.
             NotAuthenticError: ``bundle.patch-digest`` at the end.
         """
-        reader = MemberReader(self._file, self._members[patch.name], self._limits)
+        reader = MemberReader(self._file, self._members[patch.name], self._limits, check_crc=self.whole)
         yield from reader
         if reader.stored_sha256 != patch.patch_sha256:
             raise NotAuthenticError(
@@ -153,7 +161,50 @@ def verify(
         ExpiredError: ``tuf.expired.*``.
         IncompleteError: ``tuf.missing.*``.
     """
-    members = {member.name: member for member in read_directory(file, limits)}
+    return _verify(file, read_directory(file, limits), state, system_time, limits, accept_expired=accept_expired)
+
+
+def verify_front(
+    file: BinaryIO,
+    state: TrustedState,
+    system_time: datetime,
+    limits: Limits = DEFAULT,
+    *,
+    accept_expired: bool = False,
+) -> VerifiedBundle:
+    """Run steps 2-5 on a file whose structure is damaged, from its front.
+
+    Manifest, signature and documents stand first; once they are believed, the place of all content follows from
+    the signed manifest alone, since there is one canonical layout. The content can then be read and is checked by
+    its digests as ever; the result is not :attr:`VerifiedBundle.whole`.
+
+    Args:
+        file: As for :func:`verify`.
+        state: As for :func:`verify`.
+        system_time: As for :func:`verify`.
+        limits: As for :func:`verify`.
+        accept_expired: As for :func:`verify`.
+
+    Raises:
+        SealiftError: As :func:`verify` does: the front is damaged too, or must not be believed.
+    """
+    return _verify(
+        file, read_front(file, limits), state, system_time, limits, accept_expired=accept_expired, whole=False
+    )
+
+
+def _verify(
+    file: BinaryIO,
+    found: tuple[Member, ...],
+    state: TrustedState,
+    system_time: datetime,
+    limits: Limits,
+    *,
+    accept_expired: bool,
+    whole: bool = True,
+) -> VerifiedBundle:
+    """Run steps 2-5 over the members that were found."""
+    members = {member.name: member for member in found}
 
     def read(name: str, max_bytes: int) -> bytes | None:
         member = members.get(TUF_PREFIX + name)
@@ -171,6 +222,8 @@ def verify(
 
     load_all(workflow, read)
 
+    if not whole:
+        members = _placed(manifest, found)
     _check_members(manifest, tuple(members.values()))
     _check_metadata(manifest, workflow)
     return VerifiedBundle(
@@ -182,6 +235,7 @@ def verify(
         _file=file,
         _members=members,
         _limits=limits,
+        whole=whole,
     )
 
 
@@ -228,6 +282,19 @@ def _documents(
         if len(data) != document.length or hashlib.sha256(data).hexdigest() != document.sha256:
             raise NotAuthenticError("bundle.document-digest", f"{document.name} is not the one that was signed")
         yield document.name, data
+
+
+def _placed(manifest: Manifest, front: tuple[Member, ...]) -> dict[str, Member]:
+    """Return the documents that were found, and the content where a signed manifest puts it behind them."""
+    documents = front[: 2 + len(manifest.documents)]
+    offset = documents[-1].data_end
+    members = {member.name: member for member in documents}
+    content = [(blob.name, blob.method, blob.length, blob.stored_length) for blob in manifest.blobs]
+    content += [(patch.name, "stored", patch.patch_length, patch.patch_length) for patch in manifest.patches]
+    for name, method, length, stored_length in content:
+        members[name] = place(name, method, length, stored_length, offset)
+        offset = members[name].data_end
+    return members
 
 
 def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
