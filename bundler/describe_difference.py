@@ -48,7 +48,7 @@ def to_text(
         lines.append(_summary(changed, known))
     unchanged = [source.name for source in difference.sources if not source.changed]
     if unchanged:
-        lines += _wrapped("unchanged: ", ", ".join(unchanged))
+        lines += wrapped("unchanged: ", ", ".join(unchanged))
     for row in by_rule:
         lines += _not_compared(row)
     for source in changed:
@@ -71,6 +71,18 @@ def fit(text: str, columns: int) -> str:
             break
         kept += char
     return kept + "..."
+
+
+def wrapped(label: str, text: str, columns: int = COLUMNS) -> list[str]:
+    """Break a text between its words, the first line behind a label and the others below it."""
+    lines: list[str] = []
+    line = label
+    for word in text.split(" "):
+        if _width(line) + _width(word) > columns and line.strip():
+            lines.append(line.rstrip())
+            line = " " * len(label)
+        line += word + " "
+    return [*lines, line.rstrip()]
 
 
 def _width(text: str) -> int:
@@ -105,23 +117,13 @@ def _counts(parts: Sequence[Sequence[object]]) -> tuple[str, str, str]:
     return added, updated, removed
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    lines, line = [], label
-    for word in text.split(" "):
-        if _width(line) + _width(word) > COLUMNS and line.strip():
-            lines.append(line.rstrip())
-            line = " " * len(label)
-        line += word + " "
-    return [*lines, line.rstrip()]
-
-
 def _not_compared(row: SourceRules) -> Iterator[str]:
     reasons: dict[str, list[NotCompared]] = {}
     for entry in row.not_compared:
         reasons.setdefault(entry.reason, []).append(entry)
     for reason, entries in reasons.items():
         files = "1 file" if len(entries) == 1 else f"{len(entries):,} files"
-        yield from _wrapped("", f"{row.source}: {files} not comparable rule by rule. {reason}")
+        yield from wrapped("", f"{row.source}: {files} not comparable rule by rule. {reason}")
         yield from (f"  {entry.path}" for entry in entries[:_SHOWN_NOT_COMPARED])
         if len(entries) > _SHOWN_NOT_COMPARED:
             yield f"  and {len(entries) - _SHOWN_NOT_COMPARED:,} more"
