@@ -61,7 +61,7 @@ def _rule(line: bytes) -> Rule | None:
         _text(identifier),
         text.rstrip(),
         revision=_text(options.get(b"rev", b"")),
-        title=_ESCAPE.sub(r"\1", _text(options.get(b"msg", b"")).strip('"')),
+        title=_ESCAPE.sub(r"\1", _text(options.get(b"msg", b"")).removeprefix('"').removesuffix('"')),
         enabled=not line.startswith(b"#"),
     )
 
