@@ -20,6 +20,11 @@ def target_to_json(target: Target) -> dict[str, Any]:
     return {"path": target.path, "length": target.length, "sha256": target.sha256}
 
 
+def carried_bytes(manifest: Manifest) -> int:
+    """Return what the content of one volume takes in its file, in bytes: whole, in parts and as patches."""
+    return sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
+
+
 def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
     """Return what a manifest says as one JSON object; the list of targets only when asked."""
     value: dict[str, Any] = {
@@ -32,7 +37,7 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
         "tool": manifest.tool,
         "targets": len(manifest.targets),
         "content_bytes": sum(target.length for target in manifest.targets),
-        "carried_bytes": sum(blob.stored_length for blob in manifest.blobs),
+        "carried_bytes": carried_bytes(manifest),
         "sources": [_source_to_json(source, manifest) for source in manifest.sources],
     }
     if targets:
@@ -48,7 +53,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool) -> str:
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
         f"created    {to_text(manifest.created)} by {manifest.tool}",
         f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
-        f"{sum(b.stored_length for b in manifest.blobs):,} bytes in the file",
+        f"{carried_bytes(manifest):,} bytes in the file",
     ]
     if manifest.volume_count > 1:
         lines.append(f"volume     {manifest.volume_index} of {manifest.volume_count}")
