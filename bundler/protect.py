@@ -1,57 +1,86 @@
-"""Recovery data for a bundle that was sealed: one more file beside it."""
+"""Recovery data for sealed bundles: one more file beside each."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from bundler.sealing import Extra, Extras, SealedFile
 from manifests import durable, recovery
 from manifests.console import Progress
 from manifests.errors import UsageError
 
-
-def side_path(bundle: Path) -> Path:
-    """Return where the recovery data of a bundle goes."""
-    return bundle.with_name(recovery.side_name(bundle.name))
+_PREFIX = "recovery-"
 
 
-def partial_path(bundle: Path) -> Path:
-    """Return where the recovery data stands until it is whole: what a crash leaves, for whoever cleans up."""
-    return bundle.with_name(f".{recovery.side_name(bundle.name)}.partial")
+def beside(percent: float, workspace: Path, progress: Progress) -> Extras:
+    """Return what puts recovery data beside every bundle of a run.
+
+    Args:
+        percent: Blocks of each bundle that may be lost, in per cent.
+        workspace: The home's directory for what is not complete yet, on a disk with room for the recovery data.
+        progress: Told about each step.
+
+    Raises:
+        UsageError: ``recovery.percent``, before anything is sealed.
+    """
+    recovery.plan(1, percent)
+
+    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
+        return tuple(extra(file) for file in files)
+
+    def extra(file: SealedFile) -> Extra:
+        def write(path: Path) -> None:
+            protect(file.partial, percent, progress, workspace=workspace, name=file.path.name, out=path)
+
+        return Extra(recovery.side_name(file.path.name), write)
+
+    return extras
 
 
 def protect(
-    bundle: Path, percent: float, progress: Progress, *, sealed: Path | None = None, workspace: Path | None = None
+    bundle: Path,
+    percent: float,
+    progress: Progress,
+    *,
+    workspace: Path,
+    name: str | None = None,
+    out: Path | None = None,
 ) -> Path:
-    """Write the recovery data of a bundle beside it, durably and at once.
+    """Write the recovery data of one bundle, durably. Call under the home's lock.
 
     Args:
-        bundle: The bundle's final path.
+        bundle: The sealed bundle, under whatever name it has for now.
         percent: Blocks of it that may be lost, in per cent.
         progress: Told about the step.
-        sealed: Where the bundle is for now, if it does not have its name yet.
-        workspace: A directory on a disk with room for the recovery data; by default the bundle's own.
+        workspace: The home's directory for what is not complete yet; what an interrupted run left there is removed.
+        name: The name that the bundle will have; by default the one it has.
+        out: The file to write; by default ``<name>.par2`` beside the bundle.
 
     Returns:
-        ``<bundle>.par2``.
+        The file written.
 
     Raises:
         UsageError: ``recovery.percent``; ``recovery.exists`` when there is a file of that name.
         ConfigurationError: ``recovery.program-missing``.
         StorageError: ``recovery.failed``, or the disk is full or failing; nothing is left behind.
     """
-    final, partial, source = side_path(bundle), partial_path(bundle), sealed or bundle
-    if final.exists():
-        raise UsageError("recovery.exists", f"{final} is there already", todo="choose another directory, or remove it")
-    with durable.storage_errors(final):
-        partial.unlink(missing_ok=True)
-        progress.start(f"Recovery data, {percent:g} %")
-        directory = Path(tempfile.mkdtemp(prefix=".recovery-", dir=workspace or bundle.parent))
-        try:
-            with durable.removed_on_failure(partial):
-                recovery.make(source, percent, partial, name=bundle.name, workspace=directory, progress=progress)
-                durable.replace(partial, final)
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-    return final
+    name = name or bundle.name
+    out = out or bundle.with_name(recovery.side_name(name))
+    if out.exists():
+        raise UsageError("recovery.exists", f"{out} is there already", todo="choose another directory, or remove it")
+    progress.start(f"Recovery data for {percent:g} % of {name}")
+    durable.make_directory(workspace)
+    with durable.storage_errors(workspace):
+        for left in workspace.glob(f"{_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=workspace))
+    try:
+        recovery.make(bundle, percent, out, name=name, workspace=directory, progress=progress)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    with durable.storage_errors(out):
+        durable.fsync_directory(out.parent)
+    return out

@@ -14,7 +14,7 @@ from manifests.console import Progress
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB, MIB
 
-WORKING_MIB = 128
+WORKING_MIB = 64
 """Memory that the program is told to use for blocks, in MiB."""
 ADDRESS_SPACE_BYTES = 2 * GIB
 """Address space that it may take at all: threads' stacks are reserved there, not used."""
