@@ -23,7 +23,7 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     use `bundle verify` for that. JSON lists everything.
     """
     from bundler import describe_difference
-    from bundler.claims import ClaimedBundle, content_of
+    from bundler.claims import ClaimedBundle, ClaimedContent
     from bundler.difference import difference
     from bundler.rules_diff import compare
     from manifests.bundle import open_bundle
@@ -31,7 +31,7 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
         before, after = ClaimedBundle(old_file), ClaimedBundle(new_file)
         found = difference(before.manifest, after.manifest)
-        by_rule = compare(found, content_of(before, after))
+        by_rule = compare(found, ClaimedContent(before, after))
     if output == "json":
         print_json(describe_difference.to_json(found, by_rule))
     else:
