@@ -176,7 +176,7 @@ def size(length: int) -> str:
 
 
 def _note_lines(notes: bytes) -> tuple[str, ...]:
-    lines = (one_line(line.lstrip("#").strip()) for line in notes.decode("utf-8", "replace").splitlines())
+    lines = (one_line(line).lstrip("#").strip() for line in notes.decode("utf-8", "replace").splitlines())
     return tuple(
         line if len(line) <= MAX_NOTE_CHARACTERS else line[: MAX_NOTE_CHARACTERS - 3] + "..." for line in lines if line
     )
