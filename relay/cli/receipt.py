@@ -101,5 +101,6 @@ def _print_codes(signed: SignedReceipt, output: str) -> None:
         texts = to_texts(signed.data)
     for number, text in enumerate(texts, 1):
         click.echo(f"Code {number} of {len(texts)}\n{qr.draw(text, colours=terminal)}", nl=False)
-        if terminal and number < len(texts):
-            click.pause("Read it with a phone, then press a key for the next one", err=True)
+        if terminal and sys.stdin.isatty() and number < len(texts):
+            click.echo("Read it with a phone, then press Enter for the next one ", err=True, nl=False)
+            sys.stdin.readline()
