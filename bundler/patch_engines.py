@@ -1,4 +1,4 @@
-"""Making one patch: both engines, held to a memory budget, and never believed before they were applied.
+"""Making one patch: all engines, held to a memory budget, and never believed before it was applied.
 
 How a patch is read stands in ``manifests.patches``. Measurements and reasons: docs/adr, patch engines.
 """
@@ -13,12 +13,14 @@ from pathlib import Path
 
 from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDict
 
+from bundler.patch_streams import find_streams
 from manifests import patches
 from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.durable import removed_on_failure, storage_errors
 from manifests.errors import MalformedError
 from manifests.limits import MIB
-from manifests.patches import hdiff, prefix
+from manifests.patches import folded, hdiff, prefix
+from manifests.patches.deflate import MAX_BYTES, unfold
 
 HDIFF_BASE_BYTES = 256 * 1000 * 1000
 """Above it HDiffPatch's time and memory are out of proportion: 7 s and 500 MB for 57 MB."""
@@ -34,6 +36,9 @@ ZSTD_BYTES = 256 * MIB
 
 POOR = 0.5
 """Above this share of the target, HDiffPatch's result is held against a prefix patch."""
+
+_RECORDS_FACTOR = 2
+"""An archive's records are 1.5 to 1.8 times its length."""
 
 _MARGIN_BYTES = (prefix.PREFIX_BYTES - prefix.SEGMENT_BYTES) // 2
 _LOW_HASH_LOG, _HIGH_HASH_LOG = 17, 23
@@ -89,12 +94,15 @@ def _worth_trying(
 ) -> bool:
     if base_length < SMALLEST_BASE_BYTES or length == 0:
         return False
+    poor = not made or made[0].blob.length > POOR * length
+    need = HDIFF_BASE_FACTOR * base_length + HDIFF_TARGET_FACTOR * length + HDIFF_EXTRA_BYTES
     if engine == "hdiffpatch":
-        need = HDIFF_BASE_FACTOR * base_length + HDIFF_TARGET_FACTOR * length + HDIFF_EXTRA_BYTES
         return base_length <= HDIFF_BASE_BYTES and need <= memory_bytes
+    if engine == "hdiffpatch+deflate":
+        return poor and max(base_length, length) <= MAX_BYTES and _RECORDS_FACTOR * need <= memory_bytes
     fits = memory_bytes >= min(ZSTD_BYTES, 8 * (base_length + length) + 48 * MIB)
     small = length <= prefix.SEGMENT_BYTES
-    return fits and (small or not made or made[0].blob.length > POOR * length)
+    return fits and (small or poor)
 
 
 def _checked(
@@ -120,13 +128,32 @@ def _checked(
 
 
 def _make_hdiff(base: Path, target: Path) -> Iterator[bytes]:
+    return _hdiff(_bytes(base), _bytes(target))
+
+
+def _make_folded(base: Path, target: Path) -> Iterator[bytes]:
+    """Yield a patch between the records of two archives, or nothing when one of them has no deflate streams."""
+    old, new = _bytes(base), _bytes(target)
+    old_streams, new_streams = find_streams(old), find_streams(new)
+    if not old_streams or not new_streams:
+        return
+    try:
+        old_records, new_records = b"".join(unfold(old, old_streams)), b"".join(unfold(new, new_streams))
+    except MalformedError:
+        return
+    yield folded.header(len(new_records), old_streams)
+    yield from _hdiff(old_records, new_records)
+
+
+def _bytes(path: Path) -> bytes:
+    with storage_errors(path):
+        return path.read_bytes()
+
+
+def _hdiff(old: bytes, new: bytes) -> Iterator[bytes]:
     """Yield an HDIFF13 patch. An engine that fails yields nothing, and the check finds that nothing is no patch."""
     import hdiffpatch
 
-    with storage_errors(base):
-        old = base.read_bytes()
-    with storage_errors(target):
-        new = target.read_bytes()
     compression = hdiffpatch.ZStdConfig(level=20, window=hdiff.WINDOW_LOG)
     with suppress(hdiffpatch.HDiffPatchError, MemoryError):
         data = hdiffpatch.diff(old, new, compression, validate=False, big_cache_match=True)
@@ -186,5 +213,6 @@ def smallest_frame(window: bytes, content: bytes, settings: tuple[tuple[int, int
 _ENGINES: Mapping[patches.Engine, Callable[[Path, Path], Iterator[bytes]]] = {
     "hdiffpatch": _make_hdiff,
     "zstd": _make_prefix,
+    "hdiffpatch+deflate": _make_folded,
 }
 """In the order of trying."""

@@ -17,12 +17,14 @@ from pathlib import Path
 from backports import zstd
 
 from bundler.patch_engines import QUICK, SMALLEST_BASE_BYTES, make, smallest_frame, window_starts
+from bundler.patch_streams import is_archive
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.container import deflate
 from manifests.durable import storage_errors
 from manifests.limits import MIB
 from manifests.manifest import Target
 from manifests.patches import Engine
+from manifests.patches.deflate import MAX_BYTES
 from manifests.patches.prefix import PREFIX_BYTES
 
 MIN_TARGET_BYTES = 8 * 1024
@@ -163,7 +165,10 @@ def _comparable(base_length: int, length: int) -> bool:
 
 
 def _best_base(store: BlobStore, target: Blob, candidates: Sequence[Blob]) -> Blob | None:
-    """Return the candidate to which samples of the target have most in common; ``None`` when none has anything."""
+    """Return the candidate to which samples of the target have most in common; ``None`` when none has anything.
+
+    Archives may have nothing in common but their content, so the most promising one is tried for them.
+    """
     if not candidates or (len(candidates) == 1 and target.length < _ESTIMATE_FROM_BYTES):
         return next(iter(candidates), None)
     with storage_errors(store.root), store.path(target.sha256).open("rb") as file:
@@ -175,7 +180,13 @@ def _best_base(store: BlobStore, target: Blob, candidates: Sequence[Blob]) -> Bl
     estimates = [_estimate(store, base, target, samples) for base in candidates]
     alone = sum(len(zstd.compress(sample, 3)) for _, sample in samples)
     best = min(range(len(candidates)), key=estimates.__getitem__)
-    return candidates[best] if estimates[best] < MAX_SHARE * alone else None
+    if estimates[best] < MAX_SHARE * alone:
+        return candidates[best]
+    return candidates[0] if target.length <= MAX_BYTES and _archives(store, target, candidates[0]) else None
+
+
+def _archives(store: BlobStore, *blobs: Blob) -> bool:
+    return all(is_archive(next(store.read(blob.sha256), b"")) for blob in blobs)
 
 
 def _estimate(store: BlobStore, base: Blob, target: Blob, samples: Sequence[tuple[int, bytes]]) -> int:

@@ -1,8 +1,8 @@
 """Patches: a blob rebuilt from one that is held already. This is all that a relay needs to apply them.
 
 An engine is named in the manifest, beside the digests of the base, of the patch and of the result. The bytes of
-both engines are read here, streaming and bounded: see ``hdiff`` and ``prefix`` for the two formats. Making patches
-is the publisher's work and stands in ``bundler.patch_engines``.
+all engines are read here, streaming and bounded: see ``hdiff``, ``prefix`` and ``folded`` for the formats. Making
+patches is the publisher's work and stands in ``bundler.patch_engines``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import BinaryIO, Literal
 from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError
-from manifests.patches import hdiff, prefix
+from manifests.patches import folded, hdiff, prefix
 
-Engine = Literal["hdiffpatch", "zstd"]
+Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 _APPLY: Mapping[str, Callable[[BinaryIO, BinaryIO, int], Iterator[bytes]]] = {
     "hdiffpatch": hdiff.apply,
+    "hdiffpatch+deflate": folded.apply,
     "zstd": prefix.apply,
 }
 ENGINES = tuple(_APPLY)
@@ -29,8 +30,10 @@ def apply(engine: str, base: Path, patch: Path, expected: Blob) -> Iterator[byte
     """Rebuild a blob from its base and a patch, as a stream.
 
     The chunks are not believed: hand them to ``Batch.add(..., expected)``, which checks the digest. Never more than
-    ``expected.length`` bytes come out, and memory is bounded by the formats (some 60 MB for ``hdiffpatch``, 120 MB
-    for ``zstd``), whatever the patch says and however large base and result are.
+    ``expected.length`` bytes come out, and memory is bounded by the formats (some 40 MB for ``hdiffpatch``, 120 MB
+    for ``zstd``, base and 60 MB for ``hdiffpatch+deflate``), whatever the patch says and however large base and
+    result are. ``hdiffpatch+deflate`` also needs room beside the patch, for a nameless file of up to some twice the
+    base (16 times at the very most).
 
     Args:
         engine: One of ``ENGINES``.

@@ -36,10 +36,13 @@ _COPY_BYTES = 256 * 1024
 _ZEROS, _LITERAL, _REPEATED = 0, 3, 2
 
 
-def apply(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply`."""
+def apply(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> Iterator[bytes]:
+    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply`.
+
+    ``start`` is where the patch begins in its file.
+    """
     base_length = base.seek(0, 2)
-    count, covers, runs, rest = _open(patch, base_length, length)
+    count, covers, runs, rest = _open(patch, start, base_length, length)
     base_at = result_at = 0
     for _ in range(count):
         backwards, move = covers.number(tag_bits=1)
@@ -59,15 +62,15 @@ def apply(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
     runs.finish()
 
 
-def _open(patch: BinaryIO, base_length: int, length: int) -> tuple[int, Section, _Runs, Section]:
+def _open(patch: BinaryIO, start: int, base_length: int, length: int) -> tuple[int, Section, _Runs, Section]:
     """Check the header against what is expected, and return the number of covers and the sections."""
     patch_length = patch.seek(0, 2)
-    magic = Section(patch, 0, patch_length, patch_length, window_log=None)
-    start = magic.read(min(len(_MAGIC) + 5, patch_length))
-    compression = start[len(_MAGIC) :].split(b"\0")[0]
-    if not start.startswith(_MAGIC) or compression not in _COMPRESSIONS:
+    magic = Section(patch, start, patch_length - start, patch_length - start, window_log=None)
+    name = magic.read(min(len(_MAGIC) + 5, patch_length - start))
+    compression = name[len(_MAGIC) :].split(b"\0")[0]
+    if not name.startswith(_MAGIC) or compression not in _COMPRESSIONS:
         raise malformed("it is no HDIFF13 patch")
-    offset = len(_MAGIC) + len(compression) + 1
+    offset = start + len(_MAGIC) + len(compression) + 1
     header = Section(patch, offset, patch_length - offset, patch_length - offset, window_log=None)
     says_length, says_base, count = (header.number()[1] for _ in range(3))
     if says_base != base_length:

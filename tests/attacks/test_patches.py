@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from bundler import patch_engines
 from manifests import patches
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import MalformedError, NotAuthenticError
-from manifests.patches import prefix
+from manifests.patches import folded, prefix
+from manifests.patches.deflate import MAX_BYTES, unfold
 
 OLD = random.Random(1).randbytes(30_000)
 NEW = OLD[:10_000] + b"inserted" * 10 + OLD[10_000:20_000] + bytes((byte + 1) % 256 for byte in OLD[20_000:])
 EXPECTED = Blob(hashlib.sha256(NEW).hexdigest(), len(NEW))
+ENGINES = ("hdiffpatch", "zstd")
 REASONS = {"patch.format", "patch.length", "patch.base"}
 
 
@@ -59,19 +62,19 @@ def hdiff(length: int, count: int, *sections: bytes, base_length: int = len(OLD)
     return header + (said if sizes is None else sizes) + b"".join(sections)
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_good_patch_is_good(engine, base):
     assert result(engine, base, good(engine, base)) == NEW
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_any_truncation_is_refused(engine, base):
     patch = good(engine, base)
     for length in [*range(0, len(patch), 1 + len(patch) // 200), len(patch) - 1]:
         assert refusal(engine, base, patch[:length]) in REASONS
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_byte_behind_the_patch_is_refused(engine, base):
     assert refusal(engine, base, good(engine, base) + b"\0") == "patch.format"
 
@@ -101,18 +104,18 @@ def flip_and_look(engine: str, base: Path, step: int) -> None:
     assert not list(store.temporary.iterdir())
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_flipped_bit_is_refused_or_makes_no_more_than_it_should_and_the_digest_tells(engine, base):
     flip_and_look(engine, base, 1 + len(good(engine, base)) * 8 // 700)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_every_flipped_bit_is_refused_or_the_digest_tells(engine, base):
     flip_and_look(engine, base, 1)
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_noise_is_refused(engine, base):
     for seed in range(200):
         rng = random.Random(seed)
@@ -120,13 +123,13 @@ def test_noise_is_refused(engine, base):
         assert refusal(engine, base, start + rng.randbytes(rng.randrange(300))) in REASONS
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_another_length_than_the_signed_one_is_refused(engine, base):
     for length in (len(NEW) - 1, len(NEW) + 1, 0, 2**62):
         assert refusal(engine, base, good(engine, base), Blob(EXPECTED.sha256, length)) == "patch.length"
 
 
-@pytest.mark.parametrize("engine", patches.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_base_of_another_length_is_refused_before_anything_is_made(engine, base):
     patch = good(engine, base)
     base.write_bytes(OLD[:-1])
@@ -229,3 +232,89 @@ def test_zstd_a_frame_that_makes_more_than_it_states_is_refused(base):
 def test_zstd_lengths_of_frames_that_lie_are_refused(base):
     for stored in (0, 1, 2**63):
         assert refusal("zstd", base, segment(0, 3000, NEW, stored=stored)) == "patch.format"
+
+
+def gz(data: bytes, level: int = 6) -> bytes:
+    compressor = zlib.compressobj(level, zlib.DEFLATED, 31)
+    return compressor.compress(data) + compressor.flush()
+
+
+ARCHIVE = gz(b"".join(b"rule %d { condition: %x }\n" % (at, at * 7919) for at in range(3000)))
+NEXT = gz(b"".join(b"rule %d { condition: %x }\n" % (at, at * 7919) for at in range(3000) if at != 1500))
+NEXT_BLOB = Blob(hashlib.sha256(NEXT).hexdigest(), len(NEXT))
+FOLDED = "hdiffpatch+deflate"
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    (tmp_path / "old").write_bytes(ARCHIVE)
+    (tmp_path / "new").write_bytes(NEXT)
+    return tmp_path / "old"
+
+
+def good_folded(archive: Path) -> bytes:
+    return b"".join(patch_engines._ENGINES[FOLDED](archive, archive.with_name("new")))
+
+
+def test_folded_truncations_and_additions_are_refused(archive):
+    patch = good_folded(archive)
+    assert result(FOLDED, archive, patch, NEXT_BLOB) == NEXT
+    for length in range(0, len(patch), 1 + len(patch) // 60):
+        assert refusal(FOLDED, archive, patch[:length], NEXT_BLOB) in REASONS
+    assert refusal(FOLDED, archive, patch + b"\0", NEXT_BLOB) == "patch.format"
+
+
+def test_folded_a_flipped_bit_makes_no_more_than_it_should(archive):
+    patch = good_folded(archive)
+    for at in range(0, len(patch) * 8, 1 + len(patch) * 8 // 150):
+        damaged = bytearray(patch)
+        damaged[at // 8] ^= 1 << at % 8
+        path = archive.with_name("patch")
+        path.write_bytes(damaged)
+        try:
+            data = b"".join(patches.apply(FOLDED, archive, path, NEXT_BLOB))
+        except MalformedError as error:
+            data = error.code.encode()
+        assert data.decode("latin-1") in REASONS or len(data) == len(NEXT)
+
+
+def test_folded_places_that_are_no_streams_are_refused(archive):
+    patch = good_folded(archive)
+    rest = patch[patch.index(b"HDIFF13&") :]
+    for streams in ((9,), (10, 10), (11,), (len(ARCHIVE) - 1,), (2**40,)):
+        assert refusal(FOLDED, archive, folded.header(100, streams) + rest, NEXT_BLOB) in {"patch.format", "patch.base"}
+
+
+def test_folded_records_larger_than_they_can_be_are_refused_before_they_are_made(archive):
+    patch = folded.header(2**50, (10,)) + hdiff(2**50, 0, b"", b"", b"", b"")
+    assert refusal(FOLDED, archive, patch, NEXT_BLOB) == "patch.format"
+
+
+def test_folded_files_beyond_the_limit_are_refused_unread(archive):
+    assert refusal(FOLDED, archive, good_folded(archive), Blob("0" * 64, MAX_BYTES + 1)) == "patch.length"
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        b"",
+        b"\0\0" * 40,  # empty records
+        b"\x01",  # no known kind
+        b"\x08",  # no known type
+        b"\0" + number(2**40),  # larger than any record
+        b"\0" + number(5) + b"1234",  # ends early
+        b"\x02" + number(70_000) + bytes(70_000),  # a stored block of impossible length
+        b"\x04" + number(1) + b"a" + number(3) + b"\0\0\0",  # a match cut off
+        b"\x06" + number(0),  # a dynamic block without tables
+        b"\x06" + number(7) + b"\xff\xff\xff\0\0\0\0",  # tables of impossible sizes
+        b"\x06" + number(7) + b"\0\0\0\1\1\1\1",  # more codes than there can be
+        b"\x06" + number(8) + b"\0\0\0\1\0\0\0\x10",  # repeats nothing
+        b"\x05" + number(0) + number(0) + b"\0" + number(len(NEXT) + 9) + bytes(len(NEXT) + 9),  # more than it should
+    ],
+)
+def test_folded_records_that_break_their_format_are_refused(records, archive):
+    size = max(len(records), 1) - 1
+    control = bytes([size]) if size < 32 else b"\x20" + number(size)
+    base_length = len(b"".join(unfold(ARCHIVE, (10,))))
+    inner = hdiff(len(records), 0, b"", control, b"", records, base_length=base_length)
+    assert refusal(FOLDED, archive, folded.header(len(records), (10,)) + inner, NEXT_BLOB) in REASONS
