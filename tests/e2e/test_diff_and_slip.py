@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bundler import slips
+from bundler.home import open_home
+from bundler.sealing import SealedFile
+from manifests.bundle import claimed_manifest, open_bundle
 from tests.support.content import DATA, lay_out
 from tests.support.publisher import Publisher
 
@@ -66,6 +71,35 @@ def test_the_text_is_a_table_of_80_columns_and_lists_when_asked(bundles: tuple[P
     assert "test-6.cdiff" not in listed
     assert "+ clamav/test-6.cdiff  973 bytes\n" in publisher.bundle("diff", "--targets", second, third).stdout
     assert max(len(line) for line in listed.splitlines()) <= 80
+
+
+def sealed_file(bundle: Path) -> SealedFile:
+    data = bundle.read_bytes()
+    with open_bundle(bundle) as file:
+        return SealedFile(bundle, bundle, len(data), hashlib.sha256(data).hexdigest(), claimed_manifest(file))
+
+
+def test_the_slip_of_a_bundle_says_its_digest_its_key_and_what_changed(
+    bundles: tuple[Publisher, list[Path]], tmp_path: Path
+) -> None:
+    publisher, (first, second, _) = bundles
+    text, page = slips.beside(open_home(publisher.home))([sealed_file(second)])
+    assert (text.name, page.name) == ("plant-000002-full.slip.txt", "plant-000002-full.slip.html")
+    text.write(tmp_path / "slip.txt")
+    page.write(tmp_path / "slip.html")
+    written = (tmp_path / "slip.txt").read_text("utf-8")
+    digest = hashlib.sha256(second.read_bytes()).hexdigest()
+    assert digest in written.replace(" ", "")
+    rows = publisher.bundle("keys", "list", "-o", "json").stdout
+    assert written.split("Signed by key ")[1][:64] in rows
+    assert "files: 21 new, 108 updated, 16 removed; Sigma rules: 12 new, 117 updated," in written
+    assert "files: 3 new, 4 updated; YARA rules: 6 new, 3 updated, 2 removed" in written
+    html = (tmp_path / "slip.html").read_text("utf-8")
+    assert "Sigma rules: 12 new, 117 updated, 7 removed" in html
+    assert digest in html.replace("<span>", "").replace("</span>", "")
+    (only, _) = slips.beside(open_home(publisher.home))([sealed_file(first)])
+    only.write(tmp_path / "first.txt")
+    assert "changes since" not in (tmp_path / "first.txt").read_text("utf-8")
 
 
 def test_a_suricata_archive_is_compared_rule_by_rule(bundles: tuple[Publisher, list[Path]]) -> None:
