@@ -25,6 +25,7 @@ from manifests.bundle import open_bundle
 from manifests.console import Progress
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
+from manifests.limits import MIB
 
 PAGE_BYTES = 4096
 """What is given up when a medium cannot be read at some place."""
@@ -32,6 +33,8 @@ READS = 2
 """How often such a page is tried."""
 MAX_SIDE_FILES = 16
 """Side files of a directory that are looked into, the one named like the bundle first."""
+_SIDE_FACTOR, _SIDE_BYTES = 3, 2 * MIB
+"""A longer side file is not ours: 100 % take twice the blocks of small bundles, and some around them."""
 _PREFIX = "repair-"
 _UNREADABLE = frozenset({errno.EIO, errno.EREMOTEIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA, errno.EILSEQ})
 
@@ -53,6 +56,8 @@ class Repaired:
     @property
     def text(self) -> str:
         """What to tell the operator, of whom nothing is asked."""
+        if not self.damaged_blocks:
+            return "The medium gave read errors and all was read in the end; use another one for the next bundle"
         return (
             f"The medium is damaged: {self.damaged_blocks:,} of {self.blocks:,} blocks were rebuilt from "
             f"{self.side_file.name}; use another one for the next bundle"
@@ -106,11 +111,11 @@ def attempt(bundle: Path, temporary: Path, progress: Progress, *, reserve_bytes:
         reserve_bytes: What must stay free on that disk.
 
     Returns:
-        The whole copy; ``None`` when there is no recovery data for the file, or when none of its blocks is
-        damaged, so that it was refused for another reason.
+        The whole copy; ``None`` when there is no recovery data for the file, or when all of it was read at once
+        and none of its blocks is damaged, so that it was refused for another reason.
 
     Raises:
-        IncompleteError: ``recovery.too-damaged``: more is lost than can be rebuilt.
+        IncompleteError: ``recovery.too-damaged``: more is lost than can be rebuilt; ``recovery.unusable``.
         StorageError: ``storage.space``, ``recovery.failed``, or the disk is full or failing, or the medium is gone.
         ConfigurationError: ``recovery.program-missing``.
         MalformedError: ``bundle.not-a-file`` or ``bundle.hard-link``.
@@ -141,13 +146,11 @@ class _Repair:
 
     def __init__(self, bundle: Path, medium: BinaryIO, workspace: Path, progress: Progress, reserve_bytes: int) -> None:
         self._bundle = bundle
-        self._medium = medium
+        self._medium = _Reader(medium)
         self._workspace = workspace
         self._progress = progress
         self._reserve_bytes = reserve_bytes
-        self._length = os.fstat(medium.fileno()).st_size
         self._copy = workspace / "damaged"
-        self._unreadable_bytes: int | None = None
 
     def run(self, candidates: Sequence[Path]) -> Repaired | None:
         """Try side files until one does; when none does, the first that is for this bundle says how much is lost."""
@@ -172,17 +175,18 @@ class _Repair:
         copy = self._workspace / "side"
         try:
             with open_bundle(path) as file:
-                length = os.fstat(file.fileno()).st_size
-                if length > self._length + CHUNK_BYTES * 2:  # more than 100 % and what stands around it: not ours
+                medium = _Reader(file)
+                if medium.length > _SIDE_FACTOR * self._medium.length + _SIDE_BYTES:
                     return None
-                self._check_room(2 * length)
+                self._check_room(2 * medium.length)
                 with storage_errors(self._workspace):
-                    _copy(file, copy, length, give_up_bytes=length, progress=self._progress)
+                    medium.copy(copy, medium.length, self._progress)
                     side = recovery.read(copy)
         except MalformedError:
             return None
         # A copy that was cut short misses blocks at its end, and they must come from recovery blocks.
-        if side is None or not self._length <= side.recovery_set.length <= self._length + length:
+        length = self._medium.length
+        if side is None or not length <= side.recovery_set.length <= length + medium.length:
             return None
         return side
 
@@ -190,16 +194,14 @@ class _Repair:
         """Rebuild the bundle from a side file, or find that it is not for this bundle or that nothing is lost."""
         whole = side.recovery_set
         can_lose = len(side.recovery)
-        if self._unreadable_bytes is None:
+        if not self._copy.exists():
             self._check_room(2 * whole.length)
-            self._progress.start(f"Copy what can be read of {self._bundle.name!a}", self._length)
+            self._progress.start(f"Copy what can be read of {self._bundle.name!a}", self._medium.length)
             with storage_errors(self._workspace):
-                self._unreadable_bytes = _copy(
-                    self._medium, self._copy, self._length, (can_lose + 1) * whole.block_bytes, self._progress
-                )
+                self._medium.copy(self._copy, (can_lose + 1) * whole.block_bytes, self._progress)
         with storage_errors(self._copy), self._copy.open("rb") as file:
             damaged = recovery.damaged_blocks(file, whole)
-        if damaged == whole.blocks or (damaged == 0 and not self._unreadable_bytes):
+        if damaged == whole.blocks or (damaged == 0 and not self._medium.errors):
             return None
         if damaged > can_lose:
             raise self._too_damaged(path, side, damaged)
@@ -212,7 +214,7 @@ class _Repair:
                 self._copy.replace(result)
             for name in ("side", "plain.par2"):
                 (self._workspace / name).unlink(missing_ok=True)
-        return Repaired(result, path, whole.blocks, damaged, self._unreadable_bytes)
+        return Repaired(result, path, whole.blocks, damaged, self._medium.lost_bytes)
 
     def _check_room(self, needed: int) -> None:
         with storage_errors(self._workspace):
@@ -243,51 +245,52 @@ class _Repair:
         )
 
 
-def _copy(source: BinaryIO, destination: Path, length: int, give_up_bytes: int, progress: Progress) -> int:
-    """Copy what can be read, zeros where it cannot; return how many bytes that are.
+class _Reader:
+    """Reads a medium that may fail at places: those are zeros, and counted."""
 
-    After ``give_up_bytes`` of them the rest is left zero: each costs seconds on a dying stick.
-    """
-    unreadable, offset = 0, 0
-    descriptor = source.fileno()
-    with destination.open("wb") as file:
-        while offset < length and unreadable < give_up_bytes:
-            chunk, lost = _read(descriptor, offset, min(CHUNK_BYTES, length - offset))
-            if not chunk:
-                break  # the file has become shorter
-            file.seek(offset)
-            file.write(chunk)
-            unreadable += lost
-            offset += len(chunk)
-            progress.advance(len(chunk))
-        file.truncate(length)
-    return unreadable
+    def __init__(self, medium: BinaryIO) -> None:
+        self._descriptor = medium.fileno()
+        self.length = os.fstat(self._descriptor).st_size
+        self.errors = 0
+        self.lost_bytes = 0
 
+    def copy(self, destination: Path, give_up_bytes: int, progress: Progress) -> None:
+        """Copy what can be read; after so much lost the rest stays zero: each error costs seconds on a dying stick."""
+        offset = 0
+        with destination.open("wb") as file:
+            while offset < self.length and self.lost_bytes < give_up_bytes:
+                chunk = self._read(offset, min(CHUNK_BYTES, self.length - offset))
+                if not chunk:
+                    break  # the file has become shorter
+                file.seek(offset)
+                file.write(chunk)
+                offset += len(chunk)
+                progress.advance(len(chunk))
+            file.truncate(self.length)
 
-def _read(descriptor: int, offset: int, length: int) -> tuple[bytes, int]:
-    """Read a piece at once, else page by page; return it and how many of its bytes could not be read."""
-    try:
-        return os.pread(descriptor, length, offset), 0
-    except OSError as error:
-        if error.errno not in _UNREADABLE:
-            raise
-    pieces, lost = [], 0
-    for start in range(offset, offset + length, PAGE_BYTES):
-        wanted = min(PAGE_BYTES, offset + length - start)
-        page = _read_page(descriptor, start, wanted)
-        lost += 0 if page is not None else wanted
-        pieces.append(bytes(wanted) if page is None else page.ljust(wanted, b"\x00"))
-    return b"".join(pieces), lost
+    def _read(self, offset: int, length: int) -> bytes:
+        """Read a piece at once, else page by page, each as often as :data:`READS` says."""
+        whole = self._try(offset, length)
+        if whole is not None:
+            return whole
+        pages = []
+        for start in range(offset, offset + length, PAGE_BYTES):
+            wanted = min(PAGE_BYTES, offset + length - start)
+            tries = (self._try(start, wanted) for _ in range(READS))
+            page = next((data for data in tries if data is not None), None)
+            if page is None:
+                self.lost_bytes += wanted
+            pages.append((page or b"").ljust(wanted, b"\x00"))
+        return b"".join(pages)
 
-
-def _read_page(descriptor: int, offset: int, length: int) -> bytes | None:
-    for _ in range(READS):
+    def _try(self, offset: int, length: int) -> bytes | None:
         try:
-            return os.pread(descriptor, length, offset)
+            return os.pread(self._descriptor, length, offset)
         except OSError as error:
             if error.errno not in _UNREADABLE:
                 raise
-    return None
+            self.errors += 1
+            return None
 
 
 __all__ = ["Repaired", "attempt", "own_side_file", "side_files", "sweep", "worth_trying"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manifests.console import Progress
 from manifests.durable import removed_on_failure, storage_errors
-from manifests.errors import StorageError, UsageError
+from manifests.errors import IncompleteError, StorageError, UsageError
 from manifests.limits import MIB
 from manifests.recovery import program, side_file
 from manifests.recovery.packets import RecoverySet
@@ -30,6 +30,8 @@ _REBUILT = "bundle.zip"
 _ROOM_BYTES = MIB
 _ATTEMPTS = 3
 """Runs with other recovery blocks: one choice in some 65,000 makes equations that have no solution."""
+_OUR_FAULT = frozenset({6, 8})
+"""The program's exit codes for input and output, and for memory."""
 
 
 @dataclass(frozen=True)
@@ -144,24 +146,38 @@ def rebuild(damaged: Path, lost: int, side: SideFile, *, workspace: Path, progre
 
     Raises:
         ConfigurationError: ``recovery.program-missing``.
-        StorageError: ``recovery.failed`` when the program gave up, or the disk is full or failing.
+        IncompleteError: ``recovery.unusable``: what is made from the recovery blocks is not the bundle.
+        StorageError: ``recovery.failed`` when the program lacked room, memory or time, or the disk is failing.
     """
-    whole, plain, code = workspace / _REBUILT, workspace / f"plain{SUFFIX}", 0
-    length = side.recovery_set.length
+    whole, before, plain = workspace / _REBUILT, workspace / f"{_REBUILT}.1", workspace / f"plain{SUFFIX}"
+    length, code = side.recovery_set.length, 0
     with storage_errors(workspace):
         damaged.replace(whole)
         for first in range(min(_ATTEMPTS, len(side.recovery) - lost + 1)):
             with plain.open("wb") as file:
                 side_file.write_plain(side, side.recovery[first : first + lost], _REBUILT, file)
-            output_bytes = length + _ROOM_BYTES
-            arguments = ["-B", str(workspace.absolute()), str(plain.absolute())]
             code = program.run(
-                "repair", arguments, directory=workspace, length=length, output_bytes=output_bytes, progress=progress
+                "repair",
+                ["-B", str(workspace.absolute()), str(plain.absolute())],
+                directory=workspace,
+                length=length,
+                output_bytes=length + _ROOM_BYTES,
+                progress=progress,
             )
             if code == 0 and whole.is_file():
-                (workspace / f"{_REBUILT}.1").unlink(missing_ok=True)
+                before.unlink(missing_ok=True)
                 return whole
-    raise _failed("The damaged blocks could not be rebuilt", code, str(workspace))
+            if before.exists():
+                before.replace(whole)
+    if code < 0 or code in _OUR_FAULT:
+        raise _failed("The damaged blocks could not be rebuilt", code, str(workspace))
+    raise IncompleteError(
+        "recovery.unusable",
+        "The recovery data beside the bundle does not lead back to it",
+        need="the bundle once more on another medium",
+        todo="in the DMZ: write the bundle and its .par2 file to another medium",
+        program_code=code,
+    )
 
 
 def _failed(what: str, code: int, where: str) -> StorageError:
