@@ -179,6 +179,7 @@ class _Repair:
                 if medium.length > _SIDE_FACTOR * self._medium.length + _SIDE_BYTES:
                     return None
                 self._check_room(2 * medium.length)
+                self._progress.start(f"Read recovery data in {path.name!a}", medium.length)
                 with storage_errors(self._workspace):
                     medium.copy(copy, medium.length, self._progress)
                     side = recovery.read(copy)
