@@ -11,7 +11,7 @@ PATCH_PREFIX = "patches/"
 
 Method = Literal["stored", "deflate"]
 Arrival = Literal["blob", "held", "patch", "parts"]
-Engine = Literal["hdiffpatch", "zstd"]
+Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,11 @@ class Manifest:
     @property
     def file_name(self) -> str:
         """The name a bundle is given; recognition never depends on it."""
-        kind = "full" if self.since is None else f"since-{self.since:06d}"
-        volume = f"-v{self.volume_index}-of-{self.volume_count}" if self.volume_count > 1 else ""
-        return f"{self.publisher}-{self.snapshot_version:06d}-{kind}{volume}.zip"
+        return file_name(self.publisher, self.snapshot_version, self.since, self.volume_index, self.volume_count)
+
+
+def file_name(publisher: str, version: int, since: int | None, volume_index: int, volume_count: int) -> str:
+    """Return the name that a bundle is given."""
+    kind = "full" if since is None else f"since-{since:06d}"
+    volume = f"-v{volume_index}-of-{volume_count}" if volume_count > 1 else ""
+    return f"{publisher}-{version:06d}-{kind}{volume}.zip"
