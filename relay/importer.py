@@ -17,7 +17,7 @@ of a damaged bundle whose front is believed, what is undamaged is kept as a pend
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,7 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from relay import events, out, pending, salvage
+from relay import events, out, pending, repair, salvage
 from relay import quarantine as quarantine_store
 from relay.admission import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.config import Config
@@ -109,12 +109,10 @@ def import_file(
     """
     job = _Import(home, config, path, clock, progress or NoProgress(), accept_expired=accept_expired)
     try:
-        with home.lock(wait_seconds), open_bundle(path) as file, State(home.database) as state:
+        with home.lock(wait_seconds):
             home.blobs.sweep()
-            now = clock()
-            job.progress.start(f"Verify {events.shown(path.name)}")
-            bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=accept_expired)
-            result = job.run(bundle, state, now, broken)
+            repair.sweep(home.blobs.temporary)
+            result = job.run()
     except REFUSALS as error:
         _refuse(home, config, path, error, clock(), quarantine=quarantine)
         raise
@@ -133,14 +131,44 @@ class _Import:
     progress: Progress
     accept_expired: bool
 
-    def run(self, bundle: VerifiedBundle, state: State, now: datetime, broken: SealiftError | None) -> ImportResult:
-        """Import it; ``broken`` is what is wrong with its structure when only its front was believed."""
+    def run(self) -> ImportResult:
+        """Import the file; where it is damaged, a copy that the recovery data beside it made whole."""
         try:
-            return self._take(bundle, state, now, broken)
-        except REFUSALS as error:
-            if broken is not None and error is not broken and error.code != salvage.DAMAGED:
-                raise broken from error  # nothing was kept: what is wrong with the file is the reason
+            return self._import(self.path)
+        except SealiftError as error:
+            if not salvage.may_be_mended(error):
+                raise
+            mended = self._mend(error)
+            if mended is None:
+                raise
+        with mended:
+            result = self._import(mended.path)
+        text = f"{events.shown(self.path.name)}: {mended.text}"
+        with suppress(StorageError):
+            events.record(self.home, Event(self.clock(), "medium-damaged", text))
+        return replace(result, text=f"{result.text}. {mended.text}")
+
+    def _mend(self, error: SealiftError) -> repair.Repaired | None:
+        try:
+            return repair.attempt(
+                self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes
+            )
+        except IncompleteError:
+            if error.code == salvage.DAMAGED:
+                raise error from None  # it says what was kept, and what to ask for
             raise
+
+    def _import(self, path: Path) -> ImportResult:
+        with open_bundle(path) as file, State(self.home.database) as state:
+            now = self.clock()
+            self.progress.start(f"Verify {events.shown(self.path.name)}")
+            bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
+            try:
+                return self._take(bundle, state, now, broken)
+            except REFUSALS as error:
+                if broken is None or error is broken or error.code == salvage.DAMAGED:
+                    raise
+                raise broken from error  # nothing was kept: what is wrong with the file is the reason
 
     def _take(self, bundle: VerifiedBundle, state: State, now: datetime, broken: SealiftError | None) -> ImportResult:
         check_roots(bundle, state)
@@ -148,7 +176,8 @@ class _Import:
         known = state.generation(number) is not None
         intake = Intake(self.home, bundle, state.pending.parts(), self.progress)
         lost = intake.missing()
-        if broken is not None and not (lost and intake.brings()):
+        begun = state.pending.generation(number) is not None
+        if broken is not None and not begun and not (lost and intake.brings()):
             raise broken
         if known and not lost:
             return self._result(bundle, "already-imported", 0, f"Generation {number} is here already; nothing to do")
@@ -157,10 +186,9 @@ class _Import:
         check_bases(bundle, intake, lost, state, self.home)
         check_space(bundle, intake, self.home, self.config)
         self.progress.start("Store", bundle.bytes_to_store)
-        begun = state.pending.generation(number) is not None
         taken = intake.run()
         damage = damage_of(taken, broken, begun=begun)
-        if damage is not None and not taken.new:
+        if damage is not None and not taken.new and not begun:
             raise damage
         still = intake.missing()
         if known:

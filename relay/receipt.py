@@ -30,6 +30,8 @@ from manifests.receipt.document import MAX_GENERATIONS
 from relay.check import Report
 from relay.config import Config
 from relay.home import Home
+from relay.pending import Arrived as Pending
+from relay.pending import arrived
 from relay.sitekey import open_key
 from relay.state import DEFAULT_RING, Event, State
 from relay.state.records import Detail
@@ -38,14 +40,6 @@ KIND = "receipt"
 """Kind of the event that a receipt is."""
 FILE_NAME = "receipt.json"
 """The newest receipt, in ``out/``."""
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A generation of which a part has arrived: its number, and the digests that are stored already."""
-
-    generation: int
-    holds: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ def make(
         now: The system's time.
         said: Name and note.
         report: What :func:`relay.check.check` found; without it, presence and length of the content are looked at.
-        pending: What has arrived of a generation that is not whole.
+        pending: What has arrived of a generation that is not whole; by default what the state says.
 
     Raises:
         ConfigurationError: ``sitekey.damaged``.
@@ -108,9 +102,10 @@ def make(
             name=said.name,
             note=said.note,
         )
-        if pending is not None:
-            holds = tuple(sorted(pending.holds)[:MAX_DIGESTS])
-            receipt = replace(receipt, pending_generation=pending.generation, pending_holds=holds)
+        part = pending or arrived(state, home.blobs)
+        if part is not None:
+            holds = tuple(sorted(part.holds)[:MAX_DIGESTS])
+            receipt = replace(receipt, pending_generation=part.generation, pending_holds=holds)
         data = sign(receipt, signer)
         text = (
             f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"

@@ -16,10 +16,13 @@ from typing import BinaryIO
 from manifests.bundle import VerifiedBundle, verify, verify_front
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.trust import TrustedState
+from relay import repair
 from relay.pending import Outstanding
 
 DAMAGED = "bundle.damaged"
 """The code of a refusal of which content was kept."""
+MEDIUM = "medium"
+"""In the context of a storage error: it came from where the bundle is, not from the store."""
 
 
 class UnreadableError(Exception):
@@ -55,6 +58,7 @@ def believe(
     except (MalformedError, StorageError) as error:
         if not error.code.startswith(("zip.", "storage.")):
             raise
+        _name_the_medium(error)
         try:
             return verify_front(file, state, now, accept_expired=accept_expired), error
         except SealiftError:
@@ -70,7 +74,20 @@ def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from chunks
     except (MalformedError, NotAuthenticError, StorageError) as error:
+        _name_the_medium(error)
         raise UnreadableError(error) from error
+
+
+def may_be_mended(error: SealiftError) -> bool:
+    """Tell whether recovery data could help: the medium is at fault, and not this machine's disk or the signer."""
+    if isinstance(error, StorageError) and MEDIUM not in error.context:
+        return False
+    return error.code == DAMAGED or repair.worth_trying(error)
+
+
+def _name_the_medium(error: SealiftError) -> None:
+    if isinstance(error, StorageError):
+        error.context[MEDIUM] = 1
 
 
 def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteError:
