@@ -34,8 +34,9 @@ SMALLEST_BASE_BYTES = 64
 ZSTD_BYTES = 256 * MIB
 """Memory that making a prefix patch takes at most, whatever the sizes."""
 
-POOR = 0.5
-"""Above this share of the target, HDiffPatch's result is held against a prefix patch."""
+GOOD, POOR = 0.05, 0.5
+"""HDiffPatch's result as a share of the target: below the first no other engine is tried, between the two a prefix
+patch if it is quick to make, above the second all of them."""
 
 _RECORDS_FACTOR = 2
 """An archive's records are 1.5 to 1.8 times its length."""
@@ -102,7 +103,7 @@ def _worth_trying(
         return poor and max(base_length, length) <= MAX_BYTES and _RECORDS_FACTOR * need <= memory_bytes
     fits = memory_bytes >= min(ZSTD_BYTES, 8 * (base_length + length) + 48 * MIB)
     small = length <= prefix.SEGMENT_BYTES
-    return fits and (small or poor)
+    return fits and (poor or (small and made[0].blob.length > GOOD * length))
 
 
 def _checked(

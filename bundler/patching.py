@@ -44,7 +44,7 @@ _MAX_SIZE_RATIO = 8
 _NEIGHBOURS = 32
 _SAMPLES = 3
 _SAMPLE_BYTES = 512 * 1024
-_ESTIMATE_FROM_BYTES = 4 * MIB
+_ESTIMATE_FROM_BYTES = 16 * MIB
 _NUMBERS = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{7,}|[0-9]+")
 
 
