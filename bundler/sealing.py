@@ -60,6 +60,11 @@ def no_extras(_: Sequence[SealedFile]) -> Sequence[Extra]:
     return ()
 
 
+def together(*parts: Extras) -> Extras:
+    """Put beside the bundles what each of several would."""
+    return lambda files: [extra for part in parts for extra in part(files)]
+
+
 @dataclass(frozen=True)
 class Sealing:
     """One run: where it works and whom it tells."""

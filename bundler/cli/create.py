@@ -17,6 +17,9 @@ from manifests.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from bundler.create import Created
+    from bundler.home import Home
+    from bundler.sealing import Extras
+    from manifests.console import Progress
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,26 @@ class _Wishes:
     since: str | None
     volume_size: str | None
     again: int | None
+    recovery: int | None
     note: Path | None
     passphrase_file: Path | None
     pin_file: Path | None
     full: bool
     no_pull: bool
     allow_partial: bool
+
+
+class Percent(click.ParamType[int]):
+    """A whole number of per cent, with or without its sign."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        text = str(value).removesuffix("%").strip()
+        if not text.isdecimal() or not 1 <= int(text) <= 100:
+            self.fail(f"{value!r} is not 1% to 100%", param, ctx)
+        return int(text)
 
 
 @click.command()
@@ -44,6 +61,11 @@ class _Wishes:
     help="Carry what this reader lacks. By default: what any registered site lacks; everything if there is none.",
 )
 @click.option("--volume-size", metavar="SIZE", help=SIZE_HELP)
+@click.option(
+    "--recovery",
+    type=Percent(),
+    help="Write recovery data beside each bundle: so many of its blocks may be lost on the way, such as 5%.",
+)
 @click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Make this version's files once more.")
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
@@ -82,6 +104,7 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.again import create_again
     from bundler.config import load
     from bundler.create import Order, create
+    from bundler.history import History
     from bundler.home import open_home
     from bundler.increment import readers
     from bundler.keys import signers_of
@@ -92,8 +115,10 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     home = open_home(settings.home)
     config = load(home.config)
     if wishes.again is not None:
+        percent = History(home).generation(wishes.again).recovery_percent
         with progress(settings) as shown:
-            return create_again(home, wishes.again, wishes.out, system_clock, shown)
+            extras = _extras(home, percent, shown)
+            return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
     notes = None
     if wishes.note is not None:
         with storage_errors(wishes.note):
@@ -106,10 +131,21 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
         notes=notes,
         readers=readers(home, wishes.since, system_clock(), full=wishes.full),
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
+        recovery_percent=wishes.recovery,
     )
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file)
     with progress(settings) as shown:
-        return create(home, config, order, signers, system_clock, shown)
+        return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
+
+
+def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras:
+    """Return what goes beside the bundles: the slip, and recovery data when asked for."""
+    from bundler import protect, slips
+    from bundler.sealing import together
+
+    if recovery_percent is None:
+        return slips.beside(home)
+    return together(slips.beside(home), protect.beside(recovery_percent, home.temporary, shown))
 
 
 def _check(wishes: _Wishes) -> None:
@@ -125,6 +161,7 @@ def _check(wishes: _Wishes) -> None:
         "--since": wishes.since is not None,
         "--volume-size": wishes.volume_size is not None,
         "--note": wishes.note is not None,
+        "--recovery": wishes.recovery is not None,
     }
     for option, there in given.items():
         if wishes.again is not None and there:
