@@ -49,7 +49,7 @@ def create_again(
         manifests = [volume.manifest for volume in generation.volumes]
         _check_kept(generation, store)
         documents = [(d.name, b"".join(store.read(d.sha256))) for d in manifests[0].documents]
-        with compress(_deflated(manifests), store, progress, always=True) as compressed:
+        with compress(_deflated(manifests), store, progress) as compressed:
             _check_same(manifests, compressed)
             sealing = Sealing(home, store, clock, progress, extras)
             try:
@@ -68,9 +68,8 @@ def _warnings(home: Home, version: int) -> tuple[str, ...]:
 
 
 def _deflated(manifests: Iterable[Manifest]) -> list[Blob]:
-    return [
-        Blob(blob.sha256, blob.length) for manifest in manifests for blob in manifest.blobs if blob.method == "deflate"
-    ]
+    members = (blob for manifest in manifests for blob in manifest.blobs if blob.method == "deflate")
+    return [Blob(blob.sha256, blob.length) for blob in members]
 
 
 def _sources(manifest: Manifest) -> Iterator[Blob]:

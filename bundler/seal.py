@@ -14,44 +14,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import TemporaryFile
-from typing import BinaryIO
 
 from securesystemslib.signer import Signer
 
+from bundler.compress import THREADS, Spooled, deflate_all
 from bundler.history import SealedVolume
 from bundler.layout import read_slice
 from manifests import bundle, signature
 from manifests import manifest as manifest_format
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.blobs import Blob, BlobStore
 from manifests.console import Progress
-from manifests.container import ContainerWriter, Deflated, deflate, pays
+from manifests.container import SEGMENT_BYTES, ContainerWriter
 from manifests.durable import fsync_directory, removed_on_failure, storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.manifest import BlobMember, Manifest, PatchMember
 from manifests.trust import TrustedState
 
-SAMPLE_BYTES = 256 * 1024
-"""How much is tried first; encrypted and compressed content shows at once."""
-
-
-@dataclass(frozen=True)
-class Spooled:
-    """A deflated blob in a spool file."""
-
-    spool: BinaryIO
-    offset: int
-    deflated: Deflated
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the raw DEFLATE stream."""
-        done = 0
-        while done < self.deflated.stored_length:
-            wanted = min(CHUNK_BYTES, self.deflated.stored_length - done)
-            chunk = os.pread(self.spool.fileno(), wanted, self.offset + done)
-            yield chunk
-            done += len(chunk)
+WRITE_BEHIND_BYTES = 64 * 1024 * 1024
+"""How much is written before the disk is asked to begin with it, so that the sync at the end is short."""
+BUFFER_BYTES = 64 * 1024
+"""Collects headers and small members; what is larger goes past it."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +53,20 @@ class Compressed:
 
 
 @contextmanager
-def compress(
-    blobs: Sequence[Blob], store: BlobStore, progress: Progress, *, always: bool = False
-) -> Iterator[Compressed]:
-    """Deflate what is worth it, on two cores.
+def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
+    """Deflate what is worth it; the same content gives the same streams.
 
     Args:
-        blobs: What may be deflated; all of it is in ``store``.
+        blobs: What may be deflated, each once; all of it is in ``store``.
         store: The publisher's blobs.
         progress: Told about every blob.
-        always: Deflate everything, worth it or not.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
     progress.start("compress", sum(blob.length for blob in blobs))
     with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        yield Compressed(_deflate_all(blobs, store, (one, two), progress, always=always))
+        yield Compressed(deflate_all(blobs, store, (one, two), progress))
 
 
 def sign(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
@@ -117,11 +97,11 @@ def write(
         StorageError: The disk is full, read-only or failing; nothing is left behind.
     """
     manifest = volume.manifest
-    content = _Content(store, compressed.spooled, _places(manifest))
     carried = sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
     progress.start("write", carried)
-    with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=CHUNK_BYTES) as file:
-        writer = ContainerWriter(file)
+    with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
+        writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
+        content = _Content(store, compressed.spooled, _places(manifest), behind)
         signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
         for name, data in (*signed, *documents):
             writer.add(name, [data], length=len(data))
@@ -129,7 +109,7 @@ def write(
             content.write(writer, blob)
             progress.advance(blob.stored_length)
         for patch in manifest.patches:
-            writer.add(patch.name, store.read(patch.patch_sha256), length=patch.patch_length)
+            writer.add(patch.name, behind.passing(store.read(patch.patch_sha256)), length=patch.patch_length)
             progress.advance(patch.patch_length)
         writer.finish()
         file.flush()
@@ -144,22 +124,43 @@ class _Content:
     store: BlobStore
     spooled: Mapping[str, Spooled]
     places: Mapping[str, tuple[str, int]]
+    behind: _WriteBehind
 
     def write(self, writer: ContainerWriter, blob: BlobMember) -> None:
         if blob.method == "deflate":
             spooled = self.spooled[blob.sha256]
             writer.add_deflated(
                 blob.name,
-                spooled.chunks(),
+                self.behind.passing(spooled.chunks()),
                 length=blob.length,
                 stored_length=blob.stored_length,
                 crc32=spooled.deflated.crc32,
             )
-        elif blob.sha256 in self.places:
-            whole, offset = self.places[blob.sha256]
-            writer.add(blob.name, read_slice(self.store, whole, offset, blob.length), length=blob.length)
         else:
-            writer.add(blob.name, self.store.read(blob.sha256), length=blob.length)
+            writer.add(blob.name, self.behind.passing(self._stored(blob)), length=blob.length)
+
+    def _stored(self, blob: BlobMember) -> Iterable[bytes]:
+        if blob.sha256 not in self.places:
+            return self.store.read(blob.sha256)
+        whole, offset = self.places[blob.sha256]
+        return read_slice(self.store, whole, offset, blob.length)
+
+
+class _WriteBehind:
+    """Sends a file to the disk while it is being written."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._waiting = 0
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass chunks on, which the caller writes."""
+        for chunk in chunks:
+            yield chunk
+            self._waiting += len(chunk)
+            if self._waiting >= WRITE_BEHIND_BYTES:
+                self._waiting = 0
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _places(manifest: Manifest) -> dict[str, tuple[str, int]]:
@@ -185,8 +186,10 @@ def verify_sealed(
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         verified = bundle.verify(file, state, now, accept_expired=accept_expired)
         progress.start("verify", verified.bytes_to_store)
-        for blob in verified.manifest.blobs:
-            check_content(verified, blob, progress)
+        largest_first = sorted(verified.manifest.blobs, key=lambda blob: -blob.length)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(lambda blobs: _check_all(verified, blobs, progress), _shares(largest_first)):
+                pass  # the first error is raised here
         for patch in verified.manifest.patches:
             check_patch(verified, patch, progress)
         return verified.manifest
@@ -219,46 +222,13 @@ def check_patch(verified: bundle.VerifiedBundle, patch: PatchMember, progress: P
     progress.advance(patch.length)
 
 
-def _deflate_all(
-    blobs: Sequence[Blob], store: BlobStore, spools: Sequence[BinaryIO], progress: Progress, *, always: bool
-) -> dict[str, Spooled]:
-    """Deflate what is worth it, one thread for each spool (ISA-L releases the interpreter lock)."""
-    free: SimpleQueue[BinaryIO] = SimpleQueue()
-    for spool in spools:
-        free.put(spool)
-
-    def attempt(blob: Blob) -> Spooled | None:
-        spool = free.get()
-        try:
-            with storage_errors(store.temporary):
-                return _deflate_one(blob, store, spool, always=always)
-        finally:
-            free.put(spool)
-
-    result: dict[str, Spooled] = {}
-    with ThreadPoolExecutor(len(spools)) as pool:
-        for blob, spooled in zip(blobs, pool.map(attempt, blobs), strict=True):
-            progress.advance(blob.length)
-            if spooled is not None:
-                result[blob.sha256] = spooled
-    return result
+def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
+    """Divide a list among threads: large blobs one by one, small ones in hundreds."""
+    large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
+    yield from ([blob] for blob in blobs[:large])
+    yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
 
 
-def _deflate_one(blob: Blob, store: BlobStore, spool: BinaryIO, *, always: bool) -> Spooled | None:
-    """Deflate one blob at the end of a spool, or find that it does not pay."""
-    if not always and not _sample_pays(store, blob):
-        return None
-    offset = spool.seek(0, os.SEEK_END)
-    deflated = deflate(store.read(blob.sha256), spool.write)
-    spool.flush()
-    if not always and not pays(deflated):
-        spool.truncate(offset)
-        return None
-    return Spooled(spool, offset, deflated)
-
-
-def _sample_pays(store: BlobStore, blob: Blob) -> bool:
-    if blob.length <= SAMPLE_BYTES:
-        return True
-    with store.path(blob.sha256).open("rb") as file:
-        return pays(deflate([file.read(SAMPLE_BYTES)], len))
+def _check_all(verified: bundle.VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
+    for blob in blobs:
+        check_content(verified, blob, progress)

@@ -10,7 +10,7 @@ Source: PKWARE APPNOTE.TXT 6.3.10, which the modules here cite clause by clause.
 
 from __future__ import annotations
 
-from manifests.container.deflating import Deflated, deflate, pays
+from manifests.container.deflating import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
 from manifests.container.directory import read_directory
 from manifests.container.front import place, read_front
 from manifests.container.layout import Member, Method
@@ -18,6 +18,8 @@ from manifests.container.reader import MemberReader
 from manifests.container.writer import ContainerWriter
 
 __all__ = [
+    "MIN_GAIN_BYTES",
+    "SEGMENT_BYTES",
     "ContainerWriter",
     "Deflated",
     "Member",

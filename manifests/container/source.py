@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -26,15 +27,20 @@ def size_of(file: BinaryIO) -> int:
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     """Return exactly ``length`` bytes from ``offset``.
 
+    An unbuffered file may be shared by threads: its position is neither used nor moved.
+
     Raises:
         MalformedError: ``zip.truncated``, the file ends before; it shrank after it was measured.
         StorageError: The medium cannot be read.
     """
     try:
-        file.seek(offset)
-        data = file.read(length)
-        while len(data) < length and (more := file.read(length - len(data))):
-            data += more
+        if isinstance(file, io.FileIO):
+            data = _read_unbuffered(file.fileno(), offset, length)
+        else:
+            file.seek(offset)
+            data = file.read(length)
+            while len(data) < length and (more := file.read(length - len(data))):
+                data += more
     except OSError:
         with storage_errors(_path(file)):
             raise
@@ -42,6 +48,13 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
         raise MalformedError(
             "zip.truncated", "The file ends in the middle", have=f"{offset + len(data):,} bytes", need="all of it"
         )
+    return data
+
+
+def _read_unbuffered(descriptor: int, offset: int, length: int) -> bytes:
+    data = os.pread(descriptor, length, offset)
+    while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+        data += more
     return data
 
 

@@ -1,8 +1,9 @@
-"""Writing a container, front to back, with each member's header completed when its content is known."""
+"""Writing a container, front to back; a stored member's header is completed when its content is known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import BinaryIO
 
 from isal import isal_zlib
@@ -47,19 +48,25 @@ class ContainerWriter:
             MalformedError: ``zip.name-*``, ``zip.duplicate-name``, ``.case-collision`` or ``.file-and-directory``.
             StorageError: ``storage.changed`` when the chunks give another length.
         """
-        member = self._begin(name, length)
-        crc = 0
-        written = 0
-        for chunk in chunks:
+        start = self._begin(name, length)
+        pieces = iter(chunks)
+        first = next(pieces, b"")
+        first_crc = crc = isal_zlib.crc32(first)
+        written = len(first)
+        self._file.write(local_header(replace(start, crc32=crc)))  # right already if this is all
+        if written <= length:
+            self._file.write(first)
+        for chunk in pieces:
             crc = isal_zlib.crc32(chunk, crc)
             written += len(chunk)
             if written <= length:
                 self._file.write(chunk)
         self._check_length(name, written, length)
-        member = Member(name, "stored", length, length, crc, member.header_offset, member.data_offset)
-        self._file.seek(member.header_offset)
-        self._file.write(local_header(member))
-        self._file.seek(member.data_end)
+        member = replace(start, crc32=crc)
+        if crc != first_crc:
+            self._file.seek(member.header_offset)
+            self._file.write(local_header(member))
+            self._file.seek(member.data_end)
         return self._keep(member)
 
     def add_deflated(
@@ -82,8 +89,7 @@ class ContainerWriter:
         if max(length, stored_length) >= SATURATED_32:
             raise ValueError("content of 4 GiB and more is always stored")
         start = self._begin(name, length)
-        member = Member(name, "deflate", length, stored_length, crc32, start.header_offset, start.data_offset)
-        self._file.seek(member.header_offset)
+        member = replace(start, method="deflate", stored_length=stored_length, crc32=crc32)
         self._file.write(local_header(member))
         written = 0
         for chunk in stored_chunks:
@@ -108,10 +114,9 @@ class ContainerWriter:
         self._file.flush()
 
     def _begin(self, name: str, length: int) -> Member:
-        """Check a name and leave the room for its header."""
+        """Check a name and say where its member will be: where the file's position is."""
         self._names.add(check_name(name.encode("utf-8")))
         data_offset = self._offset + local_header_length(name, length)
-        self._file.seek(data_offset)
         return Member(name, "stored", length, length, 0, self._offset, data_offset)
 
     def _keep(self, member: Member) -> Member:

@@ -12,6 +12,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.container import (
+    MIN_GAIN_BYTES,
+    SEGMENT_BYTES,
     ContainerWriter,
     Member,
     MemberReader,
@@ -527,3 +530,23 @@ def test_a_flipped_bit_beyond_a_great_boundary_is_seen(tmp_path: Path, place: in
             for _ in MemberReader(file, large, digest=False):
                 pass
     assert refusal.value.code == "zip.crc"
+
+
+def test_a_large_stream_is_the_same_whoever_makes_it_and_zlib_reads_it():
+    content = b"".join(b"%d alert tcp any any -> any any\n" % number for number in range(150_000))
+    alone, together = io.BytesIO(), io.BytesIO()
+    chunks = [content[start : start + 300_000] for start in range(0, len(content), 300_000)]
+    made = deflate(chunks, alone.write)
+    with ThreadPoolExecutor(3) as pool:
+        assert deflate(chunks, together.write, pool) == made
+    assert together.getvalue() == alone.getvalue()
+    assert len(content) > 3 * SEGMENT_BYTES
+    inflater = zlib.decompressobj(-15)
+    assert inflater.decompress(alone.getvalue()) == content
+    assert (inflater.eof, inflater.unused_data) == (True, b"")
+
+
+def test_what_gains_little_is_stored():
+    made = deflate([TEXT], io.BytesIO().write)
+    assert pays(replace(made, length=500, stored_length=500 - MIN_GAIN_BYTES))
+    assert not pays(replace(made, length=500, stored_length=501 - MIN_GAIN_BYTES))
