@@ -71,6 +71,8 @@ class Config:
         lifetime_days: For so long can a bundle be imported after it was sealed: a promise that sealing keeps.
         runway_days: A role with less left than this is signed anew when possible, else warned about.
         expiries: Per role.
+        retention_generations: So many of the newest versions can be made again, and can be what an increment
+            stands on; more are kept for sites that may need them.
         pkcs11_module: Path of the PKCS#11 library for ``hsm:`` keys.
     """
 
@@ -79,6 +81,7 @@ class Config:
     lifetime_days: int = 30
     runway_days: int = 60
     expiries: Expiries = field(default_factory=Expiries)
+    retention_generations: int = 10
     pkcs11_module: str | None = None
 
     @property
@@ -111,6 +114,7 @@ def load(path: Path, kinds: Kinds | None = None) -> Config:
         lifetime_days=int(value.get("lifetime_days", Config.lifetime_days)),
         runway_days=int(value.get("runway_days", Config.runway_days)),
         expiries=Expiries(**{role: int(days) for role, days in value.get("expiry_days", {}).items()}),
+        retention_generations=int(value.get("retention_generations", Config.retention_generations)),
         pkcs11_module=value.get("pkcs11", {}).get("module"),
     )
     _check_days(config, path)

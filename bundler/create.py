@@ -1,58 +1,68 @@
 """The main job: pull, seal, sign, verify what was written, and only then advance the version.
 
-``journal.json`` in the home makes it one step. Before the first byte of a bundle is written it names
-the partial file, so that whatever a crash leaves is removed by the next run; once the bundle is
-sealed and verified it is marked committed, and from that instant every later run finishes the same
-commit: the bundle gets its name and the repository its new version. There is no third state.
+One step for any number of files: see :mod:`bundler.journal`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from securesystemslib.signer import Signer
 
+from bundler import increment
 from bundler.config import Config
+from bundler.history import Generation, History
 from bundler.home import Home
+from bundler.increment import EVERYBODY, Held, Readers
+from bundler.journal import finish_interrupted
+from bundler.layout import Contents, lay_out
+from bundler.patching import Bases, Made, best_patch
 from bundler.pull import PullResult, SourceFailure, last_good, pull_all
 from bundler.repository import Repository, Staged
-from bundler.seal import Contents, seal, verify_sealed
-from manifests import durable, strictjson
-from manifests.blobs import CHUNK_BYTES
+from bundler.seal import Compressed, compress, sign
+from bundler.sealing import Extras, SealedFile, Sealing, no_extras
+from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT, MIB
-from manifests.manifest import Manifest
-from manifests.trust import trusted_root
+from manifests.limits import DEFAULT
+from manifests.manifest import PatchMember, Target
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the operator asked for. ``out`` is the directory that the bundle goes to."""
+    """What the operator asked for.
+
+    Args:
+        out: The directory that the bundles go to.
+        tool: What makes them.
+        pull: Whether to ask the upstreams.
+        allow_partial: Whether to seal last good content where they fail.
+        notes: Release notes.
+        readers: Who shall be able to take them.
+        volume_size: What no file may exceed, in bytes; None for one file.
+        recovery_percent: How much recovery data goes beside each, for the record.
+    """
 
     out: Path
     tool: str
     pull: bool = True
     allow_partial: bool = False
     notes: bytes | None = None
+    readers: Readers = EVERYBODY
+    volume_size: int | None = None
+    recovery_percent: int | None = None
 
 
 @dataclass(frozen=True)
 class Created:
-    """A sealed, verified, committed bundle: its file, length in bytes, digest; what failed, what to look after."""
+    """Sealed, verified, committed bundles, one per volume; what failed, what to look after."""
 
-    path: Path
-    length: int
-    sha256: str
-    manifest: Manifest
-    failures: tuple[SourceFailure, ...]
-    warnings: tuple[str, ...]
+    files: tuple[SealedFile, ...]
+    failures: tuple[SourceFailure, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def create(
@@ -62,8 +72,9 @@ def create(
     signers: Callable[[str], Sequence[Signer]],
     clock: Clock,
     progress: Progress,
+    extras: Extras = no_extras,
 ) -> Created:
-    """Make one bundle, or change nothing.
+    """Make the bundles of one version, or change nothing.
 
     Args:
         home: The publisher's directory.
@@ -72,11 +83,13 @@ def create(
         signers: The signers of a role, by role name.
         clock: Tells the time.
         progress: Told about each step.
+        extras: What goes beside the bundles, committed with them.
 
     Raises:
         FetchError: ``create.source-failed`` when a source failed and ``order.allow_partial`` is not set;
             ``create.nothing`` when no source has anything to seal.
-        UsageError: ``create.exists`` when the output directory has a file of that name.
+        UsageError: ``create.exists`` when the output directory has a file of that name; ``create.volume-size``;
+            ``create.notes``.
         StorageError: The disk is full or failing; no bundle, no new version.
         LockedError: Another process works in the home.
     """
@@ -86,91 +99,30 @@ def create(
         pulled = pull_all(home, config, store, clock, progress) if order.pull else last_good(home, config, store)
         _check_failures(pulled, order)
         staged = repository.stage(pulled.targets, clock(), signers, config.expiries, config.lifetime)
-        durable.make_directory(order.out)
-        contents = _contents(config, order, pulled, staged)
-        journal = _Journal.begin(home, order.out.absolute(), contents)
-        try:
-            manifest = seal(journal.partial, contents, store, signers("timestamp"), progress)
-            length, digest = _verify_and_hash(journal.partial, repository, clock, progress)
-            journal.commit(home, staged)
-        finally:
-            finish_interrupted(home)
-        return Created(journal.final, length, digest, manifest, pulled.failures, staged.warnings)
-
-
-def finish_interrupted(home: Home) -> None:
-    """Bring a home that a crash left in the middle to the state before or after, never between. Call under its lock.
-
-    Raises:
-        StorageError: The disk is full or failing; run it again.
-    """
-    home.store().sweep()
-    journal = _Journal.load(home)
-    if journal is None:
-        return
-    if not journal.committed:
-        journal.abandon(home)
-        return
-    with durable.storage_errors(journal.final):
-        if journal.partial.exists():
-            durable.replace(journal.partial, journal.final)
-    Repository.load(home.metadata).write(
-        tuple((path.name, path.read_bytes()) for path in sorted(home.staged_metadata.iterdir()))
-    )
-    journal.forget(home)
-
-
-@dataclass(frozen=True)
-class _Journal:
-    """What a run is about to do (``committed`` false), or has decided to do (true)."""
-
-    partial: Path
-    final: Path
-    committed: bool
-
-    @classmethod
-    def begin(cls, home: Home, out: Path, contents: Contents) -> _Journal:
-        final = out / f"{contents.publisher}-{contents.snapshot_version:06d}-full.zip"
-        if final.exists():
-            raise UsageError("create.exists", f"{final} is there already", todo="choose another --out")
-        journal = cls(partial=final.with_name(f".{final.name}.partial"), final=final, committed=False)
-        with durable.storage_errors(journal.partial):
-            journal.partial.unlink(missing_ok=True)
-        journal._save(home)
-        return journal
-
-    @classmethod
-    def load(cls, home: Home) -> _Journal | None:
-        try:
-            data = home.journal.read_bytes()
-        except FileNotFoundError:
-            return None
-        value = strictjson.decode(data, name=home.journal.name, max_bytes=MIB)
-        return cls(Path(value["partial"]), Path(value["final"]), value["committed"])
-
-    def commit(self, home: Home, staged: Staged) -> None:
-        """Decide: everything that must happen is durable beside the decision."""
-        durable.make_directory(home.staged_metadata)
-        for name, data in staged.documents:
-            durable.write(home.staged_metadata / name, data)
-        _Journal(self.partial, self.final, committed=True)._save(home)
-
-    def abandon(self, home: Home) -> None:
-        """Remove everything that was begun."""
-        with durable.storage_errors(self.partial):
-            self.partial.unlink(missing_ok=True)
-        self.forget(home)
-
-    def forget(self, home: Home) -> None:
-        """End the journal; staged metadata goes after it, since only a committed journal reads it."""
-        with durable.storage_errors(home.journal):
-            home.journal.unlink(missing_ok=True)
-            durable.fsync_directory(home.journal.parent)
-            shutil.rmtree(home.staged_metadata, ignore_errors=True)
-
-    def _save(self, home: Home) -> None:
-        value = {"partial": str(self.partial), "final": str(self.final), "committed": self.committed}
-        durable.write(home.journal, strictjson.encode(value))
+        held = increment.held(History(home), order.readers)
+        contents = _contents(config, order, pulled, staged, held)
+        timestamp = tuple(signers("timestamp"))
+        with compress(_distinct(contents.targets), store, progress) as compressed:
+            contents, patches = _patched(contents, held, order, compressed, store, progress)
+            manifests = lay_out(
+                contents,
+                [compressed.member(blob) for blob in _distinct(contents.targets)],
+                patches,
+                store,
+                volume_size=order.volume_size,
+                signers=len(timestamp),
+            )
+            _keep(store, (data for _, data in contents.documents))
+            sealing = Sealing(home, store, clock, progress, extras)
+            try:
+                journal = sealing.begin(order.out, manifests, staged.snapshot_version)
+                volumes = tuple(sign(manifest, timestamp) for manifest in manifests)
+                journal, files = sealing.write(journal, volumes, contents.documents, compressed)
+                generation = Generation(staged.snapshot_version, volumes, order.volume_size, order.recovery_percent)
+                journal.commit(home, staged, generation)
+            finally:
+                finish_interrupted(home)
+        return Created(files, pulled.failures, staged.warnings)
 
 
 def _check_failures(pulled: PullResult, order: Order) -> None:
@@ -188,12 +140,13 @@ def _check_failures(pulled: PullResult, order: Order) -> None:
         )
 
 
-def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged) -> Contents:
+def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, held: Held) -> Contents:
     if order.notes is not None and len(order.notes) > DEFAULT.notes_bytes:
         raise UsageError(
             "create.notes", "The release notes are too long", need=f"at most {DEFAULT.notes_bytes:,} bytes"
         )
     targets = [target for source_targets in pulled.targets.values() for target in source_targets]
+    marked = held.mark(sorted(targets, key=lambda target: target.path))
     return Contents(
         publisher=config.publisher,
         snapshot_version=staged.snapshot_version,
@@ -201,26 +154,74 @@ def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged) 
         created=staged.created,
         tool=order.tool,
         sources=tuple(sorted(pulled.records, key=lambda record: record.name)),
-        targets=tuple(sorted(targets, key=lambda target: target.path)),
+        targets=marked,
         metadata=tuple((name, data) for name, data in staged.documents),
         notes=order.notes,
+        since=held.since(target.sha256 for target in marked if target.arrives == "held"),
     )
 
 
-def _verify_and_hash(path: Path, repository: Repository, clock: Clock, progress: Progress) -> tuple[int, str]:
-    """Verify the file as a relay that knows only the first root would; hash it whole on the other core."""
-    with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(_hash, path)
-        verify_sealed(path, trusted_root(repository.roots[0]), clock(), progress)
-        return path.stat().st_size, digest.result()
+def _distinct(targets: Iterable[Target]) -> list[Blob]:
+    return list(dict.fromkeys(Blob(target.sha256, target.length) for target in targets if target.arrives == "blob"))
 
 
-def _hash(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with durable.storage_errors(path), path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+def _patched(
+    contents: Contents, held: Held, order: Order, compressed: Compressed, store: BlobStore, progress: Progress
+) -> tuple[Contents, list[PatchMember]]:
+    """Let what changed travel as patches, where that is smaller. The patches are kept in the store."""
+    missing = {target.sha256: target for target in contents.targets if target.arrives == "blob"}
+    if not held.bases or not missing:
+        return contents, []
+    bases = Bases(held.bases)
+    progress.start("patch", sum(target.length for target in missing.values()))
+    made: dict[str, PatchMember] = {}
+    with store.batch() as batch:
+        for target in missing.values():
+            patch = _best(target, bases, compressed, store)
+            if patch is not None:
+                if _fits(patch, made.values(), order.volume_size):
+                    batch.add(patch.content(), patch.patch)
+                    made[target.sha256] = _member(patch)
+                patch.discard()
+            progress.advance(target.length)
+        batch.commit()
+    targets = tuple(replace(t, arrives="patch") if t.sha256 in made else t for t in contents.targets)
+    used = {target.sha256 for target in targets if target.arrives == "held"}
+    used |= {patch.base_sha256 for patch in made.values()}
+    return replace(contents, targets=targets, since=held.since(used)), list(made.values())
+
+
+def _best(target: Target, bases: Bases, compressed: Compressed, store: BlobStore) -> Made | None:
+    blob = Blob(target.sha256, target.length)
+    candidates = bases.candidates(target)
+    whole_length = compressed.member(blob).stored_length
+    return best_patch(store, blob, candidates, whole_length=whole_length) if candidates else None
+
+
+def _fits(patch: Made, others: Iterable[PatchMember], volume_size: int | None) -> bool:
+    """A patch is not cut as content is, and two members have two names."""
+    small = volume_size is None or patch.patch.length <= volume_size // 2
+    return small and all(patch.patch.sha256 != other.patch_sha256 for other in others)
+
+
+def _member(made: Made) -> PatchMember:
+    return PatchMember(
+        sha256=made.target.sha256,
+        length=made.target.length,
+        base_sha256=made.base.sha256,
+        base_length=made.base.length,
+        engine=made.engine,
+        patch_sha256=made.patch.sha256,
+        patch_length=made.patch.length,
+    )
+
+
+def _keep(store: BlobStore, documents: Iterable[bytes]) -> None:
+    """Keep the documents, for the day when the bundle is made again."""
+    with store.batch() as batch:
+        for data in documents:
+            batch.add([data])
+        batch.commit()
 
 
 __all__ = ["Created", "Order", "create", "finish_interrupted"]

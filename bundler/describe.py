@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from manifests.clock import to_text
@@ -11,33 +10,19 @@ from manifests.console import table
 from manifests.manifest import Manifest, SourceRecord, Target
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What changed between two manifests, each part sorted by path; lengths in bytes."""
-
-    added: tuple[Target, ...]
-    removed: tuple[Target, ...]
-    changed: tuple[tuple[Target, Target], ...]
-    unchanged: int
-
-
-def difference(old: Manifest, new: Manifest) -> Difference:
-    """Compare two manifests target by target."""
-    before = {target.path: target for target in old.targets}
-    after = {target.path: target for target in new.targets}
-    both = sorted(before.keys() & after.keys())
-    changed = tuple((before[path], after[path]) for path in both if before[path].sha256 != after[path].sha256)
-    return Difference(
-        added=tuple(after[path] for path in sorted(after.keys() - before.keys())),
-        removed=tuple(before[path] for path in sorted(before.keys() - after.keys())),
-        changed=changed,
-        unchanged=len(both) - len(changed),
-    )
-
-
 def source_of(target: Target) -> str:
     """Return the name of the source that a target belongs to."""
     return target.path.partition("/")[0]
+
+
+def target_to_json(target: Target) -> dict[str, Any]:
+    """Return a target as one JSON object."""
+    return {"path": target.path, "length": target.length, "sha256": target.sha256}
+
+
+def carried_bytes(manifest: Manifest) -> int:
+    """Return what the content of one volume takes in its file, in bytes: whole, in parts and as patches."""
+    return sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
 
 
 def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
@@ -52,11 +37,11 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
         "tool": manifest.tool,
         "targets": len(manifest.targets),
         "content_bytes": sum(target.length for target in manifest.targets),
-        "carried_bytes": sum(blob.stored_length for blob in manifest.blobs),
+        "carried_bytes": carried_bytes(manifest),
         "sources": [_source_to_json(source, manifest) for source in manifest.sources],
     }
     if targets:
-        value["target_list"] = [_target_to_json(target) for target in manifest.targets]
+        value["target_list"] = [target_to_json(target) for target in manifest.targets]
     return value
 
 
@@ -68,7 +53,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool) -> str:
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
         f"created    {to_text(manifest.created)} by {manifest.tool}",
         f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
-        f"{sum(b.stored_length for b in manifest.blobs):,} bytes in the file",
+        f"{carried_bytes(manifest):,} bytes in the file",
     ]
     if manifest.volume_count > 1:
         lines.append(f"volume     {manifest.volume_index} of {manifest.volume_count}")
@@ -78,31 +63,6 @@ def manifest_to_text(manifest: Manifest, *, targets: bool) -> str:
         rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
         lines += ["", table(rows, ("sha256", "        bytes", "path"))]
     return "\n".join(lines)
-
-
-def difference_to_json(diff: Difference) -> dict[str, Any]:
-    """Return a difference as one JSON object."""
-    return {
-        "added": [_target_to_json(target) for target in diff.added],
-        "removed": [_target_to_json(target) for target in diff.removed],
-        "changed": [{"from": _target_to_json(old), "to": _target_to_json(new)} for old, new in diff.changed],
-        "unchanged": diff.unchanged,
-    }
-
-
-def difference_to_text(diff: Difference) -> str:
-    """Return a difference, one line per target (``+`` added, ``-`` removed, ``~`` changed), then the sums."""
-    lines = [f"+ {target.path}  {target.length:,} bytes" for target in diff.added]
-    lines += [f"- {target.path}" for target in diff.removed]
-    lines += [f"~ {new.path}  {old.length:,} -> {new.length:,} bytes" for old, new in diff.changed]
-    lines.append(
-        f"{len(diff.added)} added, {len(diff.removed)} removed, {len(diff.changed)} changed, {diff.unchanged} unchanged"
-    )
-    return "\n".join(lines)
-
-
-def _target_to_json(target: Target) -> dict[str, Any]:
-    return {"path": target.path, "length": target.length, "sha256": target.sha256}
 
 
 def _own(source: SourceRecord, targets: Sequence[Target]) -> list[Target]:

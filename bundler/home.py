@@ -48,6 +48,11 @@ class Home:
         return self.path / "sources"
 
     @property
+    def generations(self) -> Path:
+        """What each version was sealed from, a directory per version."""
+        return self.path / "generations"
+
+    @property
     def journal(self) -> Path:
         """What ``bundle create`` is about to do, or has decided to do."""
         return self.path / "journal.json"

@@ -1,4 +1,4 @@
-"""Seal one bundle: the manifest, its signature, the metadata and the content, in the canonical zip.
+"""Seal bundles: the manifest, its signature, the metadata and the content, in the canonical zip.
 
 The manifest stands first in the file and pins the bytes of every member after it, so content that
 is worth compressing is deflated beforehand, into unnamed spool files beside the store.
@@ -7,8 +7,9 @@ is worth compressing is deflated beforehand, into unnamed spool files beside the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -18,6 +19,8 @@ from tempfile import TemporaryFile
 from securesystemslib.signer import Signer
 
 from bundler.compress import THREADS, Spooled, deflate_all
+from bundler.history import SealedVolume
+from bundler.layout import read_slice
 from manifests import bundle, signature
 from manifests import manifest as manifest_format
 from manifests.blobs import Blob, BlobStore
@@ -25,7 +28,7 @@ from manifests.console import Progress
 from manifests.container import SEGMENT_BYTES, ContainerWriter
 from manifests.durable import fsync_directory, removed_on_failure, storage_errors
 from manifests.errors import NotAuthenticError
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Document, Manifest, SourceRecord, Target
+from manifests.manifest import BlobMember, Manifest, PatchMember
 from manifests.trust import TrustedState
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
@@ -35,18 +38,112 @@ BUFFER_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Everything that goes into one bundle. ``metadata`` is the TUF file names with their bytes, roots first."""
+class Compressed:
+    """What is deflated, by the digest of its content; valid while its spool files are open."""
 
-    publisher: str
-    snapshot_version: int
-    root_version: int
-    created: datetime
-    tool: str
-    sources: tuple[SourceRecord, ...]
-    targets: tuple[Target, ...]
-    metadata: tuple[tuple[str, bytes], ...]
-    notes: bytes | None = None
+    spooled: Mapping[str, Spooled]
+
+    def member(self, blob: Blob) -> BlobMember:
+        """Return the member that a blob becomes."""
+        spooled = self.spooled.get(blob.sha256)
+        if spooled is None:
+            return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
+        stored = spooled.deflated
+        return BlobMember(blob.sha256, blob.length, "deflate", stored.stored_sha256, stored.stored_length)
+
+
+@contextmanager
+def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
+    """Deflate what is worth it; the same content gives the same streams.
+
+    Args:
+        blobs: What may be deflated, each once; all of it is in ``store``.
+        store: The publisher's blobs.
+        progress: Told about every blob.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    progress.start("compress", sum(blob.length for blob in blobs))
+    with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
+        yield Compressed(deflate_all(blobs, store, (one, two), progress))
+
+
+def sign(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
+    """Encode a manifest and sign it with the keys of the timestamp role."""
+    data = manifest_format.encode(manifest)
+    return SealedVolume(manifest, data, signature.sign(data, signers))
+
+
+def write(
+    partial: Path,
+    volume: SealedVolume,
+    documents: Iterable[tuple[str, bytes]],
+    store: BlobStore,
+    compressed: Compressed,
+    progress: Progress,
+) -> None:
+    """Write and sync one bundle.
+
+    Args:
+        partial: Where to write; must not exist. Removed again when anything fails.
+        volume: The manifest and its signature, as they shall stand in it.
+        documents: The members that the manifest calls documents, in its order.
+        store: Holds all content, and the patches.
+        compressed: Holds what the manifest calls deflated.
+        progress: Told about every member.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing; nothing is left behind.
+    """
+    manifest = volume.manifest
+    carried = sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
+    progress.start("write", carried)
+    with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
+        writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
+        content = _Content(store, compressed.spooled, _places(manifest), behind)
+        signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
+        for name, data in (*signed, *documents):
+            writer.add(name, [data], length=len(data))
+        for blob in manifest.blobs:
+            content.write(writer, blob)
+            progress.advance(blob.stored_length)
+        for patch in manifest.patches:
+            writer.add(patch.name, behind.passing(store.read(patch.patch_sha256)), length=patch.patch_length)
+            progress.advance(patch.patch_length)
+        writer.finish()
+        file.flush()
+        os.fsync(file.fileno())
+        fsync_directory(partial.parent)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Where the bytes of a blob member come from: a spool, a piece of a target, or the store."""
+
+    store: BlobStore
+    spooled: Mapping[str, Spooled]
+    places: Mapping[str, tuple[str, int]]
+    behind: _WriteBehind
+
+    def write(self, writer: ContainerWriter, blob: BlobMember) -> None:
+        if blob.method == "deflate":
+            spooled = self.spooled[blob.sha256]
+            writer.add_deflated(
+                blob.name,
+                self.behind.passing(spooled.chunks()),
+                length=blob.length,
+                stored_length=blob.stored_length,
+                crc32=spooled.deflated.crc32,
+            )
+        else:
+            writer.add(blob.name, self.behind.passing(self._stored(blob)), length=blob.length)
+
+    def _stored(self, blob: BlobMember) -> Iterable[bytes]:
+        if blob.sha256 not in self.places:
+            return self.store.read(blob.sha256)
+        whole, offset = self.places[blob.sha256]
+        return read_slice(self.store, whole, offset, blob.length)
 
 
 class _WriteBehind:
@@ -66,46 +163,15 @@ class _WriteBehind:
                 os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def seal(
-    partial: Path, contents: Contents, store: BlobStore, signers: Sequence[Signer], progress: Progress
-) -> Manifest:
-    """Write and sync one bundle.
-
-    Args:
-        partial: Where to write; must not exist. Removed again when anything fails.
-        contents: What goes in. Every target's blob is in ``store``.
-        store: The publisher's blobs.
-        signers: Who signs the manifest: the keys of the timestamp role.
-        progress: Told about the two passes.
-
-    Returns:
-        The manifest that was signed.
-
-    Raises:
-        StorageError: The disk is full, read-only or failing; nothing is left behind.
-    """
-    documents = [(TUF_PREFIX + name, data) for name, data in contents.metadata]
-    if contents.notes is not None:
-        documents.append((NOTES_NAME, contents.notes))
-    wanted = _distinct_blobs(contents.targets)
-    progress.start("compress", sum(blob.length for blob in wanted))
-    with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        spooled = deflate_all(wanted, store, (one, two), progress)
-        manifest = _manifest(contents, documents, [_member(blob, spooled.get(blob.sha256)) for blob in wanted])
-        manifest_bytes = manifest_format.encode(manifest)
-        signed = [(manifest_format.NAME, manifest_bytes), (signature.NAME, signature.sign(manifest_bytes, signers))]
-        progress.start("write", sum(blob.stored_length for blob in manifest.blobs))
-        with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
-            writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
-            for name, data in signed + documents:
-                writer.add(name, [data], length=len(data))
-            for blob in manifest.blobs:
-                _write_blob(writer, blob, spooled.get(blob.sha256), behind, store, progress)
-            writer.finish()
-            file.flush()
-            os.fsync(file.fileno())
-            fsync_directory(partial.parent)
-    return manifest
+def _places(manifest: Manifest) -> dict[str, tuple[str, int]]:
+    """Return where each part is found: in which content, from which offset."""
+    places: dict[str, tuple[str, int]] = {}
+    for parted in manifest.parted:
+        offset = 0
+        for part in parted.parts:
+            places[part.sha256] = (parted.sha256, offset)
+            offset += part.length
+    return places
 
 
 def verify_sealed(
@@ -124,6 +190,8 @@ def verify_sealed(
         with ThreadPoolExecutor(THREADS) as pool:
             for _ in pool.map(lambda blobs: _check_all(verified, blobs, progress), _shares(largest_first)):
                 pass  # the first error is raised here
+        for patch in verified.manifest.patches:
+            check_patch(verified, patch, progress)
         return verified.manifest
 
 
@@ -142,6 +210,18 @@ def check_content(verified: bundle.VerifiedBundle, blob: BlobMember, progress: P
         raise NotAuthenticError("bundle.content-digest", f"The content of {blob.name} is not what was signed")
 
 
+def check_patch(verified: bundle.VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
+    """Hash one patch of a verified bundle. What it makes is known only where its base is.
+
+    Raises:
+        NotAuthenticError: ``bundle.patch-digest``.
+        MalformedError: ``zip.*``.
+    """
+    for _ in verified.patch(patch):
+        continue
+    progress.advance(patch.length)
+
+
 def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
     """Divide a list among threads: large blobs one by one, small ones in hundreds."""
     large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
@@ -152,50 +232,3 @@ def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
 def _check_all(verified: bundle.VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
     for blob in blobs:
         check_content(verified, blob, progress)
-
-
-def _distinct_blobs(targets: Iterable[Target]) -> list[Blob]:
-    return list(dict.fromkeys(Blob(target.sha256, target.length) for target in targets if target.arrives == "blob"))
-
-
-def _member(blob: Blob, spooled: Spooled | None) -> BlobMember:
-    if spooled is None:
-        return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
-    return BlobMember(
-        blob.sha256, blob.length, "deflate", spooled.deflated.stored_sha256, spooled.deflated.stored_length
-    )
-
-
-def _manifest(contents: Contents, documents: Sequence[tuple[str, bytes]], blobs: Sequence[BlobMember]) -> Manifest:
-    return Manifest(
-        publisher=contents.publisher,
-        snapshot_version=contents.snapshot_version,
-        root_version=contents.root_version,
-        created=contents.created,
-        tool=contents.tool,
-        sources=contents.sources,
-        targets=contents.targets,
-        documents=tuple(Document(name, len(data), sha256(data).hexdigest()) for name, data in documents),
-        blobs=tuple(blobs),
-    )
-
-
-def _write_blob(
-    writer: ContainerWriter,
-    blob: BlobMember,
-    spooled: Spooled | None,
-    behind: _WriteBehind,
-    store: BlobStore,
-    progress: Progress,
-) -> None:
-    if spooled is None:
-        writer.add(blob.name, behind.passing(store.read(blob.sha256)), length=blob.length)
-    else:
-        writer.add_deflated(
-            blob.name,
-            behind.passing(spooled.chunks()),
-            length=blob.length,
-            stored_length=blob.stored_length,
-            crc32=spooled.deflated.crc32,
-        )
-    progress.advance(blob.stored_length)

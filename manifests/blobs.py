@@ -71,9 +71,8 @@ class BlobStore:
 
     def read(self, sha256: str) -> Iterator[bytes]:
         """Yield a blob's bytes in order, at most ``CHUNK_BYTES`` at a time."""
-        with storage_errors(self.path(sha256)), self.path(sha256).open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
+        with storage_errors(self.path(sha256)):
+            yield from _chunks(self.path(sha256))
 
     def digest(self, sha256: str) -> Blob:
         """Hash the stored bytes again and return what they really are.
@@ -81,11 +80,28 @@ class BlobStore:
         Raises:
             StorageError: ``storage.io`` when the file is missing or unreadable.
         """
-        hasher, length = hashlib.sha256(), 0
-        for chunk in self.read(sha256):
-            hasher.update(chunk)
-            length += len(chunk)
-        return Blob(hasher.hexdigest(), length)
+        return _hashed(self.read(sha256))
+
+    def adopt(self, path: Path, blob: Blob) -> None:
+        """Make a file of the temporary directory a blob: checked, durable, then visible. Its name there goes.
+
+        Args:
+            path: The file; removed when it is not what it must be.
+            blob: What it must turn out to be.
+
+        Raises:
+            NotAuthenticError: ``blob.digest``.
+            StorageError: The disk is full, read-only or failing.
+        """
+        with storage_errors(path):
+            found = _hashed(_chunks(path))
+            if found != blob:
+                path.unlink()
+                raise _mismatch(found, blob)
+            sync_filesystem(self.temporary)
+            path.chmod(0o444)
+            path.replace(self.path(blob.sha256))
+            sync_filesystem(self.root)
 
     def sweep(self) -> None:
         """Remove what interrupted batches left in the temporary directory. Call under the home's lock."""
@@ -139,12 +155,7 @@ class Batch:
             finally:
                 os.close(descriptor)
             if expected is not None and blob != expected:
-                raise NotAuthenticError(
-                    "blob.digest",
-                    "Content does not match its signed digest",
-                    have=f"{blob.length:,} bytes, sha256 {blob.sha256}",
-                    need=f"{expected.length:,} bytes, sha256 {expected.sha256}",
-                )
+                raise _mismatch(blob, expected)
         if blob.sha256 in self._pending or self._store.holds(blob):
             path.unlink()
         else:
@@ -178,4 +189,38 @@ class Batch:
             sync_filesystem(self._store.root)
 
 
-__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore"]
+def check(chunks: Iterable[bytes], expected: Blob) -> None:
+    """Hash content that nobody keeps.
+
+    Raises:
+        NotAuthenticError: ``blob.digest`` when it is not ``expected``.
+    """
+    found = _hashed(chunks)
+    if found != expected:
+        raise _mismatch(found, expected)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _hashed(chunks: Iterable[bytes]) -> Blob:
+    hasher, length = hashlib.sha256(), 0
+    for chunk in chunks:
+        hasher.update(chunk)
+        length += len(chunk)
+    return Blob(hasher.hexdigest(), length)
+
+
+def _mismatch(found: Blob, expected: Blob) -> NotAuthenticError:
+    return NotAuthenticError(
+        "blob.digest",
+        "Content does not match its signed digest",
+        have=f"{found.length:,} bytes, sha256 {found.sha256}",
+        need=f"{expected.length:,} bytes, sha256 {expected.sha256}",
+    )
+
+
+__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore", "check"]

@@ -25,11 +25,11 @@ from typing import BinaryIO
 
 from manifests import manifest as manifest_format
 from manifests import signature
-from manifests.container import Member, MemberReader, read_directory
+from manifests.container import Member, MemberReader, place, read_directory, read_front
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
 from manifests.trust import TrustedState, Workflow, load_all, update_roots
 
 
@@ -62,7 +62,8 @@ class VerifiedBundle:
     """A bundle whose metadata is believed. Valid while its file is open.
 
     ``state`` is what to trust from now on, once the content is stored; ``documents`` are the exact
-    bytes of ``tuf/*`` and ``notes.md`` by member name, in file order.
+    bytes of ``tuf/*`` and ``notes.md`` by member name, in file order. ``whole`` is false when only the
+    front of the file was believed (:func:`verify_front`): such a bundle must not become a generation.
     """
 
     manifest: Manifest
@@ -73,11 +74,13 @@ class VerifiedBundle:
     _file: BinaryIO = field(repr=False)
     _members: Mapping[str, Member] = field(repr=False)
     _limits: Limits = field(repr=False)
+    whole: bool = True
 
     @property
     def bytes_to_store(self) -> int:
-        """Room that the content takes in a store that holds none of it yet, in bytes."""
-        return sum(blob.length for blob in self.manifest.blobs)
+        """Room that the content takes in a store that holds none of it yet, in bytes; what patches make included."""
+        made = sum(patch.length for patch in self.manifest.patches)
+        return made + sum(blob.length for blob in self.manifest.blobs)
 
     @property
     def notes(self) -> str | None:
@@ -94,7 +97,13 @@ class VerifiedBundle:
             MalformedError: ``zip.*`` while streaming.
             NotAuthenticError: ``bundle.stored-digest`` at the end of a deflated member.
         """
-        reader = MemberReader(self._file, self._members[blob.name], self._limits, digest=blob.method == "deflate")
+        reader = MemberReader(
+            self._file,
+            self._members[blob.name],
+            self._limits,
+            digest=blob.method == "deflate",
+            check_crc=self.whole,
+        )
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
             raise NotAuthenticError(
@@ -102,6 +111,25 @@ class VerifiedBundle:
                 f"The stored bytes of {blob.name} are not those that were signed",
                 have=f"sha256 {reader.stored_sha256}",
                 need=f"sha256 {blob.stored_sha256}",
+            )
+
+    def patch(self, patch: PatchMember) -> Iterator[bytes]:
+        """Yield a patch's bytes, in order, at most 1 MiB at a time.
+
+        They are the signed ones only when the iteration has ended: no engine may see them before.
+
+        Raises:
+            MalformedError: ``zip.*`` while streaming.
+            NotAuthenticError: ``bundle.patch-digest`` at the end.
+        """
+        reader = MemberReader(self._file, self._members[patch.name], self._limits, check_crc=self.whole)
+        yield from reader
+        if reader.stored_sha256 != patch.patch_sha256:
+            raise NotAuthenticError(
+                "bundle.patch-digest",
+                f"{patch.name} is not the patch that was signed",
+                have=f"sha256 {reader.stored_sha256}",
+                need=f"sha256 {patch.patch_sha256}",
             )
 
 
@@ -133,7 +161,50 @@ def verify(
         ExpiredError: ``tuf.expired.*``.
         IncompleteError: ``tuf.missing.*``.
     """
-    members = {member.name: member for member in read_directory(file, limits)}
+    return _verify(file, read_directory(file, limits), state, system_time, limits, accept_expired=accept_expired)
+
+
+def verify_front(
+    file: BinaryIO,
+    state: TrustedState,
+    system_time: datetime,
+    limits: Limits = DEFAULT,
+    *,
+    accept_expired: bool = False,
+) -> VerifiedBundle:
+    """Run steps 2-5 on a file whose structure is damaged, from its front.
+
+    Manifest, signature and documents stand first; once they are believed, the place of all content follows from
+    the signed manifest alone, since there is one canonical layout. The content can then be read and is checked by
+    its digests as ever; the result is not :attr:`VerifiedBundle.whole`.
+
+    Args:
+        file: As for :func:`verify`.
+        state: As for :func:`verify`.
+        system_time: As for :func:`verify`.
+        limits: As for :func:`verify`.
+        accept_expired: As for :func:`verify`.
+
+    Raises:
+        SealiftError: As :func:`verify` does: the front is damaged too, or must not be believed.
+    """
+    return _verify(
+        file, read_front(file, limits), state, system_time, limits, accept_expired=accept_expired, whole=False
+    )
+
+
+def _verify(
+    file: BinaryIO,
+    found: tuple[Member, ...],
+    state: TrustedState,
+    system_time: datetime,
+    limits: Limits,
+    *,
+    accept_expired: bool,
+    whole: bool = True,
+) -> VerifiedBundle:
+    """Run steps 2-5 over the members that were found."""
+    members = {member.name: member for member in found}
 
     def read(name: str, max_bytes: int) -> bytes | None:
         member = members.get(TUF_PREFIX + name)
@@ -151,6 +222,8 @@ def verify(
 
     load_all(workflow, read)
 
+    if not whole:
+        members = _placed(manifest, found)
     _check_members(manifest, tuple(members.values()))
     _check_metadata(manifest, workflow)
     return VerifiedBundle(
@@ -162,6 +235,7 @@ def verify(
         _file=file,
         _members=members,
         _limits=limits,
+        whole=whole,
     )
 
 
@@ -210,11 +284,25 @@ def _documents(
         yield document.name, data
 
 
+def _placed(manifest: Manifest, front: tuple[Member, ...]) -> dict[str, Member]:
+    """Return the documents that were found, and the content where a signed manifest puts it behind them."""
+    documents = front[: 2 + len(manifest.documents)]
+    offset = documents[-1].data_end
+    members = {member.name: member for member in documents}
+    content = [(blob.name, blob.method, blob.length, blob.stored_length) for blob in manifest.blobs]
+    content += [(patch.name, "stored", patch.patch_length, patch.patch_length) for patch in manifest.patches]
+    for name, method, length, stored_length in content:
+        members[name] = place(name, method, length, stored_length, offset)
+        offset = members[name].data_end
+    return members
+
+
 def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
     """Refuse a zip whose members are not exactly those of the manifest, in its order."""
     expected = [manifest_format.NAME, signature.NAME]
     expected += [document.name for document in manifest.documents]
     expected += [blob.name for blob in manifest.blobs]
+    expected += [patch.name for patch in manifest.patches]
     actual = [member.name for member in members]
     if actual != expected:
         odd = next((a or e for a, e in zip(actual, expected, strict=False) if a != e), "one at the end")
@@ -224,13 +312,13 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
             have=f"{len(actual)} members",
             need=f"{len(expected)} members; the first difference is at {odd}",
         )
-    first_blob = len(expected) - len(manifest.blobs)
-    for member in members[:first_blob]:
-        if member.method != "stored":
-            raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
-    for member, blob in zip(members[first_blob:], manifest.blobs, strict=True):
-        given = (member.method, member.length, member.stored_length)
-        if given != (blob.method, blob.length, blob.stored_length):
+    signed = {blob.name: (blob.method, blob.length, blob.stored_length) for blob in manifest.blobs}
+    signed |= {patch.name: ("stored", patch.patch_length, patch.patch_length) for patch in manifest.patches}
+    for member in members:
+        if member.name not in signed:
+            if member.method != "stored":
+                raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
+        elif signed[member.name] != (member.method, member.length, member.stored_length):
             raise NotAuthenticError("bundle.members", f"{member.name} is not stored as the signed manifest says")
 
 

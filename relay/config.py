@@ -52,7 +52,8 @@ class Config:
 
     ``stale_after_days``: age of a generation at which ``stale`` is raised although trust still holds.
     ``reserve_bytes``: what an import leaves free on the disk. ``quarantine_bytes``: the most that the
-    quarantine may hold. ``port`` 0 takes any free port.
+    quarantine may hold. ``keep_generations``: how many of the newest ``relay gc`` keeps. ``port`` 0 takes any
+    free port.
     """
 
     connectivity: Connectivity
@@ -64,6 +65,7 @@ class Config:
     stale_after_days: int = 30
     reserve_bytes: int = 64 * MIB
     quarantine_bytes: int = 4096 * MIB
+    keep_generations: int = 10
     languages: tuple[Language, ...] = ("en", "ja")
 
 
@@ -141,6 +143,7 @@ def from_values(values: dict[str, Any], home: Path) -> Config:
         stale_after_days=values.get("stale_after_days", Config.stale_after_days),
         reserve_bytes=store.get("reserve_mib", Config.reserve_bytes // MIB) * MIB,
         quarantine_bytes=store.get("quarantine_mib", Config.quarantine_bytes // MIB) * MIB,
+        keep_generations=store.get("keep_generations", Config.keep_generations),
         languages=tuple(values.get("languages", Config.languages)),
     )
 

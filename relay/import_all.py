@@ -1,4 +1,4 @@
-"""Import of several files and directories: what in a directory is a bundle, and in which order."""
+"""Import of several files and directories: what in a directory is a bundle, in which order, and what is lacking."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from pathlib import Path
 
 from manifests.bundle import claimed_manifest, open_bundle
 from manifests.durable import storage_errors
-from manifests.errors import LockedError, SealiftError, StorageError
+from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from manifests.manifest import NAME
 from relay.importer import ImportResult
+from relay.salvage import MEDIUM
 
 _BEGINNING_BYTES = 30 + len(NAME)
 """A bundle begins with the local header of its manifest (APPNOTE 4.3.7): 30 bytes, then the name."""
+
+
+_Claim = tuple[int, int] | None
+"""Version and volume that a bundle claims, unverified: good for an order only."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +36,28 @@ class Attempt:
 def import_all(
     paths: Sequence[Path], newest: Callable[[], int], import_one: Callable[[Path], ImportResult]
 ) -> Iterator[Attempt]:
-    """Import files as given, and of each directory every bundle, oldest first.
+    """Import files, and of each directory every bundle; all of them oldest first, volumes by number.
 
     In a directory, bundles older than what is here are passed over: a stick may keep the earlier ones.
-    A refusal does not stop the others; a failing disk or a lock does.
+    A refusal or an unreadable stick does not stop the others; a failing disk or a lock does.
 
     Args:
         paths: Files and directories.
         newest: Returns the newest generation that is here.
         import_one: Imports one file or raises.
     """
+    entries: list[tuple[Path, _Claim, bool]] = []
     for path in paths:
-        if not path.is_dir():
+        if path.is_dir():
+            entries += [(entry, claim, False) for entry, claim in _claims_in(path)]
+        else:
+            entries.append((path, _claim(path) if len(paths) > 1 else None, True))
+    entries.sort(key=lambda entry: (entry[1] is None, entry[1] or (0, 0)))
+    for path, claim, named in entries:
+        if claim is not None and not named and claim[0] < newest():
+            yield Attempt(path, passed_over=f"Version {claim[0]} is older than generation {newest()}")
+        else:
             yield _attempt(path, import_one)
-            continue
-        for entry, version in bundles_in(path):
-            if version is not None and version < newest():
-                yield Attempt(entry, passed_over=f"Version {version} is older than generation {newest()}")
-            else:
-                yield _attempt(entry, import_one)
 
 
 def bundles_in(directory: Path) -> tuple[tuple[Path, int | None], ...]:
@@ -60,18 +68,55 @@ def bundles_in(directory: Path) -> tuple[tuple[Path, int | None], ...]:
     Raises:
         StorageError: The directory cannot be read.
     """
+    return tuple((entry, None if claim is None else claim[0]) for entry, claim in _claims_in(directory))
+
+
+def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
+    """Return why not everything is well after all files, or ``None``.
+
+    A bundle that lacked something is forgiven once its generation, or a newer one, is here.
+
+    Args:
+        attempts: What became of each file.
+        newest: The newest generation that is here now.
+    """
+    for attempt in attempts:
+        if attempt.error is not None and int(attempt.error.context.get("incomplete") or newest + 1) > newest:
+            return attempt.error
+    waiting = [
+        attempt.result.outstanding
+        for attempt in attempts
+        if attempt.result is not None and attempt.result.outstanding is not None and attempt.result.generation > newest
+    ]
+    if not waiting:
+        return None
+    left = waiting[-1]
+    return IncompleteError(
+        "volume.missing",
+        f"Generation {left.generation} is not whole yet; what has arrived of it is kept",
+        have=left.have,
+        need=left.need,
+        todo=left.todo,
+        incomplete=left.generation,
+        missing=left.missing_targets,
+    )
+
+
+def _claims_in(directory: Path) -> list[tuple[Path, _Claim]]:
     with storage_errors(directory):
         entries = sorted(entry for entry in directory.iterdir() if _begins_like_a_bundle(entry))
-    claims = [(entry, _claimed_version(entry)) for entry in entries]
-    return tuple(sorted(claims, key=lambda claim: (claim[1] is None, claim[1] or 0, claim[0].name)))
+    claims = [(entry, _claim(entry)) for entry in entries]
+    return sorted(claims, key=lambda claim: (claim[1] is None, claim[1] or (0, 0), claim[0].name))
 
 
 def _attempt(path: Path, import_one: Callable[[Path], ImportResult]) -> Attempt:
     try:
         return Attempt(path, result=import_one(path))
-    except (StorageError, LockedError):
+    except LockedError:
         raise
     except SealiftError as error:
+        if isinstance(error, StorageError) and MEDIUM not in error.context:
+            raise
         return Attempt(path, error=error)
 
 
@@ -86,9 +131,10 @@ def _begins_like_a_bundle(path: Path) -> bool:
     return beginning.startswith(b"PK\x03\x04") and beginning.endswith(NAME.encode("ascii"))
 
 
-def _claimed_version(path: Path) -> int | None:
+def _claim(path: Path) -> _Claim:
     try:
         with open_bundle(path) as file:
-            return claimed_manifest(file).snapshot_version
+            manifest = claimed_manifest(file)
     except SealiftError:
         return None
+    return manifest.snapshot_version, manifest.volume_index

@@ -1,31 +1,30 @@
 """Import of one bundle: verify, store, commit, say OK; a crash at any instant leaves the old or the new.
 
 1. the home's lock
-2. open once; structure, roots, manifest signature, metadata (:mod:`manifests.bundle`)
+2. open once; structure, roots, manifest signature, metadata (:mod:`manifests.bundle`); of a damaged file the
+   front alone (:mod:`relay.salvage`)
 3. a generation that is held already: nothing to do, unless the store has lost some of it
-4. everything that is not carried must be held; room for what is carried
-5. content into the store in one pass, hashed on the way; durable
-6. one transaction: trusted metadata, clock floor, generation, ring, publications, event
+4. what does not arrive must be held, and so must every base of a patch; room for what is carried
+5. content into the store in one pass, hashed on the way; durable (:mod:`relay.intake`)
+6. one transaction: while content of the generation is missing, a pending record and nothing else; with the
+   last of it trusted metadata, clock floor, generation, ring, publications, event
 7. the feature list
 
-A refusal changes neither the store nor the database; it is a line of the audit log.
+A refusal changes neither the store nor the database; it is a line of the audit log. The one exception says so:
+of a damaged bundle whose front is believed, what is undamaged is kept as a pending generation.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from manifests.blobs import Blob, BlobStore
-from manifests.bundle import VerifiedBundle, open_bundle, verify
+from manifests.bundle import VerifiedBundle, open_bundle
 from manifests.clock import Clock, to_text
 from manifests.console import NoProgress, Progress
-from manifests.durable import storage_errors
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
@@ -35,14 +34,16 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.manifest import TUF_PREFIX, Target
-from relay import events, out
+from relay import events, out, pending, repair, salvage
 from relay import quarantine as quarantine_store
+from relay.admission import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.config import Config
 from relay.home import Home
+from relay.intake import Intake, Taken
+from relay.pending import Outstanding
 from relay.state import DEFAULT_RING, Event, NewGeneration, State
 
-Result = Literal["imported", "already-imported", "repaired"]
+Result = Literal["imported", "already-imported", "repaired", "stored", "already-stored"]
 
 WAIT_SECONDS = 60.0
 """How long an import waits for another one to end."""
@@ -50,16 +51,15 @@ WAIT_SECONDS = 60.0
 REFUSALS = (NotAuthenticError, MalformedError, RollbackError, ExpiredError, IncompleteError)
 """Errors that say something about the bundle, not about this machine."""
 
-_METADATA_FACTOR = 8
-"""Room in the database for one generation, as a multiple of the manifest's length: rows, indexes, log."""
-
 
 @dataclass(frozen=True)
 class ImportResult:
     """What became of a bundle that was believed.
 
     ``outcome``: ``imported`` made a new generation; ``already-imported`` changed nothing; ``repaired``
-    brought back content of a generation that the store had lost. ``bytes_read`` is content hashed.
+    brought back content of a generation that the store had lost; ``stored`` took a share of a generation that is
+    not whole yet, and ``already-stored`` had taken it before: ``outstanding`` is what that generation lacks.
+    ``bytes_read`` is content hashed.
     """
 
     outcome: Result
@@ -70,6 +70,7 @@ class ImportResult:
     targets: int
     bytes_read: int
     text: str
+    outstanding: Outstanding | None = None
 
 
 def import_file(
@@ -101,18 +102,17 @@ def import_file(
         MalformedError: The container or a document breaks its format.
         RollbackError: Older than what is trusted already.
         ExpiredError: Past its signed lifetime.
-        IncompleteError: ``base.missing`` or ``volume.missing``: content that the site lacks is not carried.
+        IncompleteError: ``base.missing``: content that the site lacks is not carried; ``base.damaged``;
+            ``bundle.damaged``: what is undamaged was kept, the rest is missing.
         StorageError: ``storage.space`` beforehand, or any other storage error; nothing changed.
         LockedError: ``lock.held``: another import did not end in time.
     """
     job = _Import(home, config, path, clock, progress or NoProgress(), accept_expired=accept_expired)
     try:
-        with home.lock(wait_seconds), open_bundle(path) as file, State(home.database) as state:
+        with home.lock(wait_seconds):
             home.blobs.sweep()
-            now = clock()
-            job.progress.start(f"Verify {events.shown(path.name)}")
-            bundle = verify(file, state.trusted(), now, accept_expired=accept_expired)
-            result = job.run(bundle, state, now)
+            repair.sweep(home.blobs.temporary)
+            result = job.run()
     except REFUSALS as error:
         _refuse(home, config, path, error, clock(), quarantine=quarantine)
         raise
@@ -131,37 +131,80 @@ class _Import:
     progress: Progress
     accept_expired: bool
 
-    def run(self, bundle: VerifiedBundle, state: State, now: datetime) -> ImportResult:
-        _check_roots(bundle, state)
+    def run(self) -> ImportResult:
+        """Import the file; where it is damaged, a copy that the recovery data beside it made whole."""
+        try:
+            return self._import(self.path)
+        except SealiftError as error:
+            if not salvage.may_be_mended(error):
+                raise
+            mended = self._mend(error)
+            if mended is None:
+                raise
+        with mended:
+            result = self._import(mended.path)
+        text = f"{events.shown(self.path.name)}: {mended.text}"
+        with suppress(StorageError):
+            events.record(self.home, Event(self.clock(), "medium-damaged", text))
+        return replace(result, text=f"{result.text}. {mended.text}")
+
+    def _mend(self, error: SealiftError) -> repair.Repaired | None:
+        try:
+            return repair.attempt(
+                self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes
+            )
+        except IncompleteError:
+            if error.code == salvage.DAMAGED:
+                raise error from None  # it says what was kept, and what to ask for
+            raise
+
+    def _import(self, path: Path) -> ImportResult:
+        with open_bundle(path) as file, State(self.home.database) as state:
+            now = self.clock()
+            self.progress.start(f"Verify {events.shown(self.path.name)}")
+            bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
+            try:
+                return self._take(bundle, state, now, broken)
+            except REFUSALS as error:
+                if broken is None or error is broken or error.code == salvage.DAMAGED:
+                    raise
+                raise broken from error  # nothing was kept: what is wrong with the file is the reason
+
+    def _take(self, bundle: VerifiedBundle, state: State, now: datetime, broken: SealiftError | None) -> ImportResult:
+        check_roots(bundle, state)
         number = bundle.manifest.snapshot_version
         known = state.generation(number) is not None
-        missing = _not_held(bundle, self.home.blobs)
-        if known and not missing:
+        intake = Intake(self.home, bundle, state.pending.parts(), self.progress)
+        lost = intake.missing()
+        begun = state.pending.generation(number) is not None
+        if broken is not None and not begun and not (lost and intake.brings()):
+            raise broken
+        if known and not lost:
             return self._result(bundle, "already-imported", 0, f"Generation {number} is here already; nothing to do")
-        _check_carried(bundle, missing, state)
-        _check_space(bundle, missing, self.home, self.config)
-        self._store(bundle)
-        if known:
-            text = f"Content that generation {number} had lost is back: {len(missing):,} targets"
-            with state.transaction():
-                state.record(Event(now, "repair", text, {"generation": number, "file": events.shown(self.path.name)}))
-            return self._result(bundle, "repaired", bundle.bytes_to_store, text)
-        text = self._commit(bundle, state, now)
-        return self._result(bundle, "imported", bundle.bytes_to_store, text)
-
-    def _store(self, bundle: VerifiedBundle) -> None:
+        if not known and is_stored(bundle, state) and lost and not intake.brings():
+            return self._waiting(bundle, "already-stored", 0, state)
+        check_bases(bundle, intake, lost, state, self.home)
+        check_space(bundle, intake, self.home, self.config)
         self.progress.start("Store", bundle.bytes_to_store)
-        with self.home.blobs.batch() as batch:
-            for blob in bundle.manifest.blobs:
-                batch.add(self._counted(bundle.content(blob)), Blob(blob.sha256, blob.length))
-            batch.commit()
+        taken = intake.run()
+        damage = damage_of(taken, broken, begun=begun)
+        if damage is not None and not taken.new and not begun:
+            raise damage
+        still = intake.missing()
+        if known:
+            result = self._repaired(bundle, state, now, taken, len(lost) - len(still), len(still))
+            if damage is not None:
+                raise damage
+            return result
+        if damage is None and not still:
+            text = self._commit(bundle, state, now, taken)
+            return self._result(bundle, "imported", taken.bytes_read, text)
+        self._keep(bundle, state, now, taken, whole=damage is None)
+        if damage is not None:
+            raise salvage.damaged(damage, len(taken.damage), pending.outstanding_of(number, state, self.home.blobs))
+        return self._waiting(bundle, "stored", taken.bytes_read, state)
 
-    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-            self.progress.advance(len(chunk))
-
-    def _commit(self, bundle: VerifiedBundle, state: State, now: datetime) -> str:
+    def _commit(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken) -> str:
         manifest = bundle.manifest
         new = NewGeneration(
             manifest=manifest,
@@ -175,9 +218,13 @@ class _Import:
             f"Generation {manifest.snapshot_version} of {manifest.publisher}, created {to_text(manifest.created)}: "
             f"{len(manifest.targets):,} targets"
         )
+        if taken.damage:
+            text += f"; {len(taken.damage):,} members were damaged, their content was here already"
         self.progress.start("Commit")
         with state.transaction():
             state.add_generation(new, now)
+            _save_parts(state, taken)
+            state.pending.drop_through(manifest.snapshot_version)
             expired = [role.role for role in state.roles() if role.expires_at <= max(now, manifest.created)]
             if self.accept_expired and expired:
                 text += f"; accepted by the operator although expired: {', '.join(expired)}"
@@ -192,7 +239,45 @@ class _Import:
             state.record(Event(now, "import", text, details))
         return text
 
-    def _result(self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, text: str) -> ImportResult:
+    def _keep(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, *, whole: bool) -> None:
+        """Record that a share of a generation is stored; nothing of it is trusted or served."""
+        manifest = bundle.manifest
+        name = events.shown(self.path.name)
+        text = f"{_volume(bundle)} is stored" if whole else f"What is undamaged of {_volume(bundle)} is stored"
+        details: dict[str, str | int | bool | None] = {
+            "generation": manifest.snapshot_version,
+            "volume": manifest.volume_index,
+            "volumes": manifest.volume_count,
+            "file": name,
+            "damaged": len(taken.damage),
+        }
+        with state.transaction():
+            state.pending.add(manifest, manifest_digest(bundle), name, now, whole=whole)
+            _save_parts(state, taken)
+            state.record(Event(now, "stored", text, details))
+
+    def _waiting(self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, state: State) -> ImportResult:
+        left = pending.outstanding_of(bundle.manifest.snapshot_version, state, self.home.blobs)
+        done = "is stored" if outcome == "stored" else "is here already"
+        text = f"{_volume(bundle)} {done}. Still needed: {left.need}. Do: {left.todo}"
+        return self._result(bundle, outcome, bytes_read, text, left)
+
+    def _repaired(
+        self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, back: int, still: int
+    ) -> ImportResult:
+        """Record that content of a generation that was here is back."""
+        number = bundle.manifest.snapshot_version
+        text = f"Content that generation {number} had lost is back: {back:,} targets"
+        if still:
+            text += f"; {still:,} are still missing"
+        with state.transaction():
+            _save_parts(state, taken)
+            state.record(Event(now, "repair", text, {"generation": number, "file": events.shown(self.path.name)}))
+        return self._result(bundle, "repaired", taken.bytes_read, text)
+
+    def _result(
+        self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, text: str, left: Outstanding | None = None
+    ) -> ImportResult:
         manifest = bundle.manifest
         return ImportResult(
             outcome=outcome,
@@ -203,67 +288,20 @@ class _Import:
             targets=len(manifest.targets),
             bytes_read=bytes_read,
             text=text,
+            outstanding=left,
         )
 
 
-def _check_roots(bundle: VerifiedBundle, state: State) -> None:
-    """Refuse other bytes for a root that is here: the walk begins after the trusted one, agents begin before it."""
-    carried = dict(bundle.documents)
-    for name, data in state.roots().items():
-        if carried.get(TUF_PREFIX + name, data) != data:
-            raise NotAuthenticError(
-                "bundle.root", f"The bundle carries another {name} than the one that is trusted here"
-            )
+def _volume(bundle: VerifiedBundle) -> str:
+    manifest = bundle.manifest
+    if manifest.volume_count == 1:
+        return f"The bundle of generation {manifest.snapshot_version}"
+    return f"Volume {manifest.volume_index} of {manifest.volume_count} of generation {manifest.snapshot_version}"
 
 
-def _not_held(bundle: VerifiedBundle, store: BlobStore) -> tuple[Target, ...]:
-    return tuple(target for target in bundle.manifest.targets if not store.holds(Blob(target.sha256, target.length)))
-
-
-def _check_carried(bundle: VerifiedBundle, missing: tuple[Target, ...], state: State) -> None:
-    """Refuse a bundle that neither carries nor finds here what its generation needs."""
-    carried = {blob.sha256 for blob in bundle.manifest.blobs}
-    lacking = [target for target in missing if target.sha256 not in carried]
-    if not lacking:
-        return
-    manifest, newest = bundle.manifest, state.newest_generation()
-    held = {target.sha256 for target in state.targets(newest)} if newest else set()
-    damaged = any(target.sha256 in held for target in lacking)
-    have = f"generation {newest}, {len(manifest.targets) - len(lacking):,} of {len(manifest.targets):,} targets"
-    elsewhere = manifest.volume_count > 1 and any(target.arrives == "blob" for target in lacking)
-    raise IncompleteError(
-        "volume.missing" if elsewhere else "base.missing",
-        f"The bundle needs content that it does not carry and that is not here, such as {lacking[0].path}",
-        have=have if newest else f"no generation yet, {have.partition(', ')[2]}",
-        need=f"{len(lacking):,} targets, {sum(target.length for target in lacking):,} bytes"
-        + (f", as in generation {manifest.since}" if manifest.since is not None else ""),
-        todo=f"in the DMZ: bundle create --since {newest}"
-        if newest and not damaged
-        else "in the DMZ: bundle create --full",
-        generation=newest,
-        missing=len(lacking),
-    )
-
-
-def _check_space(bundle: VerifiedBundle, missing: tuple[Target, ...], home: Home, config: Config) -> None:
-    """Refuse to begin what the disk cannot hold. Content that is held already passes through one at a time."""
-    wanted = {target.sha256 for target in missing}
-    fresh = sum(blob.length for blob in bundle.manifest.blobs if blob.sha256 in wanted)
-    passing = max((blob.length for blob in bundle.manifest.blobs if blob.sha256 not in wanted), default=0)
-    needed = fresh + passing + _METADATA_FACTOR * len(bundle.manifest_bytes) + config.reserve_bytes
-    with storage_errors(home.path):
-        room = os.statvfs(home.path)
-    free = room.f_bavail * room.f_frsize
-    if free < needed:
-        raise StorageError(
-            "storage.space",
-            "The disk has too little room for the bundle's content",
-            have=f"{free:,} bytes free in {home.path}",
-            need=f"{needed:,} bytes, {config.reserve_bytes:,} of them in reserve",
-            todo="make room, then import again: nothing has changed",
-            free=free,
-            needed=needed,
-        )
+def _save_parts(state: State, taken: Taken) -> None:
+    for sha256, ranges in taken.parts.items():
+        state.pending.save_parts(sha256, ranges)
 
 
 def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:

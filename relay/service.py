@@ -22,6 +22,7 @@ from manifests.errors import SealiftError, StorageError
 from manifests.lock import exclusive
 from relay import events
 from relay.config import Config
+from relay.gc import collect
 from relay.home import Home
 from relay.importer import ImportResult, import_file
 from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_of
@@ -144,6 +145,7 @@ class Service:
                 renew_at = loop.time() + _RENEWAL_SECONDS
                 if await asyncio.to_thread(self._renew):
                     await self._server.reload()
+                await asyncio.to_thread(self._collect)
 
     def _tls(self) -> TlsFiles:
         own = self._config.tls
@@ -161,6 +163,24 @@ class Service:
         if renewed:
             self._report("tls", "the server certificate was renewed")
         return renewed
+
+    def _collect(self) -> None:
+        """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
+        try:
+            done = collect(
+                self._home,
+                self._config.keep_generations,
+                self._clock(),
+                _Abandonable(self._stopping),
+                wait_seconds=_LOCK_WAIT_SECONDS,
+            )
+        except AbandonedError:
+            return
+        except SealiftError as error:
+            self._report("gc", f"old content could not be removed: {error}", code=error.code)
+            return
+        if done.blobs:
+            self._report("gc", f"{done.blobs:,} files that nothing needs were removed, {done.bytes:,} bytes")
 
     def _look_at_state(self) -> None:
         """Build the view that is served next, and tell the watcher what another process imported."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from manifests.clock import to_text
 from manifests.console import table
+
+if TYPE_CHECKING:
+    from relay.pending import Outstanding
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -38,7 +42,8 @@ class Outcome:
 class Status:
     """What a relay holds. ``generation`` is 0 and ``publisher``, ``created`` are ``None`` before the first import.
 
-    ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring.
+    ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
+    ``pending`` are generations of which a part has arrived.
     """
 
     ring: str
@@ -55,6 +60,7 @@ class Status:
     stale_after_days: int
     last_import: Outcome | None = None
     last_refusal: Outcome | None = None
+    pending: tuple[Outstanding, ...] = ()
 
     def trusted_now(self, now: datetime) -> datetime:
         """Return the later of the system's clock and the floor: the time that expiry is measured by."""
@@ -113,13 +119,14 @@ class Status:
             "target_bytes": self.target_bytes,
             "generations": self.generations,
             "connectivity": self.connectivity,
+            "pending": [outstanding.to_json() for outstanding in self.pending],
             "last_import": _outcome(self.last_import),
             "last_refusal": _outcome(self.last_refusal),
         }
 
     def to_text(self, now: datetime) -> str:
         """Return the status at an instant for people."""
-        rows = [*self._content_rows(now), *self._trust_rows(now)]
+        rows = [*self._content_rows(now), *self._pending_rows(), *self._trust_rows(now)]
         rows.append(("connectivity", self.connectivity))
         for label, outcome in (("last import", self.last_import), ("last refusal", self.last_refusal)):
             if outcome is not None:
@@ -137,6 +144,12 @@ class Status:
             ("targets", f"{self.targets:,}, {self.target_bytes:,} bytes"),
             ("stale", "; ".join(self.stale_reasons(now)) or "no"),
         ]
+
+    def _pending_rows(self) -> Iterator[tuple[str, ...]]:
+        for outstanding in self.pending:
+            yield "pending", outstanding.have
+            yield "  needed", outstanding.need
+            yield "  do", outstanding.todo
 
     def _trust_rows(self, now: datetime) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []

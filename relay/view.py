@@ -16,6 +16,7 @@ from manifests.blobs import Blob
 from relay import events
 from relay.config import Config
 from relay.home import Home
+from relay.pending import outstanding
 from relay.state import DEFAULT_RING, Event, State
 from relay.status import Outcome, Status
 
@@ -151,6 +152,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         stale_after_days=config.stale_after_days,
         last_import=_outcome(last[0], "generation") if last else None,
         last_refusal=last_refusal(home),
+        pending=outstanding(state, home.blobs),
     )
 
 

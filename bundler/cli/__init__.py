@@ -18,7 +18,9 @@ COMMANDS = {
     "create": ("bundler.cli.create", "Pull, seal, sign and verify one bundle."),
     "verify": ("bundler.cli.verify", "Verify bundles against a trusted root, offline."),
     "inspect": ("bundler.cli.inspect", "Say what a bundle claims to carry."),
-    "diff": ("bundler.cli.diff", "Compare two bundles, target by target."),
+    "diff": ("bundler.cli.diff", "Compare two bundles, target by target and rule by rule."),
+    "sites": ("bundler.cli.sites", "Which site has what; import: take in receipts."),
+    "gc": ("bundler.cli.gc", "Remove versions and content that nobody needs any longer."),
     "keys": ("bundler.cli.keys", "List and rotate keys; the root ceremony by files."),
     "rulepack": ("bundler.cli.rulepack", "Build or show an open rule pack (.dsru)."),
 }

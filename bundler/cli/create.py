@@ -2,69 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bundler.cli.options import secrets_options
+from bundler.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
-from manifests.errors import PartialError
+from manifests.errors import PartialError, UsageError
+
+if TYPE_CHECKING:
+    from bundler.create import Created
+    from bundler.home import Home
+    from bundler.sealing import Extras
+    from manifests.console import Progress
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """The command line."""
+
+    out: Path
+    since: str | None
+    volume_size: str | None
+    again: int | None
+    recovery: int | None
+    note: Path | None
+    passphrase_file: Path | None
+    pin_file: Path | None
+    full: bool
+    no_pull: bool
+    allow_partial: bool
+
+
+class Percent(click.ParamType[int]):
+    """A whole number of per cent, with or without its sign."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        text = str(value).removesuffix("%").strip()
+        if not text.isdecimal() or not 1 <= int(text) <= 100:
+            self.fail(f"{value!r} is not 1% to 100%", param, ctx)
+        return int(text)
 
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where the bundle goes.")
+@click.option("--full", is_flag=True, help="Carry everything, whatever the sites have.")
+@click.option(
+    "--since",
+    metavar="RECEIPT|SITE|VERSION|last",
+    help="Carry what this reader lacks. By default: what any registered site lacks; everything if there is none.",
+)
+@click.option("--volume-size", metavar="SIZE", help=SIZE_HELP)
+@click.option(
+    "--recovery",
+    type=Percent(),
+    help="Write recovery data beside each bundle: so many of its blocks may be lost on the way, such as 5%.",
+)
+@click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Make this version's files once more.")
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
 @click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")
 @secrets_options
 @output_option
 @click.pass_obj
-def command(
-    settings: Settings,
-    out: Path,
-    note: Path | None,
-    passphrase_file: Path | None,
-    pin_file: Path | None,
-    output: str,
-    *,
-    no_pull: bool,
-    allow_partial: bool,
-) -> None:
-    """Pull the sources, seal one signed bundle and verify what was written."""
-    from bundler import describe
-    from bundler.config import load
-    from bundler.create import Order, create
-    from bundler.home import open_home
-    from bundler.keys import signers_of
-    from manifests.durable import storage_errors
+def command(settings: Settings, /, output: str, **options: Any) -> None:
+    """Pull the sources, seal one signed bundle and verify what was written.
 
-    home = open_home(settings.home)
-    config = load(home.config)
-    notes = None
-    if note is not None:
-        with storage_errors(note):
-            notes = note.read_bytes()
-    order = Order(
-        out=out, tool=f"sealift {version('sealift')}", pull=not no_pull, allow_partial=allow_partial, notes=notes
-    )
-    with progress(settings) as shown:
-        created = create(home, config, order, signers_of(home, config, passphrase_file, pin_file), system_clock, shown)
+    With --volume-size: as many bundles as it takes, each of use by itself.
+    """
+    from bundler import describe
+
+    created = _create(settings, _Wishes(**options))
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
+    files = [{"file": str(file.path), "length": file.length, "sha256": file.sha256} for file in created.files]
+    first = created.files[0].manifest
     if output == "json":
-        print_json(
-            {
-                "file": str(created.path),
-                "length": created.length,
-                "sha256": created.sha256,
-                **describe.manifest_to_json(created.manifest, targets=False),
-            }
-        )
+        print_json({**files[0], "files": files, **describe.manifest_to_json(first, targets=False)})
     else:
-        click.echo(describe.manifest_to_text(created.manifest, targets=False))
-        click.echo(f"\n{created.path}\n{created.length:,} bytes\nsha256 {created.sha256}")
+        click.echo(describe.manifest_to_text(first, targets=False))
+        for file in created.files:
+            click.echo(f"\n{file.path}\n{file.length:,} bytes\nsha256 {file.sha256}")
     if created.failures:
         raise PartialError(
             "create.partial",
@@ -72,3 +98,75 @@ def command(
             have="; ".join(f"{failure.name}: {failure.error.what}" for failure in created.failures),
             todo="bundle sources check",
         )
+
+
+def _create(settings: Settings, wishes: _Wishes) -> Created:
+    from bundler.again import create_again
+    from bundler.config import load
+    from bundler.create import Order, create
+    from bundler.history import History
+    from bundler.home import open_home
+    from bundler.increment import readers
+    from bundler.keys import signers_of
+    from bundler.volumes import parse_size
+    from manifests.durable import storage_errors
+
+    _check(wishes)
+    home = open_home(settings.home)
+    config = load(home.config)
+    if wishes.again is not None:
+        percent = History(home).generation(wishes.again).recovery_percent
+        with progress(settings) as shown:
+            extras = _extras(home, percent, shown)
+            return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
+    notes = None
+    if wishes.note is not None:
+        with storage_errors(wishes.note):
+            notes = wishes.note.read_bytes()
+    order = Order(
+        out=wishes.out,
+        tool=f"sealift {version('sealift')}",
+        pull=not wishes.no_pull,
+        allow_partial=wishes.allow_partial,
+        notes=notes,
+        readers=readers(home, wishes.since, system_clock(), full=wishes.full),
+        volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
+        recovery_percent=wishes.recovery,
+    )
+    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file)
+    with progress(settings) as shown:
+        return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
+
+
+def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras:
+    """Return what goes beside the bundles: the slip, and recovery data when asked for."""
+    from bundler import protect, slips
+    from bundler.sealing import together
+
+    if recovery_percent is None:
+        return slips.beside(home)
+    return together(slips.beside(home), protect.beside(recovery_percent, home.temporary, shown))
+
+
+def _check(wishes: _Wishes) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        UsageError: ``create.options``.
+    """
+    if wishes.full and wishes.since is not None:
+        raise UsageError("create.options", "--full and --since contradict each other", todo="give one of them")
+    given = {
+        "--full": wishes.full,
+        "--since": wishes.since is not None,
+        "--volume-size": wishes.volume_size is not None,
+        "--note": wishes.note is not None,
+        "--recovery": wishes.recovery is not None,
+    }
+    for option, there in given.items():
+        if wishes.again is not None and there:
+            raise UsageError(
+                "create.options",
+                f"--again and {option} contradict each other: the same files are made as before",
+                todo=f"bundle create --again {wishes.again}",
+            )

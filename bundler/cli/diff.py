@@ -12,15 +12,27 @@ from manifests.console import output_option, print_json
 @click.command()
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
+@click.option("--targets", is_flag=True, help="List every target that changed too.")
+@click.option("--rules", is_flag=True, help="List every rule that changed too.")
 @output_option
-def command(old: Path, new: Path, output: str) -> None:
-    """Say what changed from bundle OLD to bundle NEW, target by target."""
-    from bundler import describe
-    from manifests.bundle import claimed_manifest, open_bundle
+def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) -> None:
+    """Say what changed from bundle OLD to bundle NEW.
+
+    Per source: targets added, updated and removed; and rule by rule for
+    Suricata, YARA, Sigma and open rule packs. Signatures are not verified:
+    use `bundle verify` for that. JSON lists everything.
+    """
+    from bundler import describe_difference
+    from bundler.claims import ClaimedBundle, ClaimedContent
+    from bundler.difference import difference
+    from bundler.rules_diff import compare
+    from manifests.bundle import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
-        diff = describe.difference(claimed_manifest(old_file), claimed_manifest(new_file))
+        before, after = ClaimedBundle(old_file), ClaimedBundle(new_file)
+        found = difference(before.manifest, after.manifest)
+        by_rule = compare(found, ClaimedContent(before, after))
     if output == "json":
-        print_json(describe.difference_to_json(diff))
+        print_json(describe_difference.to_json(found, by_rule))
     else:
-        click.echo(describe.difference_to_text(diff))
+        click.echo(describe_difference.to_text(found, by_rule, targets=targets, rules=rules))

@@ -65,22 +65,32 @@ def load(directory: Path, name: str, kind: str) -> Record:
         ConfigurationError: ``source.record`` when the file is damaged.
         StorageError: It cannot be read.
     """
+    record = load_any(directory, name)
+    return record if record is not None and record.kind == kind else Record(name, kind)
+
+
+def load_any(directory: Path, name: str) -> Record | None:
+    """Read a source's record, whatever kind it was of then.
+
+    Raises:
+        ConfigurationError: ``source.record`` when the file is damaged.
+        StorageError: It cannot be read.
+    """
     path = directory / f"{name}.json"
     with durable.storage_errors(path):
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            return Record(name, kind)
+            return None
     try:
         value = strictjson.decode(data, name=path.name, max_bytes=_MAX_BYTES)
-        record = _from_json(value)
+        return _from_json(value)
     except (MalformedError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             "source.record",
             f"{path} is damaged: {error}",
             todo=f"delete it, then: bundle pull {name}",
         ) from error
-    return record if record.kind == kind else Record(name, kind)
 
 
 def save(directory: Path, record: Record) -> None:

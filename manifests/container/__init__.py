@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from manifests.container.deflating import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
 from manifests.container.directory import read_directory
+from manifests.container.front import place, read_front
 from manifests.container.layout import Member, Method
 from manifests.container.reader import MemberReader
 from manifests.container.writer import ContainerWriter
@@ -26,5 +27,7 @@ __all__ = [
     "Method",
     "deflate",
     "pays",
+    "place",
     "read_directory",
+    "read_front",
 ]

@@ -33,6 +33,7 @@ class MemberReader:
         limits: Ceilings on inflation.
         digest: Whether to hash the stored bytes. For a stored member whose content the caller
             hashes anyway it is the same digest twice.
+        check_crc: Whether the CRC-32 is known; without it the caller's digests must tell.
 
     Raises:
         MalformedError: While iterating: ``zip.ratio``, ``.deflate``, ``.deflate-truncated``,
@@ -40,11 +41,20 @@ class MemberReader:
         StorageError: While iterating: the medium cannot be read.
     """
 
-    def __init__(self, file: BinaryIO, member: Member, limits: Limits = DEFAULT, *, digest: bool = True) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        member: Member,
+        limits: Limits = DEFAULT,
+        *,
+        digest: bool = True,
+        check_crc: bool = True,
+    ) -> None:
         self.member = member
         self._file = file
         self._limits = limits
         self._hasher = hashlib.sha256() if digest else None
+        self._check_crc = check_crc
         self._complete = False
 
     @property
@@ -66,7 +76,7 @@ class MemberReader:
         for chunk in self._stored(CHUNK_BYTES) if member.method == "stored" else self._inflated():
             crc = isal_zlib.crc32(chunk, crc)
             yield chunk
-        if crc != member.crc32:
+        if self._check_crc and crc != member.crc32:
             self._refuse("zip.crc", "has content with another CRC-32 than its records say")
         self._complete = True
 

@@ -12,13 +12,15 @@ from manifests.console import Settings, output_option, print_json, table
 @output_option
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
-    """List the generations in the store, oldest first, and the rings that serve them."""
+    """List the generations in the store, oldest first, the rings that serve them, and what is not whole yet."""
     from relay.home import open_home
+    from relay.pending import outstanding
     from relay.state import State
 
     home = open_home(settings.home)
     with State(home.database) as state:
         found = state.generations()
+        pending = outstanding(state, home.blobs)
     if output == "json":
         print_json(
             {
@@ -35,7 +37,8 @@ def command(settings: Settings, output: str) -> None:
                         "manifest_sha256": row.manifest_sha256,
                     }
                     for row in found
-                ]
+                ],
+                "pending": [row.to_json() for row in pending],
             }
         )
         return
@@ -53,3 +56,5 @@ def command(settings: Settings, output: str) -> None:
     ]
     header = ("generation", "created", "imported", "targets", "bytes", "ring", "file")
     click.echo(table(rows, header) if rows else "No generation yet: put a bundle into the inbox.")
+    for waiting in pending:
+        click.echo(f"\nNot whole yet: {waiting.have}\nNeeded: {waiting.need}\nDo: {waiting.todo}")

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 @output_option
 @click.pass_obj
 def command(settings: Settings, paths: tuple[Path, ...], wait: float, output: str, *, accept_expired: bool) -> None:
-    """Import bundles, of a directory every one, oldest first. The files are left where they are."""
+    """Import bundles, of a directory every one, oldest first. The files are left where they are.
+
+    Volumes come in any order. Leave with 24 when a generation is still incomplete after all files; what has
+    arrived of it is kept.
+    """
     from relay.config import load_config
     from relay.home import open_home
-    from relay.import_all import import_all
+    from relay.import_all import import_all, shortfall
     from relay.importer import ImportResult, import_file
     from relay.state import State
 
@@ -55,9 +59,9 @@ def command(settings: Settings, paths: tuple[Path, ...], wait: float, output: st
                 click.echo(_to_text(attempt))
     if output == "json":
         print_json({"files": [_to_json(attempt) for attempt in attempts]})
-    errors = [attempt.error for attempt in attempts if attempt.error is not None]
-    if errors:
-        raise errors[0]
+    error = shortfall(attempts, newest())
+    if error is not None:
+        raise error
 
 
 def _to_text(attempt: Attempt) -> str:
@@ -80,6 +84,7 @@ def _to_json(attempt: Attempt) -> dict[str, Any]:
             "targets": result.targets,
             "bytes_read": result.bytes_read,
             "text": result.text,
+            "outstanding": None if result.outstanding is None else result.outstanding.to_json(),
         }
     elif attempt.error is not None:
         value |= {"outcome": "refused", "error": attempt.error.to_json()}

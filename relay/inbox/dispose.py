@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -60,6 +62,14 @@ def dispose(inbox: Path, path: Path, stamp: Stamp, policy: Dispose) -> Disposal:
             return Disposal(Fate.DELETED, "the file is removed")
         return Disposal(Fate.KEPT, f"the file could not be removed ({error.strerror}): it is left where it is")
     return Disposal(Fate.DELETED, "the file is removed")
+
+
+def dispose_companion(inbox: Path, path: Path, policy: Dispose) -> None:
+    """Do with a file that belongs to a bundle (its recovery data) what was done with the bundle."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            dispose(inbox, path, stamp_of(status), policy)
 
 
 def _archive(inbox: Path, path: Path) -> Disposal:

@@ -14,11 +14,12 @@ from typing import Protocol
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from relay.config import Dispose, InboxConfig
 from relay.importer import ImportResult
-from relay.inbox.dispose import dispose
+from relay.inbox.dispose import Fate, dispose, dispose_companion
 from relay.inbox.hints import Hints
 from relay.inbox.listing import Listing, list_inbox
 from relay.inbox.look import claim, look
 from relay.inbox.settle import Candidate, Ledger, Phase, Rules, Verdict
+from relay.repair import own_side_file
 
 Importing = Callable[[Path], ImportResult]
 """Imports one file and quarantines what it refuses; raises ``SealiftError`` or :class:`AbandonedError`."""
@@ -149,7 +150,10 @@ class Watcher:
         except SealiftError as error:
             self._failed(inbox, candidate, error)
             return
+        side_file = own_side_file(candidate.path)
         disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
+        if side_file is not None and disposal.fate in {Fate.DELETED, Fate.ARCHIVED}:
+            dispose_companion(inbox.path, side_file, inbox.dispose)
         self._report(
             result.outcome,
             f"{name}: {result.text}; {disposal.text}",

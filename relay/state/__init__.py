@@ -7,6 +7,7 @@ floor, generation, ring and event change together or not at all. Nothing is writ
 from __future__ import annotations
 
 from relay.state.database import State
+from relay.state.pending import PendingGeneration, PendingVolume, Range
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
 
@@ -16,6 +17,9 @@ __all__ = [
     "Generation",
     "GenerationTarget",
     "NewGeneration",
+    "PendingGeneration",
+    "PendingVolume",
+    "Range",
     "Ring",
     "State",
     "database_errors",

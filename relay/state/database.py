@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from manifests.blobs import Blob
 from manifests.clock import from_text, to_text
 from relay.state import schema
+from relay.state.pending import Pending
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
 from relay.status import RoleTrust
@@ -36,6 +37,7 @@ class State:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection = schema.connect(path)
+        self.pending = Pending(self._connection, path)
 
     @classmethod
     def create(cls, path: Path, trusted: TrustedState, event: Event) -> None:
@@ -207,6 +209,11 @@ class State:
     def generations(self) -> tuple[Generation, ...]:
         """Return every generation, oldest first."""
         return tuple(self._generations(None))
+
+    def drop_generation(self, number: int) -> None:
+        """Forget a generation that no ring serves; its content stays until it is collected. Inside a transaction."""
+        self._connection.execute("DELETE FROM generation_targets WHERE generation = ?", (number,))
+        self._connection.execute("DELETE FROM generations WHERE number = ?", (number,))
 
     def _generations(self, only: int | None) -> Iterator[Generation]:
         rings = self.rings()

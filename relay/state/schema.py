@@ -64,6 +64,34 @@ CREATE TABLE publications (
     published_at TEXT NOT NULL,
     PRIMARY KEY (ring, path)
 ) WITHOUT ROWID;
+CREATE TABLE pending_generations (   -- verified, not whole: not trusted, not served
+    number    INTEGER PRIMARY KEY,
+    publisher TEXT NOT NULL,
+    created   TEXT NOT NULL
+);
+CREATE TABLE pending_targets (
+    generation INTEGER NOT NULL REFERENCES pending_generations (number) ON DELETE CASCADE,
+    path       TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    length     INTEGER NOT NULL,
+    PRIMARY KEY (generation, path)
+) WITHOUT ROWID;
+CREATE TABLE pending_volumes (       -- the bundles of it that were seen
+    manifest_sha256 TEXT PRIMARY KEY,
+    generation      INTEGER NOT NULL REFERENCES pending_generations (number) ON DELETE CASCADE,
+    volume          INTEGER NOT NULL,
+    volumes         INTEGER NOT NULL,
+    since           INTEGER,
+    file_name       TEXT NOT NULL,
+    whole           INTEGER NOT NULL,  -- 0 when some of what it carries could not be read
+    seen_at         TEXT NOT NULL
+);
+CREATE TABLE parts (                 -- which bytes are in of a file that comes in parts
+    sha256 TEXT NOT NULL,
+    first  INTEGER NOT NULL,
+    behind INTEGER NOT NULL,
+    PRIMARY KEY (sha256, first)
+) WITHOUT ROWID;
 CREATE TABLE events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      TEXT NOT NULL,

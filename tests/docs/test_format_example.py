@@ -24,7 +24,7 @@ NOW = datetime(2026, 9, 2, tzinfo=UTC)
 READERS = (
     "container/*.py",
     "bundle.py",
-    "manifest.py",
+    "manifest/*.py",
     "signature.py",
     "strictjson.py",
     "names.py",

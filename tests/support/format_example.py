@@ -163,6 +163,8 @@ def manifest() -> bytes:
                 stored,
                 {**deflated, "stored_sha256": sha256(ZEROS_DEFLATED), "stored_length": len(ZEROS_DEFLATED)},
             ],
+            "patches": [],
+            "parts": [],
         }
     )
 

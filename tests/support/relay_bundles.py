@@ -4,6 +4,8 @@
     forge.files["rules/a.rules"] = b"alert ..."
     forge.seal(tmp_path / "1.zip")                                   # version 1, valid
     forge.seal(tmp_path / "2.zip", since=1)                          # an increment
+    forge.seal_volumes(tmp_path, 3, parts={"rules/large": 1000})     # version 3 in three volumes
+    forge.seal(tmp_path / "4.zip", since=3, patched={"rules/a.rules": b"its content before"})
     forge.seal(tmp_path / "3.zip", Forgery(signers={"timestamp": [new_signer()]}))  # by a key of nobody's
 
 It shares nothing with the bundler: what both agree on is the format.
@@ -11,11 +13,12 @@ It shares nothing with the bundler: what both agree on is the format.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
@@ -35,8 +38,9 @@ from tuf.api.serialization.json import JSONSerializer
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.clock import Clock, to_text
-from manifests.container import ContainerWriter, deflate
-from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
+from manifests.manifest import Document, Manifest, SourceRecord
+from manifests.manifest.types import file_name
+from tests.support.relay_cargo import Cargo, digest_of, load, write_zip
 
 CREATED = datetime(2026, 9, 1, 12, 0, 0, tzinfo=UTC)
 """When version 1 is made; each later version is a day younger."""
@@ -73,6 +77,7 @@ class Forgery:
 
 
 HONEST = Forgery()
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class BundleForge:
@@ -101,6 +106,7 @@ class BundleForge:
         self._role_versions: dict[str, int] = {}
         self._meta: dict[str, MetaFile] = {}
         self._history: dict[int, set[str]] = {}
+        self._created = CREATED
         self.rotate()
 
     @property
@@ -145,8 +151,11 @@ class BundleForge:
         *,
         since: int | None = None,
         deflated: Iterable[str] = (),
+        patched: Mapping[str, bytes] = NOTHING,
+        parts: Mapping[str, int] = NOTHING,
         notes: bytes | None = None,
         created: datetime | None = None,
+        again: bool = False,
     ) -> Path:
         """Write the next version's bundle.
 
@@ -155,42 +164,101 @@ class BundleForge:
             forgery: What to do differently.
             since: Leave out what that version carried: those targets are held.
             deflated: Target paths whose content is deflated.
+            patched: Target path to the content that its patch stands on.
+            parts: Target path to the length of the parts that it comes in.
             notes: Release notes.
             created: When; by default a day after the version before.
+            again: Seal the newest version once more, in another way.
 
         Returns:
             ``path``.
         """
-        self.version += 1
-        created = created or self.created()
-        self.metadata = self._metadata(created, forgery)
+        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again)
+        return self._write_volume(path, cargo, forgery, since=since, notes=notes)
+
+    def seal_volumes(
+        self,
+        directory: Path,
+        count: int,
+        forgery: Forgery = HONEST,
+        *,
+        since: int | None = None,
+        deflated: Iterable[str] = (),
+        patched: Mapping[str, bytes] = NOTHING,
+        parts: Mapping[str, int] = NOTHING,
+        again: bool = False,
+    ) -> list[Path]:
+        """Write the next version's bundle in volumes under their usual names; content goes round, by path.
+
+        Args:
+            directory: Where.
+            count: How many volumes.
+            forgery: What to do differently in each.
+            since: As for :meth:`seal`, and so are the others.
+            deflated: See there.
+            patched: See there.
+            parts: See there.
+            again: See there.
+
+        Returns:
+            The files, by volume.
+        """
+        cargo = self._begin(forgery, since, deflated, patched, parts, None, again=again)
+        paths = []
+        for index in range(1, count + 1):
+            share = replace(cargo, blobs=cargo.blobs[index - 1 :: count], patches=cargo.patches[index - 1 :: count])
+            path = directory / file_name(self.publisher, self.version, since, index, count)
+            paths.append(self._write_volume(path, share, forgery, since=since, volume=(index, count)))
+        return paths
+
+    def _begin(
+        self,
+        forgery: Forgery,
+        since: int | None,
+        deflated: Iterable[str],
+        patched: Mapping[str, bytes],
+        parts: Mapping[str, int],
+        created: datetime | None,
+        *,
+        again: bool,
+    ) -> Cargo:
+        """Make the next version's metadata and say what has to travel."""
+        if not again:
+            self.version += 1
+            self._created = created or self.created()
+            self.metadata = self._metadata(self._created, forgery)
+        held = self._history[since] if since is not None else set()
+        self._history[self.version] = {digest_of(data) for data in self.files.values()}
+        return load(self.files, held, deflated, patched, parts)
+
+    def _write_volume(
+        self,
+        path: Path,
+        cargo: Cargo,
+        forgery: Forgery,
+        *,
+        since: int | None,
+        notes: bytes | None = None,
+        volume: tuple[int, int] = (1, 1),
+    ) -> Path:
         documents = [(f"tuf/{name}", data) for name, data in self.metadata.items()]
         if notes is not None:
             documents.append(("notes.md", notes))
-        held = self._history[since] if since is not None else set()
-        self._history[self.version] = {_sha256(data) for data in self.files.values()}
-        compressed = {_sha256(self.files[target_path]) for target_path in deflated}
-        blobs = [
-            _Blob(data, deflated=digest in compressed)
-            for digest, data in {_sha256(self.files[p]): self.files[p] for p in sorted(self.files)}.items()
-            if digest not in held
-        ]
         manifest = Manifest(
             publisher=self.publisher,
             snapshot_version=self.version,
             root_version=len(self.roots),
-            created=created,
+            created=self._created,
             tool="forge",
-            sources=tuple(SourceRecord(name, "directory", created, "none") for name in self._sources()),
-            targets=tuple(
-                Target(
-                    p, len(self.files[p]), _sha256(self.files[p]), "held" if _sha256(self.files[p]) in held else "blob"
-                )
-                for p in sorted(self.files)
-            ),
-            documents=tuple(Document(name, len(data), _sha256(data)) for name, data in documents),
-            blobs=tuple(blob.member for blob in blobs),
+            sources=tuple(SourceRecord(name, "directory", self._created, "none") for name in self._sources()),
+            targets=cargo.targets,
+            documents=tuple(Document(name, len(data), digest_of(data)) for name, data in documents),
+            blobs=tuple(blob.member for blob in cargo.blobs),
+            patches=tuple(patch.member for patch in cargo.patches),
+            parted=cargo.parted,
             since=since,
+            volume_index=volume[0],
+            volume_count=volume[1],
         )
         if forgery.manifest:
             manifest = forgery.manifest(manifest)
@@ -199,10 +267,11 @@ class BundleForge:
             manifest_bytes = forgery.manifest_bytes(manifest_bytes)
         signed = signature.sign(manifest_bytes, forgery.signers.get("manifest", self.signers["timestamp"]))
         members = [(manifest_format.NAME, manifest_bytes), (signature.NAME, signed), *documents]
-        members += [(blob.member.name, blob.content) for blob in blobs]
+        members += [(blob.member.name, blob.content) for blob in cargo.blobs]
+        members += [(patch.member.name, patch.data) for patch in cargo.patches]
         if forgery.members:
             members = forgery.members(members)
-        _write(path, members, {blob.member.name for blob in blobs if blob.member.method == "deflate"})
+        write_zip(path, members, {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"})
         return path
 
     def _sources(self) -> list[str]:
@@ -221,7 +290,7 @@ class BundleForge:
             role = Targets(
                 self._role_version(source),
                 expires=expires,
-                targets={p: TargetFile(len(data), {"sha256": _sha256(data)}, p) for p, data in sorted(files.items())},
+                targets={p: TargetFile(len(data), {"sha256": digest_of(data)}, p) for p, data in sorted(files.items())},
             )
             below[source] = self._targets(source, role, forgery)
             meta[f"{source}.json"] = MetaFile(role.version)
@@ -260,40 +329,8 @@ class BundleForge:
         return _sign(role, forgery.signers.get(name, self.signers["targets"]))
 
 
-class _Blob:
-    """Content and how it stands in the zip."""
-
-    def __init__(self, content: bytes, *, deflated: bool) -> None:
-        self.content = content
-        digest = _sha256(content)
-        if deflated:
-            made = deflate([content], lambda _: None)
-            self.member = BlobMember(digest, len(content), "deflate", made.stored_sha256, made.stored_length)
-        else:
-            self.member = BlobMember(digest, len(content), "stored", digest, len(content))
-
-
-def _write(path: Path, members: list[tuple[str, bytes]], deflated: set[str]) -> None:
-    with path.open("wb") as file:
-        writer = ContainerWriter(file)
-        for name, data in members:
-            if name in deflated:
-                pieces: list[bytes] = []
-                made = deflate([data], pieces.append)
-                writer.add_deflated(
-                    name, pieces, length=made.length, stored_length=made.stored_length, crc32=made.crc32
-                )
-            else:
-                writer.add(name, [data], length=len(data))
-        writer.finish()
-
-
 def _sign(signed: Root | Timestamp | Snapshot | Targets, signers: list[CryptoSigner]) -> bytes:
     metadata: Metadata = Metadata(signed)
     for signer in signers:
         metadata.sign(signer, append=True)
     return metadata.to_bytes(JSONSerializer(compact=True))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

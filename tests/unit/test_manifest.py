@@ -39,8 +39,9 @@ def manifests(draw: st.DrawFn) -> m.Manifest:
     for name in sorted(draw(st.sets(NAMES, min_size=1, max_size=3))):
         paths = [f"{name}/{rest}" for rest in sorted(draw(st.sets(SEGMENTS, max_size=4)))]
         for path in paths:
-            arrives = "blob" if since is None else draw(st.sampled_from(["blob", "held"]))
             content = draw(st.integers(0, 5))
+            ways = ["blob"] + ["parts"] * (content > 1) + ["held", "patch"] * (since is not None)
+            arrives = draw(st.sampled_from(ways))
             targets.append(m.Target(path, content, sha256(str(content)), arrives))
         facts = st.dictionaries(
             st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), LENGTHS | st.just("text"), max_size=3
@@ -49,7 +50,20 @@ def manifests(draw: st.DrawFn) -> m.Manifest:
         failure = draw(st.none() | st.just("unreachable"))
         sources.append(m.SourceRecord(name, "http", draw(INSTANTS), "nothing", failure, items))
     targets.sort(key=lambda target: target.path)
+    ways = {}  # one content arrives in one way
+    targets = [replace(target, arrives=ways.setdefault(target.sha256, target.arrives)) for target in targets]
     needed = {target.sha256: target.length for target in targets if target.arrives == "blob"}
+    patched = {target.sha256: target.length for target in targets if target.arrives == "patch"}
+    in_parts = {target.sha256: target.length for target in targets if target.arrives == "parts"}
+    parted = tuple(
+        m.Parted(digest, length, tuple(m.Part(sha256(f"{digest}{number}"), 1) for number in range(length)))
+        for digest, length in sorted(in_parts.items())
+    )
+    needed |= {part.sha256: part.length for one in parted for part in one.parts}
+    patches = tuple(
+        m.PatchMember(digest, length, sha256(f"base{number}"), 7, "zstd", sha256(f"patch{digest}"), 3)
+        for number, (digest, length) in enumerate(sorted(patched.items()))
+    )
     blobs = tuple(
         draw(
             st.sampled_from(
@@ -71,6 +85,8 @@ def manifests(draw: st.DrawFn) -> m.Manifest:
         targets=tuple(targets),
         documents=(m.Document("tuf/1.root.json", 4, sha256("root")), m.Document("notes.md", 0, sha256(""))),
         blobs=blobs,
+        patches=patches,
+        parted=parted,
         since=since,
     )
 
@@ -114,10 +130,15 @@ def test_the_bytes_are_those_of_strict_json() -> None:
     assert strictjson.encode(document()) == m.encode(GOOD)
 
 
-def test_an_auditor_can_read_it_line_by_line() -> None:
+def test_each_target_and_each_blob_stands_on_one_line() -> None:
     lines = m.encode(GOOD).decode().splitlines()
     assert f'  {{"arrives": "blob", "length": 20, "path": "rules/y", "sha256": "{B}"}}' in lines
     assert f'  {{"length": 10, "method": "stored", "sha256": "{A}"}}' in lines
+
+
+def test_an_auditor_can_read_it_line_by_line() -> None:
+    lines = m.encode(GOOD).decode().splitlines()
+    assert max(map(len, lines)) < 240
 
 
 @pytest.mark.parametrize(
@@ -183,6 +204,8 @@ MUTATIONS = [
     (set_(["extra"], 1), "manifest.schema"),
     (delete("tool"), "manifest.schema"),
     (delete("blobs"), "manifest.schema"),
+    (delete("patches"), "manifest.schema"),
+    (delete("parts"), "manifest.schema"),
     # sources
     (swap("sources"), "manifest.order"),
     (double("sources"), "manifest.order"),
@@ -212,14 +235,17 @@ MUTATIONS = [
     (set_(["targets", 0, "path"], "clamav/a\\b"), "path.character"),
     (set_(["targets", 0, "path"], "a/main.cvd"), "manifest.sources"),
     (set_(["targets", 2, "path"], "rules/x/y"), "path.file-and-directory"),
-    (set_(["targets", 0, "length"], 11), "manifest.blobs"),
-    (set_(["targets", 2, "length"], 21), "manifest.blobs"),
+    (set_(["targets", 0, "length"], 11), "manifest.lengths"),
+    (set_(["targets", 2, "length"], 21), "manifest.lengths"),
     (set_(["targets", 0, "length"], 2**53), "json.integer"),
     (set_(["targets", 0, "sha256"], A.upper()), "manifest.schema"),
     (set_(["targets", 0, "sha256"], A + "\n"), "manifest.schema"),
     (set_(["targets", 0, "sha256"], C), "manifest.blobs"),
     (set_(["targets", 0, "arrives"], "held"), "manifest.held"),
-    (set_(["targets", 0, "arrives"], "patch"), "manifest.schema"),
+    (set_(["targets", 0, "arrives"], "patch"), "manifest.held"),
+    (set_(["targets", 0, "arrives"], "parts"), "manifest.parts"),
+    (set_(["targets", 1, "arrives"], "parts"), "manifest.arrival"),
+    (set_(["targets", 0, "arrives"], "mail"), "manifest.schema"),
     # documents
     (double("documents"), "manifest.documents"),
     (set_(["documents", 0, "name"], "tuf/../x.json"), "manifest.schema"),
@@ -229,7 +255,7 @@ MUTATIONS = [
     (double("blobs"), "manifest.blobs"),
     (delete("blobs", 0), "manifest.blobs"),
     (set_(["blobs", 0, "sha256"], C), "manifest.blobs"),
-    (set_(["blobs", 0, "length"], 21), "manifest.blobs"),
+    (set_(["blobs", 0, "length"], 21), "manifest.lengths"),
     (set_(["blobs", 0, "method"], "stored"), "manifest.schema"),
     (set_(["blobs", 1, "method"], "deflate"), "manifest.schema"),
     (set_(["blobs", 0, "method"], "lzma"), "manifest.schema"),
@@ -246,6 +272,120 @@ def test_one_changed_field_is_refused_with_its_own_code(mutate, code: str) -> No
     value = document()
     mutate(value)
     assert refusal(value) == code
+
+
+D, E, F, P = sha256("d"), sha256("e"), sha256("f"), sha256("p")
+INCREMENT = replace(
+    GOOD,
+    since=3,
+    targets=(
+        m.Target("clamav/daily.cvd", 50, D, "patch"),
+        m.Target("clamav/main.cvd", 10, A, "held"),
+        m.Target("rules/x", 20, B),
+        m.Target("rules/y", 20, B),
+        m.Target("rules/z", 30, E, "parts"),
+    ),
+    blobs=(
+        m.BlobMember(B, 20, "deflate", C, 9),
+        m.BlobMember(F, 12, "stored", F, 12),
+        m.BlobMember(C, 18, "stored", C, 18),
+    ),
+    patches=(m.PatchMember(D, 50, A, 10, "hdiffpatch", P, 5),),
+    parted=(m.Parted(E, 30, (m.Part(F, 12), m.Part(C, 18))),),
+)
+
+
+def increment(index: int = 1, count: int = 1) -> dict:
+    return json.loads(m.encode(INCREMENT)) | {"volume": {"index": index, "count": count}}
+
+
+INCREMENT_MUTATIONS = [
+    (set_(["since"], 7), "manifest.since"),
+    (set_(["kind"], "full"), "manifest.schema"),
+    # patches
+    (delete("patches", 0), "manifest.patches"),
+    (double("patches"), "manifest.patches"),
+    (set_(["patches", 0, "sha256"], B), "manifest.lengths"),
+    (set_(["patches", 0, "sha256"], P), "manifest.patches"),
+    (set_(["patches", 0, "length"], 51), "manifest.lengths"),
+    (set_(["patches", 0, "base_length"], 11), "manifest.lengths"),
+    (set_(["patches", 0, "base_sha256"], D), "manifest.lengths"),
+    (set_(["patches", 0, "base_sha256"], A.upper()), "manifest.schema"),
+    (set_(["patches", 0, "engine"], "bsdiff"), "manifest.schema"),
+    (delete("patches", 0, "engine"), "manifest.schema"),
+    (set_(["patches", 0, "patch_length"], -1), "manifest.schema"),
+    (set_(["patches", 0, "method"], "stored"), "manifest.schema"),
+    (set_(["targets", 0, "arrives"], "held"), "manifest.patches"),
+    (set_(["targets", 1, "arrives"], "patch"), "manifest.patches"),
+    # parts
+    (delete("parts", 0), "manifest.parts"),
+    (double("parts"), "manifest.order"),
+    (delete("parts", 0, "parts", 0), "manifest.schema"),
+    (set_(["parts", 0, "sha256"], P), "manifest.parts"),
+    (set_(["parts", 0, "length"], 31), "manifest.lengths"),
+    (set_(["parts", 0, "parts", 0, "length"], 13), "manifest.lengths"),
+    (set_(["parts", 0, "parts", 0, "length"], 0), "manifest.schema"),
+    (set_(["parts", 0, "parts", 0, "sha256"], P), "manifest.blobs"),
+    (set_(["targets", 4, "arrives"], "blob"), "manifest.parts"),
+    (set_(["targets", 4, "arrives"], "held"), "manifest.parts"),
+    # blobs
+    (delete("blobs", 1), "manifest.blobs"),
+    (set_(["targets", 2, "arrives"], "held"), "manifest.arrival"),
+]
+
+
+@pytest.mark.parametrize(
+    ("mutate", "code"),
+    [pytest.param(mutation, code, id=f"{mutation.name}: {code}") for mutation, code in INCREMENT_MUTATIONS],
+)
+def test_one_changed_field_of_an_increment_is_refused_with_its_own_code(mutate, code: str) -> None:
+    value = increment()
+    mutate(value)
+    assert refusal(value) == code
+
+
+def test_a_patch_stands_on_nothing_that_the_bundle_brings() -> None:
+    value = increment()
+    value["patches"][0] |= {"base_sha256": B, "base_length": 20}
+    assert refusal(value) == "manifest.patches"
+
+
+def test_two_patches_are_two_members() -> None:
+    value = increment()
+    value["targets"][1]["arrives"] = "patch"
+    value["patches"].append(value["patches"][0] | {"sha256": A, "length": 10, "base_sha256": P, "base_length": 5})
+    assert refusal(value) == "manifest.patches"
+
+
+def test_parts_add_up_to_their_target() -> None:
+    value = increment()
+    value["parts"][0]["parts"].append({"sha256": F, "length": 12})
+    assert refusal(value) == "manifest.parts"
+
+
+def test_a_part_does_not_arrive_in_parts() -> None:
+    value = increment()
+    value["parts"][0]["parts"] = [{"sha256": E, "length": 30}, {"sha256": F, "length": 12}]
+    assert refusal(value) == "manifest.parts"
+
+
+def test_one_part_may_stand_twice_in_a_target() -> None:
+    value = increment()
+    value["targets"][4]["length"] = value["parts"][0]["length"] = 24
+    value["parts"][0]["parts"] = [{"sha256": F, "length": 12}] * 2
+    del value["blobs"][2]
+    assert m.decode(strictjson.encode(value)).parted[0].parts == (m.Part(F, 12), m.Part(F, 12))
+
+
+def test_a_volume_of_an_increment_carries_a_share_of_blobs_and_patches_and_all_parts_by_name() -> None:
+    value = increment(1, 2)
+    value["patches"].clear()
+    del value["blobs"][:2]
+    volume = m.decode(strictjson.encode(value))
+    assert [blob.sha256 for blob in volume.blobs] == [C]
+    assert volume.parted == INCREMENT.parted
+    value["parts"].clear()
+    assert refusal(value) == "manifest.parts"
 
 
 def test_the_order_of_blobs_is_that_of_the_zip_and_free() -> None:

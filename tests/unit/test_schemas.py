@@ -53,6 +53,18 @@ MANIFEST = {
         {"sha256": DIGEST, "length": 1, "method": "stored"},
         {"sha256": DIGEST, "length": 9, "method": "deflate", "stored_sha256": DIGEST, "stored_length": 1},
     ],
+    "patches": [
+        {
+            "sha256": DIGEST,
+            "length": 9,
+            "base_sha256": DIGEST,
+            "base_length": 8,
+            "engine": "zstd",
+            "patch_sha256": DIGEST,
+            "patch_length": 3,
+        },
+    ],
+    "parts": [{"sha256": DIGEST, "length": 9, "parts": [{"sha256": DIGEST, "length": 4}] * 2}],
 }
 SIGNATURE = {
     "payloadType": "application/vnd.sealift.manifest+json",

@@ -1,0 +1,170 @@
+"""``bundle sites``: which site has what; ``import``: take in what a site says it has."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings, output_option, print_json, table
+
+if TYPE_CHECKING:
+    from bundler.site_status import SiteStatus
+    from bundler.sites import Imported, Sites
+
+_TEXT_BYTES = 4 * 1024 * 1024
+"""Ceiling on one file of scanned texts; the largest receipt is a tenth of that."""
+
+
+@click.group(invoke_without_command=True)
+@output_option
+@click.pass_context
+def command(ctx: click.Context, output: str) -> None:
+    """List the sites: what each has, how old it is, what it would need."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from bundler.home import open_home
+    from bundler.repository import Repository
+    from bundler.site_status import statuses
+    from bundler.sites import Sites
+
+    settings: Settings = ctx.obj
+    home = open_home(settings.home)
+    version = Repository.load(home.metadata).snapshot_version
+    found = statuses(Sites.load(home), version, system_clock())
+    if output == "json":
+        print_json([status.to_json() for status in found])
+        return
+    header = ("site", "generation", "behind", "content", "receipt", "damage", "needs")
+    rows = [_row(status) for status in found]
+    click.echo(table(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one).")
+
+
+@command.command(name="import")
+@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT...", type=click.File("rb"))
+@click.option("--name", help="What to call the site, of one receipt.")
+@click.option("--fingerprint", "known", metavar="FP", help="That of the site's key, instead of being asked.")
+@click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for another command.")
+@output_option
+@click.pass_obj
+def import_(
+    settings: Settings, receipts: tuple[BinaryIO, ...], name: str | None, known: str | None, wait: float, output: str
+) -> None:
+    """Take in receipts: files of `relay receipt --out`, or texts read off its QR codes (- for stdin).
+
+    The texts stand one to a line, in any order and spread over any files. The first receipt of a site asks
+    whether the fingerprint of its key is the one that the site shows. Older receipts change nothing.
+    """
+    from bundler.home import open_home
+    from bundler.sites import Sites
+    from manifests.errors import SealiftError
+
+    home = open_home(settings.home)
+    sites = Sites.load(home)
+    done: list[Imported] = []
+    refused: list[SealiftError] = []
+    found = _receipts(receipts)
+    if name is not None and len(found) > 1:
+        raise click.UsageError("--name is for one receipt")
+    for data in found:
+        try:
+            done.append(_import(sites, data, name=name, known=known, wait=wait))
+        except SealiftError as error:
+            refused.append(error)
+    if output == "json":
+        print_json([_to_json(imported) for imported in done])
+    else:
+        for imported in done:
+            click.echo(f"{imported.site.name}: {imported.text}")
+    for other in refused[1:]:
+        click.echo(f"bundle: {other} [{other.code}]", err=True)
+    if refused:
+        raise refused[0]
+
+
+@command.command()
+@click.argument("site")
+@click.pass_obj
+def remove(settings: Settings, site: str) -> None:
+    """Forget a site that is no more: nothing is kept for it any longer."""
+    from bundler.home import open_home
+    from bundler.sites import Sites
+
+    removed = Sites.load(open_home(settings.home)).remove(site, wait_seconds=60.0)
+    click.echo(f"{removed.name}: forgotten, key {removed.keyid[:12]}")
+
+
+def _receipts(files: tuple[BinaryIO, ...]) -> tuple[bytes, ...]:
+    """Return the receipt files among the inputs, and those that the scanned texts of all the others make."""
+    from manifests.durable import storage_errors
+    from manifests.errors import MalformedError
+    from manifests.receipt import from_texts
+
+    whole: list[bytes] = []
+    lines: list[str] = []
+    for file in files:
+        with storage_errors(Path(file.name)):
+            data = file.read(_TEXT_BYTES + 1)
+        if data.lstrip()[:1] == b"{" or len(data) > _TEXT_BYTES:
+            whole.append(data)
+        else:
+            lines += data.decode("utf-8-sig", "replace").splitlines()
+    found = tuple(dict.fromkeys((*whole, *from_texts(lines))))
+    if not found:
+        raise MalformedError(
+            "receipt.form", "There is no receipt in that", need="the file of relay receipt --out, or texts of its codes"
+        )
+    return found
+
+
+def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> Imported:
+    from bundler.sites import given
+
+    confirm = _ask if known is None else given(known)
+    return sites.import_receipt(data, now=system_clock(), confirm=confirm, name=name, wait_seconds=wait)
+
+
+def _ask(shown: str) -> bool:
+    """Ask the person at the terminal; nobody there confirms nothing."""
+    if not sys.stdin.isatty():
+        return False
+    words = shown.split()
+    click.echo(
+        "This is the first receipt of a site. Let the site read out the fingerprint that relay receipt prints:\n"
+        f"  {' '.join(words[:8])}\n  {' '.join(words[8:])}",
+        err=True,
+    )
+    return click.confirm("Is it the same, word for word?", default=False, err=True)
+
+
+def _row(status: SiteStatus) -> tuple[str, ...]:
+    from bundler.source_status import age_text
+
+    receipt = status.site.receipt
+    behind = f"{status.behind:,} versions" if status.behind > 1 else "1 version" if status.behind else "no"
+    age = "" if status.content_age is None else age_text(status.content_age)
+    pending = f" (+ part of {receipt.pending_generation})" if receipt.pending_generation is not None else ""
+    return (
+        status.site.name,
+        f"{receipt.newest or 'none'}{pending}",
+        behind,
+        f"STALE {age}".strip() if status.stale else age,
+        f"{age_text(status.receipt_age)} ago",
+        ", ".join(f"{damage.count:,} {damage.kind}" for damage in receipt.damage) or "none",
+        "?" if status.needs_bytes is None else f"{status.needs_bytes:,}",
+    )
+
+
+def _to_json(imported: Imported) -> dict[str, str | int | None]:
+    site = imported.site
+    return {
+        "site": site.name,
+        "keyid": site.keyid,
+        "outcome": imported.outcome,
+        "serial": site.receipt.serial,
+        "generation": site.receipt.newest,
+        "text": imported.text,
+    }

@@ -1,0 +1,238 @@
+"""What each version was sealed from, kept so that increments can stand on it and it can be made again.
+
+``<home>/generations/<version>/`` holds the manifest and its signature of every volume, and ``order.json``.
+Documents, content and patches are in the blob store, by the digests of the manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bundler.home import Home
+from manifests import durable, strictjson
+from manifests import manifest as manifest_format
+from manifests.errors import ConfigurationError, MalformedError, UsageError
+from manifests.limits import MIB
+from manifests.manifest import Manifest, Target
+
+FORMAT = "sealift-generation/1"
+_ORDER = "order.json"
+_STAGED = ".staged"
+
+
+@dataclass(frozen=True)
+class SealedVolume:
+    """One bundle as it was signed: the manifest, its exact bytes, and those of its signature."""
+
+    manifest: Manifest
+    manifest_bytes: bytes
+    signature_bytes: bytes
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One version as it was sealed.
+
+    Args:
+        version: Of the TUF snapshot.
+        volumes: In their order.
+        volume_size: What no volume exceeds, in bytes; None: one bundle, however large.
+        recovery_percent: How much recovery data was asked for beside each volume.
+    """
+
+    version: int
+    volumes: tuple[SealedVolume, ...]
+    volume_size: int | None = None
+    recovery_percent: int | None = None
+
+
+class History:
+    """The generations that are remembered.
+
+    Args:
+        home: The publisher's directory.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._directory = home.generations
+
+    def versions(self) -> tuple[int, ...]:
+        """Return the versions that are remembered, ascending.
+
+        Raises:
+            StorageError: The directory cannot be read.
+        """
+        if not self._directory.is_dir():
+            return ()
+        with durable.storage_errors(self._directory):
+            return tuple(sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdigit()))
+
+    def generation(self, version: int) -> Generation:
+        """Return a generation.
+
+        Raises:
+            UsageError: ``history.unknown``.
+            ConfigurationError: ``history.damaged``.
+            StorageError: A file cannot be read.
+        """
+        order = self._order(version)
+        return Generation(
+            version=version,
+            volumes=tuple(self._volume(version, index) for index in range(1, order["volumes"] + 1)),
+            volume_size=order["volume_size"],
+            recovery_percent=order["recovery_percent"],
+        )
+
+    def targets(self, version: int) -> tuple[Target, ...]:
+        """Return a generation's targets, without the checks that its manifest passed when it was sealed.
+
+        Raises:
+            UsageError: ``history.unknown``.
+            ConfigurationError: ``history.damaged``.
+            StorageError: The file cannot be read.
+        """
+        self._order(version)
+        path = self._path(version) / _manifest_name(1)
+        try:
+            value = json.loads(self._read(path))
+            return tuple(Target(t["path"], t["length"], t["sha256"], t["arrives"]) for t in value["targets"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path) from error
+
+    def stage(self, generation: Generation) -> None:
+        """Write a generation durably where nobody reads it yet; :meth:`publish` makes it known.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing.
+        """
+        self.discard_staged()
+        staged = self._directory / _STAGED
+        durable.make_directory(staged)
+        for index, volume in enumerate(generation.volumes, 1):
+            durable.write(staged / _manifest_name(index), volume.manifest_bytes)
+            durable.write(staged / _signature_name(index), volume.signature_bytes)
+        order = {
+            "format": FORMAT,
+            "version": generation.version,
+            "volumes": len(generation.volumes),
+            "volume_size": generation.volume_size,
+            "recovery_percent": generation.recovery_percent,
+        }
+        durable.write(staged / _ORDER, strictjson.encode(order))
+
+    def publish(self, version: int) -> None:
+        """Make the staged generation known; harmless when it is already.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing.
+        """
+        staged = self._directory / _STAGED
+        with durable.storage_errors(staged):
+            if staged.exists():
+                durable.replace(staged, self._path(version))
+
+    def discard_staged(self) -> None:
+        """Remove what was staged and not published."""
+        staged = self._directory / _STAGED
+        with durable.storage_errors(staged):
+            if staged.exists():
+                shutil.rmtree(staged)
+
+    def forget(self, version: int) -> None:
+        """Remove a generation: increments cannot stand on it and it cannot be made again.
+
+        Raises:
+            StorageError: The disk is failing.
+        """
+        path = self._path(version)
+        with durable.storage_errors(path):
+            (path / _ORDER).unlink()  # a generation without its order is not known, so half of one is none
+            durable.fsync_directory(path)
+            shutil.rmtree(path)
+
+    def sweep(self) -> None:
+        """Finish what an interrupted :meth:`forget` left. Call under the home's lock."""
+        for version in self.versions():
+            path = self._path(version)
+            with durable.storage_errors(path):
+                if not (path / _ORDER).exists():
+                    shutil.rmtree(path)
+
+    def needed(self, version: int) -> Iterator[str]:
+        """Yield the digests of all that a generation's bundles are made of, some of them more than once.
+
+        A part is made of its target, so it is not among them.
+
+        Raises:
+            UsageError: ``history.unknown``.
+            ConfigurationError: ``history.damaged``.
+        """
+        for volume in self.generation(version).volumes:
+            manifest = volume.manifest
+            yield from (document.sha256 for document in manifest.documents)
+            yield from (target.sha256 for target in manifest.targets)
+            yield from (patch.patch_sha256 for patch in manifest.patches)
+
+    def _path(self, version: int) -> Path:
+        return self._directory / f"{version:06d}"
+
+    def _order(self, version: int) -> dict[str, Any]:
+        path = self._path(version) / _ORDER
+        if not path.exists():
+            raise unknown(version, self.versions())
+        try:
+            value: dict[str, Any] = strictjson.decode(self._read(path), name=path.name, max_bytes=MIB)
+            known = (value["format"], value["version"]) == (FORMAT, version)
+            if not known or not {"volumes", "volume_size", "recovery_percent"} <= value.keys():
+                raise _damaged(path)
+        except (MalformedError, KeyError, TypeError) as error:
+            raise _damaged(path) from error
+        return value
+
+    def _volume(self, version: int, index: int) -> SealedVolume:
+        path = self._path(version) / _manifest_name(index)
+        data = self._read(path)
+        try:
+            manifest = manifest_format.decode(data)
+        except MalformedError as error:
+            raise _damaged(path) from error
+        if (manifest.snapshot_version, manifest.volume_index) != (version, index):
+            raise _damaged(path)
+        return SealedVolume(manifest, data, self._read(self._path(version) / _signature_name(index)))
+
+    def _read(self, path: Path) -> bytes:
+        with durable.storage_errors(path):
+            if not path.exists():
+                raise _damaged(path)
+            return path.read_bytes()
+
+
+def unknown(version: int, versions: tuple[int, ...]) -> UsageError:
+    """Return the error for a version that is not remembered."""
+    return UsageError(
+        "history.unknown",
+        f"Version {version} is not kept here",
+        have="versions " + ", ".join(map(str, versions)) if versions else "no version at all",
+        todo=f"bundle create --since {versions[0]}, or --full" if versions else "bundle create --full",
+    )
+
+
+def _damaged(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        "history.damaged",
+        f"{path} is missing, or not what bundle create wrote",
+        todo="bring it back from the backup; until then: bundle create --full",
+    )
+
+
+def _manifest_name(index: int) -> str:
+    return f"manifest-{index:04d}.json"
+
+
+def _signature_name(index: int) -> str:
+    return f"manifest-{index:04d}.sig.json"

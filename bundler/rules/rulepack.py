@@ -1,0 +1,36 @@
+"""The rules of an open rule pack, known by kind and identifier."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from bundler.rules.rule import Rule, bounded, make
+from manifests import rulepack
+from manifests.errors import MalformedError
+
+FORMAT = "rule pack"
+
+
+def read(data: bytes) -> tuple[Rule, ...]:
+    """Return the rules of an open pack. What a pack says of its own changes does not count as one.
+
+    Raises:
+        MalformedError: ``rules.vendor-pack`` when the inside is not ours to read; ``archive.*``, ``rulepack.*``,
+            ``json.*``; ``rules.too-many``.
+    """
+    pack = rulepack.read(io.BytesIO(data))
+    if pack is None:
+        raise MalformedError("rules.vendor-pack", "It is a vendor's pack, whose inside is not read")
+    return bounded([_rule(rule) for rule in pack.rules])
+
+
+def _rule(rule: rulepack.Rule) -> Rule:
+    body = repr(replace(rule, change=None, file=""))
+    return make(
+        FORMAT,
+        f"{rule.kind}/{rule.identifier}",
+        body.encode("utf-8", "surrogatepass"),
+        revision=rule.last_updated or "",
+        title=rule.name,
+    )

@@ -1,0 +1,138 @@
+"""From manifests to files: write, verify what was written, and what goes beside the bundles.
+
+Used by ``bundle create`` for a new version, and again for one that was sealed before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.history import SealedVolume
+from bundler.home import Home
+from bundler.journal import Journal, Placed
+from bundler.repository import Repository
+from bundler.seal import Compressed, verify_sealed, write
+from manifests import durable
+from manifests.blobs import CHUNK_BYTES, BlobStore
+from manifests.clock import Clock
+from manifests.console import Progress
+from manifests.manifest import Manifest
+from manifests.trust import trusted_root
+
+
+@dataclass(frozen=True)
+class SealedFile:
+    """A bundle that is written and verified.
+
+    Args:
+        path: The name it gets once everything is committed.
+        partial: Where its bytes are until then.
+        length: In bytes.
+        sha256: Of the whole file, lower-case hex.
+        manifest: What it carries.
+    """
+
+    path: Path
+    partial: Path
+    length: int
+    sha256: str
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A file that goes beside the bundles: its name, and who writes and syncs it at the path given."""
+
+    name: str
+    write: Callable[[Path], None]
+
+
+Extras = Callable[[Sequence[SealedFile]], Sequence[Extra]]
+"""Asked once all bundles are verified: slips, recovery data. What fails here fails the whole run."""
+
+
+def no_extras(_: Sequence[SealedFile]) -> Sequence[Extra]:
+    """Put nothing beside the bundles."""
+    return ()
+
+
+def together(*parts: Extras) -> Extras:
+    """Put beside the bundles what each of several would."""
+    return lambda files: [extra for part in parts for extra in part(files)]
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """One run: where it works and whom it tells."""
+
+    home: Home
+    store: BlobStore
+    clock: Clock
+    progress: Progress
+    extras: Extras = no_extras
+
+    def begin(self, out: Path, manifests: Sequence[Manifest], version: int | None) -> Journal:
+        """Name all bundles in the journal, before the first byte is written.
+
+        Raises:
+            UsageError: ``create.exists``.
+            StorageError: The disk is full, read-only or failing.
+        """
+        directory = out.absolute()
+        durable.make_directory(directory)
+        files = [Placed.at(directory / manifest.file_name) for manifest in manifests]
+        return Journal.begin(self.home, files, version)
+
+    def write(
+        self,
+        journal: Journal,
+        volumes: Sequence[SealedVolume],
+        documents: Sequence[tuple[str, bytes]],
+        compressed: Compressed,
+        *,
+        accept_expired: bool = False,
+    ) -> tuple[Journal, tuple[SealedFile, ...]]:
+        """Write and verify every volume, then what goes beside them.
+
+        Returns:
+            The journal, which names the files beside them too, and the bundles.
+
+        Raises:
+            SealiftError: What a relay would refuse a bundle for.
+            StorageError: The disk is full, read-only or failing.
+        """
+        root = Repository.load(self.home.metadata).roots[0]
+        sealed = []
+        for place, volume in zip(journal.files, volumes, strict=True):
+            write(place.partial, volume, documents, self.store, compressed, self.progress)
+            with ThreadPoolExecutor(1) as pool:  # as a relay that knows only the first root; hashed on the other core
+                digest = pool.submit(file_digest, place.partial)
+                verify_sealed(
+                    place.partial, trusted_root(root), self.clock(), self.progress, accept_expired=accept_expired
+                )
+                length = place.partial.stat().st_size
+                sealed.append(SealedFile(place.final, place.partial, length, digest.result(), volume.manifest))
+        extras = self.extras(sealed)
+        if extras:
+            beside = [Placed.at(journal.files[0].final.with_name(extra.name)) for extra in extras]
+            journal = journal.extend(self.home, beside)
+            for extra, place in zip(extras, beside, strict=True):
+                extra.write(place.partial)
+        return journal, tuple(sealed)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a whole file, in lower-case hex.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    hasher = hashlib.sha256()
+    with durable.storage_errors(path), path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()

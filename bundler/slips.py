@@ -1,0 +1,76 @@
+"""Slips for sealed bundles: two more files beside them, a text and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bundler.difference import Difference, difference
+from bundler.history import History
+from bundler.home import Home
+from bundler.rules_diff import Content, compare
+from bundler.sealing import Extra, Extras, SealedFile
+from bundler.slip import Volume, prepare, render_html, render_text
+from manifests import durable, signature
+from manifests.blobs import Blob, BlobStore
+from manifests.bundle import claimed_document, open_bundle
+from manifests.manifest import Manifest, Target
+
+
+def beside(home: Home) -> Extras:
+    """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
+
+    Args:
+        home: Whose history says what the version before was, and whose store holds its rules.
+    """
+
+    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
+        return tuple(_extras(home, files)) if files else ()
+
+    return extras
+
+
+def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
+    ordered = sorted(files, key=lambda file: file.manifest.volume_index)
+    first = ordered[0]
+    changes = _changes(home, first.manifest)
+    slip = prepare(
+        first.manifest,
+        *_signed(first),
+        [Volume(file.path.name, file.length, file.sha256) for file in ordered],
+        difference=changes,
+        rules=() if changes is None else compare(changes, _content_of(home.store())),
+    )
+    texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
+    return [Extra(name, _writer(text)) for name, text in texts]
+
+
+def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return the signature and the documents of a bundle that was verified a moment ago."""
+    with open_bundle(file.partial) as opened:
+        names = [signature.NAME, *(document.name for document in file.manifest.documents)]
+        found = [(name, claimed_document(opened, name) or b"") for name in names]
+    return found[0][1], found[1:]
+
+
+def _changes(home: Home, manifest: Manifest) -> Difference | None:
+    history = History(home)
+    before = [version for version in history.versions() if version < manifest.snapshot_version]
+    if not before:
+        return None
+    return difference(history.generation(max(before)).volumes[0].manifest, manifest)
+
+
+def _content_of(store: BlobStore) -> Content:
+    def content(target: Target) -> bytes | None:
+        blob = Blob(target.sha256, target.length)
+        return b"".join(store.read(blob.sha256)) if store.holds(blob) else None
+
+    return content
+
+
+def _writer(text: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        durable.write(path, text.encode("utf-8"))
+
+    return write

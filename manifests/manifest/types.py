@@ -1,0 +1,155 @@
+"""What a manifest says, as frozen types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+BLOB_PREFIX = "blobs/"
+PATCH_PREFIX = "patches/"
+
+Method = Literal["stored", "deflate"]
+Arrival = Literal["blob", "held", "patch", "parts"]
+Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is known of the inside of one target: a label and facts such as rule counts."""
+
+    path: str
+    label: str
+    facts: tuple[tuple[str, str | int], ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """Where a source's targets came from, and how sure the publisher is of them.
+
+    ``failure`` is set when the newest pull failed and what was pulled at ``pulled_at`` is carried.
+    """
+
+    name: str
+    kind: str
+    pulled_at: datetime
+    verification: str
+    failure: str | None = None
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """One file that agents can ask for. ``length`` in bytes, ``sha256`` in lower-case hex.
+
+    ``arrives`` holds for all volumes of a version: as a ``blob`` or a ``patch`` of some volume, in
+    ``parts`` that may be spread over volumes, or not at all because the site has it (``held``).
+    """
+
+    path: str
+    length: int
+    sha256: str
+    arrives: Arrival = "blob"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A member that is stored as it is: TUF metadata or release notes."""
+
+    name: str
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BlobMember:
+    """A member ``blobs/<sha256>``: its content, and the bytes that stand for it in the zip; the same when stored.
+
+    The content is that of a target, or a part of one.
+    """
+
+    sha256: str
+    length: int
+    method: Method
+    stored_sha256: str
+    stored_length: int
+
+    @property
+    def name(self) -> str:
+        """Name of the zip member."""
+        return BLOB_PREFIX + self.sha256
+
+
+@dataclass(frozen=True)
+class PatchMember:
+    """A stored member ``patches/<patch_sha256>`` that makes a target's content out of content the site holds.
+
+    ``sha256`` and ``length`` are those of the result, ``base_sha256`` and ``base_length`` of what it is applied to.
+    """
+
+    sha256: str
+    length: int
+    base_sha256: str
+    base_length: int
+    engine: Engine
+    patch_sha256: str
+    patch_length: int
+
+    @property
+    def name(self) -> str:
+        """Name of the zip member."""
+        return PATCH_PREFIX + self.patch_sha256
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a target's content, carried as a blob by some volume."""
+
+    sha256: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A target's content that arrives in parts: joined in this order they are the content."""
+
+    sha256: str
+    length: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A whole manifest, of one volume.
+
+    ``documents``, ``blobs`` and ``patches`` are what this volume carries, in the order of the zip;
+    ``targets`` sorted by path and ``parted`` sorted by digest are those of the whole version.
+    ``since`` is the lowest generation that the reader was taken to hold; ``None`` when nothing was.
+    """
+
+    publisher: str
+    snapshot_version: int
+    root_version: int
+    created: datetime
+    tool: str
+    sources: tuple[SourceRecord, ...]
+    targets: tuple[Target, ...]
+    documents: tuple[Document, ...]
+    blobs: tuple[BlobMember, ...]
+    patches: tuple[PatchMember, ...] = ()
+    parted: tuple[Parted, ...] = ()
+    since: int | None = None
+    volume_index: int = 1
+    volume_count: int = 1
+
+    @property
+    def file_name(self) -> str:
+        """The name a bundle is given; recognition never depends on it."""
+        return file_name(self.publisher, self.snapshot_version, self.since, self.volume_index, self.volume_count)
+
+
+def file_name(publisher: str, version: int, since: int | None, volume_index: int, volume_count: int) -> str:
+    """Return the name that a bundle is given."""
+    kind = "full" if since is None else f"since-{since:06d}"
+    volume = f"-v{volume_index}-of-{volume_count}" if volume_count > 1 else ""
+    return f"{publisher}-{version:06d}-{kind}{volume}.zip"

@@ -1,0 +1,38 @@
+"""Receipts: what a site has, signed by the site's own key, small enough for a QR code.
+
+``document`` is what a receipt says, ``envelope`` who says it, ``texts`` its form for paper and phones.
+"""
+
+from __future__ import annotations
+
+from manifests.receipt.document import (
+    MAX_DIGESTS,
+    PAYLOAD_TYPE,
+    Damage,
+    DamageKind,
+    FeaturesState,
+    Receipt,
+    SourceAge,
+    check_site_name,
+)
+from manifests.receipt.envelope import MAX_BYTES, SignedReceipt, fingerprint, sign, verify
+from manifests.receipt.texts import MAX_TEXT_CHARACTERS, from_texts, to_texts
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DIGESTS",
+    "MAX_TEXT_CHARACTERS",
+    "PAYLOAD_TYPE",
+    "Damage",
+    "DamageKind",
+    "FeaturesState",
+    "Receipt",
+    "SignedReceipt",
+    "SourceAge",
+    "check_site_name",
+    "fingerprint",
+    "from_texts",
+    "sign",
+    "to_texts",
+    "verify",
+]

@@ -1,0 +1,143 @@
+"""Who says it: a receipt's DSSE envelope, signed by the one key that its document names.
+
+A verified envelope proves that the holder of that key made the receipt. Whose key it is, a person confirms
+once by its fingerprint (the publisher's registry of sites).
+
+Source: DSSE v1.0 (secure-systems-lab/dsse).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+
+from manifests import schemas, strictjson
+from manifests.errors import MalformedError, NotAuthenticError
+from manifests.limits import MIB
+from manifests.receipt import document
+from manifests.receipt.document import NAME, PAYLOAD_TYPE, Receipt
+
+MAX_BYTES = MIB
+"""Ceiling on a receipt file: the largest document in base64, and some air."""
+
+_SIGNATURE_BYTES = 64
+"""Ed25519, RFC 8032 section 5.1.6."""
+
+
+@dataclass(frozen=True)
+class SignedReceipt:
+    """A receipt whose signature holds, with the exact bytes of its file."""
+
+    receipt: Receipt
+    data: bytes
+
+
+def fingerprint(keyid: str) -> str:
+    """Return a site's key id in groups of four, for two people to compare by voice."""
+    return " ".join(keyid[start : start + 4] for start in range(0, len(keyid), 4))
+
+
+def sign(receipt: Receipt, signer: CryptoSigner) -> bytes:
+    """Sign a receipt with the site's key and return the bytes of its file.
+
+    Raises:
+        MalformedError: The receipt breaks a rule that every reader checks, or names another key.
+    """
+    payload = document.encode(receipt)
+    signature = signer.sign(Envelope(payload, PAYLOAD_TYPE, {}).pae())
+    data = _encode(payload, signature.keyid, bytes.fromhex(signature.signature))
+    verify(data)
+    return data
+
+
+def verify(data: bytes) -> SignedReceipt:
+    """Read a receipt file and check its signature by the key that it names.
+
+    Args:
+        data: The whole file.
+
+    Raises:
+        MalformedError: ``json.*``, ``receipt-envelope.schema``, ``receipt.form`` (not written our way),
+            ``receipt.schema``, ``receipt.order``, ``receipt.generations``, ``name.*`` or ``time.format``.
+        NotAuthenticError: ``receipt.signature``.
+    """
+    payload, keyid, signature = _decode(data)
+    value = document.read(payload)
+    key = _key(value["site"]["public"])
+    try:
+        key.verify_signature(Signature(keyid, signature.hex()), Envelope(payload, PAYLOAD_TYPE, {}).pae())
+    except (UnverifiedSignatureError, VerificationError):
+        raise _forged(keyid) from None
+    if key.keyid != keyid:
+        raise _forged(keyid)
+    return SignedReceipt(document.from_value(value, keyid), data)
+
+
+def to_compact(data: bytes) -> bytes:
+    """Return a receipt file as signature and compressed document: all that cannot be derived."""
+    payload, _, signature = _decode(data)
+    return signature + zlib.compress(payload, 9)
+
+
+def from_compact(data: bytes) -> bytes:
+    """Return the receipt file of a compact form, bit for bit; nothing is verified yet.
+
+    Raises:
+        MalformedError: ``receipt.form``, ``json.*``, ``receipt.schema``.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        payload = unpacker.decompress(data[_SIGNATURE_BYTES:], document.MAX_PAYLOAD_BYTES + 1)
+    except zlib.error:
+        raise _not_ours() from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise _not_ours()
+    return _encode(payload, _key(document.read(payload)["site"]["public"]).keyid, data[:_SIGNATURE_BYTES])
+
+
+def _key(public: str) -> SSlibKey:
+    """Return the Ed25519 key of 32 bytes in hex, under its TUF key id."""
+    return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)))
+
+
+def _encode(payload: bytes, keyid: str, signature: bytes) -> bytes:
+    return strictjson.encode(
+        {
+            "payload": base64.b64encode(payload).decode("ascii"),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"keyid": keyid, "sig": base64.b64encode(signature).decode("ascii")}],
+        }
+    )
+
+
+def _decode(data: bytes) -> tuple[bytes, str, bytes]:
+    """Return payload, key id and signature of an envelope that is written the one way we write it."""
+    value = strictjson.decode(data, name=NAME, max_bytes=MAX_BYTES, max_depth=4)
+    schemas.check(value, "receipt-envelope", name=NAME)
+    row = value["signatures"][0]
+    try:
+        payload, signature = (base64.b64decode(text, validate=True) for text in (value["payload"], row["sig"]))
+    except binascii.Error:
+        raise _not_ours() from None
+    if len(signature) != _SIGNATURE_BYTES or _encode(payload, row["keyid"], signature) != data:
+        raise _not_ours()
+    return payload, row["keyid"], signature
+
+
+def _forged(keyid: str) -> NotAuthenticError:
+    return NotAuthenticError(
+        "receipt.signature",
+        f"The receipt's signature by the site's key {keyid[:12]} does not hold",
+        todo="ask the site for its receipt again",
+    )
+
+
+def _not_ours() -> MalformedError:
+    return MalformedError("receipt.form", "The receipt is not in canonical form", todo="ask the site for it again")

@@ -1,0 +1,181 @@
+"""Files that arrive in parts: each part is written where it belongs, so there is no copy beside the store.
+
+A file lies in the temporary directory at its full length from the first part on. Which bytes of it are in is
+recorded in the state, after they are durable; what the state does not know of was never written. When all are
+in, the whole is hashed and becomes a blob.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from manifests.blobs import Blob, BlobStore
+from manifests.durable import storage_errors
+from manifests.manifest import Manifest
+from relay.state import Range
+
+_PREFIX = "parts-"
+
+
+def covered(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Return the same bytes as ascending ranges of which none touches another."""
+    result: list[Range] = []
+    for first, behind in sorted(ranges):
+        if result and first <= result[-1][1]:
+            result[-1] = (result[-1][0], max(behind, result[-1][1]))
+        elif first < behind:
+            result.append((first, behind))
+    return tuple(result)
+
+
+def gaps(ranges: Sequence[Range], first: int, behind: int) -> tuple[Range, ...]:
+    """Return what of ``first`` to ``behind`` is not in ``ranges``, which :func:`covered` made."""
+    result: list[Range] = []
+    for start, end in ranges:
+        if end > first and start < behind:
+            if start > first:
+                result.append((first, start))
+            first = end
+    return (*result, (first, behind)) if first < behind else tuple(result)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part belongs: the whole, and the part's bytes in it."""
+
+    whole: Blob
+    first: int
+    behind: int
+
+
+def places(manifest: Manifest) -> Mapping[str, tuple[Place, ...]]:
+    """Return by the digest of a part where it belongs; it may stand several times."""
+    result: dict[str, tuple[Place, ...]] = {}
+    for parted in manifest.parted:
+        first = 0
+        for part in parted.parts:
+            place = Place(Blob(parted.sha256, parted.length), first, first + part.length)
+            result[part.sha256] = (*result.get(part.sha256, ()), place)
+            first = place.behind
+    return result
+
+
+def file_of(store: BlobStore, sha256: str) -> Path:
+    """Return the file in which a blob comes together."""
+    return store.temporary / (_PREFIX + sha256)
+
+
+def present(store: BlobStore, blob: Blob, recorded: Mapping[str, tuple[Range, ...]]) -> tuple[Range, ...]:
+    """Return which bytes of a blob are in: those recorded, if the file that they are in is still there."""
+    try:
+        length = file_of(store, blob.sha256).stat().st_size
+    except FileNotFoundError:
+        return ()
+    return recorded.get(blob.sha256, ()) if length == blob.length else ()
+
+
+def left_over(store: BlobStore, wanted: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of the temporary directory in which nothing comes together that is wanted."""
+    keep = {_PREFIX + sha256 for sha256 in wanted}
+    yield from (path for path in store.temporary.glob(f"{_PREFIX}*") if path.name not in keep)
+
+
+class Assembly:
+    """Takes parts while they are read. A context manager; nothing is recorded by it.
+
+    Args:
+        store: Where the files come together, and where they go.
+        recorded: What the state says is in.
+    """
+
+    def __init__(self, store: BlobStore, recorded: Mapping[str, tuple[Range, ...]]) -> None:
+        self._store = store
+        self._recorded = recorded
+        self._ranges: dict[Blob, tuple[Range, ...]] = {}
+        self._files: dict[Blob, int] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def lacking(self, places: Iterable[Place]) -> tuple[Place, ...]:
+        """Return the places that are not filled."""
+        return tuple(place for place in places if gaps(self._in(place.whole), place.first, place.behind))
+
+    def write(self, places: Sequence[Place], chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass chunks on, writing each to all its places. What is in already is never written again.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing.
+        """
+        holes = [(self._file(place.whole), place, self._in(place.whole)) for place in places]
+        done = 0
+        for chunk in chunks:
+            for descriptor, place, ranges in holes:
+                start = place.first + done
+                for first, behind in gaps(ranges, start, min(start + len(chunk), place.behind)):
+                    with storage_errors(file_of(self._store, place.whole.sha256)):
+                        _write(descriptor, memoryview(chunk)[first - start : behind - start], first)
+            done += len(chunk)
+            yield chunk
+
+    def filled(self, places: Iterable[Place]) -> None:
+        """Say that what was written there was the right content."""
+        for place in places:
+            self._ranges[place.whole] = covered([*self._in(place.whole), (place.first, place.behind)])
+
+    def finish(self) -> dict[str, tuple[Range, ...]]:
+        """Make everything durable, and blobs of what is whole.
+
+        Returns:
+            What to record, by digest: the ranges that are in; none for a blob that is made.
+
+        Raises:
+            NotAuthenticError: ``blob.digest``: parts that are right make no right whole; it is given up.
+            StorageError: The disk is full, read-only or failing.
+        """
+        result: dict[str, tuple[Range, ...]] = {}
+        for blob, ranges in self._ranges.items():
+            path = file_of(self._store, blob.sha256)
+            with storage_errors(path):
+                os.fdatasync(self._file(blob))
+            if ranges == ((0, blob.length),):
+                self._store.adopt(path, blob)
+                ranges = ()
+            result[blob.sha256] = ranges
+        return result
+
+    def _in(self, blob: Blob) -> tuple[Range, ...]:
+        if blob not in self._ranges:
+            return present(self._store, blob, self._recorded)
+        return self._ranges[blob]
+
+    def _file(self, blob: Blob) -> int:
+        """Return the open file of a blob, made with room for all of it when it is not there."""
+        if blob not in self._files:
+            ranges = self._in(blob)
+            path = file_of(self._store, blob.sha256)
+            with storage_errors(path):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                self._open.callback(os.close, descriptor)
+                os.ftruncate(descriptor, blob.length)
+                if blob.length:
+                    os.posix_fallocate(descriptor, 0, blob.length)
+            self._files[blob], self._ranges[blob] = descriptor, ranges
+        return self._files[blob]
+
+
+def _write(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written

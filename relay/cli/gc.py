@@ -1,0 +1,47 @@
+"""``relay gc``: forget old generations, remove content that nothing needs."""
+
+from __future__ import annotations
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings, output_option, print_json, progress
+
+
+@click.command()
+@click.option("--keep", type=click.IntRange(min=1), help="Generations to keep  [default: store.keep_generations]")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for an import.")
+@output_option
+@click.pass_obj
+def command(settings: Settings, keep: int | None, wait: float, output: str, *, dry_run: bool) -> None:
+    """Forget old generations and remove content that nothing needs.
+
+    What a ring serves stays, and what has arrived of generations that are not whole. What was served until just
+    now goes ten minutes later.
+    """
+    from relay.config import load_config
+    from relay.gc import collect
+    from relay.home import open_home
+
+    home = open_home(settings.home)
+    kept = keep or load_config(home.path).keep_generations
+    with progress(settings) as shown:
+        done = collect(home, kept, system_clock(), shown, wait_seconds=wait, dry_run=dry_run)
+    if output == "json":
+        print_json(
+            {
+                "generations": list(done.generations),
+                "spared": list(done.spared),
+                "blobs": done.blobs,
+                "bytes": done.bytes,
+                "applied": done.applied,
+            }
+        )
+        return
+    verb = "removed" if done.applied else "to remove"
+    numbers = ", ".join(map(str, done.generations)) or "none"
+    click.echo(f"generations {verb}: {numbers}\ncontent {verb}: {done.blobs:,} files, {done.bytes:,} bytes")
+    if done.spared:
+        spared = ", ".join(map(str, done.spared))
+        click.echo(f"later, since agents may still be downloading: {spared}; do: relay gc, in ten minutes")

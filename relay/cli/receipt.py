@@ -1,0 +1,106 @@
+"""``relay receipt``: what this site has, signed, for the publisher."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings, output_option, print_json, progress
+from manifests.receipt import SignedReceipt, fingerprint, to_texts
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Write it here (a file, or a directory).")
+@click.option("--qr", is_flag=True, help="Print it as QR codes, for a phone to read off the screen.")
+@click.option("--check", "whole", is_flag=True, help="Hash the whole store first, not only look for what is missing.")
+@click.option("--name", help="What to call this site: nothing of the inside is named unless asked.")
+@click.option("--note", help="A line for the publisher.")
+@output_option
+@click.pass_obj
+def command(
+    settings: Settings, out: Path | None, name: str | None, note: str | None, output: str, *, qr: bool, whole: bool
+) -> None:
+    """Make a receipt: what this site has, signed with its own key.
+
+    Carry it to the DMZ (`bundle sites import`), and bundles for this site hold exactly what it lacks. Without
+    --out and --qr the receipt itself is printed; the newest is always in the home's out/receipt.json.
+    """
+    from relay import receipt
+    from relay.check import check
+    from relay.config import load_config
+    from relay.home import open_home
+
+    home = open_home(settings.home)
+    report = None
+    if whole:
+        with progress(settings) as shown:
+            report = check(home, shown)
+    said = receipt.Said(name, note)
+    signed = receipt.make(home, load_config(home.path), system_clock(), said=said, report=report)
+    if out is not None:
+        _write(out, signed, output)
+    if qr:
+        _print_codes(signed, output)
+    elif out is None:
+        click.echo(signed.data, nl=False)
+    if not settings.quiet and (qr or out is None):
+        click.echo(_summary(signed), err=True)
+
+
+def _write(out: Path, signed: SignedReceipt, output: str) -> None:
+    from manifests import durable
+
+    receipt = signed.receipt
+    path = out / f"{receipt.site_keyid[:12]}-{receipt.serial}.receipt.json" if out.is_dir() else out
+    durable.write(path, signed.data)
+    sha256 = hashlib.sha256(signed.data).hexdigest()
+    if output == "json":
+        print_json(
+            {
+                "file": str(path),
+                "bytes": len(signed.data),
+                "sha256": sha256,
+                "site": receipt.site_keyid,
+                "serial": receipt.serial,
+                "generation": receipt.newest,
+                "without": len(receipt.without),
+            }
+        )
+        return
+    click.echo(f"{path}\nbytes   {len(signed.data):,}\nsha256  {sha256}\n{_summary(signed)}")
+
+
+def _summary(signed: SignedReceipt) -> str:
+    receipt = signed.receipt
+    lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
+    words = fingerprint(receipt.site_keyid).split()
+    return (
+        f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}\n"
+        "Fingerprint of this site's key, to be confirmed by the publisher once:\n"
+        f"  {' '.join(words[:8])}\n  {' '.join(words[8:])}"
+    )
+
+
+def _print_codes(signed: SignedReceipt, output: str) -> None:
+    """Print the codes one screen at a time; into a file or pipe, the fewest that the format allows."""
+    from relay import qr
+
+    if output == "json":
+        print_json({"texts": list(to_texts(signed.data))})
+        return
+    terminal = sys.stdout.isatty()
+    if terminal:
+        size = os.get_terminal_size(sys.stdout.fileno())
+        texts = qr.texts_for(signed.data, size.columns, size.lines)
+    else:
+        texts = to_texts(signed.data)
+    for number, text in enumerate(texts, 1):
+        click.echo(f"Code {number} of {len(texts)}\n{qr.draw(text, colours=terminal)}", nl=False)
+        if terminal and sys.stdin.isatty() and number < len(texts):
+            click.echo("Read it with a phone, then press Enter for the next one ", err=True, nl=False)
+            sys.stdin.readline()

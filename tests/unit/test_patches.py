@@ -1,0 +1,239 @@
+"""Patches applied: both engines, as streams, within bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundler import patch_engines
+from manifests import patches
+from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.errors import MalformedError, StorageError
+from manifests.limits import MIB
+
+MEMORY = 1024 * MIB
+ENGINES = ("hdiffpatch", "zstd")
+
+
+def blob(data: bytes) -> Blob:
+    return Blob(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def changed(data: bytes, seed: int, places: int = 40) -> bytes:
+    """Overwrite, insert, remove and move some of it."""
+    rng, result = random.Random(seed), bytearray(data)
+    for _ in range(places):
+        at = rng.randrange(len(result))
+        what = rng.randrange(4)
+        if what == 0:
+            result[at : at + 20] = rng.randbytes(20)
+        elif what == 1:
+            result[at:at] = rng.randbytes(rng.randrange(300))
+        elif what == 2:
+            del result[at : at + rng.randrange(300)]
+        else:
+            result[at : at + 400] = bytes((byte + 3) % 256 for byte in result[at : at + 400])
+    moved = result[:5000]
+    return bytes(result[5000:] + moved)
+
+
+def by_engine(engine: str, base: Path, target: Path, expected: Blob, directory: Path) -> Path:
+    path = directory / f"{engine}.patch"
+    path.write_bytes(b"".join(patch_engines._ENGINES[engine](base, target)))
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(6))
+def test_a_patch_gives_back_every_byte_of_the_target(engine, seed, tmp_path):
+    rng = random.Random(seed)
+    old = rng.randbytes(rng.randrange(9000, 60_000)) * rng.randrange(1, 30)
+    new = changed(old, seed)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(new)
+    path = by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path)
+    chunks = list(patches.apply(engine, tmp_path / "old", path, blob(new)))
+    assert b"".join(chunks) == new
+    assert max(map(len, chunks)) <= CHUNK_BYTES
+    assert path.stat().st_size < len(new)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_input_makes_the_same_patch(engine, tmp_path):
+    (tmp_path / "old").write_bytes(random.Random(1).randbytes(50_000))
+    new = changed((tmp_path / "old").read_bytes(), 1)
+    (tmp_path / "new").write_bytes(new)
+    one = by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path).read_bytes()
+    assert one == by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path).read_bytes()
+
+
+def test_bytes_are_added_modulo_256_without_carry():
+    one, other = bytes(range(256)) * 256, bytes(value for value in range(256) for _ in range(256))
+    assert patches.hdiff._add(one, other) == bytes((a + b) % 256 for a, b in zip(one, other, strict=True))
+
+
+def test_a_window_slides_over_a_base_larger_than_a_prefix(tmp_path, monkeypatch):
+    monkeypatch.setattr(patches.prefix, "SEGMENT_BYTES", 64 * 1024)
+    monkeypatch.setattr(patches.prefix, "PREFIX_BYTES", 192 * 1024)
+    monkeypatch.setattr(patch_engines, "_MARGIN_BYTES", 64 * 1024)
+    old = random.Random(5).randbytes(900_000)
+    inserted = random.Random(6).randbytes(300_000)
+    for new in (old[:450_000] + inserted + old[450_000:], inserted + old, old[200_000:], old):
+        (tmp_path / "old").write_bytes(old)
+        (tmp_path / "new").write_bytes(new)
+        path = by_engine("zstd", tmp_path / "old", tmp_path / "new", blob(new), tmp_path)
+        assert b"".join(patches.apply("zstd", tmp_path / "old", path, blob(new))) == new
+        assert path.stat().st_size < max(0, len(new) - len(old)) * 1.05 + 100_000
+
+
+def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
+    old, store = random.Random(7).randbytes(40_000), BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    new = changed(old, 7)
+    (tmp_path / "new").write_bytes(new)
+    with store.batch() as batch:
+        base = batch.add([old])
+        batch.commit()
+    made = patch_engines.make(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
+    assert made is not None
+    with store.batch() as batch:
+        batch.add(patches.apply(made.engine, store.path(base.sha256), made.path, blob(new)), blob(new))
+        batch.commit()
+    assert store.digest(blob(new).sha256) == blob(new)
+    store.sweep()
+    assert not made.path.exists()
+
+
+def test_the_smaller_patch_is_kept_and_the_other_removed(tmp_path):
+    old = random.Random(8).randbytes(200_000)
+    new = bytes(byte ^ (at % 500 == 0) for at, byte in enumerate(old))
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(new)
+    lengths = {engine: len(b"".join(patch_engines._ENGINES[engine](tmp_path / "old", tmp_path / "new")))
+               for engine in ENGINES}  # fmt: skip
+    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
+    assert made is not None
+    assert made.engine == min(lengths, key=lengths.__getitem__) == "hdiffpatch"
+    assert made.blob == blob(made.path.read_bytes())
+    assert list(tmp_path.glob("blob-patch-*")) == [made.path]
+
+
+def test_a_base_beyond_hdiffpatch_is_a_zstd_prefix(tmp_path, monkeypatch):
+    monkeypatch.setattr(patch_engines, "HDIFF_BASE_BYTES", 100_000)
+    old = random.Random(8).randbytes(200_000)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(old[:150_000])
+    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
+    assert made is not None
+    assert made.engine == "zstd"
+
+
+def test_nothing_is_made_beyond_the_memory_allowed(tmp_path):
+    old = random.Random(8).randbytes(200_000)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(old[1:])
+    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
+    assert not list(tmp_path.glob("blob-patch-*"))
+
+
+def test_an_empty_base_or_target_makes_no_patch(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "full").write_bytes(b"x" * 10_000)
+    assert patch_engines.make(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
+    assert patch_engines.make(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
+
+
+def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
+    old = random.Random(9).randbytes(40_000)
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(old[1:])
+    lies = dict.fromkeys(patches.ENGINES, lambda *_: iter([b"HDIFF19&none"])) | {"zstd": lambda *_: iter([])}
+    monkeypatch.setattr(patch_engines, "_ENGINES", lies)
+    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
+    assert not list(tmp_path.glob("blob-patch-*"))
+
+
+def test_an_engine_of_another_version_is_named(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    with pytest.raises(MalformedError) as refusal:
+        list(patches.apply("courgette", tmp_path / "old", tmp_path / "old", Blob("0" * 64, 5)))
+    assert refusal.value.code == "patch.engine"
+    assert refusal.value.need == "courgette"
+    assert tuple(patch_engines._ENGINES) == ("hdiffpatch", "zstd", "hdiffpatch+deflate")
+    assert set(patch_engines._ENGINES) == set(patches.ENGINES)
+
+
+def test_a_base_that_cannot_be_read_is_a_storage_error(tmp_path):
+    (tmp_path / "patch").write_bytes(b"HDIFF13&")
+    with pytest.raises(StorageError) as failure:
+        list(patches.apply("hdiffpatch", tmp_path / "none", tmp_path / "patch", Blob("0" * 64, 5)))
+    assert failure.value.code == "storage.io"
+
+
+_PEAK = """
+import sys
+from pathlib import Path
+from manifests import patches
+from manifests.blobs import Blob
+
+def kilobytes(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+before = kilobytes("VmRSS")
+expected = Blob(sys.argv[4], int(sys.argv[5]))
+total = sum(len(chunk) for chunk in patches.apply(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), expected))
+assert total == expected.length
+print((kilobytes("VmHWM") - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize(("engine", "limit_mb"), [("hdiffpatch", 48), ("zstd", 130)])
+def test_applying_takes_less_memory_than_base_and_result(engine, limit_mb, tmp_path):
+    half = random.Random(10).randbytes(30_000_000)
+    old = half + random.Random(11).randbytes(30_000_000) if engine == "zstd" else half
+    new = bytearray(old)
+    for at in range(0, len(new), 1_000_000):
+        new[at] ^= 255
+    (tmp_path / "old").write_bytes(old)
+    (tmp_path / "new").write_bytes(new)
+    expected = blob(bytes(new))
+    if engine == "zstd":
+        path = by_engine(engine, tmp_path / "old", tmp_path / "new", expected, tmp_path)
+    else:
+        path = tmp_path / "one-cover"
+        path.write_bytes(one_cover(bytes(old), bytes(new)))
+    command = [sys.executable, "-c", _PEAK, engine, str(tmp_path / "old"), str(path), expected.sha256]
+    run = subprocess.run([*command, str(expected.length)], check=True, capture_output=True, text=True)
+    assert int(run.stdout) <= limit_mb
+
+
+def one_cover(old: bytes, new: bytes) -> bytes:
+    """Write an HDIFF13 patch by hand: all of the base, with differences every million bytes."""
+
+    def number(value: int, tag: int = 0, bits: int = 0) -> bytes:
+        groups = [value & 0x7F]
+        while (value := value >> 7) > 0:
+            groups.insert(0, value & 0x7F | 0x80)
+        first = groups[0] & 0x7F
+        if first >= 1 << (7 - bits):
+            return bytes([tag << (8 - bits) | 0x80 >> bits, *groups])
+        more = (0x80 >> bits) if len(groups) > 1 else 0
+        return bytes([tag << (8 - bits) | more | first, *groups[1:]])
+
+    controls, codes, at = b"", b"", 0
+    for place in range(0, len(new), 1_000_000):
+        controls += number(place - at - 1, 0, 2) if place > at else b""
+        controls += number(0, 2, 2)
+        codes += bytes([(new[place] - old[place]) % 256])
+        at = place + 1
+    controls += number(len(new) - at - 1, 0, 2)
+    covers = number(0, 0, 1) + number(0) + number(len(new))
+    sections = (covers, controls, codes, b"")
+    sizes = b"".join(number(len(section)) + number(0) for section in sections)
+    return b"HDIFF13&\0" + number(len(new)) + number(len(old)) + number(1) + sizes + b"".join(sections)

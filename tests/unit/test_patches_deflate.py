@@ -1,0 +1,129 @@
+"""Deflate streams as records: whoever wrote them, the same bits come back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import shutil
+import struct
+import subprocess
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from isal import igzip
+
+from bundler import patch_engines
+from bundler.patch_streams import find_streams, is_archive
+from bundler.patching import best_patch
+from manifests import patches
+from manifests.blobs import BlobStore
+from manifests.errors import MalformedError
+from manifests.patches.deflate import fold, unfold
+
+TEXT = b"".join(b"alert tcp any any -> any %d (sid:%d; rev:%d;)\n" % (at % 65536, at, at % 7) for at in range(4000))
+NOISE = random.Random(1).randbytes(70_000)
+
+
+def raw(data: bytes, level: int, strategy: int = 0, memory: int = 8) -> bytes:
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
+    return compressor.compress(data) + compressor.flush()
+
+
+def again(data: bytes, streams: tuple[int, ...]) -> bytes:
+    records = b"".join(unfold(data, streams))
+    source = io.BytesIO(records)
+    return b"".join(fold(source.read, len(data)))
+
+
+@pytest.mark.parametrize("level", [0, 1, 3, 6, 9])
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE])
+def test_every_kind_of_block_folds_back(level, strategy):
+    data = b"before" + raw(TEXT + NOISE + b"\xff" * 5000, level, strategy) + b"behind"
+    assert again(data, (6,)) == data
+
+
+@given(st.binary(max_size=2000), st.integers(0, 9), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_any_content_folds_back(content, level, memory):
+    data = raw(content, level, memory=memory)
+    assert again(data, (0,)) == data
+
+
+def test_other_writers_fold_back(tmp_path):
+    (tmp_path / "rules").write_bytes(TEXT + NOISE)
+    written = [igzip.compress(TEXT, level) for level in range(4)] + [gzip.compress(TEXT, 9, mtime=0) * 2]
+    if program := shutil.which("gzip"):
+        written.append(subprocess.run([program, "-c", tmp_path / "rules"], check=True, capture_output=True).stdout)
+    for data in written:
+        assert len(find_streams(data)) == (2 if data == written[4] else 1)
+        assert again(data, find_streams(data)) == data
+
+
+def zip_of(members: dict[str, bytes]) -> bytes:
+    """Write a plain zip: enough for finding streams."""
+    parts = []
+    for name, content in members.items():
+        stream = raw(content, 6)
+        header = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, zlib.crc32(content), len(stream),
+                             len(content), len(name), 0)  # fmt: skip
+        parts.append(header + name.encode() + stream)
+    return b"".join(parts) + b"PK\x05\x06" + bytes(18)
+
+
+def test_streams_are_found_in_zip_gzip_and_clamav():
+    members = {"a.txt": TEXT, "b/c.bin": NOISE[:3000]}
+    archive = zip_of(members)
+    found = find_streams(archive)
+    assert [zlib.decompressobj(-15).decompress(archive[at:]) for at in found] == list(members.values())
+    named = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\2\0xx" + b"name\0" + b"comment\0" + b"cc" + raw(TEXT, 6) + bytes(8)
+    assert find_streams(named) == (29,)
+    container = b"ClamAV-VDB:".ljust(512) + gzip.compress(TEXT)
+    assert find_streams(container) == (522,)
+    assert all(map(is_archive, (archive, named, container)))
+    assert not is_archive(b"7z\xbc\xaf\x27\x1c")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x1f\x8b\x08", b"PK\x03\x04", gzip.compress(TEXT)[:-30], b"\x1f\x8b\x08" + NOISE]
+)
+def test_what_is_no_whole_stream_is_not_found(data):
+    assert find_streams(data) == ()
+
+
+def test_noise_is_refused_as_a_stream():
+    for seed in range(300):
+        data = random.Random(seed).randbytes(200)
+        try:
+            outcome = again(data, (0,)) == data
+        except MalformedError as error:
+            outcome = error.code == "patch.format"
+        assert outcome
+
+
+def test_an_archive_that_is_compressed_anew_travels_as_a_small_patch(tmp_path):
+    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    rng = random.Random(4)
+    lines = [b"rule r%d { strings: $a = { %s } }\n" % (at, rng.randbytes(8).hex().encode()) for at in range(12_000)]
+    old = gzip.compress(b"".join(lines), 6, mtime=1)
+    new = gzip.compress(b"".join([b"// version 2\n", *lines[:-5], b"rule last { }\n"]), 6, mtime=2)
+    with store.batch() as batch:
+        base, target = batch.add([old]), batch.add([new])
+        batch.commit()
+    made = best_patch(store, target, (base,))
+    assert made is not None
+    assert made.engine == "hdiffpatch+deflate"
+    assert made.patch.length < len(new) // 10
+    with store.batch() as batch:
+        batch.add(patches.apply(made.engine, store.path(base.sha256), made.path, target), target)
+    made.discard()
+    assert not list(store.temporary.iterdir())
+
+
+def test_archives_without_streams_make_no_patch(tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).write_bytes(b"7z\xbc\xaf" + NOISE)
+    assert b"".join(patch_engines._ENGINES["hdiffpatch+deflate"](tmp_path / "old", tmp_path / "new")) == b""

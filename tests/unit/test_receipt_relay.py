@@ -1,0 +1,204 @@
+"""What a relay says of itself in a receipt."""
+
+import hashlib
+import json
+import stat
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+
+from manifests.console import NoProgress
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.features import load_catalogue, to_disable
+from manifests.receipt import Damage, SourceAge, document, verify
+from relay import receipt as module
+from relay.check import check, discard
+from relay.out import write_features
+from relay.receipt import Pending, Said, make
+from relay.sitekey import key_file, open_key
+from relay.state import State
+from tests.support.relay_bundles import CREATED, BundleForge
+from tests.support.relay_homes import import_bundle, make_config, make_home
+
+NOW = CREATED + timedelta(days=9)
+
+
+@pytest.fixture
+def forge():
+    forge = BundleForge()
+    forge.files = {"rules/a": b"a1", "rules/b": b"b1", "yara/y": b"y"}
+    return forge
+
+
+@pytest.fixture
+def empty(tmp_path, forge):
+    return make_home(tmp_path / "relay", forge.root)
+
+
+@pytest.fixture
+def home(empty, tmp_path, forge):
+    for number in (1, 2, 3):
+        forge.files["rules/a"] = f"a{number}".encode()
+        import_bundle(empty, forge.seal(tmp_path / f"{number}.zip"), forge.clock())
+    return empty
+
+
+def receipt_of(home, now=NOW, **options):
+    return make(home, make_config(home), now, **options).receipt
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def lose(home, content):
+    home.blobs.path(digest(content)).unlink()
+
+
+def test_a_relay_without_any_bundle_says_so(empty, forge):
+    receipt = receipt_of(empty)
+    assert (receipt.publisher, receipt.root_version, receipt.timestamp_version, receipt.snapshot_version) == (
+        None,
+        1,
+        0,
+        0,
+    )
+    assert receipt.root_sha256 == digest(forge.root)
+    assert (receipt.generations, receipt.rings, receipt.sources, receipt.newest) == ((), (("default", 0),), (), 0)
+
+
+def test_a_receipt_says_what_is_held_and_trusted_and_how_old_it_is(home, forge):
+    receipt = receipt_of(home)
+    assert (receipt.publisher, receipt.timestamp_version, receipt.snapshot_version) == ("forge", 3, 3)
+    assert (receipt.generations, receipt.rings, receipt.without, receipt.damage) == (
+        (1, 2, 3),
+        (("default", 3),),
+        (),
+        (),
+    )
+    assert receipt.sources == (SourceAge("rules", forge.created(3)), SourceAge("yara", forge.created(3)))
+    assert receipt.created == NOW
+    assert receipt.free_bytes > 0
+    assert (receipt.pending_generation, receipt.pending_holds, receipt.gates) == (None, (), ())
+
+
+def test_the_state_of_the_features_is_that_of_the_emitted_list(home):
+    write_features(home, make_config(home))
+    features = receipt_of(home).features
+    assert features.sha256 == digest((home.out / "features.json").read_bytes())
+    assert features.count == len(to_disable(load_catalogue(), "isolated").items)
+
+
+def test_a_root_that_was_rotated_is_named_by_version_and_digest(home, forge, tmp_path):
+    forge.rotate()
+    import_bundle(home, forge.seal(tmp_path / "4.zip"), forge.clock())
+    receipt = receipt_of(home)
+    assert (receipt.root_version, receipt.root_sha256) == (2, digest(forge.roots[1]))
+
+
+def test_content_that_is_missing_or_short_is_listed_and_counted(home):
+    lose(home, b"a1")
+    short = home.blobs.path(digest(b"b1"))
+    short.chmod(0o644)
+    short.write_bytes(b"")
+    receipt = receipt_of(home)
+    assert receipt.generations == (1, 2, 3)
+    assert receipt.without == tuple(sorted((digest(b"a1"), digest(b"b1"))))
+    assert receipt.damage == (Damage("altered", 1), Damage("missing", 1))
+
+
+def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discarded(home):
+    path = home.blobs.path(digest(b"b1"))
+    path.chmod(0o644)
+    path.write_bytes(b"bX")
+    assert receipt_of(home).without == ()
+    report = check(home, NoProgress())
+    found = receipt_of(home, report=report)
+    assert (found.without, found.damage) == ((digest(b"b1"),), (Damage("altered", 1),))
+    discard(home, report, wait_seconds=0)
+    assert receipt_of(home).without == (digest(b"b1"),)
+
+
+def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_never_too_much(home, monkeypatch):
+    monkeypatch.setattr(module, "MAX_DIGESTS", 1)
+    lose(home, b"a1")
+    lose(home, b"a2")
+    receipt = receipt_of(home)
+    assert receipt.generations == (2, 3)
+    assert receipt.without == (digest(b"a2"),)
+    assert receipt.damage == (Damage("missing", 2),)
+
+
+def test_what_has_arrived_of_a_generation_is_said(home):
+    receipt = receipt_of(home, pending=Pending(4, frozenset({"b" * 64, "a" * 64})))
+    assert (receipt.pending_generation, receipt.pending_holds) == (4, ("a" * 64, "b" * 64))
+
+
+def test_the_key_is_made_once_and_readable_by_the_owner_alone(empty):
+    first = receipt_of(empty)
+    again = receipt_of(empty)
+    assert first.site_keyid == again.site_keyid == open_key(empty).public_key.keyid
+    assert stat.S_IMODE(key_file(empty).stat().st_mode) == 0o600
+    assert stat.S_IMODE(key_file(empty).parent.stat().st_mode) == 0o700
+    key_file(empty).write_bytes(b"no key")
+    with pytest.raises(ConfigurationError) as refused:
+        receipt_of(empty)
+    assert refused.value.code == "sitekey.damaged"
+
+
+def test_serials_grow_whatever_the_clock_does(empty):
+    serials = [
+        receipt_of(empty, now).serial
+        for now in (NOW, NOW, NOW - timedelta(days=400), NOW + timedelta(days=1), NOW - timedelta(days=1))
+    ]
+    start = int(NOW.timestamp())
+    assert serials == [start, start + 1, start + 2, start + 86_400, start + 86_401]
+
+
+def test_a_relay_from_an_old_backup_still_makes_newer_receipts(empty):
+    backup = empty.database.read_bytes()
+    for _ in range(5):
+        newest = receipt_of(empty)
+    empty.database.write_bytes(backup)
+    for suffix in ("-wal", "-shm"):
+        empty.database.with_name(empty.database.name + suffix).unlink(missing_ok=True)
+    assert receipt_of(empty, NOW + timedelta(hours=1)).serial > newest.serial
+
+
+def test_receipts_made_at_once_never_share_a_serial(empty):
+    made = []
+    threads = [Thread(target=lambda: made.append(receipt_of(empty))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({receipt.serial for receipt in made}) == 6
+    assert len({receipt.site_keyid for receipt in made}) == 1
+
+
+def test_the_serial_is_durable_with_its_digest_before_the_receipt_leaves(home):
+    signed = make(home, make_config(home), NOW)
+    with State(home.database) as state:
+        (event,) = state.events(kinds=("receipt",))
+    assert event.details == {"serial": signed.receipt.serial, "sha256": digest(signed.data)}
+    assert (home.out / "receipt.json").read_bytes() == signed.data
+
+
+def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
+    for said in (Said(note="two\nlines"), Said(name="No Name")):
+        with pytest.raises(MalformedError) as refused:
+            receipt_of(home, said=said)
+        assert refused.value.code == "receipt.schema"
+    with State(home.database) as state:
+        assert state.events(kinds=("receipt",)) == ()
+
+
+def test_nothing_of_the_inside_is_named_unless_asked(home):
+    inside = [str(home.path), home.path.name, "relay.test", "root@"]
+    plain = make(home, make_config(home), NOW)
+    payload = document.encode(plain.receipt).decode()
+    assert not [word for word in inside if word in payload]
+    assert set(json.loads(payload)["site"]) == {"public"}
+    said = make(home, make_config(home), NOW, said=Said("north", "second sluice"))
+    assert (verify(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")

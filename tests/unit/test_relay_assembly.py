@@ -1,0 +1,92 @@
+import hashlib
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.blobs import Blob, BlobStore
+from manifests.errors import NotAuthenticError
+from relay.assembly import Assembly, Place, covered, file_of, gaps, left_over, present
+
+RANGES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))))
+
+
+def numbers(ranges):
+    return {number for first, behind in ranges for number in range(first, behind)}
+
+
+@given(RANGES)
+def test_covered_ranges_are_the_same_bytes_and_touch_nowhere(ranges):
+    result = covered(ranges)
+    assert numbers(result) == numbers(ranges)
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(result))
+    assert all(first < behind for first, behind in result)
+
+
+@given(RANGES, st.integers(0, 40), st.integers(0, 40))
+def test_gaps_are_exactly_the_bytes_that_are_not_in(ranges, first, behind):
+    assert numbers(gaps(covered(ranges), first, behind)) == set(range(first, behind)) - numbers(ranges)
+
+
+CONTENT = bytes(range(200))
+WHOLE = Blob(hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    return store
+
+
+def put(store, recorded, *ranges, content=CONTENT):
+    with Assembly(store, recorded) as assembly:
+        for first, behind in ranges:
+            place = Place(WHOLE, first, behind)
+            assert b"".join(assembly.write([place], [content[first:behind]])) == content[first:behind]
+            assembly.filled([place])
+        return assembly.finish()
+
+
+def test_parts_in_any_order_and_any_cut_make_the_whole(store):
+    recorded = put(store, {}, (150, 200), (0, 20))
+    assert recorded == {WHOLE.sha256: ((0, 20), (150, 200))}
+    assert present(store, WHOLE, recorded) == ((0, 20), (150, 200))
+    recorded = put(store, recorded, (10, 90))
+    assert recorded == {WHOLE.sha256: ((0, 90), (150, 200))}
+    assert put(store, recorded, (90, 150)) == {WHOLE.sha256: ()}
+    assert b"".join(store.read(WHOLE.sha256)) == CONTENT
+    assert list(store.temporary.iterdir()) == []
+
+
+def test_what_is_in_is_never_written_again(store):
+    recorded = put(store, {}, (0, 100))
+    with Assembly(store, recorded) as assembly:
+        list(assembly.write([Place(WHOLE, 50, 200)], [b"\xff" * 150]))  # damaged, so it is not filled
+        assert assembly.lacking([Place(WHOLE, 0, 100), Place(WHOLE, 50, 200)]) == (Place(WHOLE, 50, 200),)
+        assembly.finish()
+    assert put(store, recorded, (100, 200)) == {WHOLE.sha256: ()}
+    assert b"".join(store.read(WHOLE.sha256)) == CONTENT
+
+
+def test_a_record_without_its_file_counts_for_nothing(store):
+    recorded = put(store, {}, (0, 100))
+    file_of(store, WHOLE.sha256).unlink()
+    assert present(store, WHOLE, recorded) == ()
+    assert put(store, recorded, (100, 200)) == {WHOLE.sha256: ((100, 200),)}
+
+
+def test_parts_that_make_another_whole_are_given_up(store):
+    recorded = put(store, {}, (0, 100), content=bytes(200))
+    with pytest.raises(NotAuthenticError) as caught:
+        put(store, recorded, (100, 200))
+    assert caught.value.code == "blob.digest"
+    assert not store.holds(WHOLE)
+    assert list(store.temporary.iterdir()) == []
+
+
+def test_files_that_nobody_waits_for_are_left_over(store):
+    put(store, {}, (0, 100))
+    assert list(left_over(store, [WHOLE.sha256])) == []
+    assert list(left_over(store, [])) == [file_of(store, WHOLE.sha256)]
