@@ -1,6 +1,8 @@
 """Every single-bit flip of a small bundle and 10,000 random mutations of a larger one are refused.
 
-After each one the store and the database are byte-identical to what they were before.
+Unless the damage is in content alone, the store and the database are byte-identical to what they were before. Of
+a bundle whose front is undamaged, at most blobs that have their digests were added, and the record of a pending
+generation: never imported, what is trusted and served identical.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ def second_bundle(tmp_path: Path, files: dict[str, bytes], deflated: tuple[str, 
     return Trial(home.path, bundle.read_bytes(), forge.clock()())
 
 
-def test_every_single_bit_flip_of_a_small_bundle_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+def test_every_single_bit_flip_of_a_small_bundle_is_refused_and_moves_no_trust(tmp_path: Path) -> None:
     files = {"rules/a.rules": b"alert tcp any any\n" * 8, "rules/b.bin": b"\x00\x01\x02"}
     trial = second_bundle(tmp_path, files, deflated=("rules/a.rules",))
     tried, survivors = not_refused(trial, bit_flips(trial.bundle))
@@ -34,7 +36,7 @@ def test_every_single_bit_flip_of_a_small_bundle_is_refused_and_leaves_no_trace(
     assert tried == 8 * len(trial.bundle)
 
 
-def test_10000_random_mutations_of_a_larger_bundle_are_refused_and_leave_no_trace(tmp_path: Path) -> None:
+def test_10000_random_mutations_of_a_larger_bundle_are_refused_and_move_no_trust(tmp_path: Path) -> None:
     dice = random.Random(20261121)
     files = {f"rules/{number}.rules": b"alert tcp any any\n" * dice.randrange(1, 90) for number in range(40)}
     files |= {f"patterns/{number}.bin": dice.randbytes(3000) for number in range(20)}
