@@ -28,6 +28,7 @@ from manifests.console import NoProgress, Progress
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
+    LockedError,
     MalformedError,
     NotAuthenticError,
     RollbackError,
@@ -306,6 +307,7 @@ def _save_parts(state: State, taken: Taken) -> None:
 
 def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
+    error.todo = error.todo or _way_out(home)
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_store.take(home, config, path, error, now)
@@ -319,6 +321,14 @@ def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: da
     details["quarantine"] = error.context.get("quarantine")
     with suppress(StorageError):  # the refusal matters more than its record
         events.record(home, Event(now, events.REFUSED, f"{events.shown(path.name)} was refused: {error}", details))
+
+
+def _way_out(home: Home) -> str | None:
+    """Return what to do about a file that says nothing that can be believed, not even which bundle it is."""
+    with suppress(StorageError, LockedError), State(home.database) as state:
+        since = pending.newest_whole(state, home.blobs)
+        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
+    return None
 
 
 def _write_features(home: Home, config: Config, now: datetime) -> None:
