@@ -28,6 +28,7 @@ from manifests.console import NoProgress, Progress
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
+    LockedError,
     MalformedError,
     NotAuthenticError,
     RollbackError,
@@ -83,6 +84,7 @@ def import_file(
     accept_expired: bool = False,
     wait_seconds: float = WAIT_SECONDS,
     quarantine: bool = False,
+    all_or_nothing: bool = False,
 ) -> ImportResult:
     """Import one bundle file; the file is left where it is.
 
@@ -96,6 +98,7 @@ def import_file(
         wait_seconds: How long to wait for another import.
         quarantine: Copy a refused file into quarantine, unless it is only incomplete; ``quarantine`` in the
             error's context is the record's id, ``kept`` whether the content is there, durably.
+        all_or_nothing: Keep nothing of a damaged bundle; without it, what is undamaged is kept for later.
 
     Raises:
         NotAuthenticError: A signature or digest does not hold.
@@ -107,7 +110,7 @@ def import_file(
         StorageError: ``storage.space`` beforehand, or any other storage error; nothing changed.
         LockedError: ``lock.held``: another import did not end in time.
     """
-    job = _Import(home, config, path, clock, progress or NoProgress(), accept_expired=accept_expired)
+    job = _Import(home, config, path, clock, progress or NoProgress(), accept_expired, all_or_nothing)
     try:
         with home.lock(wait_seconds):
             home.blobs.sweep()
@@ -130,6 +133,7 @@ class _Import:
     clock: Clock
     progress: Progress
     accept_expired: bool
+    all_or_nothing: bool
 
     def run(self) -> ImportResult:
         """Import the file; where it is damaged, a copy that the recovery data beside it made whole."""
@@ -174,7 +178,9 @@ class _Import:
         check_roots(bundle, state)
         number = bundle.manifest.snapshot_version
         known = state.generation(number) is not None
-        intake = Intake(self.home, bundle, state.pending.parts(), self.progress)
+        if broken is not None and self.all_or_nothing:
+            raise broken
+        intake = Intake(self.home, bundle, state.pending.parts(), self.progress, all_or_nothing=self.all_or_nothing)
         lost = intake.missing()
         begun = state.pending.generation(number) is not None
         if broken is not None and not begun and not (lost and intake.brings()):
@@ -306,6 +312,7 @@ def _save_parts(state: State, taken: Taken) -> None:
 
 def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
+    error.todo = error.todo or _way_out(home)
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_store.take(home, config, path, error, now)
@@ -319,6 +326,14 @@ def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: da
     details["quarantine"] = error.context.get("quarantine")
     with suppress(StorageError):  # the refusal matters more than its record
         events.record(home, Event(now, events.REFUSED, f"{events.shown(path.name)} was refused: {error}", details))
+
+
+def _way_out(home: Home) -> str | None:
+    """Return what to do about a file that says nothing that can be believed, not even which bundle it is."""
+    with suppress(StorageError, LockedError), State(home.database) as state:
+        since = pending.newest_whole(state, home.blobs)
+        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
+    return None
 
 
 def _write_features(home: Home, config: Config, now: datetime) -> None:

@@ -42,15 +42,23 @@ class Intake:
         bundle: Believed, its file open.
         recorded: Which parts are in, as the state says.
         progress: Told how far it is.
+        all_or_nothing: The first damaged member ends the pass, and nothing is taken.
     """
 
     def __init__(
-        self, home: Home, bundle: VerifiedBundle, recorded: dict[str, tuple[Range, ...]], progress: Progress
+        self,
+        home: Home,
+        bundle: VerifiedBundle,
+        recorded: dict[str, tuple[Range, ...]],
+        progress: Progress,
+        *,
+        all_or_nothing: bool = False,
     ) -> None:
         self._store = home.blobs
         self._bundle = bundle
         self._manifest = bundle.manifest
         self._progress = progress
+        self._all_or_nothing = all_or_nothing
         self._recorded = recorded
         self._places = places(bundle.manifest)
         self._whole = {target.sha256 for target in bundle.manifest.targets if target.arrives == "blob"}
@@ -113,6 +121,8 @@ class Intake:
         try:
             yield
         except UnreadableError as unreadable:
+            if self._all_or_nothing:
+                raise unreadable.error from unreadable
             self._damage.append(Damage(member.name, unreadable.error, needed))
         else:
             self._new += needed

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 @click.command(name="import")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path(path_type=Path, exists=True))
 @click.option("--accept-expired", is_flag=True, help="Believe expired roles; the event log records it.")
+@click.option("--all-or-nothing", is_flag=True, help="Keep nothing of a damaged bundle.")
 @click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for another import.")
 @output_option
 @click.pass_obj
-def command(settings: Settings, paths: tuple[Path, ...], wait: float, output: str, *, accept_expired: bool) -> None:
+def command(
+    settings: Settings, paths: tuple[Path, ...], wait: float, output: str, *, accept_expired: bool, all_or_nothing: bool
+) -> None:
     """Import bundles, of a directory every one, oldest first. The files are left where they are.
 
     Volumes come in any order. Leave with 24 when a generation is still incomplete after all files; what has
@@ -51,6 +54,7 @@ def command(settings: Settings, paths: tuple[Path, ...], wait: float, output: st
                 progress=shown,
                 accept_expired=accept_expired,
                 wait_seconds=wait,
+                all_or_nothing=all_or_nothing,
             )
 
         for attempt in import_all(paths, newest, import_one):

@@ -1,4 +1,4 @@
-"""Import mutated bundles in worker processes and tell which were not refused, or left a trace."""
+"""Import mutated bundles in worker processes and tell which were not refused, or left more than it may."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from manifests.errors import SealiftError
 from relay.home import Home
 from tests.support.relay_bundles import clock_at
 from tests.support.relay_homes import fingerprint, import_bundle
+from tests.support.standing import Standing
 
 REFUSED_WITH = {20, 21, 22, 23, 24}
 Mutation = tuple[int, int, bytes]
@@ -31,6 +32,7 @@ class Trial:
     home: Path
     bundle: bytes
     now: datetime
+    all_or_nothing: bool = True
 
 
 def bit_flips(data: bytes) -> Iterable[Mutation]:
@@ -58,7 +60,7 @@ def not_refused(trial: Trial, mutations: Iterable[Mutation], workers: int = 2) -
     """Import every mutation.
 
     Returns:
-        How many were tried, and a line for each that was accepted, failed otherwise, or left a trace.
+        How many were tried, and a line for each that was accepted, failed otherwise, or left more than it may.
     """
     batches = _batches(list(mutations), 500)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -76,23 +78,34 @@ def _try_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
         home = Home(Path(directory) / "home")
         shutil.copytree(trial.home, home.path)
         path = Path(directory) / "bundle.zip"
-        before, watch = fingerprint(home), _Watch(home)
+        before, standing, watch = fingerprint(home), Standing(home), _Watch(home)
         found = []
         for offset, taken, put in mutations:
             path.write_bytes(trial.bundle[:offset] + put + trial.bundle[offset + taken :])
-            try:
-                import_bundle(home, path, clock_at(trial.now))
-            except SealiftError as error:
-                if error.exit_code not in REFUSED_WITH:
-                    found.append(f"{offset} -{taken} +{put[:8].hex()}: {error.code}")
-            else:
-                found.append(f"{offset} -{taken} +{put[:8].hex()}: accepted")
-            if not watch.unchanged():
-                found.append(f"{offset} -{taken} +{put[:8].hex()}: left a trace")
-                break
+            complaint = _try(home, path, trial, standing, watch)
+            if complaint is not None:
+                found.append(f"{offset} -{taken} +{put[:8].hex()}: {complaint}")
         if fingerprint(home) != before:
             found.append("the store's content changed")
         return found
+
+
+def _try(home: Home, path: Path, trial: Trial, standing: Standing, watch: _Watch) -> str | None:
+    """Import one mutation into a relay that stands as at first; return what is wrong with the outcome."""
+    try:
+        result = import_bundle(home, path, clock_at(trial.now), all_or_nothing=trial.all_or_nothing)
+    except SealiftError as error:
+        if error.exit_code not in REFUSED_WITH:
+            return error.code
+        if watch.unchanged():
+            return None
+        if trial.all_or_nothing:
+            return f"{error.code}, and it left a trace"
+        complaint = standing.complaint(error)
+        standing.restore()
+        watch.look()
+        return complaint
+    return result.outcome
 
 
 class _Watch:
@@ -101,6 +114,10 @@ class _Watch:
     def __init__(self, home: Home) -> None:
         self._directories = [str(path) for path in home.blobs.root.iterdir()]
         self._database = home.database
+        self.look()
+
+    def look(self) -> None:
+        """Take the home as it is now."""
         self._before = self._look()
 
     def unchanged(self) -> bool:
