@@ -236,6 +236,10 @@ def _descriptor(file: BinaryIO) -> Iterator[int]:
         yield copy.fileno()
 
 
+_PASSED_ON = ("LD_LIBRARY_PATH",)
+"""A stand-alone program's own libraries, which 7zz needs where the system has none."""
+
+
 @contextmanager
 def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
     command = [_program_path(), "x", "-so", "-t7z", "-bd", "-y", "-mmt=1", "--", f"/proc/self/fd/{descriptor}"]
@@ -245,7 +249,7 @@ def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=(descriptor,),
-        env={"LC_ALL": "C.UTF-8"},
+        env={"LC_ALL": "C.UTF-8"} | {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         cwd="/",
     )
     timer = Timer(limits.seconds, process.kill)

@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from manifests.console import LazyGroup, Settings, run
+from manifests.errors import ConfigurationError
 
 COMMANDS = {
     "init": ("bundler.cli.init", "Make a publisher: keys, first root, commented configuration."),
@@ -26,9 +27,20 @@ COMMANDS = {
 
 
 def default_home() -> Path:
-    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/bundler``."""
+    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/bundler``.
+
+    Raises:
+        ConfigurationError: ``home.unknown`` when this user has no home directory.
+    """
     given = os.environ.get("SEALIFT_HOME")
-    return Path(given) if given else Path.home() / ".local/share/sealift/bundler"
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / ".local/share/sealift/bundler"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "home.unknown", "This user has no home directory", todo="give --home DIR, or set SEALIFT_HOME"
+        ) from error
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from manifests.console import LazyGroup, Settings, run
+from manifests.errors import ConfigurationError
 
 COMMANDS = {
     "init": ("relay.cli.init", "Pin the publisher's root; make the store and TLS."),
@@ -27,9 +28,20 @@ COMMANDS = {
 
 
 def default_home() -> Path:
-    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/relay``."""
+    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/relay``.
+
+    Raises:
+        ConfigurationError: ``home.unknown`` when this user has no home directory.
+    """
     given = os.environ.get("SEALIFT_HOME")
-    return Path(given) if given else Path.home() / ".local/share/sealift/relay"
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / ".local/share/sealift/relay"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "home.unknown", "This user has no home directory", todo="give --home DIR, or set SEALIFT_HOME"
+        ) from error
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,10 +12,7 @@ from manifests.errors import ConfigurationError
 BACKLOG = 1024
 _TRIES = 20
 """A port that is free on one loopback address may be taken on the other."""
-
-
-class _PortInUseError(ConfigurationError):
-    """Another port may do."""
+_PORT_IN_USE = "server.port-in-use"
 
 
 def addresses(host: str) -> tuple[tuple[str, bool], ...]:
@@ -57,8 +54,11 @@ def open_listeners(host: str, port: int, *, write_timeout_seconds: float) -> lis
     """
     wanted = addresses(host)
     for _ in range(_TRIES if port == 0 else 0):
-        with suppress(_PortInUseError):
+        try:
             return _open_all(wanted, port, write_timeout_seconds)
+        except ConfigurationError as error:
+            if error.code != _PORT_IN_USE:
+                raise
     return _open_all(wanted, port, write_timeout_seconds)
 
 
@@ -110,8 +110,8 @@ def _open(address: str, port: int, write_timeout_seconds: float, required: bool)
 def _explain(error: OSError, address: str, port: int) -> ConfigurationError:
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return _PortInUseError(
-            "server.port-in-use",
+        return ConfigurationError(
+            _PORT_IN_USE,
             f"Another program listens on {place}",
             need="a free port",
             todo=f"stop the other program (ss -ltnp 'sport = :{port}' names it), or choose another port with --listen",

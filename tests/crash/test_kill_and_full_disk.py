@@ -15,6 +15,8 @@ from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
 
+pytestmark = pytest.mark.needs("root", "strace")
+
 CALLS = "write,pwrite64,fsync,fdatasync,syncfs,rename,unlink,chmod,mkdir,ftruncate,flock,fcntl"
 """What changes the disk, and the locks."""
 STRIDE = 7

@@ -13,6 +13,8 @@ from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_homes import make_home
 
+pytestmark = pytest.mark.needs("root", "mkfs.ext4")
+
 CUTS = 100
 LONG_CUTS = 2000
 BLOCKS = 4

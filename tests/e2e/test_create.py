@@ -45,6 +45,7 @@ def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publ
     assert [change["to"]["path"] for change in diff["changed"]] == ["rules/a.rules"]
 
 
+@pytest.mark.needs("unzip", "7z")
 def test_ordinary_unzip_tools_open_a_bundle(publisher: Publisher) -> None:
     bundle = publisher.create()
     assert "No errors detected" in run(["unzip", "-t", bundle]).stdout
@@ -75,6 +76,7 @@ def test_with_allow_partial_the_last_good_content_is_sealed_and_the_manifest_say
     publisher.bundle("verify", "--root", publisher.root, sealed["file"])
 
 
+@pytest.mark.needs("unzip")
 def test_release_notes_travel_in_the_bundle(publisher: Publisher, tmp_path: Path) -> None:
     notes = tmp_path / "notes.md"
     notes.write_text("# Week 47\n")
@@ -98,6 +100,7 @@ def crash_at(publisher: Publisher, call: str, number: int) -> bool:
     return done.returncode != 0
 
 
+@pytest.mark.needs("strace")
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink", "ftruncate"])
 def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publisher: Publisher, call: str) -> None:
     publisher.create()
@@ -117,6 +120,7 @@ def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publis
     assert number > 1
 
 
+@pytest.mark.needs("root")
 def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(publisher: Publisher, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()

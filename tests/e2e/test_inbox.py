@@ -18,6 +18,19 @@ from tests.support.relay_bundles import Forgery, new_signer
 from tests.support.relay_homes import fingerprint
 from tests.support.relay_service import DEADLINE, Service, Site, serving
 
+pytestmark = pytest.mark.needs(
+    "root",
+    "strace",
+    "fusefat",
+    "mkfs.vfat",
+    "mcopy",
+    "mount.exfat-fuse",
+    "mkfs.exfat",
+    "mksquashfs",
+    "mkfs.ext4",
+    "unshare",
+)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
@@ -338,6 +351,7 @@ def test_without_inotify_the_timer_finds_every_file(site: Site) -> None:
     script = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$@"'
     no_instances = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
     with serving(site, wrap=no_instances) as service:
+        wait_for(lambda: service.count("waiting") > 0, seconds=30, what="the warning", log=service.log)
         told = next(event["text"] for event in service.events if event["event"] == "waiting")
         assert told.endswith("(inotify instance limit reached); inboxes are listed on the timer only")
         shutil.copyfile(site.seal(), site.inbox / "a.zip")

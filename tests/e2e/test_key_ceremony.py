@@ -109,6 +109,7 @@ def test_init_refuses_an_existing_home_and_leaves_it_alone(tmp_path):
     assert {path: path.read_bytes() for path in publisher.home.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.needs("strace")
 def test_an_init_that_is_killed_leaves_no_home(tmp_path):
     for number in range(1, 14, 3):
         home = tmp_path / f"home{number}"
@@ -119,6 +120,7 @@ def test_an_init_that_is_killed_leaves_no_home(tmp_path):
         assert not home.exists()
 
 
+@pytest.mark.needs("root")
 def test_a_full_disk_leaves_no_home(tmp_path):
     small = tmp_path / "small"
     small.mkdir()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +15,29 @@ from pathlib import Path
 
 import pytest
 
+from relay.home import Home
 from tests.support import content
 from tests.support.commands import BIN, clean_environment, run, wait_for
 from tests.support.media import fat_stick
 from tests.support.netns import Namespace, namespace
+from tests.support.relay_homes import fingerprint
+
+pytestmark = pytest.mark.needs(
+    "root",
+    "shared/data",
+    "freshclam",
+    "clamscan",
+    "suricata",
+    "suricata-update",
+    "curl",
+    "node",
+    "tuf-js",
+    "fusefat",
+    "mkfs.vfat",
+    "mcopy",
+    "ip",
+    "nsenter",
+)
 
 URL = "https://localhost:4122"
 
@@ -233,29 +251,22 @@ def test_freshclam_sees_a_custom_database_that_changed_and_only_then(site: Site)
     assert b"Airgap.Eicar.3" in (site.work / "custom" / "airgap.ndb").read_bytes()
 
 
-def state_of(site: Site) -> dict[str, str]:
-    """Digest of everything that a refusal must leave alone: the store, and every row of the database."""
-    blobs = sorted(path.name for path in (site.home / "blobs").rglob("*") if path.is_file())
-    dump = run(["sqlite3", site.home / "state.db", ".dump"]).stdout if shutil.which("sqlite3") else ""
-    return {"blobs": ",".join(blobs), "database": dump}
-
-
 def test_the_second_bundle_after_the_third_is_a_rollback_and_changes_nothing(
     site: Site, bundles: dict[int, Path]
 ) -> None:
-    before = state_of(site)
+    before = fingerprint(Home(site.home))
     done = site.relay("import", bundles[2], check=False)
     assert done.returncode == 22
     assert "[tuf.rollback.timestamp]" in done.stderr
-    assert state_of(site) == before
+    assert fingerprint(Home(site.home)) == before
     assert bundles[2].exists()
 
 
 def test_the_same_file_again_is_a_stated_no_op(site: Site, bundles: dict[int, Path]) -> None:
-    before = state_of(site)
+    before = fingerprint(Home(site.home))
     done = site.relay("import", bundles[3])
     assert "is here already" in done.stdout
-    assert state_of(site) == before
+    assert fingerprint(Home(site.home)) == before
 
 
 def test_every_source_is_served_byte_for_byte(site: Site, dmz: Dmz, bundles: dict[int, Path]) -> None:

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import BIN, clean_environment, run
+from tests.support.commands import BIN, run
 
 MIB = 1024 * 1024
 CEILING_BYTES = 150_000_000
 
 
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+
+
 def peak_memory(command: Sequence[object]) -> int:
-    """Run a command and return the peak resident memory of its process tree's largest process, in bytes."""
-    process = subprocess.Popen(
-        [str(part) for part in command], env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    error = process.stderr.read() if process.stderr else b""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.stderr:
-        process.stderr.close()
-    assert process.returncode == 0, error.decode()
-    return usage.ru_maxrss * 1024
+    """Run a command and return its peak resident memory in bytes.
+
+    It is started by a small process: what a child shares with a large parent before it becomes another program
+    counts as the child's.
+    """
+    return int(run([BIN / "python", "-c", MEASURE, *command], timeout=900).stdout)
 
 
 def write_mixed(path: Path, length: int) -> None:

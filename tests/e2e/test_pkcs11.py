@@ -15,6 +15,8 @@ from tuf.api.metadata import Metadata, Root, Targets
 from tests.support.commands import BIN, clean_environment
 from tests.support.publisher import Publisher
 
+pytestmark = pytest.mark.needs("softhsm2-util")
+
 PIN = "271828"
 LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
 

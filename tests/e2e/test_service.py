@@ -19,6 +19,8 @@ from tests.support.commands import BIN, clean_environment, run, wait_for
 from tests.support.netns import Namespace, namespace
 from tests.support.relay_service import DEADLINE, Service, Site, serving
 
+pytestmark = pytest.mark.needs("root", "strace", "curl", "ip", "nsenter")
+
 STOP_SECONDS = 5.0
 """What `relay run` promises."""
 

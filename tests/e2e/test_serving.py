@@ -21,6 +21,8 @@ from relay.server.tls import create_authority, server_files
 from tests.support.http_client import ClosedError, Connection
 from tests.support.relay_server import LIMITS, NOW, RunningServer, add, serving, sha256, store_in, view_of
 
+pytestmark = pytest.mark.needs("openssl", "curl", "wget")
+
 SMALL = b"alert tcp any any -> any any (sid:1;)\n"
 LARGE = os.urandom(3 * 1024 * 1024 + 17)
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"

@@ -7,8 +7,6 @@ exit code, at what is trusted afterwards and at the exact requests.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
@@ -377,29 +375,28 @@ def test_an_expired_role_is_refused_and_not_kept(
     assert client.trusted() == kept
 
 
-if shutil.which("faketime") or "SEALIFT_REQUIRE_CLIENTS" in os.environ:
+@pytest.mark.needs("faketime")
+def test_the_client_goes_by_its_own_processs_clock(client: ClientRunner, sim: TufSimulator) -> None:
+    sim.timestamp.expires = NOW + timedelta(days=7)
+    sim.publish_timestamp()
+    assert client.refresh(faketime="+6 days").returncode == 0
+    refused(client.refresh(faketime="+8 days"), "tuf.expired.timestamp")
+    assert client.refresh().returncode == 0
 
-    def test_the_client_goes_by_its_own_processs_clock(client: ClientRunner, sim: TufSimulator) -> None:
-        sim.timestamp.expires = NOW + timedelta(days=7)
-        sim.publish_timestamp()
-        assert client.refresh(faketime="+6 days").returncode == 0
-        refused(client.refresh(faketime="+8 days"), "tuf.expired.timestamp")
-        assert client.refresh().returncode == 0
 
-    def test_an_expired_trusted_timestamp_still_guards_against_rollback(
-        client: ClientRunner, sim: TufSimulator
-    ) -> None:
-        sim.timestamp.expires = NOW + timedelta(days=7)
-        sim.publish()
-        assert client.refresh().returncode == 0
-        sim.timestamp.expires = NOW + timedelta(days=21)
-        sim.timestamp.version = 1
-        sim.publish_timestamp()
-        refused(client.refresh(faketime="+18 days"), "tuf.rollback.timestamp")
-        sim.timestamp.version = 10
-        sim.publish()
-        assert client.refresh(faketime="+18 days").returncode == 0
-        assert client.trusted() == {"root": 1, "snapshot": 4, "targets": 4, "timestamp": 11}
+@pytest.mark.needs("faketime")
+def test_an_expired_trusted_timestamp_still_guards_against_rollback(client: ClientRunner, sim: TufSimulator) -> None:
+    sim.timestamp.expires = NOW + timedelta(days=7)
+    sim.publish()
+    assert client.refresh().returncode == 0
+    sim.timestamp.expires = NOW + timedelta(days=21)
+    sim.timestamp.version = 1
+    sim.publish_timestamp()
+    refused(client.refresh(faketime="+18 days"), "tuf.rollback.timestamp")
+    sim.timestamp.version = 10
+    sim.publish()
+    assert client.refresh(faketime="+18 days").returncode == 0
+    assert client.trusted() == {"root": 1, "snapshot": 4, "targets": 4, "timestamp": 11}
 
 
 # --- content and transport -------------------------------------------------------------------------

@@ -106,10 +106,10 @@ def _try(home: Home, path: Path, now: datetime, standing: Standing, watch: _Watc
 
 
 class _Watch:
-    """Tells cheaply whether a home changed: the database's bytes, and when a directory last gained or lost a name."""
+    """Tells cheaply whether a home changed: the database's bytes, and when the store last gained or lost a name."""
 
     def __init__(self, home: Home) -> None:
-        self._directories = [str(path) for path in (home.blobs.temporary, *home.blobs.root.iterdir())]
+        self._directories = [str(path) for path in home.blobs.root.iterdir()]
         self._database = home.database
         self.look()
 

@@ -52,7 +52,12 @@ class PowerCutDisk:
 
     @contextmanager
     def mounted(self) -> Iterator[Path]:
-        """Have the disk mounted for the block; nothing is ever written back on a timer."""
+        """Have the disk mounted for the block; nothing is ever written back on a timer.
+
+        The image is a new file each time: a process in a mount namespace of its own may still hold the file
+        system that was cut off, and a loop device of the same file would find that one.
+        """
+        self._copy(self._image, self._image)
         _run("mount", "-o", "loop,commit=3600", self._image, self.path)
         try:
             yield self.path
@@ -69,12 +74,16 @@ class PowerCutDisk:
 
     def save(self) -> None:
         """Keep the disk as it is now, unmounted, for :meth:`restore`."""
-        _run("cp", "--sparse=always", self._image, self._saved)
+        self._copy(self._image, self._saved)
 
     def restore(self) -> None:
-        """Make the disk what it was at :meth:`save`: a new file, for a loop device may still cache the old one."""
-        self._image.unlink()
-        _run("cp", "--sparse=always", self._saved, self._image)
+        """Make the disk what it was at :meth:`save`."""
+        self._copy(self._saved, self._image)
+
+    def _copy(self, source: Path, destination: Path) -> None:
+        copy = destination.with_suffix(".new")
+        _run("cp", "--sparse=always", source, copy)
+        copy.replace(destination)
 
 
 def _unmount(path: Path) -> None:

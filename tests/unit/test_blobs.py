@@ -140,6 +140,7 @@ def test_a_missing_blob_is_a_storage_error(store: BlobStore) -> None:
     assert caught.value.code == "storage.io"
 
 
+@pytest.mark.needs("root")
 def test_a_full_disk_leaves_nothing_of_the_batch(small_store: BlobStore) -> None:
     with small_store.batch() as batch:
         batch.add([b"small"])
@@ -171,22 +172,25 @@ def strace(base: Path, *options: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.needs("strace")
 def test_content_is_durable_before_a_name_is_visible_and_names_before_commit_returns(
     store: BlobStore, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    strace(tmp_path, "-o", str(log), "-y", "-e", "trace=syncfs,rename,chmod")
+    strace(tmp_path, "-o", str(log), "-y", "-e", "trace=syncfs,rename,fchmod")
     calls = [
         line.split(maxsplit=1)[1].partition("(")[0] for line in log.read_text().splitlines() if str(tmp_path) in line
     ]
-    assert calls == ["syncfs", "chmod", "rename", "chmod", "rename", "syncfs"]
+    assert calls == ["fchmod", "fchmod", "syncfs", "rename", "rename", "syncfs"]
 
 
+@pytest.mark.needs("strace")
 def test_when_syncing_fails_no_name_is_visible(store: BlobStore, tmp_path: Path) -> None:
     assert strace(tmp_path, "-o", "/dev/null", "-e", "inject=syncfs:error=EIO:when=1") == "storage.io"
     assert files(store) == []
 
 
+@pytest.mark.needs("strace")
 def test_when_the_last_sync_fails_the_commit_fails_and_visible_names_are_whole(
     store: BlobStore, tmp_path: Path
 ) -> None:
@@ -195,6 +199,7 @@ def test_when_the_last_sync_fails_the_commit_fails_and_visible_names_are_whole(
     assert store.digest(HELLO.sha256) == HELLO
 
 
+@pytest.mark.needs("strace")
 def test_when_a_rename_fails_temporary_files_are_removed(store: BlobStore, tmp_path: Path) -> None:
     assert strace(tmp_path, "-o", "/dev/null", "-e", "inject=rename:error=ENOSPC:when=2") == "storage.full"
     assert files(store) == [HELLO.sha256]

@@ -64,6 +64,7 @@ def test_the_mode_is_the_one_asked_for(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
 
 
+@pytest.mark.needs("root")
 def test_a_full_disk_leaves_the_old_content_and_nothing_else(small_disk: Path) -> None:
     path = small_disk / "file"
     durable.write(path, b"old")
@@ -75,6 +76,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(small_disk: Path) -
     assert names(small_disk) == ["file"]
 
 
+@pytest.mark.needs("root")
 def test_a_read_only_file_system_is_called_so(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(StorageError) as caught:
@@ -85,6 +87,7 @@ def test_a_read_only_file_system_is_called_so(small_disk: Path) -> None:
     assert caught.value.code == "storage.read-only"
 
 
+@pytest.mark.needs("strace")
 @pytest.mark.parametrize(
     ("call", "content"),
     [("write:when=1", b"old"), ("fsync:when=1", b"old"), ("rename", b"old"), ("fsync:when=2", b"new")],
@@ -102,6 +105,7 @@ def test_a_failing_call_is_an_error_and_leaves_no_temporary_file(
     assert path.read_bytes() == content
 
 
+@pytest.mark.needs("strace")
 def test_a_file_is_synced_before_it_is_renamed_and_its_directory_after(tmp_path: Path) -> None:
     log = tmp_path / "log"
     target = tmp_path / "directory"
@@ -114,6 +118,7 @@ def test_a_file_is_synced_before_it_is_renamed_and_its_directory_after(tmp_path:
     assert f"<{target}>" in calls[2]
 
 
+@pytest.mark.needs("strace")
 def test_syncing_a_failing_file_system_is_an_error(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from manifests import durable\n"

@@ -41,6 +41,7 @@ def passphrase_file(tmp_path: Path, text: str = "correct horse\n") -> Path:
     return path
 
 
+@pytest.mark.needs("openssl")
 def test_a_generated_key_is_encrypted_readable_by_its_owner_and_opened_by_openssl(tmp_path):
     made = keys.generate(tmp_path / "k.pem", PASSPHRASE)
     path = tmp_path / "k.pem"

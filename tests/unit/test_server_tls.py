@@ -84,11 +84,13 @@ def test_the_server_certificate_is_for_the_names_for_825_days_and_known_by_its_a
     assert leaf.not_valid_before_utc < NOW - timedelta(days=1)
 
 
+@pytest.mark.needs("openssl")
 def test_openssl_accepts_the_chain_strictly(directory):
     verdict = openssl_verdict(directory, server_files(directory).certificate)
     assert (verdict.returncode, verdict.stderr) == (0, "")
 
 
+@pytest.mark.needs("openssl")
 @pytest.mark.parametrize("name", ["bank.example", "notrelay.site", "8.8.8.8"])
 def test_a_stolen_authority_cannot_speak_for_another_site(directory, tmp_path, name):
     ca = certificate(authority_file(directory))
@@ -131,6 +133,7 @@ def test_a_certificate_of_the_future_is_replaced(directory):
     assert renew_leaf(directory, NOW - timedelta(days=3)) is True
 
 
+@pytest.mark.needs("openssl")
 def test_other_names_get_another_certificate(directory):
     assert renew_leaf(directory, NOW, ("localhost", "10.1.2.3")) is True
     assert renew_leaf(directory, NOW, ("localhost", "10.1.2.3")) is False
