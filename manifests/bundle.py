@@ -17,7 +17,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,11 +50,15 @@ def open_bundle(path: Path) -> Iterator[BinaryIO]:
     if not stat.S_ISREG(status.st_mode):  # before fdopen, which has an error of its own for directories
         os.close(descriptor)
         raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    try:
         if status.st_nlink > 1:
             raise MalformedError("bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name")
         with storage_errors(path):
             yield file
+    finally:
+        with suppress(OSError):  # a stick that is gone says so on closing too; nothing was written
+            file.close()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import os
 import signal
 import stat
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from manifests.bundle import claimed_manifest
@@ -55,7 +56,8 @@ def look(path: Path, stamp: Stamp, *, named_as_bundle: bool) -> Look | None:
     except OSError as error:
         return Look(Shape.UNREADABLE, f"it cannot be read ({error.strerror})")
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # a stick that is gone says so on closing too
+            os.close(descriptor)
 
 
 def claim(path: Path, stamp: Stamp) -> Claim | None:

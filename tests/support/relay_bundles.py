@@ -186,6 +186,7 @@ class BundleForge:
         deflated: Iterable[str] = (),
         patched: Mapping[str, bytes] = NOTHING,
         parts: Mapping[str, int] = NOTHING,
+        created: datetime | None = None,
         again: bool = False,
     ) -> list[Path]:
         """Write the next version's bundle in volumes under their usual names; content goes round, by path.
@@ -198,12 +199,13 @@ class BundleForge:
             deflated: See there.
             patched: See there.
             parts: See there.
+            created: See there.
             again: See there.
 
         Returns:
             The files, by volume.
         """
-        cargo = self._begin(forgery, since, deflated, patched, parts, None, again=again)
+        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again)
         paths = []
         for index in range(1, count + 1):
             share = replace(cargo, blobs=cargo.blobs[index - 1 :: count], patches=cargo.patches[index - 1 :: count])
