@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from scripts.benches.measure import Row, show
+from scripts.benches.measure import HEADING, show
 from scripts.benches.rows import Bench, Size
 
 ROWS = ("large", "text", "small", "start")
@@ -31,13 +31,12 @@ def main() -> None:
     size = Size(2**28, 64_000_000, 2_000) if asked.quick else Size(2**31, 500_000_000, 10_000)
     size = Size(asked.size or size.large_bytes, size.text_bytes, size.small_files)
     print(header(asked.rounds), flush=True)
-    rows: list[Row] = []
+    show([HEADING])
     with tempfile.TemporaryDirectory(prefix="sealift-bench-", dir=asked.directory) as directory:
         bench = Bench(Path(directory), size, asked.rounds)
         for name in asked.rows or ROWS:
-            rows += getattr(bench, name)()
-        rows += bench.memory()
-    show(rows)
+            show(getattr(bench, name)())
+        show(bench.memory())
 
 
 def header(rounds: int) -> str:

@@ -93,12 +93,13 @@ def speed(length: int, samples: Sequence[Sample]) -> str:
     return f"{taken:.2f} s ({median(s.cpu_seconds for s in samples):.2f} s cpu), {length / taken / 1e6:,.0f} MB/s"
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the table."""
-    cells = [("work", "ours", "beside", "ratio", "goal", "")]
-    cells += [
-        (r.work, r.ours, r.beside, r.ratio, r.goal, {True: "met", False: "MISSED", None: ""}[r.met]) for r in rows
-    ]
-    widths = [max(len(line[column]) for line in cells) for column in range(6)]
-    for line in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+WIDTHS = (42, 34, 66, 11, 10, 6)
+HEADING = Row("work", "ours", "beside", "ratio", "goal", None)
+
+
+def show(rows: Iterable[Row]) -> None:
+    """Print lines of the table."""
+    for row in rows:
+        verdict = {True: "met", False: "MISSED", None: ""}[row.met]
+        cells = (row.work, row.ours, row.beside, row.ratio, row.goal, verdict)
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip(), flush=True)
