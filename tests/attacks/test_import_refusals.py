@@ -10,7 +10,6 @@ from manifests.errors import SealiftError
 from relay.state import State
 from tests.support.relay_bundles import CREATED, BundleForge, Forgery, new_signer
 from tests.support.relay_homes import fingerprint, import_bundle, make_home
-from tests.support.standing import Standing
 
 FILES = {"rules/a": b"alert tcp any any -> any any" * 40, "clamav/b": bytes(range(256)) * 20}
 
