@@ -6,6 +6,7 @@ Used by ``bundle create`` for a new version, and again for one that was sealed b
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -123,6 +124,18 @@ class Sealing:
             for extra, place in zip(extras, beside, strict=True):
                 extra.write(place.partial)
         return journal, tuple(sealed)
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write and sync a file under just this name, which the journal has: a crash leaves no other.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    with durable.storage_errors(path), path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def file_digest(path: Path) -> str:

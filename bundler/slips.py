@@ -9,9 +9,9 @@ from bundler.difference import Difference, difference
 from bundler.history import History
 from bundler.home import Home
 from bundler.rules_diff import Content, compare
-from bundler.sealing import Extra, Extras, SealedFile
+from bundler.sealing import Extra, Extras, SealedFile, put
 from bundler.slip import Volume, prepare, render_html, render_text
-from manifests import durable, signature
+from manifests import signature
 from manifests.blobs import Blob, BlobStore
 from manifests.bundle import claimed_document, open_bundle
 from manifests.manifest import Manifest, Target
@@ -71,6 +71,6 @@ def _content_of(store: BlobStore) -> Content:
 
 def _writer(text: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        durable.write(path, text.encode("utf-8"))
+        put(path, text.encode("utf-8"))
 
     return write

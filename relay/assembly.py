@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from manifests.blobs import Blob, BlobStore
-from manifests.durable import storage_errors
+from manifests.durable import fsync_directory, storage_errors
 from manifests.manifest import Manifest
 from relay.state import Range
 
@@ -153,6 +153,9 @@ class Assembly:
                 self._store.adopt(path, blob)
                 ranges = ()
             result[blob.sha256] = ranges
+        if any(result.values()):  # names that are new
+            with storage_errors(self._store.temporary):
+                fsync_directory(self._store.temporary)
         return result
 
     def _in(self, blob: Blob) -> tuple[Range, ...]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from scripts.benches.measure import HEADING, show
 from scripts.benches.rows import Bench, Size
+from scripts.benches.year import year
+from tests.support.year_content import FULL, SHORT
 
 ROWS = ("large", "text", "small", "start")
 UNITS = {"GiB": 2**30, "MiB": 2**20, "GB": 10**9, "MB": 10**6}
@@ -19,13 +21,15 @@ UNITS = {"GiB": 2**30, "MiB": 2**20, "GB": 10**9, "MB": 10**6}
 def main() -> None:
     """Run the rows that were asked for, in a directory that is removed again."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Each figure beside its limit or its rival.")
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help=f"which of {', '.join(ROWS)}; all by default")
+    parser.add_argument(
+        "rows", nargs="*", choices=[*ROWS, "year", []], help=f"which of {', '.join(ROWS)} (all by default), or year"
+    )
     parser.add_argument("--quick", action="store_true", help="the same in small")
     parser.add_argument("--size", type=length, help="of the incompressible content, such as 2GiB")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved runs of each; the median counts (3)")
     parser.add_argument("--directory", type=Path, default=Path(tempfile.gettempdir()), help="where to work")
     asked = parser.parse_args()
-    for tool in ("zip", "unzip"):
+    for tool in ("xdelta3",) if asked.rows == ["year"] else ("zip", "unzip"):
         if shutil.which(tool) is None:
             parser.error(f"{tool} is not installed")
     size = Size(2**28, 64_000_000, 2_000) if asked.quick else Size(2**31, 500_000_000, 10_000)
@@ -35,7 +39,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sealift-bench-", dir=asked.directory) as directory:
         bench = Bench(Path(directory), size, asked.rounds)
         for name in asked.rows or ROWS:
-            show(getattr(bench, name)())
+            if name == "year":
+                show(year(Path(directory), SHORT if asked.quick else FULL))
+            else:
+                show(getattr(bench, name)())
         show(bench.memory())
 
 

@@ -21,6 +21,8 @@ from tests.support.media import fat_image, fat_stick, is_mounted, squashfs_disc
 from tests.support.relay_homes import make_home
 from tests.support.relay_service import Site, serving
 
+pytestmark = pytest.mark.needs("root", "strace", "fusefat", "mkfs.vfat", "mcopy", "mksquashfs")
+
 DICE = random.Random(6)
 PATTERNS = {f"clamav/{number}.cvd": DICE.randbytes(700_000) for number in range(6)}
 

@@ -24,7 +24,7 @@ def publisher(tmp_path: Path) -> Publisher:
 
 
 def bundles(publisher: Publisher) -> list[str]:
-    return sorted(path.name for path in publisher.out.iterdir()) if publisher.out.exists() else []
+    return sorted(path.name for path in publisher.out.glob("*.zip")) if publisher.out.exists() else []
 
 
 def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publisher) -> None:
@@ -111,8 +111,11 @@ def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publis
             raise AssertionError(f"{call} {number}: version {publisher.version()} after {version}")
         publisher.create()
         version = publisher.version()
-        visible = [name for name in bundles(publisher) if not name.startswith(".")]
-        assert not [name for name in bundles(publisher) if name.startswith(".")]
+        visible = bundles(publisher)
+        assert not list(publisher.out.glob(".*"))
+        assert {path.name for path in publisher.out.glob("*.slip.*")} == {
+            f"{Path(name).stem}.slip.{form}" for name in visible for form in ("txt", "html")
+        }
         assert visible[-1] == f"plant-{version:06d}-full.zip"
         assert len(visible) == version
         publisher.bundle("verify", "--root", publisher.root, *[publisher.out / name for name in visible[-2:]])

@@ -17,6 +17,8 @@ from tests.support.media import ext4_disk, fat_stick
 from tests.support.memory import CEILING_BYTES, MIB, peak_memory
 from tests.support.publisher import Publisher
 
+pytestmark = pytest.mark.needs("root", "strace", "fusefat", "mkfs.vfat", "mcopy", "mkfs.ext4")
+
 MINUTES = 60
 INCOMPLETE = 24
 SHORT_BYTES, FULL_BYTES = 42_000_000, 4_200_000_000

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import BIN, run
-
-MIB = 1024 * 1024
-CEILING_BYTES = 150_000_000
-
-
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-"""
-
-
-def peak_memory(command: Sequence[object]) -> int:
-    """Run a command and return its peak resident memory in bytes.
-
-    It is started by a small process: what a child shares with a large parent before it becomes another program
-    counts as the child's.
-    """
-    return int(run([BIN / "python", "-c", MEASURE, *command], timeout=900).stdout)
+from tests.support.memory import CEILING_BYTES, MIB, peak_memory
 
 
 def write_mixed(path: Path, length: int) -> None:

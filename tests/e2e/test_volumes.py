@@ -96,8 +96,9 @@ def test_volumes_are_made_again_bit_for_bit(publisher: Publisher, tmp_path: Path
     publisher.create("--full")
     publisher.bundle("create", "--again", 1, "--out", tmp_path / "again")
     made = sorted((tmp_path / "again").iterdir())
-    assert [path.name for path in made] == sorted(path.name for path in files)
-    assert all((tmp_path / "again" / path.name).read_bytes() == path.read_bytes() for path in files)
+    assert [path.name for path in made] == sorted(path.name for path in publisher.out.glob("plant-000001-*"))
+    assert {path.name for path in files} < {path.name for path in made}
+    assert all((publisher.out / path.name).read_bytes() == path.read_bytes() for path in made)
 
 
 def test_an_increment_comes_in_volumes_too(publisher: Publisher) -> None:

@@ -42,7 +42,7 @@ def test_a_file_with_only_a_publisher_takes_every_default(tmp_path):
 def test_every_key_of_the_file_arrives(tmp_path):
     found = read(
         tmp_path,
-        'publisher = "acme"\nlifetime_days = 7\nrunway_days = 8\n'
+        'publisher = "acme"\nlifetime_days = 7\nrunway_days = 8\nretention_generations = 11\n'
         "[expiry_days]\nroot = 100\ntargets = 50\nsources = 40\nsnapshot = 9\ntimestamp = 10\n"
         '[pkcs11]\nmodule = "/m.so"\n'
         '[[source]]\nname = "b"\nkind = "http"\nurls = ["u"]\n'
@@ -57,6 +57,7 @@ def test_every_key_of_the_file_arrives(tmp_path):
         7,
         8,
         config.Expiries(100, 50, 40, 9, 10),
+        11,
         "/m.so",
     )
 

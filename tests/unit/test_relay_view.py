@@ -125,6 +125,7 @@ def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
         "target_bytes": 2,
         "generations": 1,
         "connectivity": "isolated",
+        "pending": [],
         "last_import": {
             "at": "2026-09-01T13:00:00Z",
             "subject": "1",

@@ -1,0 +1,176 @@
+"""Power cuts and kills while volumes, parts and patches come in: whole generations, and nothing stored is lost."""
+
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from manifests.console import NoProgress
+from manifests.errors import RollbackError
+from relay.check import check
+from relay.home import open_home
+from relay.importer import import_file
+from relay.pending import outstanding
+from relay.state import DEFAULT_RING, State
+from tests.support.child import Child, run_traced
+from tests.support.power_cut import PowerCutDisk, fast_directory
+from tests.support.relay_bundles import BundleForge
+from tests.support.relay_homes import make_config, make_home
+
+pytestmark = pytest.mark.needs("root", "mkfs.ext4", "strace")
+
+CALLS = "write,pwrite64,fsync,fdatasync,syncfs,rename,unlink,chmod,ftruncate,fallocate"
+CUTS, LONG_CUTS = 40, 1000
+STRIDE = 11
+GENERATIONS = (0, 0, 0, 1, 1, 2)
+"""The newest generation after so many files."""
+
+
+class Trip:
+    """Five files: generation 1 in three volumes, the last first; generation 2 as patch and rest in two."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True)
+        forge = BundleForge()
+        dice = random.Random(1)
+        large, other = dice.randbytes(300_000), dice.randbytes(120_000)
+        forge.files = {"clamav/large": large, "clamav/other": other, "rules/a": b"alert " * 3000}
+        self.content = [{}, dict(forge.files)]
+        self.files = forge.seal_volumes(directory, 3, parts={"clamav/large": 70_000}, deflated=["rules/a"])[::-1]
+        forge.files |= {"clamav/other": other + b"more", "clamav/new": dice.randbytes(200_000)}
+        self.content.append(dict(forge.files))
+        patched, parts = {"clamav/other": other}, {"clamav/new": 90_000}
+        self.files += forge.seal_volumes(directory, 2, since=1, patched=patched, parts=parts)[::-1]
+        self.root, self.clock = forge.root, forge.clock()
+
+    def take(self, home, acknowledge):
+        for path in self.files:
+            import_file(home, make_config(home), path, clock=self.clock)
+            acknowledge()
+        return 0
+
+    def check(self, path, acknowledged):
+        """Look at a relay after an interruption; return its generation."""
+        home = open_home(path)
+        with State(home.database) as state:
+            newest = state.newest_generation()
+            possible = GENERATIONS[acknowledged : acknowledged + 2]
+            assert newest in possible
+            served = {p: b"".join(home.blobs.read(blob.sha256)) for p, blob, _ in state.publications(DEFAULT_RING)}
+            assert served == self.content[newest]
+            assert {role.role: role.version for role in state.roles()}.get("timestamp", 0) == newest
+            if GENERATIONS[acknowledged] == newest and acknowledged not in {0, 3, 5}:
+                (left,) = outstanding(state, home.blobs)
+                assert len(left.seen) >= acknowledged - {0: 0, 1: 3}[newest]
+        assert check(home, NoProgress()).damage == ()
+        return newest
+
+    def finish(self, path):
+        """Bring everything again; what is older or here already is said so."""
+        home = open_home(path)
+        for bundle in self.files:
+            try:
+                import_file(home, make_config(home), bundle, clock=self.clock)
+            except RollbackError:
+                assert "-000001-" in bundle.name
+        assert self.check(path, len(self.files)) == 2
+        assert list(home.blobs.temporary.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def rig():
+    with fast_directory() as directory:
+        yield Rig(directory)
+
+
+class Rig:
+    """A relay that is empty, on a disk that can be cut off."""
+
+    def __init__(self, directory):
+        self.trip = Trip(directory / "stick")
+        self.disk = PowerCutDisk(directory / "disk")
+        with self.disk.mounted() as path:
+            self.home = make_home(path / "relay", self.trip.root)
+        self.disk.save()
+        self.run(None)  # everything is imported by now, as it will be in the children
+        self.seconds = self.run(None)[1]
+
+    def run(self, cut_after_seconds):
+        self.disk.restore()
+        with self.disk.mounted():
+            child = Child(lambda acknowledge: self.trip.take(self.home, acknowledge))
+            started = time.monotonic()
+            child.go()
+            if cut_after_seconds is not None:
+                time.sleep(cut_after_seconds)  # the instant under test, not a synchronisation
+                self.disk.cut()
+            return child.wait().acknowledged, time.monotonic() - started
+
+    def cut(self, instant):
+        acknowledged, _ = self.run(instant)
+        with self.disk.mounted():
+            found = self.trip.check(self.home.path, acknowledged)
+            self.trip.finish(self.home.path)
+        return acknowledged, found
+
+    def kill(self, call, number):
+        self.disk.restore()
+        with self.disk.mounted():
+            options = ("-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
+            ended = run_traced(lambda acknowledge: self.trip.take(self.home, acknowledge), *options)
+            assert ended.status in {0, -signal.SIGKILL}
+            found = self.trip.check(self.home.path, ended.acknowledged)
+            self.trip.finish(self.home.path)
+        return ended.status, found
+
+
+def cut_many(rig, count, seed):
+    chance, seen = random.Random(seed), Counter()
+    for number in range(count):
+        instant = chance.uniform(0, 1.1 * rig.seconds)
+        try:
+            seen[rig.cut(instant)] += 1
+        except BaseException as error:
+            error.add_note(f"cut {number} of seed {seed}, after {instant:.4f} s of {rig.seconds:.4f} s")
+            raise
+    return seen
+
+
+def test_a_power_cut_between_or_within_volumes_loses_nothing_that_was_said_to_be_stored(rig):
+    assert rig.run(None)[0] == len(rig.trip.files)
+    seen = cut_many(rig, CUTS, seed=1)
+    assert len({found for _, found in seen}) > 1
+
+
+@pytest.mark.long
+def test_a_thousand_power_cuts_while_volumes_come_in(rig):
+    cut_many(rig, LONG_CUTS, seed=2)
+
+
+def kill_at(rig, stride):
+    found = Counter()
+    for call in CALLS.split(","):
+        for number in range(1, 10_000, stride):
+            try:
+                status, generation = rig.kill(call, number)
+            except BaseException as error:
+                error.add_note(f"killed at {call} number {number}")
+                raise
+            found[generation] += 1
+            if status == 0:  # there are fewer calls of this kind
+                break
+    return found
+
+
+def test_a_kill_at_every_eleventh_system_call_leaves_whole_states(rig):
+    found = kill_at(rig, STRIDE)
+    assert found[0] > 0
+    assert found[2] > 0
+
+
+@pytest.mark.long
+def test_a_kill_at_every_system_call_leaves_whole_states(rig):
+    kill_at(rig, 1)

@@ -1,0 +1,153 @@
+"""A publisher and its sites in this process, under a clock that a test sets: many bundles in little time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from bundler.again import create_again
+from bundler.config import load
+from bundler.create import Created, Order, create
+from bundler.founding import Founding, found
+from bundler.gc import collect
+from bundler.increment import readers
+from bundler.keys import signers_of
+from bundler.protect import beside
+from bundler.repository import Repository
+from bundler.seal import compress
+from bundler.sealing import no_extras
+from bundler.sites import Imported, Sites
+from bundler.volumes import MEMBER_BYTES
+from manifests.blobs import Blob
+from manifests.console import NoProgress
+from manifests.manifest import Manifest
+from relay import gc, receipt
+from relay.config import load_config
+from relay.home import Home
+from relay.importer import ImportResult, import_file
+from relay.state import State
+from relay.view import Views
+from tests.support.relay_homes import make_home
+
+Now = Callable[[], datetime]
+QUIET = NoProgress()
+
+
+class Publisher:
+    """Makes bundles as ``bundle create`` does.
+
+    Args:
+        path: Where its home and its bundles come to be.
+        content: A directory per source.
+        sources: Their names.
+        now: The clock.
+    """
+
+    def __init__(self, path: Path, content: Path, sources: Iterable[str], now: Now, *, retention: int) -> None:
+        self.out = path / "out"
+        self.now = now
+        self.home = found(path / "home", Founding("plant"), now())
+        text = f"retention_generations = {retention}\n" + self.home.config.read_text("utf-8")
+        for source in sources:
+            directory = json.dumps(str(content / source))
+            text += f'\n[[source]]\nname = "{source}"\nkind = "directory"\npath = {directory}\n'
+        self.home.config.write_text(text, "utf-8")
+        self.config = load(self.home.config)
+        self._signers = signers_of(self.home, self.config)
+        self._stored_lengths: dict[str, int] = {}
+
+    @property
+    def root(self) -> bytes:
+        return Repository.load(self.home.metadata).roots[0]
+
+    def create(
+        self, since: str | None, *, full: bool, pull: bool, volume_size: int | None, recovery: float | None
+    ) -> Created:
+        """Seal a version; ``since`` is what an operator types after ``--since``, and None for all registered sites."""
+        order = Order(
+            out=self.out,
+            tool="sealift test",
+            pull=pull,
+            readers=readers(self.home, since, self.now(), full=full),
+            volume_size=volume_size,
+        )
+        extras = no_extras if recovery is None else beside(recovery, self.home.temporary, QUIET)
+        return create(self.home, self.config, order, self._signers, self.now, QUIET, extras)
+
+    def again(self, version: int) -> Created:
+        """Make the bundles of an earlier version once more."""
+        return create_again(self.home, version, self.out / f"again-{version}", self.now, QUIET)
+
+    def take_receipt(self, data: bytes) -> Imported:
+        """Import a receipt; the fingerprint was compared."""
+        return Sites.load(self.home).import_receipt(data, now=self.now(), confirm=lambda _: True)
+
+    def collect(self) -> None:
+        """Remove what nobody needs."""
+        collect(self.home, self.config, QUIET)
+
+    def content_length(self, manifest: Manifest) -> int:
+        """Return what all content of a version takes in a full bundle, deflated where that pays."""
+        blobs = {Blob(target.sha256, target.length) for target in manifest.targets}
+        new = [blob for blob in sorted(blobs, key=lambda blob: blob.sha256) if blob.sha256 not in self._stored_lengths]
+        with compress(new, self.home.store(), QUIET) as compressed:
+            self._stored_lengths |= {blob.sha256: compressed.member(blob).stored_length for blob in new}
+        return sum(self._stored_lengths[blob.sha256] + MEMBER_BYTES for blob in blobs)
+
+
+@dataclass
+class Site:
+    """One relay and the people at it.
+
+    ``generations`` is every generation that was ever served, in that order; ``asks`` is the command that the last
+    refusal told to run in the DMZ, until it was answered.
+    """
+
+    home: Home
+    now: Now
+    name: str = ""
+    generations: list[int] = field(default_factory=list)
+    asks: str | None = None
+
+    @classmethod
+    def found(cls, path: Path, root: bytes, now: Now) -> Site:
+        """Set up a relay that trusts a publisher."""
+        return cls(make_home(path, root, now()), now, path.name)
+
+    def take(self, path: Path) -> ImportResult:
+        """Import one file.
+
+        Raises:
+            SealiftError: As the import does.
+        """
+        try:
+            return import_file(self.home, load_config(self.home.path), path, clock=self.now)
+        finally:
+            self.generations.append(self.served())
+
+    def receipt(self) -> bytes:
+        """Make a receipt as ``relay receipt`` does."""
+        said = receipt.Said(self.name)
+        return receipt.make(self.home, load_config(self.home.path), self.now(), said=said).data
+
+    def collect(self, keep: int) -> None:
+        """Forget what is older than so many generations, as ``relay gc`` does."""
+        gc.collect(self.home, keep, self.now(), QUIET, wait_seconds=0.0)
+
+    def served(self) -> int:
+        """Return the generation that the default ring serves, 0 before the first."""
+        with State(self.home.database) as state:
+            return state.rings()[0].generation or 0
+
+    def content(self) -> dict[str, Path]:
+        """Return where the bytes of everything that is served are, by target path."""
+        views = Views(self.home, load_config(self.home.path))
+        try:
+            view = views.current()
+            files = view.rings[view.default_ring].files
+            return {path: self.home.blobs.path(file.sha256) for path, file in files.items()}
+        finally:
+            views.close()
