@@ -17,6 +17,7 @@ from pathlib import Path
 
 from manifests.console import Progress
 from manifests.durable import storage_errors
+from relay import repair
 from relay.assembly import left_over
 from relay.home import Home
 from relay.state import Event, State
@@ -69,6 +70,8 @@ def collect(
         if not dry_run:
             _forget(state, dropped, now)
             progress.start("Remove it")
+            home.blobs.sweep()
+            repair.sweep(home.blobs.temporary)
             with storage_errors(home.path):
                 for path in doomed:
                     path.unlink(missing_ok=True)

@@ -114,7 +114,6 @@ def import_file(
     try:
         with home.lock(wait_seconds):
             home.blobs.sweep()
-            repair.sweep(home.blobs.temporary)
             result = job.run()
     except REFUSALS as error:
         _refuse(home, config, path, error, clock(), quarantine=quarantine)
@@ -153,6 +152,7 @@ class _Import:
         return replace(result, text=f"{result.text}. {mended.text}")
 
     def _mend(self, error: SealiftError) -> repair.Repaired | None:
+        repair.sweep(self.home.blobs.temporary)
         try:
             return repair.attempt(
                 self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes

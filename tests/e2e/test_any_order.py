@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from bundler.protect import protect
+from manifests.console import NoProgress
 from manifests.receipt import verify
 from relay.state import DEFAULT_RING, State
 from tests.support.commands import BIN, clean_environment, run, wait_for
+from tests.support.damage import spoil_pages
 from tests.support.media import fat_image, fat_stick, is_mounted, squashfs_disc
 from tests.support.relay_homes import make_home
 from tests.support.relay_service import Site, serving
@@ -275,4 +278,20 @@ def test_a_torn_copy_gives_what_it_has_and_the_whole_one_the_rest(site: Site) ->
     assert receipt.pending_generation == 1
     assert 0 < len(receipt.pending_holds) < len(site.forge.files)
     assert take(site, bundle) == (0, "")
+    assert served(site) == site.forge.files
+
+
+def test_recovery_data_goes_into_the_inbox_and_out_of_it_with_its_bundle(site: Site, stick: Path) -> None:
+    (bundle,) = volumes(site, 1)
+    copy = stick / "update.zip"
+    shutil.copyfile(bundle, copy)
+    protect(copy, 5.0, NoProgress(), workspace=site.base / "work")
+    spoil_pages(copy, {5, 300, 301})
+    with serving(site) as service:
+        shutil.copyfile(stick / "update.zip.par2", site.inbox / "UPDATE.ZIP.PAR2")
+        shutil.copyfile(copy, site.inbox / "update.zip")
+        event = service.until("imported")
+        assert "3 of " in event["text"]
+        assert "blocks were rebuilt from UPDATE.ZIP.PAR2" in event["text"]
+        wait_for(lambda: not list(site.inbox.iterdir()), seconds=10, what="an empty inbox")
     assert served(site) == site.forge.files
