@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import struct
 import subprocess
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -41,6 +44,11 @@ class Child:
     def go(self) -> None:
         """Let the child begin."""
         os.close(self._gate)
+
+    def acknowledged(self) -> int:
+        """Return how many pieces of work it has acknowledged until now."""
+        waiting: int = struct.unpack("i", fcntl.ioctl(self._said, termios.FIONREAD, bytes(4)))[0]
+        return waiting
 
     def wait(self) -> Ended:
         """Wait for the child's end."""

@@ -45,12 +45,13 @@ class Crossing:
             acknowledge()
         return 0
 
-    def check_after(self, path: Path, acknowledged: int) -> int:
+    def check_after(self, path: Path, acknowledged: int, late: int = 0) -> int:
         """Look at a relay after an interruption: old or new, whole, never behind what was acknowledged.
 
         Args:
             path: The relay's home.
             acknowledged: The newest generation whose import was reported as done.
+            late: How many more were reported as done only after the interruption: no promise, but they may be here.
 
         Returns:
             The generation it holds.
@@ -58,7 +59,7 @@ class Crossing:
         home = open_home(path)
         with State(home.database) as state:
             newest = state.newest_generation()
-            assert acknowledged <= newest <= min(acknowledged + 1, LAST)
+            assert acknowledged <= newest <= min(acknowledged + late + 1, LAST)
             assert [ring.generation for ring in state.rings()] == [newest or None]
             served: dict[str, Blob] = {p: blob for p, blob, _ in state.publications(DEFAULT_RING)}
             assert {p: b"".join(home.blobs.read(blob.sha256)) for p, blob in served.items()} == self.content[newest]
