@@ -67,6 +67,11 @@ class Home:
         """A root that still lacks signatures."""
         return self.path / "repository" / "staged-root.json"
 
+    @property
+    def unattended(self) -> Path:
+        """The lock of the one ``bundle create --every`` that may run."""
+        return self.path / "unattended.lock"
+
     def store(self) -> BlobStore:
         """Return the blob store."""
         return BlobStore(self.blobs, self.temporary)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bundler.cli.options import secrets_options
+from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
@@ -37,6 +38,7 @@ class _Wishes:
     full: bool
     no_pull: bool
     allow_partial: bool
+    every: str | None
 
 
 class Percent(click.ParamType[int]):
@@ -70,6 +72,7 @@ class Percent(click.ParamType[int]):
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
 @click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")
+@click.option("--every", metavar="INTERVAL", help=EVERY_HELP)
 @secrets_options
 @output_option
 @click.pass_obj
@@ -80,7 +83,13 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     """
     from bundler import describe
 
-    created = _create(settings, _Wishes(**options))
+    wishes = _Wishes(**options)
+    if wishes.every is not None:
+        from bundler.cli.unattended import go_on
+
+        go_on(settings, wishes.every, lambda: _create(settings, wishes))
+        return
+    created = _create(settings, wishes)
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
     files = [{"file": str(file.path), "length": file.length, "sha256": file.sha256} for file in created.files]
@@ -162,6 +171,7 @@ def _check(wishes: _Wishes) -> None:
         "--volume-size": wishes.volume_size is not None,
         "--note": wishes.note is not None,
         "--recovery": wishes.recovery is not None,
+        "--every": wishes.every is not None,
     }
     for option, there in given.items():
         if wishes.again is not None and there:

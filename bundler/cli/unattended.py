@@ -1,0 +1,48 @@
+"""``bundle create --every``: signals, the one lock, one JSON line per run."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from manifests.clock import system_clock
+from manifests.console import Settings
+
+if TYPE_CHECKING:
+    from bundler.create import Created
+
+HELP = "Do it now and then once per INTERVAL (30m, 6h, 1d), unattended: one line of JSON per run."
+
+
+def go_on(settings: Settings, interval: str, make: Callable[[], Created]) -> None:
+    """Make bundles until SIGTERM or SIGINT; a run that has begun is finished, a second signal does not wait for it.
+
+    Raises:
+        UsageError: ``create.interval``.
+        LockedError: Another process does this in the same home.
+    """
+    from bundler.home import open_home
+    from bundler.unattended import Unattended, parse_interval
+    from manifests import lock
+
+    seconds = parse_interval(interval)
+    ending = threading.Event()
+
+    def end(number: int, _: FrameType | None) -> None:
+        ending.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    with lock.exclusive(open_home(settings.home).unattended):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        Unattended(seconds, make, system_clock, lambda wait: not ending.wait(wait), _print_line).run()
+
+
+def _print_line(report: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(report, ensure_ascii=False, sort_keys=True))
