@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bundler.sources.common import COMMON_KEYS, Common
 from manifests import configuration
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
@@ -54,11 +55,12 @@ class Expiries:
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """One ``[[source]]`` table: the common keys, and the kind's own, already checked by its schema."""
+    """One ``[[source]]`` table: the kind's own keys, already checked by its schema, and the common ones."""
 
     name: str
     kind: str
     options: Mapping[str, Any]
+    common: Common = Common()
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,13 @@ def _source(table: dict[str, Any], kinds: Kinds, path: Path, at: str) -> SourceC
         ) from None
     kind = table["kind"]
     configuration.check(kind, {"enum": sorted(kinds.names)}, file=path, at=f"{at}.kind")
-    options = {key: item for key, item in table.items() if key not in {"name", "kind"}}
-    rules = {"type": "object", "additionalProperties": False, **kinds.options_schema(kind)}
-    configuration.check(options, rules, file=path, at=at)
-    return SourceConfig(name, kind, MappingProxyType(options))
+    keys = {key: item for key, item in table.items() if key not in {"name", "kind"}}
+    own = kinds.options_schema(kind)
+    properties = {**own.get("properties", {}), **COMMON_KEYS}
+    rules = {"type": "object", "additionalProperties": False, **own, "properties": properties}
+    configuration.check(keys, rules, file=path, at=at)
+    options = {key: item for key, item in keys.items() if key not in COMMON_KEYS}
+    return SourceConfig(name, kind, MappingProxyType(options), Common.from_table(keys))
 
 
 def _check_days(config: Config, path: Path) -> None:

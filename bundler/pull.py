@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from bundler.config import Config, SourceConfig
 from bundler.home import Home
-from bundler.sources import kind_class
+from bundler.sources import DELIVERED, kind_class
 from bundler.sources.base import Pull, Source, SourceCheck, Workbench
 from bundler.sources.records import Failure, Good, Record, configuration_digest, load, save
-from manifests.blobs import BlobStore
+from manifests.blobs import Batch, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
 from manifests.errors import (
@@ -136,9 +136,10 @@ def check_all(
     for config_source in chosen(config, names):
         job = _Job(config_source, _build(config_source), load(home.sources, config_source.name, config_source.kind))
         with store.batch() as batch:
-            bench = Workbench(store, batch, clock, progress, pause, job.previous)
+            bench = job.bench(store, batch, clock, progress, pause)
             try:
-                results.append(CheckResult(config_source.name, config_source.kind, job.source.check(bench), None))
+                found = _taken_of(config_source, job.source.check(bench))
+                results.append(CheckResult(config_source.name, config_source.kind, found, None))
             except _UPSTREAM_ERRORS as error:
                 results.append(CheckResult(config_source.name, config_source.kind, None, error))
     return tuple(results)
@@ -176,6 +177,13 @@ class _Job:
         good = self.record.good
         return good.pull if good and good.configuration == _digest(self.config) else None
 
+    def bench(
+        self, store: BlobStore, batch: Batch, clock: Clock, progress: Progress, pause: Callable[[float], None]
+    ) -> Workbench:
+        """Return what the source works with."""
+        common = self.config.common
+        return Workbench(store, batch, clock, progress, pause, self.previous, common.globs, common.allow_older)
+
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -192,7 +200,8 @@ def _build(source: SourceConfig) -> Source:
 
 
 def _digest(source: SourceConfig) -> str:
-    return configuration_digest(source.kind, source.options, kind_class(source.kind).TRANSPORT_OPTIONS)
+    transport = kind_class(source.kind).TRANSPORT_OPTIONS
+    return configuration_digest(source.kind, source.options, transport, source.common.globs)
 
 
 def _pull(
@@ -202,8 +211,7 @@ def _pull(
     progress.start(f"pulling {name}")
     try:
         with store.batch() as batch:
-            bench = Workbench(store, batch, clock, progress, pause, job.previous)
-            pulled = _checked(name, job.source.pull(bench))
+            pulled = _checked(job, job.source.pull(job.bench(store, batch, clock, progress, pause)))
             batch.commit()
     except _UPSTREAM_ERRORS as error:
         failed = replace(job.record, failure=Failure(error.code, _text(str(error)), clock()))
@@ -214,17 +222,37 @@ def _pull(
     return _Outcome(job.config, good, unchanged=pulled.unchanged)
 
 
-def _checked(name: str, pulled: Pull) -> Pull:
-    """Hold every kind to the same rules: sorted, sound paths, text that the manifest takes.
+def _checked(job: _Job, pulled: Pull) -> Pull:
+    """Hold every kind to the same rules: only what is included, sorted, sound paths, text that the manifest takes.
 
     Raises:
         MalformedError: ``path.*``.
+        FetchError: ``source.nothing-included``.
     """
-    targets = tuple(sorted(pulled.targets, key=lambda target: target.path))
+    takes = job.config.common.globs.takes
+    targets = tuple(sorted((t for t in pulled.targets if takes(t.path)), key=lambda target: target.path))
+    if pulled.targets and not targets:
+        raise FetchError(
+            "source.nothing-included",
+            f"Source {job.config.name!r}: include and exclude leave nothing of what it yields",
+            have=f"{len(pulled.targets):,} files, the first is {pulled.targets[0].path}",
+            todo="correct the globs in bundler.toml",
+        )
     for target in targets:
-        check_target_path(f"{name}/{target.path}")
+        check_target_path(f"{job.config.name}/{target.path}")
     check_path_set(target.path for target in targets)
-    return replace(pulled, targets=targets, verification=_text(pulled.verification))
+    return replace(
+        pulled,
+        targets=targets,
+        items=tuple(item for item in pulled.items if takes(item.path)),
+        verification=_text(pulled.verification),
+        version=None if pulled.version is None else _text(pulled.version),
+        unchanged=pulled.unchanged or (job.previous is not None and job.previous.targets == targets),
+    )
+
+
+def _taken_of(source: SourceConfig, check: SourceCheck) -> SourceCheck:
+    return replace(check, targets=tuple(target for target in check.targets if source.common.globs.takes(target.path)))
 
 
 def _remembered(source: SourceConfig, record: Record, store: BlobStore) -> _Outcome:
@@ -271,6 +299,11 @@ def _source_record(source: SourceConfig, good: Good, error: SealiftError | None)
         verification=good.pull.verification,
         failure=None if error is None else _text(f"{error} [{error.code}]"),
         items=tuple(replace(item, path=f"{source.name}/{item.path}") for item in good.pull.items),
+        version=good.pull.version,
+        licence=None if source.common.licence is None else _text(source.common.licence),
+        fresh_days=source.common.fresh_days,
+        mount=source.common.mount,
+        deliver=source.common.deliver or DELIVERED.get(source.kind),
     )
 
 

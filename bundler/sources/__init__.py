@@ -16,6 +16,9 @@ KINDS: Mapping[str, str] = {
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""
 
+DELIVERED: Mapping[str, str] = {"dsa": "ds_agent"}
+"""Kind to the place that its files are delivered into where ``deliver`` says nothing."""
+
 
 @cache
 def kind_class(kind: str) -> type[Source]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
+from bundler.sources.globs import GlobSet
 from manifests.blobs import Batch, Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -40,6 +41,7 @@ class Pull:
         items: What is known of the inside of targets; paths as in ``targets``.
         memo: What the next pull wants to remember, such as validators for conditional requests.
         unchanged: Nothing differs from the last good pull.
+        version: The upstream's own version of all this, for people; ``None`` where it has none.
     """
 
     targets: tuple[PulledTarget, ...]
@@ -47,6 +49,7 @@ class Pull:
     items: tuple[Item, ...] = ()
     memo: Mapping[str, JSON] = field(default_factory=dict)
     unchanged: bool = False
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Workbench:
         progress: Told about every byte read.
         pause: Waits so many seconds; a parameter, because an upstream may ask us to wait.
         previous: The last good pull with the same configuration.
+        globs: Which paths will be carried. What they do not take is dropped after the pull, whatever the kind; a
+            kind asks them itself to save the work, or where files only make sense together.
+        allow_older: Whether a version lower than that of the last good pull is accepted;
+            see :func:`bundler.sources.versions.check_not_older`.
     """
 
     store: BlobStore
@@ -68,6 +75,8 @@ class Workbench:
     progress: Progress
     pause: Callable[[float], None]
     previous: Pull | None = None
+    globs: GlobSet = GlobSet()
+    allow_older: bool = False
 
     def remembered(self, path: str) -> Blob | None:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""
@@ -95,10 +104,11 @@ class CheckedTarget:
 
 @dataclass(frozen=True)
 class SourceCheck:
-    """The answer of an upstream that is reachable."""
+    """The answer of an upstream that is reachable. ``version`` is its own, where it has one."""
 
     targets: tuple[CheckedTarget, ...]
     note: str
+    version: str | None = None
 
 
 class Source(Protocol):
@@ -108,7 +118,7 @@ class Source(Protocol):
     """
 
     OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]]
-    """JSON Schema of the kind's own keys in ``[[source]]``, without ``name`` and ``kind``."""
+    """JSON Schema of the kind's own keys in ``[[source]]``, without ``name``, ``kind`` and the common ones."""
     TRANSPORT_OPTIONS: ClassVar[frozenset[str]]
     """Keys that say how to fetch, not what: changing one does not void the last good pull."""
 

@@ -21,7 +21,6 @@ from bundler.sources.files import (
     read_errors,
     require_regular,
 )
-from bundler.sources.globs import GlobSet
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.names import check_target_path
@@ -45,7 +44,6 @@ class DirectorySource:
 
     Args:
         path: An absolute directory.
-        globs: Which paths are taken.
         skip_links: Pass over links and special files instead of refusing them.
         allow_empty: An empty directory is no error (by itself it looks like a file system that is not mounted).
     """
@@ -57,8 +55,6 @@ class DirectorySource:
         "required": ["path"],
         "properties": {
             "path": {"type": "string", "minLength": 1},
-            "include": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-            "exclude": {"type": "array", "items": {"type": "string", "minLength": 1}},
             "skip_links": {"type": "boolean"},
             "allow_empty": {"type": "boolean"},
         },
@@ -66,7 +62,6 @@ class DirectorySource:
 
     name: str
     path: Path
-    globs: GlobSet
     skip_links: bool = False
     allow_empty: bool = False
 
@@ -80,7 +75,6 @@ class DirectorySource:
         return cls(
             name,
             absolute(name, options["path"]),
-            GlobSet(tuple(options.get("include", ["**"])), tuple(options.get("exclude", []))),
             options.get("skip_links", False),
             options.get("allow_empty", False),
         )
@@ -95,9 +89,9 @@ class DirectorySource:
         last: ChangedError | None = None
         for _ in range(ATTEMPTS):
             try:
-                listing = self._list()
+                listing = self._list(bench)
                 targets = self._read_all(bench, listing)
-                if self._list() == listing:
+                if self._list(bench) == listing:
                     return self._yield(bench, listing, targets)
             except ChangedError as error:
                 last = error
@@ -110,7 +104,7 @@ class DirectorySource:
             FetchError: As :meth:`pull`.
         """
         try:
-            listing = self._list()
+            listing = self._list(bench)
         except ChangedError as error:
             raise changing(self.name, error) from error
         known = bench.memo("files")
@@ -147,14 +141,14 @@ class DirectorySource:
             unchanged=unchanged,
         )
 
-    def _list(self) -> Listing:
+    def _list(self, bench: Workbench) -> Listing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
         with read_errors(self.path):
             root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for path, status in _walk(root, self.path, ""):
-                if not self.globs.takes(path):
+                if not bench.globs.takes(path):
                     continue
                 if self._regular(path, status):
                     files[self._target_path(path)] = Fingerprint.of(status)

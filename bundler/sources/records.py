@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.sources.base import Pull, PulledTarget
+from bundler.sources.globs import GlobSet
 from manifests import clock, durable, strictjson
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
@@ -52,10 +53,10 @@ class Record:
     failure: Failure | None = None
 
 
-def configuration_digest(kind: str, options: Mapping[str, Any], transport: frozenset[str]) -> str:
+def configuration_digest(kind: str, options: Mapping[str, Any], transport: frozenset[str], globs: GlobSet) -> str:
     """Return the digest of what a source is configured to yield, apart from how it is fetched."""
     said = {key: options[key] for key in options if key not in transport}
-    return hashlib.sha256(strictjson.encode([kind, said])).hexdigest()
+    return hashlib.sha256(strictjson.encode([kind, said, globs.include, globs.exclude])).hexdigest()
 
 
 def load(directory: Path, name: str, kind: str) -> Record:
@@ -114,6 +115,7 @@ def _to_json(record: Record) -> dict[str, Any]:
             "targets": [[target.path, target.blob.length, target.blob.sha256] for target in pull.targets],
             "items": [[item.path, item.label, [list(fact) for fact in item.facts]] for item in pull.items],
             "memo": pull.memo,
+            "version": pull.version,
         }
     if record.failure is not None:
         failure = record.failure
@@ -147,5 +149,6 @@ def _good_from_json(value: dict[str, Any]) -> Good:
             Item(path, label, tuple((key, fact) for key, fact in facts)) for path, label, facts in value["items"]
         ),
         memo=value["memo"],
+        version=value["version"],
     )
     return Good(pull, clock.from_text(value["pulled_at"]), value["configuration"])

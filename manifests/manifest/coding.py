@@ -108,8 +108,10 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
         "verification": one_line(source.verification),
         "items": [_item_to_json(item) for item in source.items],
     }
-    if source.failure is not None:
-        value["failure"] = one_line(source.failure)
+    texts = {"failure": source.failure, "version": source.version, "licence": source.licence}
+    facts = {"fresh_days": source.fresh_days, "mount": source.mount, "deliver": source.deliver}
+    value |= {key: one_line(text) for key, text in texts.items() if text is not None}
+    value |= {key: fact for key, fact in facts.items() if fact is not None}
     return value
 
 
@@ -128,8 +130,13 @@ def _source_from_json(value: dict[str, Any]) -> SourceRecord:
         kind=value["kind"],
         pulled_at=clock.from_text(value["pulled_at"]),
         verification=value["verification"],
-        failure=value.get("failure"),
         items=tuple(Item(i["path"], i["label"], tuple(sorted(i["facts"].items()))) for i in value["items"]),
+        failure=value.get("failure"),
+        version=value.get("version"),
+        licence=value.get("licence"),
+        fresh_days=value.get("fresh_days"),
+        mount=value.get("mount"),
+        deliver=value.get("deliver"),
     )
 
 

@@ -27,7 +27,18 @@ class Item:
 class SourceRecord:
     """Where a source's targets came from, and how sure the publisher is of them.
 
-    ``failure`` is set when the newest pull failed and what was pulled at ``pulled_at`` is carried.
+    Args:
+        name: First part of the paths of its targets.
+        kind: Kind of source.
+        pulled_at: When the last good pull was.
+        verification: What was checked of the upstream's own signatures.
+        failure: Why the newest pull failed, when what was pulled at ``pulled_at`` is carried instead.
+        items: What is known of the inside of targets.
+        version: The upstream's own version, for people.
+        licence: What the publisher notes of the licence, for people.
+        fresh_days: Days after ``pulled_at`` from which the source counts as stale; the site's own rule when None.
+        mount: ``/`` when the site should serve the source at its root too.
+        deliver: Name of the place, defined by the site, that the source's files are meant for.
     """
 
     name: str
@@ -36,6 +47,11 @@ class SourceRecord:
     verification: str
     failure: str | None = None
     items: tuple[Item, ...] = ()
+    version: str | None = None
+    licence: str | None = None
+    fresh_days: int | None = None
+    mount: str | None = None
+    deliver: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bundler.home import Home
 from bundler.pull import PullResult, pull_all
 from bundler.sources import kind_class
 from bundler.sources.base import Pull, Source, Workbench
+from bundler.sources.common import COMMON_KEYS, Common
 from manifests.console import NoProgress
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,7 +43,8 @@ class Bench:
     def configure(self, name: str, kind: str, **options: Any) -> None:
         """Add a source to the configuration, or replace the one of that name."""
         self.sources = [source for source in self.sources if source.name != name]
-        self.sources.append(SourceConfig(name, kind, options))
+        own = {key: value for key, value in options.items() if key not in COMMON_KEYS}
+        self.sources.append(SourceConfig(name, kind, own, Common.from_table(options)))
 
     @property
     def config(self) -> Config:
@@ -56,15 +58,25 @@ class Bench:
         )
 
     @contextmanager
-    def workbench(self, previous: Pull | None = None) -> Iterator[Workbench]:
-        """Yield a bench; what was added is committed at the end."""
+    def workbench(self, previous: Pull | None = None, **table: Any) -> Iterator[Workbench]:
+        """Yield a bench; what was added is committed at the end. ``table``: common keys of the source."""
+        common = Common.from_table(table)
         with self.store.batch() as batch:
-            yield Workbench(self.store, batch, lambda: self.now, NoProgress(), self.pauses.append, previous)
+            yield Workbench(
+                self.store,
+                batch,
+                lambda: self.now,
+                NoProgress(),
+                self.pauses.append,
+                previous,
+                globs=common.globs,
+                allow_older=common.allow_older,
+            )
             batch.commit()
 
-    def pull(self, source: Source, previous: Pull | None = None) -> Pull:
-        """Pull one source."""
-        with self.workbench(previous) as bench:
+    def pull(self, source: Source, previous: Pull | None = None, **table: Any) -> Pull:
+        """Pull one source. ``table``: common keys of it."""
+        with self.workbench(previous, **table) as bench:
             return source.pull(bench)
 
     def contents(self, pulled: Pull) -> Mapping[str, bytes]:

@@ -124,7 +124,7 @@ def test_links_and_special_files_are_passed_over_when_asked_and_it_is_said(bench
 
 def test_an_excluded_link_is_no_matter(bench: Bench, tree: Path) -> None:
     (tree / "link").symlink_to("a.rules")
-    assert len(bench.pull(make("directory", path=str(tree), exclude=["link"])).targets) == 2
+    assert len(bench.pull(make("directory", path=str(tree)), exclude=["link"]).targets) == 2
 
 
 @pytest.mark.parametrize("name", ["back\\slash", "new\nline", "e\u0301.txt", "zero\u200bwidth", b"\xff.bin"])
@@ -172,8 +172,8 @@ class Writer(DirectorySource):
 
     writes: int = 0
 
-    def _list(self):  # type: ignore[no-untyped-def]
-        listing = super()._list()
+    def _list(self, bench):  # type: ignore[no-untyped-def]
+        listing = super()._list(bench)
         if self.writes:
             object.__setattr__(self, "writes", self.writes - 1)
             (self.path / "a.rules").write_bytes(b"write %d\n" % self.writes)
