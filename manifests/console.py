@@ -98,15 +98,16 @@ class _Bars:
 
     def start(self, step: str, total: int | None = None) -> None:
         self._finish()
-        self._task = self._display.add_task(step, total=total)
+        self._task = self._display.add_task(step, total=total, sized=True)
 
     def advance(self, done: int) -> None:
         self._display.advance(self._task, done)
 
     def _finish(self) -> None:
+        """Fill the bar of the step that is over; a step that counted nothing shows no size."""
         if self._task is not None:
-            task = self._display.tasks[self._task]
-            self._display.update(self._task, total=task.completed or 1, completed=task.completed or 1)
+            done = self._display.tasks[self._task].completed
+            self._display.update(self._task, total=done or 1, completed=done or 1, sized=done > 0)
 
 
 @contextmanager
@@ -117,12 +118,25 @@ def progress(settings: Settings) -> Iterator[Progress]:
     elif not sys.stderr.isatty():
         yield _Lines()
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as display:
+        with _bars() as display:
             yield _Bars(display)
+
+
+def _bars() -> Any:
+    """Return rich's display: one line per step in 80 columns, long names cut with an ellipsis."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class Size(DownloadColumn):
+        def render(self, task: Task) -> Text:
+            return super().render(task) if task.fields["sized"] else Text()
+
+    name = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+    bar = BarColumn(bar_width=16)
+    size, left = Size(table_column=Column(no_wrap=True)), TimeRemainingColumn(table_column=Column(no_wrap=True))
+    return Progress(name, bar, size, left, console=Console(stderr=True), expand=True)
 
 
 output_option = click.option(
