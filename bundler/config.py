@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bundler.sources.common import COMMON_KEYS, Common
+from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, Common
 from manifests import configuration
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
@@ -60,7 +60,7 @@ class SourceConfig:
     name: str
     kind: str
     options: Mapping[str, Any]
-    common: Common = Common()
+    common: Common = NOTHING_SAID
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
-from bundler.sources.globs import GlobSet
+from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.blobs import Batch, Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -75,7 +75,7 @@ class Workbench:
     progress: Progress
     pause: Callable[[float], None]
     previous: Pull | None = None
-    globs: GlobSet = GlobSet()
+    globs: GlobSet = EVERY_PATH
     allow_older: bool = False
 
     def remembered(self, path: str) -> Blob | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bundler.sources.globs import GlobSet
+from bundler.sources.globs import EVERY_PATH, GlobSet
 
 _GLOBS = {"type": "array", "items": {"type": "string", "minLength": 1}}
 
@@ -35,7 +35,7 @@ class Common:
         allow_older: Accept an upstream whose version went back.
     """
 
-    globs: GlobSet = GlobSet()
+    globs: GlobSet = EVERY_PATH
     fresh_days: int | None = None
     licence: str | None = None
     mount: str | None = None
@@ -53,3 +53,6 @@ class Common:
             deliver=table.get("deliver"),
             allow_older=table.get("allow_older", False),
         )
+
+
+NOTHING_SAID = Common()

@@ -27,6 +27,8 @@ class GlobSet:
         return _compile(self.exclude)
 
 
+EVERY_PATH = GlobSet()
+
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|.", re.DOTALL)
 _MEANING = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
 
