@@ -13,6 +13,7 @@ KINDS: Mapping[str, str] = {
     "directory": "bundler.sources.directory:DirectorySource",
     "http": "bundler.sources.http:HttpSource",
     "rulepack": "bundler.sources.rulepack:RulepackSource",
+    "command": "bundler.sources.command:CommandSource",
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""
 

@@ -185,12 +185,12 @@ def test_a_version_that_is_no_longer_said_is_refused(bench: Bench) -> None:
     assert bench.pull(silent, first, allow_older=True).version is None
 
 
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [(["/nonexistent/feed"], "command.not-found"), (["/etc/hostname"], "command.not-executable")],
-)
-def test_a_program_that_cannot_be_run_is_named_by_pull_and_check(bench: Bench, command: list[str], code: str) -> None:
-    source = make("command", command=command)
+@pytest.mark.parametrize(("name", "code"), [("gone", "command.not-found"), ("plain", "command.not-executable")])
+def test_a_program_that_cannot_be_run_is_named_by_pull_and_check(
+    bench: Bench, tmp_path: Path, name: str, code: str
+) -> None:
+    (tmp_path / "plain").write_text("#!/bin/sh\n")
+    source = make("command", command=[str(tmp_path / name)])
     with pytest.raises(FetchError) as caught:
         bench.pull(source)
     assert caught.value.code == code
