@@ -148,7 +148,7 @@ def _built_beside(path: Path) -> Iterator[Path]:
     """Give a directory to build in; at the end it takes the name ``path``, or is removed."""
     durable.make_directory(path.parent)
     place = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    durable.make_directory(place)
+    durable.make_directory(place, mode=0o750)
     try:
         yield place
         with durable.storage_errors(path):

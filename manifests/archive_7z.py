@@ -240,6 +240,10 @@ _PASSED_ON = ("LD_LIBRARY_PATH",)
 """A stand-alone program's own libraries, which 7zz needs where the system has none."""
 
 
+_NEVER_STARTED = frozenset({126, 127})
+"""What the dynamic loader leaves with when a library is missing."""
+
+
 @contextmanager
 def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
     command = [_program_path(), "x", "-so", "-t7z", "-bd", "-y", "-mmt=1", "--", f"/proc/self/fd/{descriptor}"]
@@ -261,7 +265,9 @@ def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
         if process.stdout is None:
             raise MalformedError("archive.method", "7zz has no output")
         yield process.stdout
-        if process.wait() != 0:
+        if process.wait() in _NEVER_STARTED:
+            raise MalformedError("archive.method", "7zz, which this archive needs, does not start here")
+        if process.returncode != 0:
             raise MalformedError(
                 "archive.damaged", "The archive is damaged", have=f"7zz left with {process.returncode}"
             )

@@ -85,10 +85,10 @@ def require_regular(name: str, path: Path, mode: int, todo: str) -> None:
         FetchError: ``directory.link`` or ``directory.special``.
     """
     if not stat.S_ISREG(mode):
-        link = stat.S_ISLNK(mode)
+        kind = "link" if stat.S_ISLNK(mode) else "directory" if stat.S_ISDIR(mode) else "special file"
         raise FetchError(
-            "directory.link" if link else "directory.special",
-            f"Source {name!r}: {str(path)!r} is a {'link' if link else 'special file'}",
+            "directory.link" if kind == "link" else "directory.special",
+            f"Source {name!r}: {str(path)!r} is a {kind}",
             need="regular files only",
             todo=todo,
         )
