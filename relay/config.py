@@ -50,7 +50,9 @@ class TlsConfig:
 class Config:
     """Everything that ``relay.toml`` says. Paths are absolute.
 
-    ``stale_after_days``: age of a generation at which ``stale`` is raised although trust still holds.
+    ``mount_at_root``: the source that is served at the root too; ``False`` for none, ``True`` for the one whose
+    publisher asks for it. ``stale_after_days``: age at which ``stale`` is raised although trust still holds, where the
+    publisher gives no other.
     ``reserve_bytes``: what an import leaves free on the disk. ``quarantine_bytes``: the most that the
     quarantine may hold. ``keep_generations``: how many of the newest ``relay gc`` keeps. ``port`` 0 takes any
     free port.
@@ -60,7 +62,7 @@ class Config:
     inboxes: tuple[InboxConfig, ...]
     host: str = "127.0.0.1"
     port: int = 4122
-    mount_at_root: str | None = None
+    mount_at_root: str | bool = True
     tls: TlsConfig | None = None
     stale_after_days: int = 30
     reserve_bytes: int = 64 * MIB
@@ -138,7 +140,7 @@ def from_values(values: dict[str, Any], home: Path) -> Config:
         inboxes=_unique(inboxes),
         host=host,
         port=port,
-        mount_at_root=serve.get("mount_at_root"),
+        mount_at_root=serve.get("mount_at_root", Config.mount_at_root),
         tls=None if tls is None else TlsConfig(home / tls["certificate"], home / tls["key"]),
         stale_after_days=values.get("stale_after_days", Config.stale_after_days),
         reserve_bytes=store.get("reserve_mib", Config.reserve_bytes // MIB) * MIB,

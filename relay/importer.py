@@ -35,7 +35,7 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from relay import events, out, pending, repair, salvage
+from relay import events, mounting, out, pending, repair, salvage
 from relay import quarantine as quarantine_store
 from relay.admission import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.config import Config
@@ -243,6 +243,8 @@ class _Import:
                 "accepted_expired": ",".join(expired) if self.accept_expired else "",
             }
             state.record(Event(now, "import", text, details))
+            for event in mounting.conflict(self.config.mount_at_root, manifest.sources, now):
+                state.record(event)
         return text
 
     def _keep(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, *, whole: bool) -> None:

@@ -30,6 +30,25 @@ class RoleTrust:
 
 
 @dataclass(frozen=True)
+class SourceState:
+    """What the publisher says of a source that is served.
+
+    ``failed``: a newer pull failed, so what was pulled at ``pulled_at`` is carried. ``fresh_days``: so many days after
+    ``pulled_at`` it counts as stale; ``None`` leaves that to the site.
+    """
+
+    name: str
+    kind: str
+    pulled_at: datetime
+    failed: bool = False
+    version: str | None = None
+    licence: str | None = None
+    fresh_days: int | None = None
+    mount: str | None = None
+    deliver: str | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The last import or the last refusal. ``subject`` is the generation or the reason code."""
 
@@ -43,7 +62,7 @@ class Status:
     """What a relay holds. ``generation`` is 0 and ``publisher``, ``created`` are ``None`` before the first import.
 
     ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
-    ``pending`` are generations of which a part has arrived.
+    ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name.
     """
 
     ring: str
@@ -61,6 +80,7 @@ class Status:
     last_import: Outcome | None = None
     last_refusal: Outcome | None = None
     pending: tuple[Outstanding, ...] = ()
+    sources: tuple[SourceState, ...] = ()
 
     def trusted_now(self, now: datetime) -> datetime:
         """Return the later of the system's clock and the floor: the time that expiry is measured by."""
@@ -85,13 +105,35 @@ class Status:
 
     def stale_reasons(self, now: datetime) -> tuple[str, ...]:
         """Return why what is served is stale, in words; empty when it is not."""
-        instant, age = self.trusted_now(now), self.age(now)
+        instant = self.trusted_now(now)
         reasons = [
             f"{role.role} expired on {to_text(role.expires_at)}" for role in self.roles if role.expires_at <= instant
         ]
-        if age is not None and age > timedelta(days=self.stale_after_days):
-            reasons.append(f"the generation is {age.days} days old, more than {self.stale_after_days}")
-        return tuple(reasons)
+        return (*reasons, *self._age_reasons(now))
+
+    def _age_reasons(self, now: datetime) -> Iterator[str]:
+        """Say what is too old: the generation, where the site's own limit counts, and each source by its limit."""
+        age, limit = self.age(now), timedelta(days=self.stale_after_days)
+        by_our_limit = not self.sources or any(source.fresh_days is None for source in self.sources)
+        old = age is not None and age > limit and by_our_limit
+        if age is not None and old:
+            yield f"the generation is {age.days} days old, more than {self.stale_after_days}"
+        for source in self.sources:
+            if self.source_stale(source, now) and not (old and source.fresh_days is None):
+                days = self.source_age(source, now).days
+                yield f"the source {source.name} is {days} days old, more than {self.fresh_days(source)}"
+
+    def fresh_days(self, source: SourceState) -> int:
+        """Return for how many days a source counts as fresh: as its publisher says, else as the site does."""
+        return self.stale_after_days if source.fresh_days is None else source.fresh_days
+
+    def source_age(self, source: SourceState, now: datetime) -> timedelta:
+        """Return how long ago a source was pulled."""
+        return max(self.trusted_now(now) - source.pulled_at, timedelta(0))
+
+    def source_stale(self, source: SourceState, now: datetime) -> bool:
+        """Tell whether a source is older than its limit."""
+        return self.source_age(source, now) > timedelta(days=self.fresh_days(source))
 
     def stale(self, now: datetime) -> bool:
         """Tell whether ``stale`` must be raised; serving goes on all the same."""
@@ -119,14 +161,30 @@ class Status:
             "target_bytes": self.target_bytes,
             "generations": self.generations,
             "connectivity": self.connectivity,
+            "sources": [self._source_to_json(source, now) for source in self.sources],
             "pending": [outstanding.to_json() for outstanding in self.pending],
             "last_import": _outcome(self.last_import),
             "last_refusal": _outcome(self.last_refusal),
         }
 
+    def _source_to_json(self, source: SourceState, now: datetime) -> dict[str, Any]:
+        return {
+            "name": source.name,
+            "kind": source.kind,
+            "pulled_at": to_text(source.pulled_at),
+            "age_seconds": int(self.source_age(source, now).total_seconds()),
+            "fresh_days": self.fresh_days(source),
+            "stale": self.source_stale(source, now),
+            "failed": source.failed,
+            "version": source.version,
+            "licence": source.licence,
+            "mount": source.mount,
+            "deliver": source.deliver,
+        }
+
     def to_text(self, now: datetime) -> str:
         """Return the status at an instant for people."""
-        rows = [*self._content_rows(now), *self._pending_rows(), *self._trust_rows(now)]
+        rows = [*self._content_rows(now), *self._source_rows(now), *self._pending_rows(), *self._trust_rows(now)]
         rows.append(("connectivity", self.connectivity))
         for label, outcome in (("last import", self.last_import), ("last refusal", self.last_refusal)):
             if outcome is not None:
@@ -144,6 +202,14 @@ class Status:
             ("targets", f"{self.targets:,}, {self.target_bytes:,} bytes"),
             ("stale", "; ".join(self.stale_reasons(now)) or "no"),
         ]
+
+    def _source_rows(self, now: datetime) -> Iterator[tuple[str, ...]]:
+        for source in self.sources:
+            said = [f"pulled {_duration(self.source_age(source, now))} ago"]
+            said += [f"version {source.version}"] if source.version else []
+            said += ["a newer pull failed"] if source.failed else []
+            said += ["STALE"] if self.source_stale(source, now) else []
+            yield f"  {source.name}", ", ".join(said)
 
     def _pending_rows(self) -> Iterator[tuple[str, ...]]:
         for outstanding in self.pending:

@@ -16,6 +16,7 @@ from manifests.blobs import Blob
 from relay import events
 from relay.config import Config
 from relay.home import Home
+from relay.mounting import mounted
 from relay.pending import outstanding
 from relay.state import DEFAULT_RING, Event, State
 from relay.status import Outcome, Status
@@ -33,12 +34,16 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class Publication:
-    """What one ring serves: ``files`` by full target path, such as ``clamav/daily.cvd``."""
+    """What one ring serves: ``files`` by full target path, such as ``clamav/daily.cvd``.
+
+    ``mounted`` is the source whose files are served at the root too.
+    """
 
     ring: str
     generation: int
     created: datetime
     files: Mapping[str, PublishedFile]
+    mounted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class View:
 
     ``rings`` is empty before the first import. ``metadata`` holds TUF file names such as ``1.root.json``,
     ``timestamp.json``, ``7.snapshot.json``; ``tuf_targets`` consistent-snapshot names such as
-    ``clamav/<sha256>.daily.cvd``.
+    ``clamav/<sha256>.daily.cvd``. ``mount_at_root`` is the source at the root in the default ring.
     """
 
     rings: Mapping[str, Publication]
@@ -121,12 +126,14 @@ def build(home: Home, config: Config, state: State) -> View:
     """Read the whole state as one view."""
     with state.snapshot():
         newest = state.newest_generation()
+        rings = _publications(config, state)
+        default = rings.get(DEFAULT_RING)
         return View(
-            rings=_publications(state),
+            rings=rings,
             default_ring=DEFAULT_RING,
             metadata=state.metadata(),
             tuf_targets=_tuf_targets(state, newest),
-            mount_at_root=config.mount_at_root,
+            mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
         )
 
@@ -153,6 +160,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         last_import=_outcome(last[0], "generation") if last else None,
         last_refusal=last_refusal(home),
         pending=outstanding(state, home.blobs),
+        sources=() if generation is None else state.sources(generation.number),
     )
 
 
@@ -162,7 +170,7 @@ def last_refusal(home: Home) -> Outcome | None:
     return None if event is None else _outcome(event, "code")
 
 
-def _publications(state: State) -> Mapping[str, Publication]:
+def _publications(config: Config, state: State) -> Mapping[str, Publication]:
     result: dict[str, Publication] = {}
     for ring in state.rings():
         generation = None if ring.generation is None else state.generation(ring.generation)
@@ -171,7 +179,10 @@ def _publications(state: State) -> Mapping[str, Publication]:
                 path: PublishedFile(path, blob.sha256, blob.length, at)
                 for path, blob, at in state.publications(ring.name)
             }
-            result[ring.name] = Publication(ring.name, generation.number, generation.created, MappingProxyType(files))
+            at_root = mounted(config.mount_at_root, state.sources(generation.number))
+            result[ring.name] = Publication(
+                ring.name, generation.number, generation.created, MappingProxyType(files), at_root
+            )
     return MappingProxyType(result)
 
 

@@ -61,7 +61,7 @@ def status_text(view: View, now: datetime) -> str:
     """Return the status for people."""
     width = max(len(path) for path, _ in _LINKS)
     lines = ["Sealift relay", "", view.status.to_text(now), ""]
-    lines += [f"  /{name}/  {count:,} files" for name, count in sources(view).items()]
+    lines += [f"  /{name}/  {count:,} files" for name, count in file_counts(view).items()]
     if view.mount_at_root is not None:
         lines.append(f"  /  the files of {view.mount_at_root} as well")
     lines += ["", *(f"{path.ljust(width)}  {text}" for path, text in _LINKS)]
@@ -70,10 +70,10 @@ def status_text(view: View, now: datetime) -> str:
 
 def status_json(view: View, now: datetime) -> dict[str, object]:
     """Return the status for machines: that of ``relay status -o json``, and what is served."""
-    return {**view.status.to_json(now), "sources": sources(view), "mount_at_root": view.mount_at_root}
+    return {**view.status.to_json(now), "files": file_counts(view), "mount_at_root": view.mount_at_root}
 
 
-def sources(view: View) -> dict[str, int]:
+def file_counts(view: View) -> dict[str, int]:
     """Return how many files each source has in the default ring, by name."""
     result: dict[str, int] = {}
     publication = view.rings.get(view.default_ring)
@@ -116,12 +116,21 @@ def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
     if status.imported_at is not None:
         at = int(status.imported_at.timestamp())
         lines += _metric("sealift_imported_timestamp_seconds", "gauge", "When it was imported.", at)
-    lines += ["# HELP sealift_role_expires_timestamp_seconds When a role's signature expires."]
-    lines += ["# TYPE sealift_role_expires_timestamp_seconds gauge"]
-    lines += [
-        f'sealift_role_expires_timestamp_seconds{{role="{role.role}"}} {int(role.expires_at.timestamp())}'
-        for role in status.roles
-    ]
+    lines += _labelled(
+        "sealift_source_age_seconds",
+        "Time since a source was pulled.",
+        {f'source="{s.name}"': int(status.source_age(s, now).total_seconds()) for s in status.sources},
+    )
+    lines += _labelled(
+        "sealift_source_stale",
+        "1 when a source is older than its limit.",
+        {f'source="{s.name}"': int(status.source_stale(s, now)) for s in status.sources},
+    )
+    lines += _labelled(
+        "sealift_role_expires_timestamp_seconds",
+        "When a role's signature expires.",
+        {f'role="{role.role}"': int(role.expires_at.timestamp()) for role in status.roles},
+    )
     lines += ["# HELP sealift_responses_total Responses by status.", "# TYPE sealift_responses_total counter"]
     lines += [f"{name} {value}" for name, value in sorted(counters.items())]
     return "\n".join(lines) + "\n"
@@ -129,6 +138,11 @@ def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
 
 def _metric(name: str, kind: str, text: str, value: int) -> list[str]:
     return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+
+
+def _labelled(name: str, text: str, values: Mapping[str, int]) -> list[str]:
+    rows = [f"{name}{{{label}}} {value}" for label, value in values.items()]
+    return [f"# HELP {name} {text}", f"# TYPE {name} gauge", *rows]
 
 
 def _features(request: Request, view: View, page: Page) -> Response:

@@ -84,8 +84,8 @@ def _published(view: View, ring: str, target: str) -> Resource:
     if publication is None:
         return "not-yet" if ring == view.default_ring else "absent"
     found = _file(publication, target)
-    if found == "absent" and view.mount_at_root is not None:
-        return _file(publication, f"{view.mount_at_root}/{target}")
+    if found == "absent" and publication.mounted is not None:
+        return _file(publication, f"{publication.mounted}/{target}")
     return found
 
 

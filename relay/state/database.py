@@ -17,9 +17,10 @@ from relay.state import schema
 from relay.state.pending import Pending
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
-from relay.status import RoleTrust
+from relay.status import RoleTrust, SourceState
 
 if TYPE_CHECKING:
+    from manifests.manifest import SourceRecord
     from manifests.trust import TrustedState
 
 
@@ -174,6 +175,20 @@ class State:
             "INSERT INTO generation_targets VALUES (?, ?, ?, ?)",
             ((number, target.path, target.sha256, target.length) for target in manifest.targets),
         )
+        self._connection.executemany(
+            "INSERT INTO generation_sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    number,
+                    source.name,
+                    source.kind,
+                    to_text(source.pulled_at),
+                    source.failure is not None,
+                    *_told(source),
+                )
+                for source in manifest.sources
+            ),
+        )
         self._save_metadata(new.documents, number)
 
     def _save_metadata(self, documents: tuple[tuple[str, bytes], ...], number: int) -> None:
@@ -212,6 +227,7 @@ class State:
 
     def drop_generation(self, number: int) -> None:
         """Forget a generation that no ring serves; its content stays until it is collected. Inside a transaction."""
+        self._connection.execute("DELETE FROM generation_sources WHERE generation = ?", (number,))
         self._connection.execute("DELETE FROM generation_targets WHERE generation = ?", (number,))
         self._connection.execute("DELETE FROM generations WHERE number = ?", (number,))
 
@@ -245,6 +261,15 @@ class State:
             )
             for row in rows:
                 yield GenerationTarget(*row)
+
+    def sources(self, generation: int) -> tuple[SourceState, ...]:
+        """Return what the manifest of a generation says of its sources, by name."""
+        rows = self._rows(
+            "SELECT name, kind, pulled_at, failed, version, licence, fresh_days, mount, deliver "
+            "FROM generation_sources WHERE generation = ? ORDER BY name",
+            (generation,),
+        )
+        return tuple(SourceState(row[0], row[1], from_text(row[2]), bool(row[3]), *row[4:]) for row in rows)
 
     def manifest(self, generation: int) -> bytes:
         """Return the exact bytes of a generation's manifest."""
@@ -339,3 +364,7 @@ class State:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else from_text(text)
+
+
+def _told(source: SourceRecord) -> tuple[str | int | None, ...]:
+    return source.version, source.licence, source.fresh_days, source.mount, source.deliver

@@ -50,6 +50,19 @@ CREATE TABLE generation_targets (
     length     INTEGER NOT NULL,
     PRIMARY KEY (generation, path)
 ) WITHOUT ROWID;
+CREATE TABLE generation_sources (   -- what the manifest says of them
+    generation INTEGER NOT NULL REFERENCES generations (number),
+    name       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    pulled_at  TEXT NOT NULL,
+    failed     INTEGER NOT NULL,  -- 1 when a newer pull failed
+    version    TEXT,
+    licence    TEXT,
+    fresh_days INTEGER,
+    mount      TEXT,
+    deliver    TEXT,
+    PRIMARY KEY (generation, name)
+) WITHOUT ROWID;
 CREATE TABLE rings (
     name            TEXT PRIMARY KEY,
     generation      INTEGER REFERENCES generations (number),

@@ -89,6 +89,7 @@ class BundleForge:
 
     Attributes:
         files: Target path to content: what the next bundle carries.
+        said: Source to fields of its record in the manifest, such as ``{"fresh_days": 7}``.
         signers: Role to signers; change it and call :meth:`rotate` for an honest rotation.
         version: Version of the newest bundle.
         roots: Every root, oldest first.
@@ -99,6 +100,7 @@ class BundleForge:
         self.publisher = publisher
         self.lifetime = lifetime
         self.files: dict[str, bytes] = {}
+        self.said: dict[str, dict[str, Any]] = {}
         self.signers = {role: [new_signer()] for role in _TOP}
         self.version = 0
         self.roots: list[bytes] = []
@@ -252,7 +254,7 @@ class BundleForge:
             root_version=len(self.roots),
             created=self._created,
             tool="forge",
-            sources=tuple(SourceRecord(name, "directory", self._created, "none") for name in self._sources()),
+            sources=tuple(self._record(name) for name in self._sources()),
             targets=cargo.targets,
             documents=tuple(Document(name, len(data), digest_of(data)) for name, data in documents),
             blobs=tuple(blob.member for blob in cargo.blobs),
@@ -275,6 +277,9 @@ class BundleForge:
             members = forgery.members(members)
         write_zip(path, members, {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"})
         return path
+
+    def _record(self, name: str) -> SourceRecord:
+        return replace(SourceRecord(name, "directory", self._created, "none"), **self.said.get(name, {}))
 
     def _sources(self) -> list[str]:
         return sorted({path.partition("/")[0] for path in self.files})

@@ -70,7 +70,7 @@ def view_of(
 
     def publication(ring: str, content: Mapping[str, tuple[Blob, datetime]]) -> Publication:
         published = {path: PublishedFile(path, blob.sha256, blob.length, at) for path, (blob, at) in content.items()}
-        return Publication(ring, generation, NOW, MappingProxyType(published))
+        return Publication(ring, generation, NOW, MappingProxyType(published), mount_at_root)
 
     names = {
         f"{path.rpartition('/')[0]}/{blob.sha256}.{path.rpartition('/')[2]}": blob for path, (blob, _) in files.items()

@@ -64,6 +64,12 @@ def test_a_table_for_the_first_inbox_replaces_its_defaults(tmp_path):
     assert config.inboxes == (InboxConfig(tmp_path / "inbox", "archive"),)
 
 
+@pytest.mark.parametrize(("text", "value"), [("", True), ("true", True), ("false", False), ('"au"', "au")])
+def test_the_root_is_for_whoever_asks_for_nobody_or_for_one_by_name(tmp_path, text, value):
+    key = f"[serve]\nmount_at_root = {text}\n" if text else ""
+    assert config_of(tmp_path, f'connectivity = "proxy"\n{key}').mount_at_root == value
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -72,6 +78,8 @@ def test_a_table_for_the_first_inbox_replaces_its_defaults(tmp_path):
         ('connectivity = "telegraph"', "config.value"),
         ('connectivity = "proxy"\n[serve]\nlisten = "nowhere"', "config.listen"),
         ('connectivity = "proxy"\n[serve]\nlisten = "host:70000"', "config.listen"),
+        ('connectivity = "proxy"\n[serve]\nmount_at_root = "/"', "config.value"),
+        ('connectivity = "proxy"\n[serve]\nmount_at_root = 1', "config.value"),
         ("connectivity =", "config.syntax"),
     ],
 )

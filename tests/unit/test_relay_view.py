@@ -125,6 +125,21 @@ def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
         "target_bytes": 2,
         "generations": 1,
         "connectivity": "isolated",
+        "sources": [
+            {
+                "name": "rules",
+                "kind": "directory",
+                "pulled_at": "2026-09-01T12:00:00Z",
+                "age_seconds": 7200,
+                "fresh_days": 30,
+                "stale": False,
+                "failed": False,
+                "version": None,
+                "licence": None,
+                "mount": None,
+                "deliver": None,
+            }
+        ],
         "pending": [],
         "last_import": {
             "at": "2026-09-01T13:00:00Z",

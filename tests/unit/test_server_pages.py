@@ -10,7 +10,7 @@ import pytest
 from manifests.blobs import Blob
 from manifests.errors import StorageError
 from relay.server.app import Application
-from relay.status import RoleTrust
+from relay.status import RoleTrust, SourceState
 from tests.support.relay_server import NOW, GivenViews, empty_view, store_in, view_of
 from tests.support.requests_by_hand import field, get
 
@@ -75,7 +75,7 @@ def test_the_status_is_json_by_name_and_by_accept(ask):
         assert field(response, "content-type") == "application/json; charset=utf-8"
         value = json.loads(response.body)
         assert (value["generation"], value["stale"], value["connectivity"]) == (7, False, "isolated")
-        assert value["sources"] == {"clamav": 2, "rules": 1}
+        assert value["files"] == {"clamav": 2, "rules": 1}
 
 
 def test_the_status_before_the_first_generation_says_what_to_do(ask):
@@ -129,7 +129,9 @@ def test_an_unknown_form_or_language_is_404(ask, query):
 
 
 def test_the_metrics_have_help_type_and_values(tmp_path):
-    application = Application(GivenViews(view_of(FILES, **EXPIRED)), store_in(tmp_path), lambda: NOW, print)
+    sources = (SourceState("clamav", "clamav", NOW - timedelta(days=3), fresh_days=2), SourceState("rules", "http", NOW))
+    view = view_of(FILES, **EXPIRED, sources=sources)
+    application = Application(GivenViews(view), store_in(tmp_path), lambda: NOW, print)
     application.respond(get("/none"))
     response = application.respond(get("/-/metrics"))
     lines = response.body.decode().splitlines()
@@ -137,6 +139,11 @@ def test_the_metrics_have_help_type_and_values(tmp_path):
     assert "sealift_generation 7" in lines
     assert "sealift_stale 1" in lines
     assert "sealift_age_seconds 86400" in lines
+    assert 'sealift_source_age_seconds{source="clamav"} 259200' in lines
+    assert [line for line in lines if line.startswith("sealift_source_stale")] == [
+        'sealift_source_stale{source="clamav"} 1',
+        'sealift_source_stale{source="rules"} 0',
+    ]
     expires = int((NOW - timedelta(days=2)).timestamp())
     assert f'sealift_role_expires_timestamp_seconds{{role="timestamp"}} {expires}' in lines
     assert 'sealift_responses_total{code="404"} 1' in lines
