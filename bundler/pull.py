@@ -219,6 +219,8 @@ def _pull(
         return replace(_remembered(job.config, failed, store), error=error)
     good = Good(pulled, clock(), _digest(job.config))
     save(home.sources, Record(name, job.config.kind, good))
+    if pulled.afterwards is not None:
+        pulled.afterwards()
     return _Outcome(job.config, good, unchanged=pulled.unchanged)
 
 

@@ -14,6 +14,7 @@ KINDS: Mapping[str, str] = {
     "http": "bundler.sources.http:HttpSource",
     "rulepack": "bundler.sources.rulepack:RulepackSource",
     "command": "bundler.sources.command:CommandSource",
+    "dsa": "bundler.sources.dsa:DsaSource",
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""
 

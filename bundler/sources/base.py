@@ -6,15 +6,17 @@ returns a :class:`Pull`. Target paths here are without the source's name; :mod:`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Protocol, Self, TypeAlias
 
 from bundler.sources.globs import EVERY_PATH, GlobSet
-from manifests.blobs import Batch, Blob, BlobStore
+from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
+from manifests.durable import storage_errors
 from manifests.manifest import Item
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -42,6 +44,7 @@ class Pull:
         memo: What the next pull wants to remember, such as validators for conditional requests.
         unchanged: Nothing differs from the last good pull.
         version: The upstream's own version of all this, for people; ``None`` where it has none.
+        afterwards: What to do once the content and the record of the pull are durable, such as removing an original.
     """
 
     targets: tuple[PulledTarget, ...]
@@ -50,6 +53,7 @@ class Pull:
     memo: Mapping[str, JSON] = field(default_factory=dict)
     unchanged: bool = False
     version: str | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,32 @@ class Workbench:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""
         blob = self._known.get(path)
         return blob if blob is not None and self.store.holds(blob) else None
+
+    @property
+    def fetching(self) -> Path:
+        """What outlives a run: interrupted downloads, and who asked to be left alone. Beside the blobs."""
+        return self.store.root.parent / "fetching"
+
+    def read(self, blob: Blob) -> Iterator[bytes]:
+        """Yield the bytes of a blob of this pull or of the store.
+
+        Raises:
+            StorageError: ``storage.io`` when it is missing or unreadable.
+        """
+        path = self.batch.path(blob)
+        with storage_errors(path), path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def open(self, blob: Blob) -> BinaryIO:
+        """Open a blob of this pull or of the store for reading; it can be sought in.
+
+        Raises:
+            StorageError: ``storage.io`` when it is missing or unreadable.
+        """
+        path = self.batch.path(blob)
+        with storage_errors(path):
+            return path.open("rb")
 
     @cached_property
     def _known(self) -> Mapping[str, Blob]:
