@@ -129,7 +129,8 @@ def test_an_unknown_form_or_language_is_404(ask, query):
 
 
 def test_the_metrics_have_help_type_and_values(tmp_path):
-    sources = (SourceState("clamav", "clamav", NOW - timedelta(days=3), fresh_days=2), SourceState("rules", "http", NOW))
+    old = SourceState("clamav", "clamav", NOW - timedelta(days=3), fresh_days=2)
+    sources = (old, SourceState("rules", "http", NOW))
     view = view_of(FILES, **EXPIRED, sources=sources)
     application = Application(GivenViews(view), store_in(tmp_path), lambda: NOW, print)
     application.respond(get("/none"))
