@@ -48,6 +48,11 @@ class Home:
         return self.path / "sources"
 
     @property
+    def fetching(self) -> Path:
+        """Interrupted downloads, and the hosts that asked to be left alone."""
+        return self.path / "fetching"
+
+    @property
     def generations(self) -> Path:
         """What each version was sealed from, a directory per version."""
         return self.path / "generations"

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 
@@ -111,14 +112,17 @@ class BlobStore:
 
 
 class Batch:
-    """Blobs on their way in. Leaving the block without :meth:`commit` removes them."""
+    """Blobs on their way in. Leaving the block without :meth:`commit` removes them.
+
+    Several threads may add at once; nobody else does anything else meanwhile.
+    """
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._pending: dict[str, Path] = {}
         self._prefix = f"{store.temporary}/blob-{secrets.token_hex(8)}-"
-        self._begun = 0
-        self._hasher = SideHasher()
+        self._numbers = count(1)
+        self._idle: list[SideHasher] = []
 
     def __enter__(self) -> Batch:
         return self
@@ -126,7 +130,8 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hasher.__exit__(kind, error, trace)
+        for hasher in self._idle:
+            hasher.__exit__(kind, error, trace)
         for path in self._pending.values():
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -146,8 +151,7 @@ class Batch:
             NotAuthenticError: ``blob.digest`` when the bytes are not ``expected``.
             StorageError: The disk is full, read-only or failing.
         """
-        self._begun += 1
-        path = Path(f"{self._prefix}{self._begun}")
+        path = Path(f"{self._prefix}{next(self._numbers)}")
         with removed_on_failure(path), storage_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
             try:
@@ -156,22 +160,54 @@ class Batch:
                 os.close(descriptor)
             if expected is not None and blob != expected:
                 raise _mismatch(blob, expected)
-        if blob.sha256 in self._pending or self._store.holds(blob):
+        if self._store.holds(blob) or self._pending.setdefault(blob.sha256, path) is not path:
             path.unlink()
-        else:
-            self._pending[blob.sha256] = path
         return blob
+
+    def take(self, path: Path, blob: Blob) -> None:
+        """Add a file that was hashed already, without writing it again where the file system can link.
+
+        Args:
+            path: The file; its name stays, and nobody writes to it any more.
+            blob: What it is.
+
+        Raises:
+            StorageError: The disk is full, read-only or failing.
+            NotAuthenticError: ``blob.digest`` when it had to be copied and is something else.
+        """
+        if blob.sha256 in self._pending or self._store.holds(blob):
+            return
+        linked = Path(f"{self._prefix}{next(self._numbers)}")
+        try:
+            path.chmod(_MODE)
+            linked.hardlink_to(path)
+        except OSError:  # another file system, or one without links
+            self.add(_chunks(path), blob)
+            return
+        if self._pending.setdefault(blob.sha256, linked) is not linked:
+            linked.unlink()
+
+    def path(self, blob: Blob) -> Path:
+        """Return where a blob of this batch or of the store is."""
+        return self._pending.get(blob.sha256) or self._store.path(blob.sha256)
 
     def _write(self, descriptor: int, chunks: Iterable[bytes]) -> Blob:
         """Write and hash; the file has its last mode before it has a name that anybody asks for."""
-        self._hasher.begin()
-        for chunk in chunks:
-            self._hasher.update(chunk)
-            written = os.write(descriptor, chunk)
-            while written < len(chunk):
-                written += os.write(descriptor, memoryview(chunk)[written:])
-        os.fchmod(descriptor, _MODE)
-        return Blob(self._hasher.hexdigest(), self._hasher.length)
+        try:
+            hasher = self._idle.pop()  # each thread that adds has one of its own
+        except IndexError:
+            hasher = SideHasher()
+        try:
+            hasher.begin()
+            for chunk in chunks:
+                hasher.update(chunk)
+                written = os.write(descriptor, chunk)
+                while written < len(chunk):
+                    written += os.write(descriptor, memoryview(chunk)[written:])
+            os.fchmod(descriptor, _MODE)
+            return Blob(hasher.hexdigest(), hasher.length)
+        finally:
+            self._idle.append(hasher)
 
     def commit(self) -> None:
         """Make every added blob durable, then visible, then its name durable.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -32,8 +32,12 @@ class Checksum:
             hasher.update(chunk)
         return hasher.hexdigest() == self.digest
 
-    def checked(self, chunks: Iterable[bytes], *, name: str) -> Iterator[bytes]:
-        """Pass the bytes on and refuse at their end if they do not have this checksum.
+    def require(self, chunks: Iterable[bytes], *, name: str) -> None:
+        """Refuse bytes that do not have this checksum.
+
+        Args:
+            chunks: The bytes.
+            name: What to call them in the error.
 
         Raises:
             FetchError: ``http.checksum``.
@@ -41,7 +45,6 @@ class Checksum:
         hasher = _hasher(self.algorithm)
         for chunk in chunks:
             hasher.update(chunk)
-            yield chunk
         if hasher.hexdigest() != self.digest:
             raise FetchError(
                 "http.checksum",

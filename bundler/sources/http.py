@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
-from bundler.sources.base import JSON, NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import shown
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum, parse
-from bundler.sources.directory import absolute
-from bundler.sources.transport import Answer, Policy, Transport, Validators, shown
-from manifests.blobs import Blob
-from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
 from manifests.names import check_path_set, check_target_path
 
 _CHECKSUM_FILE_BYTES = MIB
-_SNIFFED_BYTES = 512
-_HTML_SUFFIXES = (".html", ".htm", ".xhtml")
+_STALE = frozenset({"http.checksum"})
+"""A published checksum may have been read just before its file was replaced."""
 _URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s#]*)?$"}
 _CHECKSUM_KEYS = {name: {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS[name]}}}$"} for name in ALGORITHMS}
-
-_Fetched: TypeAlias = tuple[Blob, Mapping[str, JSON]]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,10 +39,10 @@ class HttpSource:
 
     Args:
         files: Sorted by path.
-        policy: How far we go for one file.
+        options: How they are fetched.
     """
 
-    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = frozenset({"timeout_seconds", "total_seconds", "max_bytes", "ca"})
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = FETCH_OPTIONS
     OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
@@ -71,16 +66,13 @@ class HttpSource:
                     "else": _URL,
                 },
             },
-            "timeout_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
-            "total_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 604800},
-            "max_bytes": {"type": "integer", "minimum": 1},
-            "ca": {"type": "string", "minLength": 1},
+            **FETCH_KEYS,
         },
     }
 
     name: str
     files: tuple[Remote, ...]
-    policy: Policy
+    options: FetchOptions
 
     @classmethod
     def from_config(cls, name: str, options: Mapping[str, Any]) -> Self:
@@ -97,26 +89,22 @@ class HttpSource:
             raise ConfigurationError(
                 "source.url", f"Source {name!r}: {error.what}", todo="give one of them another path"
             ) from error
-        given = {key: options[key] for key in ("timeout_seconds", "total_seconds", "max_bytes") if key in options}
-        ca = absolute(name, options["ca"]) if "ca" in options else None
-        if ca is not None and not ca.is_file():
-            raise ConfigurationError("source.path", f"Source {name!r}: there is no file {ca}", need="a PEM bundle")
-        return cls(name, files, Policy(ca=ca, **given))
+        return cls(name, files, fetch_options(name, options))
 
     def pull(self, bench: Workbench) -> Pull:
         """Fetch what changed.
 
         Raises:
-            FetchError: ``http.captive-portal``, ``http.checksum``, ``http.checksum-format``, or as
-                :meth:`bundler.sources.transport.Transport.get`.
+            FetchError: ``http.checksum-format``, or as :meth:`bundler.fetch.fetcher.Fetcher.get`.
         """
-        with Transport(self.policy, bench.clock, bench.pause) as transport:
-            got = {f.path: _tried(transport, partial(self._fetch, transport, bench, f), f) for f in self.files}
-        targets = tuple(PulledTarget(path, blob) for path, (blob, _) in got.items())
+        stale = _STALE if any(file.checksum_url for file in self.files) else frozenset()
+        with Fetcher(self.options, bench, self.name) as fetcher:
+            got = fetcher.again(lambda: self._get_all(fetcher), stale)
+        targets = tuple(PulledTarget(one.path, one.blob) for one in got)
         return Pull(
             targets=targets,
             verification=self._verification(),
-            memo={"files": {path: note for path, (_, note) in got.items()}},
+            memo=fetcher.memo(),
             unchanged=bench.previous is not None and bench.previous.targets == targets,
         )
 
@@ -126,60 +114,22 @@ class HttpSource:
         Raises:
             FetchError: As :meth:`pull`, but for what only a body shows.
         """
-        with Transport(self.policy, bench.clock, bench.pause) as transport:
-            targets = tuple(_tried(transport, partial(self._look, transport, bench, file), file) for file in self.files)
+        with Fetcher(self.options, bench, self.name) as fetcher:
+            looked = [fetcher.look(self._wanted(fetcher, file)) for file in self.files]
         hosts = sorted({urlsplit(file.url).netloc for file in self.files})
-        return SourceCheck(targets, f"reached {', '.join(hosts)}")
+        targets = (CheckedTarget(one.path, one.length, "unchanged" if one.unchanged else "to fetch") for one in looked)
+        return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}")
 
-    def _look(self, transport: Transport, bench: Workbench, file: Remote) -> CheckedTarget:
-        expected = self._expected(transport, file)
-        known = bench.remembered(file.path)
-        if known is not None and expected is not None and _matches(bench, known, expected):
-            return CheckedTarget(file.path, known.length, "unchanged")
-        with transport.get(file.url, self._validators(bench, file, known, expected)) as answer:
-            _refuse_html(file, answer, b"")
-            length = known.length if answer.unchanged and known else answer.length
-            return CheckedTarget(file.path, length, "unchanged" if answer.unchanged else "to fetch")
+    def _get_all(self, fetcher: Fetcher) -> tuple[Fetched, ...]:
+        return fetcher.get_all([self._wanted(fetcher, file) for file in self.files])
 
-    def _fetch(self, transport: Transport, bench: Workbench, file: Remote) -> _Fetched:
-        expected = self._expected(transport, file)
-        known = bench.remembered(file.path)
-        if known is not None and expected is not None and _matches(bench, known, expected):
-            return known, _note(file, Validators())
-        with transport.get(file.url, self._validators(bench, file, known, expected)) as answer:
-            note = _note(file, answer.validators)
-            if answer.unchanged and known is not None:
-                return known, note
-            bench.progress.start(f"{self.name}: {file.path}", answer.length)
-            chunks = _counted(_without_portal(file, answer), bench)
-            if expected is not None:
-                chunks = expected.checked(chunks, name=shown(file.url))
-            return bench.batch.add(chunks), note
-
-    def _expected(self, transport: Transport, file: Remote) -> Checksum | None:
-        if file.checksum_url is None:
-            return file.checksum
-        algorithm, url = file.checksum_url
-        with transport.get(url) as answer:
-            data = bytearray()
-            for chunk in answer.chunks:
-                data += chunk
-                if len(data) > _CHECKSUM_FILE_BYTES:
-                    raise FetchError("http.checksum-format", f"{shown(url)} is too large for a checksum file")
-            _refuse_html(Remote(url, url), answer, bytes(data[:_SNIFFED_BYTES]))
-        return parse(bytes(data), algorithm, _file_name(file.url), name=shown(url))
-
-    def _validators(
-        self, bench: Workbench, file: Remote, known: Blob | None, expected: Checksum | None
-    ) -> Validators | None:
-        """Return what to ask "unchanged?" with; nothing when we have no content, or know that ours is not right."""
-        note = bench.memo("files").get(file.path)
-        if known is None or expected is not None or not isinstance(note, Mapping) or note.get("url") != file.url:
-            return None
-        etag, modified = note.get("etag"), note.get("last_modified")
-        if etag is None and modified is None:
-            return None
-        return Validators(str(etag) if etag else None, str(modified) if modified else None)
+    def _wanted(self, fetcher: Fetcher, file: Remote) -> Wanted:
+        check = file.checksum
+        if file.checksum_url is not None:
+            algorithm, url = file.checksum_url
+            data = fetcher.document(url, max_bytes=_CHECKSUM_FILE_BYTES)
+            check = parse(data, algorithm, _file_name(file.url), name=shown(url))
+        return Wanted(file.url, file.path, check=check)
 
     def _verification(self) -> str:
         total = len(self.files)
@@ -218,50 +168,5 @@ def _remote(name: str, entry: str | Mapping[str, str]) -> Remote:
     return Remote(url, path)
 
 
-def _tried(transport: Transport, attempt: Callable[[], T], file: Remote) -> T:
-    """Try a file often enough; a published checksum may have been read just before its file was replaced."""
-    return transport.retrying(attempt, also=frozenset({"http.checksum"} if file.checksum_url else ()))
-
-
-def _matches(bench: Workbench, blob: Blob, expected: Checksum) -> bool:
-    if expected.algorithm == "sha256":
-        return blob.sha256 == expected.digest
-    return expected.holds(bench.store.read(blob.sha256))
-
-
 def _file_name(url: str) -> str:
     return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
-
-
-def _note(file: Remote, validators: Validators) -> dict[str, JSON]:
-    return {"url": file.url, "etag": validators.etag, "last_modified": validators.last_modified}
-
-
-def _counted(chunks: Iterator[bytes], bench: Workbench) -> Iterator[bytes]:
-    for chunk in chunks:
-        bench.progress.advance(len(chunk))
-        yield chunk
-
-
-def _without_portal(file: Remote, answer: Answer) -> Iterator[bytes]:
-    first = next(answer.chunks, b"")
-    _refuse_html(file, answer, first)
-    return chain([first], answer.chunks) if first else iter(())
-
-
-def _refuse_html(file: Remote, answer: Answer, beginning: bytes) -> None:
-    """Refuse a web page where a file was asked for: what captive portals and proxies answer with 200.
-
-    A checksum says more than a look at the first bytes, so a file that has one is left to it.
-    """
-    if answer.unchanged or file.checksum or file.checksum_url:
-        return
-    if urlsplit(file.url).path.lower().endswith(_HTML_SUFFIXES) or file.path.lower().endswith(_HTML_SUFFIXES):
-        return
-    start = beginning[:_SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if answer.html or start.startswith((b"<!doctype html", b"<html")):
-        raise FetchError(
-            "http.captive-portal",
-            f"{shown(file.url)} answered with a web page instead of a file",
-            todo="sign in to the network or proxy, correct the URL, or give the file's checksum",
-        )

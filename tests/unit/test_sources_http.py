@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bundler.fetch.session import user_agent
 from bundler.sources.checksums import Checksum, parse
-from bundler.sources.transport import Policy, Transport, user_agent
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -376,16 +376,6 @@ def test_check_asks_for_every_url_and_reads_no_body(bench: Bench, server: Source
         ("a", len(BODY), "unchanged"),
         ("b", 4321, "to fetch"),
     ]
-
-
-def test_the_transport_closes_its_connections(server: SourceSimulator, bench: Bench) -> None:
-    server.serve("/a", BODY)
-    with (
-        Transport(Policy(), lambda: bench.now, bench.pauses.append) as transport,
-        transport.get(server.url("/a")) as answer,
-    ):
-        assert b"".join(answer.chunks) == BODY
-        assert answer.length == len(BODY)
 
 
 @pytest.mark.parametrize(

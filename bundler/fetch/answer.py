@@ -1,0 +1,193 @@
+"""What we ask of a server beside the URL, and what its answer's headers say."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import requests
+
+from bundler.fetch.urls import shown
+from manifests.clock import Clock
+from manifests.errors import FetchError
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+_SETTLED = timedelta(seconds=60)
+"""A Last-Modified this much older than the answer is a strong validator (RFC 7232 section 2.2.2)."""
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What a server gave us to ask "still the same?" with (RFC 9110 section 8.8).
+
+    Args:
+        etag: As it came.
+        last_modified: As it came.
+        strong: The one of them that tells any two contents apart, for ``If-Range``; ``None`` if there is none.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+    strong: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.etag is not None or self.last_modified is not None
+
+    def updated(self, newer: Validators) -> Validators:
+        """Return these with what a 304 says of them."""
+        return newer if newer else self
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """``last_modified`` as an instant, if it is one."""
+        return http_date(self.last_modified)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked beside the URL: nothing, a condition, or a range.
+
+    Args:
+        unless: Send the body only if it is not what these came with.
+        start: First byte wanted.
+        end: Last byte wanted; the end of the file when ``None``.
+        if_range: Send a range only if the file still has this validator, else all of it.
+    """
+
+    unless: Validators | None = None
+    start: int | None = None
+    end: int | None = None
+    if_range: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return it as request headers."""
+        given = self.unless or Validators()
+        span = None if self.start is None else f"bytes={self.start}-{'' if self.end is None else self.end}"
+        pairs = (
+            ("If-None-Match", given.etag),
+            ("If-Modified-Since", given.last_modified),
+            ("Range", span),
+            ("If-Range", self.if_range),
+        )
+        return {name: value for name, value in pairs if value}
+
+
+ALL = Ask()
+"""Nothing beside the URL."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A server's answer whose body has not been read yet.
+
+    Args:
+        unchanged: 304: there is no body.
+        start: Where in the file the body begins; 0 unless a range was asked for and given.
+        length: Of the body, in bytes, if the server says.
+        html: It is called a web page.
+        validators: To ask again with.
+        chunks: Yields the body once, as it came over the wire.
+    """
+
+    unchanged: bool
+    start: int
+    length: int | None
+    html: bool
+    validators: Validators
+    chunks: Iterator[bytes]
+
+    @property
+    def total(self) -> int | None:
+        """Length of the whole file in bytes, if the server says. Of a range to the end only."""
+        return None if self.length is None else self.start + self.length
+
+
+def validators(headers: Mapping[str, str]) -> Validators:
+    """Read an answer's validators."""
+    etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+    if etag is not None and not etag.startswith("W/"):
+        return Validators(etag, modified, etag)
+    at, now = http_date(modified), http_date(headers.get("Date"))
+    settled = at is not None and now is not None and at + _SETTLED <= now
+    return Validators(etag, modified, modified if settled else None)
+
+
+def is_html(headers: Mapping[str, str]) -> bool:
+    """Tell whether the body is called a web page."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
+
+
+def length(url: str, headers: Mapping[str, str]) -> int | None:
+    """Read ``Content-Length``.
+
+    Raises:
+        FetchError: ``http.protocol``.
+    """
+    text = headers.get("Content-Length")
+    if text is None or "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise FetchError("http.protocol", f"{shown(url)} gives the length {text[:40]!r}")
+    return int(text)
+
+
+def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
+    """Check that a 206 answers what was asked, and return where it begins.
+
+    Raises:
+        FetchError: ``http.range``: another range, another file, or no sense (RFC 9110 sections 14.4 and 15.3.7).
+    """
+    said = headers.get("Content-Range", "")
+    match = _CONTENT_RANGE.fullmatch(said.strip())
+    announced = length(url, headers)
+    etag = headers.get("ETag")
+    if match is not None and (etag is None or ask.if_range is None or ask.if_range[0] != '"' or etag == ask.if_range):
+        first, last = int(match[1]), int(match[2])
+        total = None if match[3] == "*" else int(match[3])
+        whole = total is None or last == (total - 1 if ask.end is None else min(ask.end, total - 1))
+        if first == ask.start and first <= last and whole and announced in {None, last - first + 1}:
+            return first
+    raise FetchError(
+        "http.range",
+        f"{shown(url)} answers with another part than it was asked for",
+        have=f"Content-Range {said[:80]!r}, ETag {(etag or '')[:80]!r}",
+        need=f"bytes from {ask.start} of the file with {(ask.if_range or 'any validator')[:80]}",
+    )
+
+
+def check_encoding(url: str, headers: Mapping[str, str]) -> None:
+    """Refuse a body that was compressed though we asked for it as it is.
+
+    Some servers call a file that is itself a ``.gz`` "Content-Encoding: gzip": there the bytes are the file.
+
+    Raises:
+        FetchError: ``http.encoding``.
+    """
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in {"identity", ""}:
+        return
+    if encoding in {"gzip", "x-gzip"} and urlsplit(url).path.endswith((".gz", ".tgz")):
+        return
+    raise FetchError("http.encoding", f"{shown(url)} is sent as {encoding!r} though we asked for the file as it is")
+
+
+def retry_after(response: requests.Response, clock: Clock) -> int | None:
+    """Read ``Retry-After``, seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return int(value[:9])
+    at = http_date(value)
+    return None if at is None else max(0, int((at - clock()).total_seconds()))
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Read a date as HTTP writes it; ``None`` for anything else."""
+    try:
+        at = email.utils.parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None

@@ -1,0 +1,192 @@
+"""User, password and token for an upstream or a proxy: where they are, read when they are needed, never shown."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from manifests.durable import storage_errors
+from manifests.errors import ConfigurationError
+
+Place = Literal["env", "file", "keyring"]
+_PLACES: tuple[Place, ...] = get_args(Place)
+_MAX_SECRET_BYTES = 16 * 1024
+_TEXT = {"type": "string", "minLength": 1}
+_HOST = {"type": "string", "pattern": "^[^\\s/@?#]+$"}
+_SECRETS = {f"{what}_{place}": _TEXT for what in ("password", "token") for place in _PLACES}
+
+CREDENTIALS_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["host"],
+    "properties": {
+        "host": _HOST,
+        "user": {"type": "string", "pattern": "^[^:\\x00-\\x1f]+$"},
+        "header": {"type": "string", "pattern": "^[A-Za-z0-9-]+$"},
+        "plain_http": {"type": "boolean"},
+        **_SECRETS,
+    },
+}
+"""What may stand in ``credentials = {…}`` of a source."""
+
+PROXY_CREDENTIALS_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["user"],
+    "properties": {
+        "user": CREDENTIALS_SCHEMA["properties"]["user"],
+        **{key: _TEXT for key in _SECRETS if key.startswith("password")},
+    },
+}
+"""What may stand in ``proxy_credentials = {…}``."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Where a secret is, not the secret: a variable's name, a file's path or a service in the keyring."""
+
+    source: str
+    place: Place
+    name: str
+
+    def read(self, user: str, environment: Mapping[str, str] = os.environ) -> str:
+        """Return the secret.
+
+        Args:
+            user: Whose it is, for the keyring.
+            environment: The variables.
+
+        Raises:
+            ConfigurationError: ``source.credentials`` when it is not there or cannot be sent,
+                ``source.credentials-mode`` when others may read the file.
+            StorageError: The file cannot be read.
+        """
+        if self.place == "env":
+            text = environment.get(self.name)
+        elif self.place == "file":
+            text = self._file()
+        else:
+            text = self._keyring(user)
+        if not text:
+            raise self._missing()
+        if not text.isprintable():
+            raise ConfigurationError("source.credentials", f"{self}: it holds a character that cannot be sent")
+        return text
+
+    def __str__(self) -> str:
+        where = {"env": "the variable", "file": "the file", "keyring": "the keyring's service"}[self.place]
+        return f"Source {self.source!r}: the secret in {where} {self.name}"
+
+    def _missing(self) -> ConfigurationError:
+        todo = {
+            "env": f"set {self.name} where bundle runs",
+            "file": f"write the secret into {self.name}, readable by its owner only",
+            "keyring": f"keyring set {self.name} USER",
+        }[self.place]
+        return ConfigurationError("source.credentials", f"{self} is missing or empty", todo=todo)
+
+    def _file(self) -> str | None:
+        path = Path(self.name)
+        with storage_errors(path):
+            try:
+                with path.open("rb") as file:
+                    mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                    data = file.read(_MAX_SECRET_BYTES)
+            except FileNotFoundError:
+                return None
+        if mode & 0o077:
+            raise ConfigurationError(
+                "source.credentials-mode",
+                f"{self} can be read by others",
+                have=f"mode {mode:o}",
+                need="mode 600",
+                todo=f"chmod 600 {path}",
+            )
+        return data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+    def _keyring(self, user: str) -> str | None:
+        import keyring  # a tenth of a second that only its users pay
+        from keyring.errors import KeyringError
+
+        try:
+            return keyring.get_password(self.name, user)
+        except KeyringError as error:
+            raise ConfigurationError(
+                "source.credentials",
+                f"{self} cannot be read: {type(error).__name__}",
+                todo="unlock the keyring, or give the secret in a file",
+            ) from error
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What an upstream or a proxy knows us by.
+
+    Args:
+        secret: Where the password or token is.
+        user: With a password: whose. Without: a token.
+        authority: ``host:port`` that alone gets it; empty for a proxy.
+        header: The header that carries it.
+        plain_http: Send it over unencrypted HTTP too.
+    """
+
+    secret: Secret
+    user: str | None
+    authority: str = ""
+    header: str = "Authorization"
+    plain_http: bool = False
+
+    @classmethod
+    def from_config(cls, source: str, key: str, table: Mapping[str, Any]) -> Self:
+        """Make them from a table that fits its schema.
+
+        Raises:
+            ConfigurationError: ``source.credentials``.
+        """
+        given = [name for name in _SECRETS if name in table]
+        if len(given) != 1:
+            raise ConfigurationError(
+                "source.credentials",
+                f"Source {source!r}: {key} needs one place where its secret is",
+                have=", ".join(given) or "none",
+                need=f"one of {', '.join(_SECRETS)}",
+            )
+        what = given[0].partition("_")[0]
+        place = next(place for place in _PLACES if given[0].endswith(place))
+        if (what == "password") != ("user" in table):
+            raise ConfigurationError("source.credentials", f"Source {source!r}: {key}: user and password go together")
+        name = str(table[given[0]])
+        if place == "file" and not Path(name).is_absolute():
+            raise ConfigurationError("source.path", f"Source {source!r}: the path {name!r} is not absolute")
+        plain = table.get("plain_http", False)
+        host = str(table.get("host", ""))
+        return cls(
+            secret=Secret(source, place, name),
+            user=table.get("user"),
+            authority=_with_port(host, 80 if plain else 443) if host else "",
+            header=table.get("header", "Authorization"),
+            plain_http=plain,
+        )
+
+    def value(self) -> str:
+        """Read the secret and return the header's value.
+
+        Raises:
+            ConfigurationError: As :meth:`Secret.read`.
+        """
+        secret = self.secret.read(self.user or "token")
+        if self.user is not None:
+            pair = base64.b64encode(f"{self.user}:{secret}".encode("utf-8", "surrogateescape")).decode()
+            return f"Basic {pair}"
+        if not secret.isascii():
+            raise ConfigurationError("source.credentials", f"{self.secret}: a token is ASCII text")
+        return f"Bearer {secret}" if self.header == "Authorization" else secret
+
+
+def _with_port(host: str, port: int) -> str:
+    return host.lower() if host.rpartition(":")[2].isdigit() and not host.endswith("]") else f"{host.lower()}:{port}"

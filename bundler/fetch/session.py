@@ -1,0 +1,179 @@
+"""The HTTP session: TLS with our authorities, the proxy with its password, our name; errors named by what failed.
+
+Nothing of the user's own settings leaks in: no ``.netrc``, no cookies from elsewhere. Proxies and the
+authorities of the environment (``https_proxy``, ``no_proxy``, ``REQUESTS_CA_BUNDLE``) count as everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import requests
+from requests import exceptions
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from urllib3.exceptions import HTTPError
+
+from bundler.fetch.options import FetchOptions
+from bundler.fetch.urls import shown
+from manifests.errors import ConfigurationError, FetchError
+
+_ADDITIONAL_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+@cache
+def user_agent() -> str:
+    """Return what we call ourselves: the product with its version."""
+    return f"sealift/{version('sealift')}"
+
+
+def tls_context(options: FetchOptions) -> ssl.SSLContext:
+    """Return whom we trust: the system's authorities, or those of the environment, and the source's own.
+
+    Raises:
+        ConfigurationError: ``source.ca`` when a bundle holds no certificate.
+    """
+    given = next((os.environ[name] for name in _ADDITIONAL_AUTHORITIES if os.environ.get(name)), None)
+    try:
+        context = ssl.create_default_context(cafile=given or _fallback())
+        if options.ca is not None:
+            context.load_verify_locations(cafile=options.ca)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigurationError(
+            "source.ca", f"{options.ca or given} cannot be read as a PEM bundle of certificates", have=str(error)[:200]
+        ) from error
+    return context
+
+
+def _fallback() -> str | None:
+    """Return a bundle of our own where the system has none; ``None`` where it has."""
+    paths = ssl.get_default_verify_paths()
+    return None if paths.cafile or paths.capath else DEFAULT_CA_BUNDLE_PATH
+
+
+class _Adapter(HTTPAdapter):
+    """Connections with one TLS context; the proxy's password goes into a header, never into a URL."""
+
+    def __init__(self, context: ssl.SSLContext, proxy_authorization: str | None) -> None:
+        self._context = context
+        self._proxy_authorization = proxy_authorization
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        if self._proxy_authorization is None:
+            return super().proxy_headers(proxy)
+        return {"Proxy-Authorization": self._proxy_authorization}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the connection to its context: by itself this would add the library's own authorities."""
+
+
+class Client:
+    """Sends requests with one set of options. Not for several threads at once.
+
+    Args:
+        options: CA, proxy, credentials, timeout, name.
+        context: From :func:`tls_context`; made once per source, since loading the authorities takes a while.
+    """
+
+    def __init__(self, options: FetchOptions, context: ssl.SSLContext) -> None:
+        self._options = options
+        proxy = options.proxy_credentials
+        adapter = _Adapter(context, proxy.value() if proxy else None)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        name = f"{user_agent()} {options.user_agent_suffix}".rstrip()
+        self._session.headers.update({"User-Agent": name, "Accept": "*/*", "Accept-Encoding": "identity"})
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+
+    def send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        """Ask for one URL, without following redirects, and return the answer before its body is read.
+
+        Raises:
+            FetchError: ``http.tls``, ``.proxy``, ``.timeout``, ``.connect`` or ``.protocol``.
+        """
+        self._session.cookies.clear()
+        try:
+            return self._session.get(
+                url,
+                headers=dict(headers),
+                stream=True,
+                allow_redirects=False,
+                timeout=self._options.timeout_seconds,
+                proxies=self._proxies(url),
+            )
+        except exceptions.SSLError as error:
+            raise _failure("http.tls", url, "the TLS connection failed", error) from error
+        except exceptions.ProxyError as error:
+            raise self._proxy_failure(url, error) from error
+        except exceptions.Timeout as error:
+            raise silent(url, self._options.timeout_seconds) from error
+        except exceptions.ConnectionError as error:
+            raise _failure("http.connect", url, "the connection failed", error) from error
+        except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
+            raise _failure("http.protocol", url, "the server or our settings break HTTP", error) from error
+
+    def _proxies(self, url: str) -> dict[str, str]:
+        proxy = self._options.proxy
+        return {"http": proxy, "https": proxy} if proxy else get_environ_proxies(url, no_proxy=None)
+
+    def _proxy_failure(self, url: str, error: Exception) -> FetchError:
+        if "407" in _cause(error):
+            return self.proxy_refusal(url)
+        return _failure("http.proxy", url, "the proxy refused or failed", error)
+
+    def proxy_refusal(self, url: str) -> FetchError:
+        """Return the error for a proxy that wants a user and password, or others than it got."""
+        if self._options.proxy_credentials is not None:
+            todo = "correct the user and password of proxy_credentials"
+        elif self._options.proxy is not None:
+            todo = "give the proxy's user and password: proxy_credentials in bundler.toml"
+        else:
+            todo = "give the proxy with user and password: proxy and proxy_credentials in bundler.toml, or https_proxy"
+        return FetchError(
+            "http.proxy",
+            f"{shown(url)}: the proxy wants a user and password, or refuses the ones it got",
+            have="407 Proxy Authentication Required",
+            todo=todo,
+            status=407,
+        )
+
+
+def silent(url: str, seconds: float) -> FetchError:
+    """Return the error for a server that says nothing."""
+    return FetchError("http.timeout", f"{shown(url)} was silent for {seconds:g} seconds")
+
+
+def _failure(code: str, url: str, what: str, error: Exception) -> FetchError:
+    return FetchError(code, f"{shown(url)}: {what}", have=_cause(error))
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason; libraries wrap it several times and print addresses of objects."""
+    inner = error
+    while (deeper := getattr(inner, "reason", None) or inner.__cause__ or _argument(inner)) is not None:
+        if not isinstance(deeper, BaseException) or deeper is inner:
+            break
+        inner = deeper
+    text = getattr(inner, "strerror", None) or str(inner)
+    return f"{type(inner).__name__}: {text}"[:300]
+
+
+def _argument(error: BaseException) -> BaseException | None:
+    return next((argument for argument in error.args if isinstance(argument, BaseException)), None)

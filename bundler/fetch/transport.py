@@ -1,0 +1,255 @@
+"""One GET, done carefully: bounded in time, size and redirects, never from https to http, never cut short unnoticed."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from bundler.fetch import answer as reading
+from bundler.fetch.answer import ALL, Answer, Ask
+from bundler.fetch.cooldown import Cooldown
+from bundler.fetch.options import FetchOptions
+from bundler.fetch.session import Client, silent
+from bundler.fetch.urls import authority, redirected, shown
+from manifests.clock import Clock
+from manifests.errors import FetchError
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({429, 503})
+_BROKEN = frozenset({500, 502, 504})
+_RETRIED = frozenset({"http.busy", "http.server", "http.connect", "http.timeout", "http.truncated", "http.range"})
+_READ_BYTES = 256 * 1024
+_MAX_WAIT_SECONDS = 120
+"""An upstream that asks us to come back later than this is left for the next run."""
+_TOO_MANY_SECONDS = 900
+"""So long is a host left alone that says 429 to the last try and not until when."""
+
+T = TypeVar("T")
+
+
+class Transport:
+    """GETs with one set of options. Not for several threads at once.
+
+    Args:
+        options: How far we go.
+        context: From :func:`bundler.fetch.session.tls_context`.
+        cooldown: Who asked to be left alone.
+        clock: Tells the time.
+        pause: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        options: FetchOptions,
+        context: ssl.SSLContext,
+        cooldown: Cooldown,
+        clock: Clock,
+        pause: Callable[[float], None],
+    ) -> None:
+        self._options = options
+        self._client = Client(options, context)
+        self._cooldown = cooldown
+        self._clock = clock
+        self._pause = pause
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def retrying(self, attempt: Callable[[], T]) -> T:
+        """Run ``attempt`` until it succeeds, fails for good, or was tried often enough.
+
+        A host that wants more time than we wait cools down.
+
+        Raises:
+            FetchError: What the last attempt raised.
+        """
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return attempt()
+            except FetchError as error:
+                wait = self._wait(error, tried)
+                if wait is None:
+                    raise
+            self._pause(wait)
+
+    def _wait(self, error: FetchError, tried: int) -> float | None:
+        """Return how long to wait before the next try; ``None`` when there is none."""
+        asked = error.context.get("retry_after_seconds")
+        last = tried >= self._options.attempts
+        if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
+            self._cooldown.begin(str(error.context["host"]), asked)
+            return None
+        if last and error.context.get("status") == 429:
+            self._cooldown.begin(str(error.context["host"]), _TOO_MANY_SECONDS)
+        if last or error.code not in _RETRIED:
+            return None
+        backoff = 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+        return asked if isinstance(asked, int) else backoff
+
+    @contextmanager
+    def get(self, url: str, ask: Ask = ALL, *, max_bytes: int | None = None) -> Iterator[Answer]:
+        """Ask for one URL.
+
+        Args:
+            url: http or https.
+            ask: A condition or a range.
+            max_bytes: Longest file, where that is less than the options allow.
+
+        Raises:
+            FetchError: ``http.status``, ``.busy``, ``.cooling-down``, ``.server``, ``.connect``, ``.tls``, ``.proxy``,
+                ``.timeout``, ``.protocol``, ``.range``, ``.redirects``, ``.redirect-downgrade``,
+                ``.redirect-target``, ``.credentials``, ``.too-large``, ``.encoding``; while the body is read also
+                ``.truncated`` and ``.too-slow``.
+            ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
+        """
+        deadline = time.monotonic() + self._options.total_seconds
+        ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
+        current, response = self._follow(url, ask.headers())
+        try:
+            yield self._answer(url, current, response, ask, _Bounds(deadline, ceiling))
+        finally:
+            self._end(current, response)
+
+    def _end(self, url: str, response: requests.Response) -> None:
+        """Close an answer, and a plain connection with it.
+
+        Through a proxy, one plain connection serves all hosts: what a server sends beyond its announced length
+        would be read as the next host's answer.
+        """
+        response.close()
+        if urlsplit(url).scheme == "http":
+            self._client.close()
+
+    def _follow(self, url: str, headers: dict[str, str]) -> tuple[str, requests.Response]:
+        """Return the answer at the end of the redirects, and its URL."""
+        current = url
+        for _ in range(self._options.redirects + 1):
+            self._cooldown.check(authority(current))
+            response = self._client.send(current, headers | self._credentials(current))
+            target = response.headers.get("Location")
+            if response.status_code not in _REDIRECTS or target is None:
+                return current, response
+            self._end(current, response)
+            current = redirected(current, target)
+        raise FetchError(
+            "http.redirects", f"{shown(url)} redirects without end", need=f"at most {self._options.redirects} redirects"
+        )
+
+    def _credentials(self, url: str) -> dict[str, str]:
+        """Return the header that the URL's host, and no other, gets."""
+        own = self._options.credentials
+        if own is None or own.authority != authority(url):
+            return {}
+        if urlsplit(url).scheme != "https" and not own.plain_http:
+            raise FetchError(
+                "http.credentials",
+                f"{shown(url)} would be sent its credentials unencrypted",
+                need="https",
+                todo="correct the URL, or write plain_http = true in credentials",
+            )
+        return {own.header: own.value()}
+
+    def _answer(self, url: str, current: str, response: requests.Response, ask: Ask, bounds: _Bounds) -> Answer:
+        start = 0
+        unchanged = response.status_code == 304 and ask.unless is not None
+        if response.status_code == 206 and ask.start is not None:
+            start = reading.check_range(url, ask, response.headers)
+        elif not unchanged and response.status_code != 200:
+            raise self._refusal(url, current, response, ask)
+        reading.check_encoding(url, response.headers)
+        length = reading.length(url, response.headers)
+        if length is not None and start + length > bounds.max_bytes and ask.end is None:
+            raise _too_large(url, f"{start + length:,} bytes announced", bounds)
+        return Answer(
+            unchanged=unchanged,
+            start=start,
+            length=None if unchanged else length,
+            html=reading.is_html(response.headers),
+            validators=reading.validators(response.headers),
+            chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
+        )
+
+    def _body(
+        self, url: str, response: requests.Response, start: int, length: int | None, bounds: _Bounds
+    ) -> Iterator[bytes]:
+        received = 0
+        while chunk := self._read(url, response, received, length):
+            received += len(chunk)
+            if start + received > bounds.max_bytes:
+                raise _too_large(url, f"{start + received:,} bytes and more", bounds)
+            if time.monotonic() > bounds.deadline:
+                raise FetchError(
+                    "http.too-slow",
+                    f"{shown(url)} took too long",
+                    have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
+                )
+            yield chunk
+        if length is not None and received != length:
+            raise _truncated(url, received, length)
+
+    def _read(self, url: str, response: requests.Response, received: int, length: int | None) -> bytes:
+        """Read what is there; unlike ``read`` this returns as soon as anything came, so the deadline is looked at."""
+        try:
+            return bytes(response.raw.read1(_READ_BYTES, decode_content=False))
+        except ReadTimeoutError as error:
+            raise silent(url, self._options.timeout_seconds) from error
+        except (HTTPError, OSError) as error:
+            raise _truncated(url, received, length) from error
+
+    def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
+        status = response.status_code
+        what = f"{shown(url)} answered {status} {response.reason or ''}".rstrip()
+        host = authority(current)
+        if status in _BUSY:
+            seconds = reading.retry_after(response, self._clock)
+            later = None if seconds is None else f"come back in {seconds:,} seconds"
+            return FetchError("http.busy", what, have=later, status=status, retry_after_seconds=seconds, host=host)
+        if status == 407:
+            return self._client.proxy_refusal(url)
+        if status == 416 and ask.start is not None:
+            return FetchError("http.range", what, status=status)
+        if status == 401:
+            todo = "give the upstream's user and password, or token: credentials in bundler.toml"
+            return FetchError("http.status", what, todo=todo, status=status)
+        return FetchError("http.server" if status in _BROKEN else "http.status", what, status=status)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """How far one body may go: until ``deadline`` on the monotonic clock, up to ``max_bytes``."""
+
+    deadline: float
+    max_bytes: int
+
+
+def _too_large(url: str, have: str, bounds: _Bounds) -> FetchError:
+    return FetchError(
+        "http.too-large",
+        f"{shown(url)} is larger than allowed",
+        have=have,
+        need=f"at most {bounds.max_bytes:,}",
+        todo="raise max_bytes if the file is really that large",
+    )
+
+
+def _truncated(url: str, received: int, length: int | None) -> FetchError:
+    need = "the end of the last chunk" if length is None else f"{length:,} bytes"
+    return FetchError("http.truncated", f"{shown(url)} broke off", have=f"{received:,} bytes", need=need)

@@ -1,0 +1,41 @@
+"""URLs: how they are shown, whose they are, where a redirect leads."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from manifests.errors import FetchError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def shown(url: str) -> str:
+    """Return a URL for people: without its query, which may hold a token."""
+    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+
+
+def authority(url: str) -> str:
+    """Return ``host:port`` of a URL, in lower case, the port always given."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+
+
+def redirected(url: str, location: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        FetchError: ``http.redirect-downgrade`` from https to http, ``http.redirect-target`` to what is not fetched.
+    """
+    try:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+        sound = parts.scheme in _PORTS and "@" not in parts.netloc and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise FetchError("http.redirect-target", f"{shown(url)} redirects to something that is not fetched")
+    if urlsplit(url).scheme == "https" and parts.scheme == "http":
+        raise FetchError(
+            "http.redirect-downgrade", f"{shown(url)} redirects from https to http", have=shown(target), need="https"
+        )
+    return target
