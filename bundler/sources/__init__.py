@@ -12,8 +12,11 @@ from manifests.errors import ConfigurationError
 KINDS: Mapping[str, str] = {
     "directory": "bundler.sources.directory:DirectorySource",
     "http": "bundler.sources.http:HttpSource",
+    "clamav": "bundler.sources.clamav:ClamavSource",
+    "suricata": "bundler.sources.suricata:SuricataSource",
     "rulepack": "bundler.sources.rulepack:RulepackSource",
     "command": "bundler.sources.command:CommandSource",
+    "dsm-rules": "bundler.sources.dsm_rules:DsmRulesSource",
     "dsa": "bundler.sources.dsa:DsaSource",
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""
