@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler.sources.base import Pull
+from bundler.sources.clamav import ClamavSource
+from manifests.errors import ConfigurationError, FetchError, SealiftError
+from tests.support import clamav_forge as forge
+from tests.support import source_simulator as upstream
+from tests.support.benches import Bench, make
+from tests.support.source_simulator import SourceSimulator
+
+VERIFIED = "echo 'Verification OK.'"
+
+
+@pytest.fixture(autouse=True)
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's settings, and a ``PATH`` on which tests may put a ``sigtool``."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", str(directory))
+    return directory
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "home")
+
+
+@pytest.fixture
+def server() -> Iterator[SourceSimulator]:
+    with SourceSimulator() as simulator:
+        yield simulator
+
+
+def lay_out(server: SourceSimulator, version: int, *, since: int = 2, name: str = "x", signs: bool = False) -> None:
+    """Serve a database and its increments, and nothing of an earlier call."""
+    for number in range(1, 40):
+        for suffix in ("cdiff", "cdiff.sign", "cvd.sign"):
+            server.on(f"/db/{name}-{number}.{suffix}", upstream.status(404))
+    server.serve(f"/db/{name}.cvd", forge.cvd(version), etag=f'"{version}"')
+    if signs:
+        server.serve(f"/db/{name}-{version}.cvd.sign", forge.sign(version))
+    for number in range(max(since, 2), version + 1):
+        server.serve(f"/db/{name}-{number}.cdiff", forge.cdiff(number))
+        if signs:
+            server.serve(f"/db/{name}-{number}.cdiff.sign", forge.sign(number))
+
+
+def source(server: SourceSimulator, **options: Any) -> ClamavSource:
+    made = make("clamav", **{"url": server.url("/db/"), "databases": ["x"], **options})
+    assert isinstance(made, ClamavSource)
+    return made
+
+
+def pulled(bench: Bench, server: SourceSimulator, previous: Pull | None = None, **options: Any) -> Pull:
+    common = {key: options.pop(key) for key in ("allow_older",) if key in options}
+    return bench.pull(source(server, **options), previous, **common)
+
+
+def names(found: Pull) -> list[str]:
+    return [target.path for target in found.targets]
+
+
+def refused(bench: Bench, server: SourceSimulator, previous: Pull | None = None, **options: Any) -> SealiftError:
+    with pytest.raises(SealiftError) as caught:
+        pulled(bench, server, previous, **options)
+    return caught.value
+
+
+def asked(server: SourceSimulator) -> list[str]:
+    """Return the paths that were asked for since the last call."""
+    paths = [seen.path.removeprefix("/db/") for seen in server.seen]
+    server.seen.clear()
+    return paths
+
+
+def test_the_first_pull_takes_the_database_and_the_whole_chain_that_there_is(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6, since=4)
+    found = pulled(bench, server)
+    assert names(found) == ["x-4.cdiff", "x-5.cdiff", "x-6.cdiff", "x.cvd"]
+    assert bench.contents(found)["x.cvd"] == forge.cvd(6)
+    assert bench.contents(found)["x-5.cdiff"] == forge.cdiff(5)
+    assert found.version == "x 6"
+    assert found.verification == (
+        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures, 3 increments carried, not verified"
+    )
+
+
+def test_the_manifest_tells_what_a_database_says_of_itself(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 3)
+    (item,) = pulled(bench, server).items
+    assert item.path == "x.cvd"
+    assert item.label == "ClamAV database, signature carried, not verified"
+    assert dict(item.facts) == {
+        "version": 3,
+        "built_at": "2030-03-20T17:46:40Z",
+        "signatures": 20,
+        "functionality_level": 90,
+        "builder": "forge",
+        "increments": 2,
+    }
+
+
+def test_the_header_is_asked_for_by_range_and_an_unchanged_one_means_nothing_to_do(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 4, signs=True)
+    first = pulled(bench, server)
+    assert server.seen[0].path == "/db/x.cvd"
+    assert server.seen[0].headers["range"] == "bytes=0-511"
+    asked(server)
+    second = pulled(bench, server, first)
+    assert asked(server) == ["x.cvd"]
+    assert second.unchanged
+    assert second.targets == first.targets
+    assert second.items == first.items
+
+
+def test_a_new_version_brings_the_database_and_its_last_increments_alone(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    first = pulled(bench, server)
+    lay_out(server, 6)
+    asked(server)
+    second = pulled(bench, server, first)
+    assert names(second) == ["x-2.cdiff", "x-3.cdiff", "x-4.cdiff", "x-5.cdiff", "x-6.cdiff", "x.cvd"]
+    assert sorted(asked(server)) == [
+        "x-5.cdiff",
+        "x-5.cdiff.sign",
+        "x-6.cdiff",
+        "x-6.cdiff.sign",
+        "x-6.cvd.sign",
+        "x.cvd",
+        "x.cvd",
+    ]
+
+
+def test_increments_that_the_upstream_dropped_are_kept_from_earlier_pulls(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 5)
+    first = pulled(bench, server)
+    lay_out(server, 7, since=6)
+    assert names(pulled(bench, server, first)) == [*(f"x-{number}.cdiff" for number in range(2, 8)), "x.cvd"]
+
+
+def test_no_more_increments_are_kept_than_configured(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 9)
+    assert names(pulled(bench, server, cdiffs=3)) == ["x-7.cdiff", "x-8.cdiff", "x-9.cdiff", "x.cvd"]
+
+
+def test_a_hole_ends_the_chain_and_is_not_asked_about_again(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    first = pulled(bench, server)
+    lay_out(server, 7)
+    server.on("/db/x-6.cdiff", upstream.status(404))
+    second = pulled(bench, server, first)
+    assert names(second) == ["x-7.cdiff", "x.cvd"]
+    asked(server)
+    third = pulled(bench, server, second)
+    assert [path for path in asked(server) if path.endswith(".cdiff")] == []
+    assert third.targets == second.targets
+
+
+def test_without_the_last_increment_an_empty_one_sends_clients_to_the_whole_database(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6)
+    server.on("/db/x-6.cdiff", upstream.status(404))
+    first = pulled(bench, server)
+    assert {path: len(data) for path, data in bench.contents(first).items()} == {
+        "x-6.cdiff": 0,
+        "x.cvd": len(forge.cvd(6)),
+    }
+    assert dict(first.items[0].facts)["increments"] == 0
+    lay_out(server, 6)
+    assert names(pulled(bench, server, first)) == [*(f"x-{number}.cdiff" for number in range(2, 7)), "x.cvd"]
+
+
+def test_with_no_increments_wanted_clients_are_sent_to_the_whole_database(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6)
+    assert bench.contents(pulled(bench, server, cdiffs=0))["x-6.cdiff"] == b""
+    lay_out(server, 1)
+    assert names(pulled(bench, server, cdiffs=0)) == ["x.cvd"]
+
+
+def test_an_empty_increment_of_the_upstream_is_a_sound_one(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 6)
+    server.serve("/db/x-5.cdiff", b"")
+    found = pulled(bench, server)
+    assert names(found) == [*(f"x-{number}.cdiff" for number in range(2, 7)), "x.cvd"]
+    assert bench.contents(found)["x-5.cdiff"] == b""
+
+
+def test_an_upstream_that_fails_at_an_increment_fails_the_pull(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 6)
+    server.on("/db/x-5.cdiff", upstream.status(403))
+    assert refused(bench, server).code == "http.status"
+
+
+def test_a_damaged_increment_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 6)
+    server.serve("/db/x-5.cdiff", forge.cdiff(4))
+    error = refused(bench, server)
+    assert (error.code, error.exit_code) == ("clamav.cdiff", 21)
+    assert error.what == "x-5.cdiff is no sound increment"
+
+
+def test_sign_files_are_carried_under_the_names_that_freshclam_asks_for(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4, since=4, signs=True)
+    first = pulled(bench, server)
+    assert names(first) == ["x-4.cdiff", "x-4.cdiff.sign", "x-4.cvd.sign", "x.cvd"]
+    lay_out(server, 5, signs=True)
+    second = pulled(bench, server, first)
+    assert names(second) == ["x-4.cdiff", "x-4.cdiff.sign", "x-5.cdiff", "x-5.cdiff.sign", "x-5.cvd.sign", "x.cvd"]
+    assert bench.contents(second)["x-5.cvd.sign"] == forge.sign(5)
+
+
+def test_a_sign_file_that_comes_later_is_still_carried(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    first = pulled(bench, server)
+    server.serve("/db/x-4.cvd.sign", forge.sign(4))
+    assert "x-4.cvd.sign" in names(pulled(bench, server, first))
+
+
+def test_what_is_no_sign_file_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    server.serve("/db/x-4.cvd.sign", b"404 not found")
+    assert refused(bench, server).code == "clamav.sign"
+
+
+def test_a_database_with_a_wrong_md5_is_refused_and_nothing_is_kept(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    server.serve("/db/x.cvd", forge.cvd(4, md5="0" * 32))
+    error = refused(bench, server)
+    assert (error.code, error.exit_code) == ("clamav.md5", 20)
+    assert not list(bench.home.temporary.iterdir())
+
+
+def test_a_web_page_in_place_of_a_database_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    server.on("/db/x.cvd", upstream.portal())
+    assert refused(bench, server).code == "http.captive-portal"
+    server.serve("/db/x.cvd", b"We moved to another server. " * 40)
+    assert refused(bench, server).code == "clamav.header"
+
+
+def test_an_upstream_that_went_back_is_refused_unless_allowed(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 6)
+    first = pulled(bench, server)
+    lay_out(server, 5)
+    error = refused(bench, server, first)
+    assert (error.code, error.exit_code) == ("source.older", 22)
+    assert error.have == "6 from the last good pull, 5 upstream"
+    assert "s/x" in error.what
+    with pytest.raises(SealiftError) as caught, bench.workbench(first) as work:
+        source(server).check(work)
+    assert caught.value.code == "source.older"
+    back = pulled(bench, server, first, allow_older=True)
+    assert names(back) == [*(f"x-{number}.cdiff" for number in range(2, 6)), "x.cvd"]
+    assert back.version == "x 5"
+
+
+def test_a_database_replaced_by_a_newer_one_after_its_header_was_read_is_taken(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6)
+    server.on("/db/x.cvd", upstream.file(forge.cvd(5)), upstream.file(forge.cvd(6)))
+    found = pulled(bench, server)
+    assert found.version == "x 6"
+    assert "x-6.cdiff" in names(found)
+
+
+def test_a_database_older_than_its_own_header_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 6)
+    server.on("/db/x.cvd", upstream.file(forge.cvd(6)), upstream.file(forge.cvd(5)))
+    error = refused(bench, server)
+    assert (error.code, error.have, error.need) == ("clamav.changing", "version 5", "version 6")
+
+
+def test_where_sigtool_is_installed_it_verifies_each_database_once(
+    bench: Bench, server: SourceSimulator, tools: Path
+) -> None:
+    count = tools / "count"
+    forge.program(tools, f"echo x >> {count}; {VERIFIED}")
+    lay_out(server, 4, signs=True)
+    first = pulled(bench, server)
+    assert first.verification == (
+        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures verified by sigtool; "
+        "3 increments carried, not verified"
+    )
+    assert first.items[0].label == "ClamAV database, signature verified by sigtool"
+    second = pulled(bench, server, first)
+    assert (second.verification, second.items) == (first.verification, first.items)
+    assert count.read_text() == "x\n"
+    lay_out(server, 5)
+    pulled(bench, server, second)
+    assert count.read_text() == "x\nx\n"
+
+
+def test_a_sigtool_that_was_installed_later_verifies_what_is_here(
+    bench: Bench, server: SourceSimulator, tools: Path
+) -> None:
+    lay_out(server, 1)
+    first = pulled(bench, server)
+    assert first.verification.endswith("1 of 1 signatures carried, not verified")
+    forge.program(tools, VERIFIED)
+    assert pulled(bench, server, first).verification.endswith("1 of 1 signatures verified by sigtool")
+
+
+def test_a_database_whose_signature_sigtool_refuses_is_refused(
+    bench: Bench, server: SourceSimulator, tools: Path
+) -> None:
+    forge.program(tools, 'echo "ERROR: Can\'t verify database integrity" >&2; exit 1')
+    lay_out(server, 4)
+    error = refused(bench, server)
+    assert (error.code, error.exit_code) == ("clamav.signature", 20)
+    assert error.have == "sigtool left with 1: ERROR: Can't verify database integrity"
+
+
+def test_where_signatures_are_required_a_missing_sigtool_stops_the_run(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    with pytest.raises(ConfigurationError) as caught:
+        pulled(bench, server, require_signature=True)
+    assert caught.value.code == "clamav.no-sigtool"
+    assert server.seen == []
+
+
+def test_several_databases_and_custom_ones_stand_side_by_side(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 3, name="main")
+    lay_out(server, 5, name="daily")
+    server.serve("/own/airgap.ndb", b"Airgap.Eicar:0:*:5835\n", etag='"1"')
+    server.serve("/own/airgap.yar", b"rule a { condition: false }\n", etag='"2"')
+    options: Mapping[str, Any] = {
+        "databases": ["main", "daily"],
+        "custom": [server.url("/own/airgap.yar"), server.url("/own/airgap.ndb")],
+    }
+    found = pulled(bench, server, **options)
+    assert [name for name in names(found) if not name.endswith(".cdiff")] == [
+        "airgap.ndb",
+        "airgap.yar",
+        "daily.cvd",
+        "main.cvd",
+    ]
+    assert found.version == "daily 5, main 3"
+    assert found.verification == (
+        "2 of 2 databases match the MD5 in their header; "
+        "2 of 2 signatures, 6 increments, 2 custom databases carried, not verified"
+    )
+    assert [item.path for item in found.items] == ["daily.cvd", "main.cvd", "airgap.ndb", "airgap.yar"]
+    again = pulled(bench, server, found, **options)
+    assert again.unchanged
+
+
+def test_the_usual_three_databases_are_carried_when_none_is_named() -> None:
+    made = make("clamav", url="https://mirror.example/")
+    assert isinstance(made, ClamavSource)
+    assert (made.databases, made.cdiffs, made.url) == (("bytecode", "daily", "main"), 30, "https://mirror.example")
+
+
+def test_custom_databases_need_no_mirror(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/own/a.hsb", b"0:1:a\n")
+    made = make("clamav", custom=[server.url("/own/a.hsb")])
+    found = bench.pull(made)
+    assert (names(found), found.version) == (["a.hsb"], None)
+    assert found.verification == "1 custom databases carried, not verified"
+    with bench.workbench(found) as work:
+        checked = made.check(work)
+    assert (checked.note, checked.version) == ("custom databases alone", None)
+    assert [(target.path, target.state) for target in checked.targets] == [("a.hsb", "to fetch")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"databases": ["daily"]},
+        {"url": "https://a.example", "databases": []},
+        {"custom": ["https://a.example/x.exe"]},
+        {"custom": ["https://a.example/x.cvd"]},
+        {"custom": ["https://a.example/a/x.ndb", "https://a.example/b/x.ndb"]},
+        {"custom": ["https://a.example/a%2F..%2F..%2Fx.ndb"]},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make("clamav", **options)
+    assert caught.value.code == "source.url"
+
+
+def test_a_check_compares_versions_and_stores_nothing(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    made = source(server)
+    with bench.workbench() as work:
+        checked = made.check(work)
+    assert (checked.note, checked.version) == ("x 4 there, none here", "x 4")
+    assert [(target.path, target.state) for target in checked.targets] == [("x.cvd", "to fetch")]
+    first = bench.pull(made)
+    with bench.workbench(first) as work:
+        assert made.check(work).targets[0].state == "unchanged"
+    lay_out(server, 5)
+    asked(server)
+    with bench.workbench(first) as work:
+        checked = made.check(work)
+    assert (checked.note, checked.targets[0].state) == ("x 5 there, x 4 here", "to fetch")
+    assert asked(server) == ["x.cvd"]
+
+
+def test_after_a_failed_pull_the_last_good_content_is_what_can_be_sealed(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4, since=4)
+    bench.configure("clamav", "clamav", url=server.url("/db"), databases=["x"])
+    bench.pull_all()
+    server.serve("/db/x.cvd", forge.cvd(5, md5="0" * 32))
+    result = bench.pull_all()
+    (failure,) = result.failures
+    assert isinstance(failure.error, SealiftError)
+    assert failure.error.code == "clamav.md5"
+    assert [target.path for target in result.targets["clamav"]] == ["clamav/x-4.cdiff", "clamav/x.cvd"]
+    (record,) = result.records
+    assert record.failure is not None
+    assert record.failure.endswith("[clamav.md5]")
+    assert record.version == "x 4"
+
+
+def test_a_memory_that_is_not_as_expected_is_no_memory(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    first = pulled(bench, server)
+    for memo in ({"databases": {"x": 4}}, {"databases": {"x": {"version": "4", "header": None}}}, {}):
+        changed = Pull(first.targets, first.verification, first.items, memo)
+        assert pulled(bench, server, changed).targets == first.targets
+
+
+def test_an_upstream_that_is_not_there_is_a_failed_pull(bench: Bench, server: SourceSimulator) -> None:
+    error = refused(bench, server)
+    assert isinstance(error, FetchError)
+    assert error.code == "http.status"
