@@ -5,7 +5,9 @@ from __future__ import annotations
 from manifests.errors import RollbackError
 
 
-def check_not_older(name: str, new: tuple[int, ...], old: tuple[int, ...] | None, allowed: bool) -> None:
+def check_not_older(
+    name: str, new: tuple[int, ...], old: tuple[int, ...] | None, allowed: bool, *, what: str = "its upstream"
+) -> None:
     """Refuse an upstream whose version is lower than that of the last good pull.
 
     Args:
@@ -13,6 +15,7 @@ def check_not_older(name: str, new: tuple[int, ...], old: tuple[int, ...] | None
         new: What the upstream has now. Missing parts at the end count as zero.
         old: What the last good pull gave; ``None`` when there is none.
         allowed: The source's ``allow_older``.
+        what: What went back, for people, where that is not the whole upstream.
 
     Raises:
         RollbackError: ``source.older``.
@@ -21,7 +24,7 @@ def check_not_older(name: str, new: tuple[int, ...], old: tuple[int, ...] | None
         return
     raise RollbackError(
         "source.older",
-        f"Source {name!r}: its upstream went back to an older version",
+        f"Source {name!r}: {what} went back to an older version",
         have=f"{_text(old)} from the last good pull, {_text(new)} upstream",
         need=f"{_text(old)} or newer",
         todo=f"ask the upstream's operator; if it is meant, write allow_older = true for {name} and pull again",
