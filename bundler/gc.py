@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bundler.config import Config
+from bundler.fetch import partial
 from bundler.history import History
 from bundler.home import Home
 from bundler.journal import finish_interrupted
@@ -75,6 +76,7 @@ def collect(home: Home, config: Config, progress: Progress, *, dry_run: bool = F
         if not dry_run:
             for version in removed:  # first what names the blobs, so that no generation is without its content
                 history.forget(version)
+            partial.sweep(home.fetching, {source.name for source in config.sources})
             _remove(store, [digest for digest, _ in doomed], progress)
         length = sum(length for _, length in doomed)
         return Collected(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.config import Config, SourceConfig
+from bundler.fetch import partial
 from bundler.home import Home
 from bundler.sources import DELIVERED, kind_class
 from bundler.sources.base import Pull, Source, SourceCheck, Workbench
@@ -219,6 +220,7 @@ def _pull(
         return replace(_remembered(job.config, failed, store), error=error)
     good = Good(pulled, clock(), _digest(job.config))
     save(home.sources, Record(name, job.config.kind, good))
+    partial.forget(home.fetching, name)
     if pulled.afterwards is not None:
         pulled.afterwards()
     return _Outcome(job.config, good, unchanged=pulled.unchanged)

@@ -43,7 +43,7 @@ class Fetcher:
         self._options = options
         self._bench = bench
         self._name = name
-        self._partials = Partials(bench.fetching, name)
+        self._partials = Partials(bench.fetching, name, bench.clock)
         self._cooldown = Cooldown(bench.fetching / "cooldown.json", bench.clock)
         self._context = tls_context(options)
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class Fetcher:
         self._memory = Memory(bench)
 
     def __enter__(self) -> Self:
-        self._partials.prune(self._bench.clock)
+        self._partials.prune()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,8 +213,11 @@ class Fetcher:
             raise FetchError("http.cancelled", f"{shown(wanted.url)} was left because another file failed")
         begun = self._partials.find(wanted.path, wanted.url)
         try:
-            if begun is not None and begun.blob is not None and wanted.is_met_by(begun.blob, begun.read):
-                return self._taken(wanted, begun.data, begun.blob, begun.validators)
+            if begun is not None and begun.blob is not None:
+                if wanted.is_met_by(begun.blob, begun.read):
+                    return self._taken(wanted, begun.data, begun.blob, begun.validators)
+                if wanted.check is not None or wanted.length not in {None, begun.length}:
+                    begun = None  # it came whole, and is something else than what is wanted now
             with self._transport.get(wanted.url, self._ask(wanted, begun), max_bytes=wanted.max_bytes) as answer:
                 return self._taken(wanted, *self._received(wanted, begun, answer, announce))
         except FetchError as error:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bundler.fetch.answer import Answer, Validators
+from manifests import clock as times
 from manifests import strictjson
 from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.clock import Clock
@@ -32,12 +33,13 @@ _MAX_NOTE_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Note:
-    """What is known of a download: whose validators it came with, in which boot, and how long it will be."""
+    """What is known of a download: whose validators it came with, in which boot, when, and how long it will be."""
 
     etag: str | None
     last_modified: str | None
     strong: str | None
     boot: str
+    kept_at: str
     total: int | None
     sha256: str | None = None
 
@@ -47,9 +49,11 @@ class Note:
 
         Raises:
             TypeError: It is none.
+            MalformedError: ``time.format``.
         """
         note = cls(**value)
         texts = (note.etag, note.last_modified, note.strong, note.sha256)
+        times.from_text(note.kept_at)
         if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(note.total, int | None):
             raise TypeError("not a note")
         return note
@@ -84,8 +88,9 @@ class Partial:
 class Partials:
     """The downloads of one source. Different paths may be worked on by different threads."""
 
-    def __init__(self, fetching: Path, source: str) -> None:
+    def __init__(self, fetching: Path, source: str, clock: Clock) -> None:
         self._directory = _place(fetching) / source
+        self._clock = clock
 
     def find(self, path: str, url: str) -> Partial | None:
         """Return what is here of a file; what cannot be believed is removed.
@@ -127,7 +132,7 @@ class Partials:
         data, note = self._files(path, url)
         resumed = answer.start > 0 and begun is not None
         given = begun.validators if resumed and begun else answer.validators
-        said = Note(given.etag, given.last_modified, given.strong, _boot(), answer.total)
+        said = Note(given.etag, given.last_modified, given.strong, boot(), times.to_text(self._clock()), answer.total)
         make_directory(self._directory)
         with storage_errors(data):
             if not resumed:
@@ -152,13 +157,16 @@ class Partials:
             with storage_errors(file):
                 file.unlink(missing_ok=True)
 
-    def prune(self, clock: Clock) -> None:
-        """Remove what is too old to come back for."""
-        oldest = (clock() - KEPT).timestamp()
+    def prune(self) -> None:
+        """Remove what is too old to come back for, and what nobody knows the origin of."""
+        oldest = self._clock() - KEPT
         with storage_errors(self._directory), suppress(FileNotFoundError):
-            for entry in list(self._directory.iterdir()):
-                if entry.stat().st_mtime < oldest:
-                    entry.unlink(missing_ok=True)
+            for data in list(self._directory.glob("*.data")):
+                path = data.with_suffix(".json")
+                note = _read_note(path) if path.exists() else None
+                if note is None or times.from_text(note.kept_at) < oldest:
+                    data.unlink()
+                    path.unlink(missing_ok=True)
 
     def _files(self, path: str, url: str) -> tuple[Path, Path]:
         key = hashlib.sha256(f"{path}\0{url}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -188,16 +196,16 @@ def _believed(data: Path, note: Note, status: os.stat_result) -> Partial | None:
     validators = Validators(note.etag, note.last_modified, note.strong)
     if note.sha256 is not None or status.st_size == note.total:
         blob = _hashed(data)
-        if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != _boot()):
+        if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != boot()):
             return None
         return Partial(data, blob.length, validators, blob)
-    if note.boot != _boot() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
+    if note.boot != boot() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
         return None
     return Partial(data, status.st_size, validators)
 
 
 @cache
-def _boot() -> str:
+def boot() -> str:
     """Return what tells this boot of the machine from others; something new where nothing does."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

@@ -1,7 +1,11 @@
-"""A real HTTP(S) upstream that may misbehave on purpose: stall, truncate, lie, redirect, be busy, be a portal."""
+"""A real HTTP(S) upstream that may misbehave on purpose: stall, truncate, lie, redirect, be busy, be a portal.
+
+By itself it serves as a good server does: validators, conditional requests, single ranges with ``If-Range``.
+"""
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -15,12 +19,17 @@ import trustme
 Respond = Callable[["Exchange"], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Seen:
-    """One request as it came in; header names in lower case."""
+    """One request as it came in; header names in lower case. ``status`` and ``body_bytes`` tell how it was answered.
+
+    ``body_bytes`` counts what was handed to the connection, whether or not the client was still there to read it.
+    """
 
     path: str
     headers: Mapping[str, str]
+    status: int = 0
+    body_bytes: int = 0
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -28,11 +37,16 @@ class Exchange(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: _Server
+    seen: Seen
+    budget: int | None = None
+    """So many bytes of this answer's body are sent at most."""
 
     def do_GET(self) -> None:
         simulator = self.server.simulator
-        simulator.seen.append(Seen(self.path, {name.lower(): value for name, value in self.headers.items()}))
+        self.seen = Seen(self.path, {name.lower(): value for name, value in self.headers.items()})
+        simulator.seen.append(self.seen)
         self.close_connection = False
+        self.budget = None
         simulator.responder(self.path.partition("?")[0])(self)
 
     def answer(self, status: int, headers: Mapping[str, object] = {}, body: bytes = b"") -> None:
@@ -44,8 +58,17 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, str(value))
         self.end_headers()
-        self.wfile.write(body)
+        self.seen.status = status
+        self.send(body)
+
+    def send(self, data: bytes) -> None:
+        """Send more of a body, up to the budget."""
+        if self.budget is not None:
+            data = data[: self.budget]
+            self.budget -= len(data)
+        self.wfile.write(data)
         self.wfile.flush()
+        self.seen.body_bytes += len(data)
 
     def hang_up(self) -> None:
         """Close the connection after this answer."""
@@ -142,9 +165,38 @@ def file(body: bytes, **headers: str) -> Respond:
         etag, modified = sent.get("Etag"), sent.get("Last-Modified")
         same = etag is not None and exchange.headers.get("If-None-Match") == etag
         same = same or (modified is not None and exchange.headers.get("If-Modified-Since") == modified)
-        exchange.answer(304 if same else 200, sent, b"" if same else body)
+        span = _range(exchange, len(body), etag, modified)
+        if same:
+            exchange.answer(304, sent)
+        elif span is None:
+            exchange.answer(200, sent, body)
+        elif span[0] >= len(body):
+            exchange.answer(416, {"Content-Range": f"bytes */{len(body)}"})
+        else:
+            start, end = span
+            given = {**sent, "Content-Range": f"bytes {start}-{end - 1}/{len(body)}"}
+            exchange.answer(206, given, body[start:end])
 
     return respond
+
+
+def _range(exchange: Exchange, length: int, etag: str | None, modified: str | None) -> tuple[int, int] | None:
+    """Return the range that is asked for, end exclusive; ``None`` for the whole file (RFC 9110 section 13.1.5)."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", exchange.headers.get("Range", ""))
+    if match is None or exchange.headers.get("If-Range") not in {None, etag, modified}:
+        return None
+    return int(match[1]), min(int(match[2]) + 1, length) if match[2] else length
+
+
+def cut_after(count: int, respond: Respond) -> Respond:
+    """Return a responder that answers well and hangs up after so many bytes of the body."""
+
+    def cut(exchange: Exchange) -> None:
+        exchange.budget = count
+        respond(exchange)
+        exchange.hang_up()
+
+    return cut
 
 
 def status(code: int, **headers: object) -> Respond:
@@ -189,7 +241,7 @@ def endless() -> Respond:
     def respond(exchange: Exchange) -> None:
         exchange.answer(200, {"Transfer-Encoding": "chunked"})
         while not exchange.server.simulator.stopped.is_set():
-            exchange.wfile.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            exchange.send(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
 
     return respond
 
@@ -211,8 +263,7 @@ def dripping(interval_seconds: float = 0.02) -> Respond:
     def respond(exchange: Exchange) -> None:
         exchange.answer(200, {"Content-Length": 1_000_000})
         while not exchange.server.simulator.stopped.wait(interval_seconds):
-            exchange.wfile.write(b"x")
-            exchange.wfile.flush()
+            exchange.send(b"x")
 
     return respond
 

@@ -1,0 +1,289 @@
+"""Fetching for a source: in parallel, politely, with what is remembered; documents and first bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler.fetch.cooldown import Cooldown
+from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.options import FetchOptions
+from bundler.sources.base import Pull, PulledTarget
+from bundler.sources.checksums import Checksum
+from manifests.errors import FetchError
+from tests.support import source_simulator as upstream
+from tests.support.benches import Bench
+from tests.support.source_simulator import Exchange, SourceSimulator
+
+BODY = b"alert tcp any any\n" * 10_000
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "home")
+
+
+@pytest.fixture
+def server() -> Iterator[SourceSimulator]:
+    with SourceSimulator() as simulator:
+        yield simulator
+
+
+def refusal(bench: Bench, server: SourceSimulator, path: str = "/a", **wanted: Any) -> FetchError:
+    with (
+        bench.workbench() as work,
+        Fetcher(FetchOptions(), work, "s") as fetcher,
+        pytest.raises(FetchError) as caught,
+    ):
+        fetcher.get(Wanted(server.url(path), "a", **wanted))
+    return caught.value
+
+
+def pulled(bench: Bench, *wanted: Wanted, previous: Pull | None = None) -> tuple[Pull, tuple[bool, ...]]:
+    with bench.workbench(previous) as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        got = fetcher.get_all(wanted)
+    targets = tuple(PulledTarget(one.path, one.blob) for one in got)
+    return Pull(targets, "", memo=fetcher.memo()), tuple(one.unchanged for one in got)
+
+
+def test_files_come_in_the_order_they_were_wanted_whoever_is_first(bench: Bench, server: SourceSimulator) -> None:
+    gate = threading.Barrier(4, timeout=20)
+
+    def meeting(exchange: Exchange) -> None:
+        gate.wait()
+        exchange.answer(200, {}, exchange.path.encode())
+
+    wanted = [Wanted(server.url(f"/{n}"), f"f{n}") for n in range(8)]
+    for n in range(8):
+        server.on(f"/{n}", meeting)
+    with bench.workbench() as work, Fetcher(FetchOptions(parallel=4), work, "s") as fetcher:
+        got = fetcher.get_all(wanted)
+        assert [b"".join(work.read(one.blob)) for one in got] == [f"/{n}".encode() for n in range(8)]
+    assert [one.path for one in got] == [f"f{n}" for n in range(8)]
+
+
+def test_no_more_run_at_once_than_the_cap(bench: Bench, server: SourceSimulator) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def counting(exchange: Exchange) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        server.stopped.wait(0.02)
+        with lock:
+            now -= 1
+        exchange.answer(200, {}, b"x")
+
+    for n in range(12):
+        server.on(f"/{n}", counting)
+    with bench.workbench() as work, Fetcher(FetchOptions(parallel=3), work, "s") as fetcher:
+        fetcher.get_all([Wanted(server.url(f"/{n}"), f"{n}") for n in range(12)])
+    assert 1 <= most <= 3
+
+
+def test_the_first_failure_ends_the_rest(bench: Bench, server: SourceSimulator) -> None:
+    for n in range(200):
+        server.serve(f"/{n}", b"x")
+    server.on("/0", upstream.status(404))
+    wanted = [Wanted(server.url(f"/{n}"), f"{n}") for n in range(200)]
+    with (
+        bench.workbench() as work,
+        Fetcher(FetchOptions(parallel=2), work, "s") as fetcher,
+        pytest.raises(FetchError) as caught,
+    ):
+        fetcher.get_all(wanted)
+    assert (caught.value.code, caught.value.context["status"]) == ("http.status", 404)
+    assert len(server.seen) < 100
+
+
+def test_threads_share_one_batch(bench: Bench) -> None:
+    bodies = [hashlib.sha256(bytes([n])).digest() * (5 if n % 2 else 9000) for n in range(40)] * 2
+    with bench.store.batch() as batch:
+        found: dict[int, str] = {}
+
+        def add(first: int) -> None:
+            for n in range(first, len(bodies), 4):
+                found[n] = batch.add([bodies[n]]).sha256
+
+        threads = [threading.Thread(target=add, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        batch.commit()
+    assert [found[n] for n in range(len(bodies))] == [hashlib.sha256(body).hexdigest() for body in bodies]
+    assert all(bench.store.digest(digest).sha256 == digest for digest in found.values())
+    assert not list(bench.home.temporary.iterdir())
+
+
+def test_a_second_pull_asks_only_whether_anything_changed(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY, etag='"1"', last_modified="Tue, 01 Jan 2019 00:00:00 GMT")
+    first, _ = pulled(bench, Wanted(server.url("/a"), "a"))
+    second, unchanged = pulled(bench, Wanted(server.url("/a"), "a"), previous=first)
+    assert unchanged == (True,)
+    assert second == first
+    assert [(seen.status, seen.body_bytes) for seen in server.seen] == [(200, len(BODY)), (304, 0)]
+
+
+def test_what_the_name_says_is_never_asked_for_again(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY)
+    wanted = Wanted(server.url("/a"), "a", immutable=True)
+    first, _ = pulled(bench, wanted)
+    assert pulled(bench, wanted, previous=first)[1] == (True,)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha512"])
+def test_a_digest_that_our_content_has_saves_the_question(
+    bench: Bench, server: SourceSimulator, algorithm: Any
+) -> None:
+    server.serve("/a", BODY)
+    check = Checksum(algorithm, hashlib.new(algorithm, BODY).hexdigest())
+    first, _ = pulled(bench, Wanted(server.url("/a"), "a", check=check))
+    assert pulled(bench, Wanted(server.url("/a"), "a", check=check), previous=first)[1] == (True,)
+    assert len(server.seen) == 1
+
+
+def test_another_length_than_the_index_says_is_refused_before_a_byte_is_read(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    server.serve("/a", BODY)
+    error = refusal(bench, server, length=7)
+    assert (error.code, error.have, error.need) == ("http.length", f"{len(BODY):,} bytes", "7 bytes")
+    server.on("/b", upstream.chunked(BODY))
+    assert refusal(bench, server, "/b", length=7).code == "http.length"
+    assert refusal(bench, server, "/b", length=len(BODY) + 1).code == "http.length"
+
+
+def test_a_length_that_the_index_changed_is_fetched_without_conditions(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY, etag='"1"')
+    first, _ = pulled(bench, Wanted(server.url("/a"), "a", length=len(BODY)))
+    server.serve("/a", BODY + b"!", etag='"1"')
+    second, unchanged = pulled(bench, Wanted(server.url("/a"), "a", length=len(BODY) + 1), previous=first)
+    assert unchanged == (False,)
+    assert second.targets[0].blob.length == len(BODY) + 1
+
+
+def test_a_document_that_did_not_change_comes_from_the_store(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/i", b"index", etag='"1"')
+    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        assert fetcher.document(server.url("/i?key=secret"), max_bytes=10) == b"index"
+    first = Pull((), "", memo=fetcher.memo())
+    assert "secret" not in str(first.memo)
+    with bench.workbench(first) as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        assert fetcher.document(server.url("/i?key=secret"), max_bytes=10) == b"index"
+    assert [seen.status for seen in server.seen] == [200, 304]
+    assert fetcher.memo() == first.memo
+
+
+@pytest.mark.parametrize("damage", [{}, {"sha256": "../../x"}, {"sha256": "0" * 64, "length": 5}, 7])
+def test_a_damaged_memory_of_a_document_is_no_memory(bench: Bench, server: SourceSimulator, damage: Any) -> None:
+    server.serve("/i", b"index", etag='"1"')
+    key = hashlib.sha256(server.url("/i").encode()).hexdigest()
+    with (
+        bench.workbench(Pull((), "", memo={"documents": {key: damage}})) as work,
+        Fetcher(FetchOptions(), work, "s") as fetcher,
+    ):
+        assert fetcher.document(server.url("/i"), max_bytes=10) == b"index"
+    assert "if-none-match" not in server.seen[0].headers
+
+
+def test_a_document_has_a_ceiling_and_is_no_web_page(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/i", b"x" * 11)
+    server.on("/page", upstream.portal())
+    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        for path, code in (("/i", "http.too-large"), ("/page", "http.captive-portal"), ("/none", "http.status")):
+            with pytest.raises(FetchError) as caught:
+                fetcher.document(server.url(path), max_bytes=10 if path == "/i" else 1000)
+            assert caught.value.code == code
+        assert b"sign in" in fetcher.document(server.url("/page"), max_bytes=1000, html=True)
+        assert fetcher.document_or_none(server.url("/none"), max_bytes=10) is None
+        server.on("/none", upstream.status(403))
+        with pytest.raises(FetchError):
+            fetcher.document_or_none(server.url("/none"), max_bytes=10)
+
+
+def test_the_first_bytes_are_read_and_no_more(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY)
+    server.serve("/empty", b"")
+    server.on("/whole", upstream.stalled(BODY[:512], length=10**9))
+    with bench.workbench() as work, Fetcher(FetchOptions(timeout_seconds=5), work, "s") as fetcher:
+        assert fetcher.head_bytes(server.url("/a"), 512) == BODY[:512]
+        assert fetcher.head_bytes(server.url("/empty"), 512) == b""
+        assert fetcher.head_bytes(server.url("/whole"), 512) == BODY[:512]
+    assert server.seen[0].headers["range"] == "bytes=0-511"
+    assert (server.seen[0].status, server.seen[0].body_bytes) == (206, 512)
+
+
+def test_content_of_the_batch_and_of_the_store_is_read_alike(bench: Bench) -> None:
+    with bench.workbench() as work:
+        old = work.batch.add([b"old"])
+    with bench.workbench() as work:
+        new = work.batch.add([b"new one"])
+        assert [b"".join(work.read(blob)) for blob in (old, new)] == [b"old", b"new one"]
+        with work.open(new) as file:
+            file.seek(4)
+            assert file.read() == b"one"
+
+
+def test_a_host_that_wants_to_be_left_alone_is_not_asked_by_the_next_run(bench: Bench, server: SourceSimulator) -> None:
+    server.on("/a", upstream.status(429, retry_after=7200))
+    host = server.base.removeprefix("http://")
+    assert refusal(bench, server).code == "http.busy"
+    bench.now += timedelta(hours=1)
+    error = refusal(bench, server)
+    assert error.code == "http.cooling-down"
+    assert error.what == f"{host} asked to be left alone, so it was not asked"
+    assert error.have == "until 2030-01-02T05:04:05Z"
+    assert len(server.seen) == 1
+    bench.now += timedelta(hours=1)
+    server.serve("/a", BODY)
+    pulled(bench, Wanted(server.url("/a"), "a"))
+
+
+def test_too_many_requests_without_a_time_cool_down_too(bench: Bench, server: SourceSimulator) -> None:
+    server.on("/a", upstream.status(429))
+    assert refusal(bench, server).code == "http.busy"
+    assert len(server.seen) == 3
+    assert refusal(bench, server).have == "until 2030-01-02T03:19:05Z"
+
+
+def test_a_redirect_to_a_host_that_cools_down_is_not_followed(bench: Bench, server: SourceSimulator) -> None:
+    with SourceSimulator() as other:
+        other.on("/b", upstream.status(503, retry_after=86400))
+        server.on("/a", upstream.redirect(other.url("/b")))
+        assert refusal(bench, server).code == "http.busy"
+        assert refusal(bench, server).code == "http.cooling-down"
+        assert (len(server.seen), len(other.seen)) == (2, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"localhost:1":7}', b'{"localhost:1":"9999-01-01T00:00:00Z"}'])
+def test_a_damaged_or_absurd_record_of_cooling_hosts_stops_nothing(
+    bench: Bench, server: SourceSimulator, data: bytes
+) -> None:
+    bench.home.fetching.mkdir()
+    port = server.base.rpartition(":")[2].encode()
+    (bench.home.fetching / "cooldown.json").write_bytes(data.replace(b":1", b":" + port))
+    server.serve("/a", BODY)
+    pulled(bench, Wanted(server.url("/a"), "a"))
+
+
+def test_nobody_is_left_alone_for_more_than_a_week(bench: Bench) -> None:
+    cooldown = Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now)
+    cooldown.begin("h:443", 10**9)
+    bench.now += timedelta(days=7)
+    Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now).check("h:443")
