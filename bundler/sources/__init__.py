@@ -12,6 +12,7 @@ from manifests.errors import ConfigurationError
 KINDS: Mapping[str, str] = {
     "directory": "bundler.sources.directory:DirectorySource",
     "http": "bundler.sources.http:HttpSource",
+    "activeupdate": "bundler.sources.activeupdate:ActiveUpdateSource",
     "clamav": "bundler.sources.clamav:ClamavSource",
     "suricata": "bundler.sources.suricata:SuricataSource",
     "rulepack": "bundler.sources.rulepack:RulepackSource",
