@@ -39,6 +39,21 @@ class InboxConfig:
 
 
 @dataclass(frozen=True)
+class DeliveryConfig:
+    """A directory of another program that targets are put into.
+
+    ``name`` is what publishers call the place. ``hold_days``: a file is removed again after so many days, and in any
+    case once its generation is superseded. ``owner``: ``user`` or ``user:group``; ``None`` leaves it to be ours.
+    """
+
+    name: str
+    directory: Path
+    hold_days: int | None = None
+    owner: str | None = None
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
 class TlsConfig:
     """A certificate chain and key of the operator's own, instead of those that ``relay init`` made."""
 
@@ -69,6 +84,7 @@ class Config:
     quarantine_bytes: int = 4096 * MIB
     keep_generations: int = 10
     languages: tuple[Language, ...] = ("en", "ja")
+    deliveries: tuple[DeliveryConfig, ...] = ()
 
 
 def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
@@ -147,6 +163,7 @@ def from_values(values: dict[str, Any], home: Path) -> Config:
         quarantine_bytes=store.get("quarantine_mib", Config.quarantine_bytes // MIB) * MIB,
         keep_generations=store.get("keep_generations", Config.keep_generations),
         languages=tuple(values.get("languages", Config.languages)),
+        deliveries=_deliveries(values.get("delivery", []), home),
     )
 
 
@@ -157,6 +174,28 @@ def _inbox(entry: dict[str, Any], home: Path) -> InboxConfig:
         settle_seconds=float(entry.get("settle_seconds", InboxConfig.settle_seconds)),
         rescan_seconds=float(entry.get("rescan_seconds", InboxConfig.rescan_seconds)),
     )
+
+
+def _deliveries(entries: list[dict[str, Any]], home: Path) -> tuple[DeliveryConfig, ...]:
+    places: dict[str, DeliveryConfig] = {}
+    for entry in entries:
+        name, directory = entry["name"], Path(entry["directory"])
+        if name in places:
+            raise ConfigurationError("config.delivery", f"relay.toml: there are two places {name!r}")
+        if not directory.is_absolute() or ".." in directory.parts or directory.is_relative_to(home):
+            raise ConfigurationError(
+                "config.delivery",
+                f"relay.toml: the directory of the place {name!r} cannot be {str(directory)!r}",
+                need="the absolute path of another program's directory, outside the relay's own",
+            )
+        places[name] = DeliveryConfig(
+            name=name,
+            directory=directory,
+            hold_days=entry.get("hold_days"),
+            owner=entry.get("owner"),
+            mode=int(entry["mode"], 8) if "mode" in entry else DeliveryConfig.mode,
+        )
+    return tuple(places.values())
 
 
 def _unique(inboxes: list[InboxConfig]) -> tuple[InboxConfig, ...]:

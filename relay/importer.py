@@ -8,7 +8,8 @@
 5. content into the store in one pass, hashed on the way; durable (:mod:`relay.intake`)
 6. one transaction: while content of the generation is missing, a pending record and nothing else; with the
    last of it trusted metadata, clock floor, generation, ring, publications, event
-7. the feature list
+7. deliveries into other programs' directories (:mod:`relay.deliveries`)
+8. the feature list
 
 A refusal changes neither the store nor the database; it is a line of the audit log. The one exception says so:
 of a damaged bundle whose front is believed, what is undamaged is kept as a pending generation.
@@ -39,6 +40,7 @@ from relay import events, mounting, out, pending, repair, salvage
 from relay import quarantine as quarantine_store
 from relay.admission import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.config import Config
+from relay.deliveries import NOTHING, Report, carry_out
 from relay.home import Home
 from relay.intake import Intake, Taken
 from relay.pending import Outstanding
@@ -60,7 +62,7 @@ class ImportResult:
     ``outcome``: ``imported`` made a new generation; ``already-imported`` changed nothing; ``repaired``
     brought back content of a generation that the store had lost; ``stored`` took a share of a generation that is
     not whole yet, and ``already-stored`` had taken it before: ``outstanding`` is what that generation lacks.
-    ``bytes_read`` is content hashed.
+    ``bytes_read`` is content hashed; ``deliveries`` what was put into places of other programs, and what could not.
     """
 
     outcome: Result
@@ -72,6 +74,7 @@ class ImportResult:
     bytes_read: int
     text: str
     outstanding: Outstanding | None = None
+    deliveries: Report = NOTHING
 
 
 def import_file(
@@ -115,6 +118,7 @@ def import_file(
         with home.lock(wait_seconds):
             home.blobs.sweep()
             result = job.run()
+            result = replace(result, deliveries=carry_out(home, config, clock, job.progress))
     except REFUSALS as error:
         _refuse(home, config, path, error, clock(), quarantine=quarantine)
         raise

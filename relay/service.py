@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import Clock
-from manifests.errors import SealiftError, StorageError
+from manifests.errors import LockedError, SealiftError, StorageError
 from manifests.lock import exclusive
 from relay import events
 from relay.config import Config
+from relay.deliveries import Report as Deliveries
+from relay.deliveries import carry_out
 from relay.gc import collect
 from relay.home import Home
 from relay.importer import ImportResult, import_file
@@ -41,6 +43,8 @@ _LOCK_WAIT_SECONDS = 1.0
 _LOOK_SECONDS = 2.0
 """How often to see whether another process has imported something."""
 _RENEWAL_SECONDS = 24 * 3600.0
+_DELIVERY_SECONDS = 60.0
+"""How often deliveries that could not be made are tried again, and it is seen whose days are over."""
 
 
 class _Abandonable:
@@ -86,6 +90,7 @@ class Service:
         self._stopping = threading.Event()
         self._views = Views(home, config)
         self._seen_generation = 0
+        self._delivered_generation: int | None = None
         self._watcher = Watcher([inbox_of(inbox) for inbox in config.inboxes], self._import, report)
         self._server = Server(
             config.host,
@@ -130,6 +135,7 @@ class Service:
         """Look after certificate and state until somebody stops the service or the watcher fails."""
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + _RENEWAL_SECONDS
+        deliver_at = loop.time()
         stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         while True:
             done, _ = await asyncio.wait(
@@ -141,6 +147,9 @@ class Service:
             if done:
                 return
             await asyncio.to_thread(self._look_at_state)
+            if loop.time() >= deliver_at or self._delivered_generation != self._seen_generation:
+                deliver_at = loop.time() + _DELIVERY_SECONDS
+                await asyncio.to_thread(self._deliver)
             if loop.time() >= renew_at:
                 renew_at = loop.time() + _RENEWAL_SECONDS
                 if await asyncio.to_thread(self._renew):
@@ -193,8 +202,27 @@ class Service:
             self._seen_generation = generation
             self._watcher.store_changed()
 
+    def _deliver(self) -> None:
+        """Bring the places of other programs up to date; an import that is under way does it itself."""
+        generation = self._seen_generation
+        try:
+            with self._home.lock(_LOCK_WAIT_SECONDS):
+                done = carry_out(self._home, self._config, self._clock, _Abandonable(self._stopping))
+        except (AbandonedError, LockedError):
+            return
+        except StorageError as error:
+            self._report("failed", str(error), code=error.code)
+            return
+        self._delivered_generation = generation
+        self._tell(done)
+
+    def _tell(self, deliveries: Deliveries) -> None:
+        for event in deliveries.events:
+            code = event.details.get("code")
+            self._report(event.kind, event.text, code=None if code is None else str(code))
+
     def _import(self, path: Path) -> ImportResult:
-        return import_file(
+        result = import_file(
             self._home,
             self._config,
             path,
@@ -203,6 +231,8 @@ class Service:
             wait_seconds=_LOCK_WAIT_SECONDS,
             quarantine=True,
         )
+        self._tell(result.deliveries)
+        return result
 
     def _started(self) -> None:
         host = "localhost" if self._server.addresses[0].startswith(("127.", "[::1]")) else self._config.host

@@ -12,6 +12,7 @@ from manifests.console import table
 
 if TYPE_CHECKING:
     from relay.pending import Outstanding
+    from relay.state.deliveries import Delivery, DeliveryProblem
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -62,7 +63,8 @@ class Status:
     """What a relay holds. ``generation`` is 0 and ``publisher``, ``created`` are ``None`` before the first import.
 
     ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
-    ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name.
+    ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name;
+    ``deliveries`` what was put into places of other programs, and ``delivery_problems`` what could not be.
     """
 
     ring: str
@@ -81,6 +83,8 @@ class Status:
     last_refusal: Outcome | None = None
     pending: tuple[Outstanding, ...] = ()
     sources: tuple[SourceState, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    delivery_problems: tuple[DeliveryProblem, ...] = ()
 
     def trusted_now(self, now: datetime) -> datetime:
         """Return the later of the system's clock and the floor: the time that expiry is measured by."""
@@ -162,6 +166,8 @@ class Status:
             "generations": self.generations,
             "connectivity": self.connectivity,
             "sources": [self._source_to_json(source, now) for source in self.sources],
+            "deliveries": [delivery.to_json() for delivery in self.deliveries],
+            "delivery_problems": [problem.to_json() for problem in self.delivery_problems],
             "pending": [outstanding.to_json() for outstanding in self.pending],
             "last_import": _outcome(self.last_import),
             "last_refusal": _outcome(self.last_refusal),
@@ -185,6 +191,7 @@ class Status:
     def to_text(self, now: datetime) -> str:
         """Return the status at an instant for people."""
         rows = [*self._content_rows(now), *self._source_rows(now), *self._pending_rows(), *self._trust_rows(now)]
+        rows += self._delivery_rows()
         rows.append(("connectivity", self.connectivity))
         for label, outcome in (("last import", self.last_import), ("last refusal", self.last_refusal)):
             if outcome is not None:
@@ -216,6 +223,15 @@ class Status:
             yield "pending", outstanding.have
             yield "  needed", outstanding.need
             yield "  do", outstanding.todo
+
+    def _delivery_rows(self) -> Iterator[tuple[str, ...]]:
+        for delivery in self.deliveries:
+            yield f"place {delivery.wanted.place}", str(delivery)
+        for problem in self.delivery_problems:
+            yield f"place {problem.place}", f"NOT DELIVERED {problem.code}: {problem.what}"
+            facts = (("  have", problem.have), ("  need", problem.need), ("  do", problem.todo))
+            yield from ((label, text) for label, text in facts if text is not None)
+            yield from (("", line) for line in (problem.lines or "").splitlines())
 
     def _trust_rows(self, now: datetime) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []

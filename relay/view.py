@@ -161,6 +161,8 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         last_refusal=last_refusal(home),
         pending=outstanding(state, home.blobs),
         sources=() if generation is None else state.sources(generation.number),
+        deliveries=state.deliveries.all(),
+        delivery_problems=state.deliveries.problems(),
     )
 
 

@@ -70,7 +70,7 @@ def command(
 
 def _to_text(attempt: Attempt) -> str:
     if attempt.result is not None:
-        return f"{attempt.path.name}: {attempt.result.text}"
+        return "\n".join((f"{attempt.path.name}: {attempt.result.text}", *attempt.result.deliveries.lines))
     if attempt.error is not None:
         return f"{attempt.path.name}: refused, {attempt.error.code}"
     return f"{attempt.path.name}: passed over. {attempt.passed_over}"
@@ -89,6 +89,10 @@ def _to_json(attempt: Attempt) -> dict[str, Any]:
             "bytes_read": result.bytes_read,
             "text": result.text,
             "outstanding": None if result.outstanding is None else result.outstanding.to_json(),
+            "deliveries": [
+                {"event": event.kind, "text": event.text, **event.details} for event in result.deliveries.events
+            ],
+            "delivery_problems": [problem.to_json() for problem in result.deliveries.problems],
         }
     elif attempt.error is not None:
         value |= {"outcome": "refused", "error": attempt.error.to_json()}

@@ -33,6 +33,7 @@ from relay.config import CONNECTIVITIES, DEFAULT_LISTEN, Connectivity
 def command(settings: Settings, root_path: Path, connectivity: Connectivity, listen: str, output: str) -> None:
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.durable import storage_errors
+    from relay.deliveries import next_step
     from relay.founding import create_home, fingerprint
     from relay.server.tls import authority_file
 
@@ -46,8 +47,10 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
         now=system_clock(),
         host_name=os.uname().nodename,
     )
+    place = next_step(home.config_file)
     steps = (
         "Compare the fingerprint with the publisher, by voice.",
+        *(() if place is None else (place,)),
         "Start the service: relay run",
         f"Put a bundle into {home.inbox} (or: relay import FILE).",
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from manifests.blobs import Blob
 from manifests.clock import from_text, to_text
 from relay.state import schema
+from relay.state.deliveries import Deliveries
 from relay.state.pending import Pending
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
@@ -39,6 +40,7 @@ class State:
         self.path = path
         self._connection = schema.connect(path)
         self.pending = Pending(self._connection, path)
+        self.deliveries = Deliveries(self._connection, path)
 
     @classmethod
     def create(cls, path: Path, trusted: TrustedState, event: Event) -> None:

@@ -105,6 +105,33 @@ CREATE TABLE parts (                 -- which bytes are in of a file that comes 
     behind INTEGER NOT NULL,
     PRIMARY KEY (sha256, first)
 ) WITHOUT ROWID;
+CREATE TABLE deliveries (            -- files of ours in directories of other programs
+    directory  TEXT NOT NULL,
+    file_name  TEXT NOT NULL,
+    place      TEXT NOT NULL,
+    source     TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    sha256     TEXT NOT NULL,
+    length     INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    state      TEXT NOT NULL,
+    temporary  TEXT NOT NULL,
+    placed_at  TEXT,
+    PRIMARY KEY (directory, file_name)
+) WITHOUT ROWID;
+CREATE TABLE delivery_problems (     -- what is not where it should be, and why
+    place     TEXT NOT NULL,
+    source    TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    code      TEXT NOT NULL,
+    what      TEXT NOT NULL,
+    have      TEXT,
+    need      TEXT,
+    todo      TEXT,
+    lines     TEXT,
+    since     TEXT NOT NULL,
+    PRIMARY KEY (place, source, file_name)
+) WITHOUT ROWID;
 CREATE TABLE events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      TEXT NOT NULL,

@@ -140,6 +140,8 @@ def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
                 "deliver": None,
             }
         ],
+        "deliveries": [],
+        "delivery_problems": [],
         "pending": [],
         "last_import": {
             "at": "2026-09-01T13:00:00Z",

@@ -1,0 +1,32 @@
+"""What to write into ``relay.toml``, and whether this machine has a vendor's directory to deliver into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+VENDORS = {"ds_agent": Path("/opt/ds_agent")}
+"""Places whose directory the vendor documents: the install directory of a Deep Security agent or relay."""
+_ANYWHERE = Path("/path/of/the/directory")
+_HOLD_DAYS = 7
+
+
+def toml(place: str) -> str:
+    """Return the table that defines a place, to be appended to ``relay.toml``."""
+    directory = VENDORS.get(place, _ANYWHERE)
+    return f'[[delivery]]\nname = "{place}"\ndirectory = "{directory}"\nhold_days = {_HOLD_DAYS}\n'
+
+
+def next_step(config_file: Path, root: Path = Path("/")) -> str | None:
+    """Return what to tell who made a relay beside a vendor's program, or ``None``.
+
+    Args:
+        config_file: The relay's configuration.
+        root: Where the vendors' directories are below.
+    """
+    for place, directory in VENDORS.items():
+        if (root / directory.relative_to("/")).is_dir():
+            return (
+                f"There is {directory} on this machine: to have the vendor's bundles put there, "
+                f"take the comment signs off [[delivery]] (name = {place!r}) in {config_file}."
+            )
+    return None

@@ -1,0 +1,129 @@
+"""What should be where, and what therefore has to be done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from manifests.errors import ConfigurationError, SealiftError
+from relay.config import DeliveryConfig
+from relay.deliveries import advice
+from relay.state import Delivery, DeliveryProblem, Wanted
+
+Key = tuple[Path, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, in this order.
+
+    Args:
+        remove: Deliveries that the active generation no longer has.
+        withdraw: Deliveries whose time is up.
+        keep: Deliveries that are as they should be.
+        place: Files that are not there yet, and where they belong.
+        problems: What cannot be done at all.
+    """
+
+    remove: tuple[Delivery, ...]
+    withdraw: tuple[Delivery, ...]
+    keep: tuple[Delivery, ...]
+    place: tuple[tuple[DeliveryConfig, Wanted], ...]
+    problems: tuple[DeliveryProblem, ...]
+
+
+def make(
+    wanted: Sequence[Wanted],
+    places: Iterable[DeliveryConfig],
+    rows: Iterable[Delivery],
+    config_file: Path,
+    now: datetime,
+) -> Plan:
+    """Compare what should be with what is.
+
+    Args:
+        wanted: What the active generation means for places.
+        places: What ``relay.toml`` defines.
+        rows: What was done so far; none of it half-done.
+        config_file: Where places are defined.
+        now: The system's time.
+    """
+    by_name = {place.name: place for place in places}
+    problems = list(_undefined(wanted, by_name, config_file, now))
+    chosen, colliding = _choose(wanted, by_name, now)
+    surviving = {row.key: row for row in rows if row.key in chosen and row.wanted.sha256 == chosen[row.key][1].sha256}
+    expired = {key for key, row in surviving.items() if _expired(row, chosen[key][0], now)}
+    return Plan(
+        remove=tuple(row for row in rows if row.key not in surviving),
+        withdraw=tuple(row for key, row in surviving.items() if key in expired),
+        keep=tuple(row for key, row in surviving.items() if key not in expired),
+        place=tuple(pair for key, pair in chosen.items() if key not in surviving),
+        problems=(*problems, *colliding),
+    )
+
+
+def problem(wanted: Wanted, file_name: str, error: SealiftError, now: datetime) -> DeliveryProblem:
+    """Return why something is not where it should be."""
+    lines = error.context.get("lines")
+    return DeliveryProblem(
+        place=wanted.place,
+        source=wanted.source,
+        file_name=file_name,
+        code=error.code,
+        what=error.what,
+        have=error.have,
+        need=error.need,
+        todo=error.todo,
+        lines=None if lines is None else str(lines),
+        since=now,
+    )
+
+
+def _undefined(
+    wanted: Sequence[Wanted], places: Mapping[str, DeliveryConfig], config_file: Path, now: datetime
+) -> Iterator[DeliveryProblem]:
+    asking = {(one.place, one.source): one for one in wanted if one.place not in places}
+    for (place, source), one in asking.items():
+        error = ConfigurationError(
+            "delivery.undefined",
+            f"The source {source} is meant for the place {place}, which relay.toml does not define",
+            need=f'a table [[delivery]] with name = "{place}" and its directory in {config_file}',
+            todo="append the lines that relay status shows, correct the directory, and restart relay run",
+            lines=advice.toml(place),
+        )
+        yield problem(one, "", error, now)
+
+
+def _choose(
+    wanted: Sequence[Wanted], places: Mapping[str, DeliveryConfig], now: datetime
+) -> tuple[dict[Key, tuple[DeliveryConfig, Wanted]], list[DeliveryProblem]]:
+    """Give every name in a directory to one file; where two differ, to none."""
+    chosen: dict[Key, tuple[DeliveryConfig, Wanted]] = {}
+    colliding: dict[Key, dict[Wanted, None]] = {}
+    for one in wanted:
+        if one.place not in places:
+            continue
+        key = (places[one.place].directory, one.file_name)
+        first = chosen.setdefault(key, (places[one.place], one))[1]
+        if first.sha256 != one.sha256:
+            colliding.setdefault(key, {first: None})[one] = None
+    problems = []
+    for key, several in colliding.items():
+        del chosen[key]
+        error = ConfigurationError(
+            "delivery.collision",
+            f"Different files would get the name {key[1]!r} in {key[0]}: none is delivered",
+            have=", ".join(one.path for one in several),
+            need="one file for one name",
+            todo="in the DMZ: exclude all but one, or give their sources different places",
+        )
+        problems += [problem(one, one.file_name, error, now) for one in several]
+    return chosen, problems
+
+
+def _expired(row: Delivery, place: DeliveryConfig, now: datetime) -> bool:
+    if row.state != "placed" or place.hold_days is None or row.placed_at is None:
+        return False
+    return now - row.placed_at >= timedelta(days=place.hold_days)

@@ -1,0 +1,258 @@
+"""Carrying it out: every step is on record before it is taken, so that an interrupted run is only run again.
+
+1. what an earlier run left half-done is finished or undone
+2. what is no longer wanted is removed, if it is still what we put there
+3. what is wanted and missing is copied beside its place, made durable, and renamed into it
+4. what could not be done is written down, and tried again at the next run
+
+A failure of one file is no reason to leave out the others, and none of all this fails an import.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from manifests.blobs import Blob
+from manifests.clock import Clock
+from manifests.console import Progress
+from manifests.errors import SealiftError, StorageError
+from relay import events
+from relay.config import Config, DeliveryConfig
+from relay.deliveries import plan
+from relay.deliveries.files import TEMPORARY, Directory, opened
+from relay.home import Home
+from relay.state import DEFAULT_RING, Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
+
+DELIVERED, REMOVED, GONE, FAILED = "delivered", "delivery-removed", "delivery-gone", "delivery-failed"
+EVENTS = (DELIVERED, REMOVED, GONE, FAILED)
+"""Kinds of events that tell of deliveries."""
+_HALF_DONE = frozenset({"begun", "ready"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did, and what is wrong after it.
+
+    Args:
+        events: What happened in this run; a failure only when it is new.
+        problems: Everything that is not where it should be.
+    """
+
+    events: tuple[Event, ...] = ()
+    problems: tuple[DeliveryProblem, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to tell who stands before the machine: what was done, and all that is wrong."""
+        done = [event.text for event in self.events if event.kind != FAILED]
+        wrong = [
+            f"Not delivered [{one.code}]: {one}" + (f"\n{one.lines}" if one.lines else "") for one in self.problems
+        ]
+        return (*done, *wrong)
+
+
+NOTHING = Report()
+
+
+def carry_out(home: Home, config: Config, clock: Clock, progress: Progress) -> Report:
+    """Bring the places to what the active generation wants. Call under the home's lock.
+
+    Args:
+        home: The relay's directory.
+        config: Its configuration.
+        clock: The system's clock.
+        progress: Told how far it is.
+
+    Returns:
+        What was done. A failure of the relay's own disk or database is an event of it, too.
+    """
+    try:
+        with State(home.database) as state:
+            return _Run(home, config, state, clock(), progress).run()
+    except SealiftError as error:
+        event = Event(clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
+        with suppress(StorageError):  # the log may be on the disk that fails
+            events.record(home, event)
+        return Report((event,))
+
+
+class _Run:
+    """One run. ``_try`` keeps one file's failure from the others."""
+
+    def __init__(self, home: Home, config: Config, state: State, now: datetime, progress: Progress) -> None:
+        self._home = home
+        self._config = config
+        self._state = state
+        self._now = now
+        self._progress = progress
+        self._events: list[Event] = []
+        self._problems: list[DeliveryProblem] = []
+
+    def run(self) -> Report:
+        rows = self._state.deliveries
+        for row in rows.all():
+            if row.state in _HALF_DONE:
+                self._try(row.wanted, partial(self._recover, row))
+        settled = [row for row in rows.all() if row.state not in _HALF_DONE]
+        wanted = rows.wanted(DEFAULT_RING)
+        todo = plan.make(wanted, self._config.deliveries, settled, self._home.config_file, self._now)
+        self._problems += todo.problems
+        for row in todo.remove:
+            self._try(row.wanted, partial(self._remove, row, "the active generation no longer has it", None))
+        for row in todo.withdraw:
+            self._try(row.wanted, partial(self._remove, row, "its time was up", "withdrawn"))
+        for row in todo.keep:
+            self._try(row.wanted, partial(self._look_after, row))
+        taken = {row.key for row in rows.all()}
+        for place, one in todo.place:
+            if (place.directory, one.file_name) not in taken:
+                self._try(one, partial(self._place, place, one))
+        self._tell()
+        return Report(tuple(self._events), tuple(self._problems))
+
+    def _try(self, wanted: Wanted, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except SealiftError as error:
+            error.todo = error.todo or "see to it; it is tried again by itself"
+            self._problems.append(plan.problem(wanted, wanted.file_name, error, self._now))
+
+    def _recover(self, row: Delivery) -> None:
+        """Finish or undo what was interrupted."""
+        name, temporary = row.wanted.file_name, row.temporary
+        with opened(row.directory) as directory:
+            ours = False
+            if row.state == "ready" and not directory.exists(temporary):
+                ours = directory.content(name) == _blob(row.wanted)
+            elif row.state == "ready" and not directory.exists(name):
+                directory.name(temporary, name)
+                ours = True
+            else:
+                ours = row.state == "ready" and directory.same(temporary, name)
+                directory.remove(temporary)
+        if ours:
+            self._placed(row)
+        else:
+            with self._state.transaction():
+                self._state.deliveries.forget(row)
+
+    def _place(self, place: DeliveryConfig, one: Wanted) -> None:
+        """Put one file into its place."""
+        row = Delivery(place.directory, one, "begun", TEMPORARY.format(secrets.token_hex(8)))
+        with opened(place.directory) as directory:
+            if directory.exists(one.file_name):
+                self._take_as_found(directory, row)
+                return
+            directory.check_room(one.length)
+            self._save(row)
+            try:
+                directory.write(row.temporary, self._content(one), _blob(one), place)
+                self._save(replace(row, state="ready"))
+                directory.name(row.temporary, one.file_name)
+            except (SealiftError, OSError):
+                directory.remove(row.temporary)
+                with self._state.transaction():
+                    self._state.deliveries.forget(row)
+                raise
+        self._placed(row)
+
+    def _take_as_found(self, directory: Directory, row: Delivery) -> None:
+        """Be content with a file that is what it should be, though somebody else put it there."""
+        if directory.content(row.wanted.file_name) != _blob(row.wanted):
+            raise directory.foreign(row.wanted.file_name)
+        self._save(replace(row, state="found", placed_at=self._now))
+
+    def _placed(self, row: Delivery) -> None:
+        text = f"{row.file} is delivered: {row.wanted.path} of generation {row.wanted.generation}"
+        self._save(replace(row, state="placed", placed_at=self._now), self._event(DELIVERED, text, row))
+
+    def _look_after(self, row: Delivery) -> None:
+        """Notice that somebody removed the file, as the vendor's guide asks people to; it does not come back."""
+        if row.state not in {"placed", "found"}:
+            return
+        with opened(row.directory) as directory:
+            there = directory.exists(row.wanted.file_name)
+        if not there:
+            text = f"{row.file} was removed by somebody else; it is not delivered again"
+            self._save(replace(row, state="gone"), self._event(GONE, text, row))
+
+    def _remove(self, row: Delivery, why: str, then: DeliveryState | None) -> None:
+        """Remove a file of ours, unless it is not what we put there any more."""
+        event = None
+        if row.state == "placed":
+            with opened(row.directory) as directory:
+                there = directory.exists(row.wanted.file_name)
+                if there and directory.content(row.wanted.file_name) == _blob(row.wanted):
+                    directory.remove(row.wanted.file_name)
+                    event = self._event(REMOVED, f"{row.file} is removed: {why}", row)
+                elif there:
+                    text = f"{row.file} is not what was delivered any more, so it is left there"
+                    event = self._event(GONE, text, row)
+        if then is not None:
+            self._save(replace(row, state=then), event)
+            return
+        with self._state.transaction():
+            self._state.deliveries.forget(row)
+            self._record(event)
+
+    def _content(self, one: Wanted) -> Iterator[bytes]:
+        """Yield what the store holds of a target."""
+        if not self._home.blobs.holds(_blob(one)):
+            raise StorageError("delivery.damaged", f"The store has lost {one.path}", todo="relay check")
+        self._progress.start(f"Deliver {events.shown(one.file_name)}", one.length)
+        for chunk in self._home.blobs.read(one.sha256):
+            self._progress.advance(len(chunk))
+            yield chunk
+
+    def _save(self, row: Delivery, event: Event | None = None) -> None:
+        with self._state.transaction():
+            self._state.deliveries.save(row)
+            self._record(event)
+
+    def _record(self, event: Event | None) -> None:
+        if event is not None:
+            self._state.record(event)
+            self._events.append(event)
+
+    def _event(self, kind: str, text: str, row: Delivery) -> Event:
+        wanted = row.wanted
+        details: dict[str, str | int | bool | None] = {
+            "place": wanted.place,
+            "source": wanted.source,
+            "file": str(row.file),
+            "sha256": wanted.sha256,
+            "generation": wanted.generation,
+        }
+        return Event(self._now, kind, text, details)
+
+    def _tell(self) -> None:
+        """Write down what is wrong, and an event for each thing that is newly so."""
+        before = {one.key: one for one in self._state.deliveries.problems()}
+        after = {one.key: one for one in reversed(self._problems)}
+        for key, one in after.items():
+            if key in before and before[key].code == one.code:
+                after[key] = replace(one, since=before[key].since)
+        self._problems = sorted(after.values(), key=lambda one: one.key)
+        if after == before:
+            return
+        with self._state.transaction():
+            self._state.deliveries.replace_problems(self._problems)
+            for one in self._problems:
+                if one.key not in before or before[one.key].code != one.code:
+                    details: dict[str, str | int | bool | None] = {
+                        "code": one.code,
+                        "place": one.place,
+                        "source": one.source,
+                        "file": one.file_name,
+                        "lines": one.lines,
+                    }
+                    self._record(Event(self._now, FAILED, str(one), details))
+
+
+def _blob(wanted: Wanted) -> Blob:
+    return Blob(wanted.sha256, wanted.length)
