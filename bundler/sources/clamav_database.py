@@ -160,7 +160,7 @@ class Mirror:
         file = f"{name}.cvd"
         blob = self.bench.remembered(file) if probe.unchanged else None
         if blob is None:
-            blob = self.fetcher.get(Wanted(f"{self.url}/{file}", file)).blob
+            blob = self._whole(name, probe)
             probe = self._checked(file, blob, probe)
         version = probe.header.version
         sign = self._sign(f"{name}-{version}.cvd.sign")
@@ -169,6 +169,14 @@ class Mirror:
         increments = sum(target.path.endswith(".cdiff") and target.blob.length > 0 for target in chain)
         targets = (PulledTarget(file, blob), *([sign] if sign else []), *chain)
         return Database(name, probe.header, targets, increments, Known(version, probe.digest, verified, complete))
+
+    def _whole(self, name: str, probe: Probe) -> Blob:
+        """Fetch a database whose header is new.
+
+        It is asked for under a name of its own for each version, so unconditionally: a mirror whose file times stand
+        still would call it unchanged.
+        """
+        return self.fetcher.get(Wanted(f"{self.url}/{name}.cvd", f"{name}-{probe.header.version}.cvd")).blob
 
     def _checked(self, file: str, blob: Blob, probe: Probe) -> Probe:
         """Check a database that was just fetched, which may be a newer one than was asked about."""

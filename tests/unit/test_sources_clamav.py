@@ -144,6 +144,16 @@ def test_a_new_version_brings_the_database_and_its_last_increments_alone(bench: 
     ]
 
 
+def test_a_mirror_whose_file_times_stand_still_cannot_pass_an_old_database_off_as_the_new_one(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 4)
+    server.serve("/db/x.cvd", forge.cvd(4), last_modified="Tue, 01 Jan 2030 00:00:00 GMT")
+    first = pulled(bench, server)
+    server.serve("/db/x.cvd", forge.cvd(5), last_modified="Tue, 01 Jan 2030 00:00:00 GMT")
+    assert bench.contents(pulled(bench, server, first))["x.cvd"] == forge.cvd(5)
+
+
 def test_increments_that_the_upstream_dropped_are_kept_from_earlier_pulls(
     bench: Bench, server: SourceSimulator
 ) -> None:
