@@ -181,11 +181,15 @@ class Credentials:
         """
         secret = self.secret.read(self.user or "token")
         if self.user is not None:
-            pair = base64.b64encode(f"{self.user}:{secret}".encode("utf-8", "surrogateescape")).decode()
-            return f"Basic {pair}"
+            return basic(self.user, secret)
         if not secret.isascii():
             raise ConfigurationError("source.credentials", f"{self.secret}: a token is ASCII text")
         return f"Bearer {secret}" if self.header == "Authorization" else secret
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of a header that gives user and password, in UTF-8 (RFC 7617 section 2.1)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
 
 
 def _with_port(host: str, port: int) -> str:

@@ -16,9 +16,10 @@ from typing import Any
 import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies
 from urllib3.exceptions import HTTPError
 
+from bundler.fetch.credentials import basic
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.urls import shown
 from manifests.errors import ConfigurationError, FetchError
@@ -71,9 +72,10 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
-        if self._proxy_authorization is None:
-            return super().proxy_headers(proxy)
-        return {"Proxy-Authorization": self._proxy_authorization}
+        """Return the password header, from our configuration or out of the environment's URL."""
+        user, password = get_auth_from_url(proxy)
+        given = self._proxy_authorization or (basic(user, password) if user else None)
+        return {"Proxy-Authorization": given} if given else {}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the connection to its context: by itself this would add the library's own authorities."""

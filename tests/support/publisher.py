@@ -34,9 +34,9 @@ class Publisher:
                 )
         return publisher
 
-    def bundle(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``bundle`` in this home."""
-        return run([BIN / "bundle", "--home", self.home, *arguments], check=check)
+    def bundle(self, *arguments: object, check: bool = True, **variables: object) -> subprocess.CompletedProcess[str]:
+        """Run ``bundle`` in this home, with these variables set."""
+        return run([BIN / "bundle", "--home", self.home, *arguments], check=check, **variables)
 
     def create(self, *arguments: object) -> Path:
         """Run ``bundle create`` into ``out`` and return the bundle."""
