@@ -1,0 +1,146 @@
+"""SIGKILL and failing calls while a file is delivered: nothing, or all of it, and the next run puts it right."""
+
+import re
+import shutil
+import signal
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from manifests.errors import SealiftError
+from relay.config import DeliveryConfig
+from relay.home import Home
+from relay.importer import import_file
+from relay.state import State
+from tests.support.child import run_traced
+from tests.support.power_cut import fast_directory
+from tests.support.relay_bundles import BundleForge, Forgery
+from tests.support.relay_homes import make_config, make_home
+
+pytestmark = pytest.mark.needs("root", "strace")
+
+CALLS = "write,pwrite64,fsync,fdatasync,syncfs,rename,renameat2,unlink,unlinkat,fchmod,openat"
+STRIDE = 5
+OLD, NEW = b"one week " * 40_000, b"the next " * 40_000
+
+
+class Site:
+    """A relay that has delivered ``a.zip`` of generation 1, copied anew for each trial of importing generation 2."""
+
+    def __init__(self, directory):
+        self.forge = BundleForge()
+        self.agent, self.pristine_agent = directory / "agent", directory / "pristine-agent"
+        self.agent.mkdir()
+        self.home, self.pristine = Home(directory / "relay"), directory / "pristine"
+        make_home(self.home.path, self.forge.root)
+        self.forge.files = {"dsa/a.zip": OLD}
+        self.import_bundle(self.seal(directory / "1.zip"))
+        self.forge.files = {"dsa/b.zip": NEW}
+        self.bundle = self.seal(directory / "2.zip")
+        shutil.copytree(self.agent, self.pristine_agent)
+        self.home.path.rename(self.pristine)
+
+    def seal(self, path):
+        def mark(manifest):
+            return replace(manifest, sources=tuple(replace(one, deliver="ds_agent") for one in manifest.sources))
+
+        return self.forge.seal(path, Forgery(manifest=mark))
+
+    def import_bundle(self, path):
+        config = make_config(self.home, deliveries=(DeliveryConfig("ds_agent", self.agent),))
+        return import_file(self.home, config, path, clock=self.forge.clock())
+
+    def fresh(self):
+        for path, pristine in ((self.home.path, self.pristine), (self.agent, self.pristine_agent)):
+            shutil.rmtree(path, ignore_errors=True)
+            shutil.copytree(pristine, path)
+
+    def work(self, acknowledge):
+        try:
+            self.import_bundle(self.bundle)
+        except SealiftError as error:
+            return error.exit_code
+        acknowledge()
+        return 0
+
+    def trial(self, call, number, effect):
+        self.fresh()
+        return run_traced(
+            self.work, "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{effect}:when={number}"
+        )
+
+    def points(self, log):
+        """Return the system calls of one undisturbed import from its first look at the agent's directory on."""
+        self.fresh()
+        assert run_traced(self.work, "-o", str(log), "-s", "200", "-e", f"trace={CALLS}").status == 0
+        counts, points, begun = Counter(), [], False
+        for line in log.read_text().splitlines():
+            if match := re.match(r"(?:\d+ +)?([a-z0-9_]+)\(", line):
+                counts[match[1]] += 1
+                begun = begun or f'"{self.agent}"' in line
+                if begun and (match[1] != "openat" or "O_CREAT" in line):
+                    points.append((match[1], counts[match[1]]))
+        return points
+
+    def visible(self):
+        """Return what the vendor's program can see and take for its own."""
+        return {path.name: path.read_bytes() for path in self.agent.iterdir() if not path.name.startswith(".sealift-")}
+
+    def check(self, acknowledged):
+        """Nothing that can be seen is half; an acknowledged import has delivered; another run puts all right."""
+        seen = self.visible()
+        assert seen.items() <= {"a.zip": OLD, "b.zip": NEW}.items()
+        if acknowledged:
+            assert seen == {"b.zip": NEW}
+        self.import_bundle(self.bundle)
+        assert {path.name: path.read_bytes() for path in self.agent.iterdir()} == {"b.zip": NEW}
+        with State(self.home.database) as state:
+            assert [(row.wanted.file_name, row.state) for row in state.deliveries.all()] == [("b.zip", "placed")]
+            assert state.deliveries.problems() == ()
+        return tuple(seen)
+
+
+@pytest.fixture(scope="module")
+def site():
+    with fast_directory() as directory:
+        yield Site(directory)
+
+
+def kill_at(site, points):
+    outcomes = Counter()
+    for call, number in points:
+        ended = site.trial(call, number, "signal=KILL")
+        assert ended.status in {0, -signal.SIGKILL}, (call, number)
+        try:
+            outcomes[site.check(ended.acknowledged)] += 1
+            assert not outcomes[("a.zip", "b.zip")]
+            assert not outcomes[("b.zip", "a.zip")]
+        except BaseException as error:
+            error.add_note(f"killed at {call} number {number}")
+            raise
+    return outcomes
+
+
+def test_a_kill_at_every_fifth_system_call_leaves_nothing_half(site, tmp_path):
+    points = site.points(tmp_path / "calls")
+    assert {"unlinkat", "renameat2", "fsync", "fdatasync", "fchmod"} <= {call for call, _ in points}
+    rename = [point for point in points if point[0] == "renameat2"]
+    outcomes = kill_at(site, sorted({*points[::STRIDE], *rename}, key=points.index))
+    assert outcomes[("a.zip",)] > 0
+    assert outcomes[()] > 0
+    assert outcomes[("b.zip",)] > 0
+
+
+@pytest.mark.long
+def test_a_kill_at_every_system_call_leaves_nothing_half(site, tmp_path):
+    kill_at(site, site.points(tmp_path / "calls"))
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_a_failing_system_call_does_not_fail_the_import_and_is_made_good_by_the_next_run(site, tmp_path, error):
+    points = [point for point in site.points(tmp_path / "calls") if point[0] != "openat"]
+    for call, number in points[::STRIDE]:
+        ended = site.trial(call, number, f"error={error}")
+        assert (ended.status, ended.acknowledged) == (0, 1), (call, number)
+        site.check(acknowledged=False)  # the old file may stand beside the new while it cannot be removed
