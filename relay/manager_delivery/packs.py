@@ -1,0 +1,84 @@
+"""Which rule packs of the active generation are for the manager."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from manifests.blobs import Blob, BlobStore
+from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
+from manifests.rulepack import Release
+from relay.state import DEFAULT_RING, State
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One rule pack: the name that the manager gets it under, where it comes from, and its content."""
+
+    name: str
+    path: str
+    blob: Blob
+
+    @property
+    def release(self) -> Release | None:
+        """What the file is named by, if it is."""
+        return Release.of_file(self.name)
+
+
+def packs_of(state: State, sources: Sequence[str]) -> tuple[int, tuple[Pack, ...]]:
+    """Return the active generation and its rule packs, the oldest first.
+
+    Args:
+        state: Open.
+        sources: Whose targets are rule packs.
+
+    Raises:
+        IncompleteError: ``manager.nothing``: nothing was imported yet.
+        ConfigurationError: ``manager.source``: the generation has nothing of a source; ``manager.duplicate``: two
+            packs have one name.
+    """
+    with state.snapshot():
+        ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
+        targets = [(path, blob) for path, blob, _ in state.publications(DEFAULT_RING)]
+    if ring.generation is None:
+        raise IncompleteError("manager.nothing", "No bundle was imported yet", todo="relay import FILE")
+    packs: dict[str, Pack] = {}
+    for source in sources:
+        mine = [Pack(path.rpartition("/")[2], path, blob) for path, blob in targets if path.startswith(f"{source}/")]
+        if not mine:
+            raise ConfigurationError(
+                "manager.source",
+                f"Generation {ring.generation} has nothing of the source {source}",
+                have=", ".join(sorted({path.partition("/")[0] for path, _ in targets})) or "nothing at all",
+                todo="correct manager.sources in relay.toml, or import a bundle that has it",
+            )
+        for pack in mine:
+            if pack.name in packs:
+                raise ConfigurationError(
+                    "manager.duplicate",
+                    f"Two rule packs are named {pack.name}",
+                    have=f"{packs[pack.name].path} and {pack.path}",
+                )
+            packs[pack.name] = pack
+    return ring.generation, tuple(sorted(packs.values(), key=lambda pack: (pack.release or Release(0, 0), pack.name)))
+
+
+def content_of(store: BlobStore, pack: Pack) -> bytes:
+    """Return a pack's bytes, hashed once more before anybody gets them.
+
+    Raises:
+        NotAuthenticError: ``blob.digest``: the store is damaged.
+        StorageError: The file cannot be read.
+    """
+    content = b"".join(store.read(pack.blob.sha256))
+    found = hashlib.sha256(content).hexdigest()
+    if found != pack.blob.sha256:
+        raise NotAuthenticError(
+            "blob.digest",
+            f"The stored content of {pack.path} is damaged, and is not sent",
+            have=found,
+            need=pack.blob.sha256,
+            todo="relay check --discard, then import the bundle again",
+        )
+    return content
