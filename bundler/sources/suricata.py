@@ -15,7 +15,7 @@ from bundler.fetch.urls import shown
 from bundler.rules import MAX_FILE_BYTES, reader_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import parse
-from bundler.sources.suricata_index import INDEX_BYTES, NAME_PATTERN, Entry, chosen, filled, read, write
+from bundler.sources.suricata_index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
 from bundler.sources.suricata_parameters import PARAMETERS_SCHEMA, Parameters
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
@@ -144,11 +144,12 @@ class SuricataSource:
                 that suricata-update could not read.
         """
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
-            sets = self._rule_sets(fetcher)
+            index = self._index(fetcher)
+            sets = self._rule_sets(index)
             wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), frozenset({"http.checksum"}))
             memo = fetcher.memo()
         items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
-        targets = self._targets(bench, sets, fetched)
+        targets = self._targets(bench, index, sets, fetched)
         return Pull(
             targets=targets,
             verification=_verification(wanted),
@@ -165,7 +166,8 @@ class SuricataSource:
             MalformedError: ``suricata.index``, ``suricata.index-syntax``.
         """
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
-            looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in self._rule_sets(fetcher)]
+            sets = self._rule_sets(self._index(fetcher))
+            looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
         targets = [
             CheckedTarget(look.path, look.length, "unchanged" if look.unchanged else "to fetch") for look in looks
         ]
@@ -177,12 +179,18 @@ class SuricataSource:
         wanted = tuple(self._wanted(fetcher, rules) for rules in sets)
         return wanted, fetcher.get_all(wanted)
 
-    def _rule_sets(self, fetcher: Fetcher) -> tuple[RuleSet, ...]:
-        entries = list(self.own)
-        if self.sources:
-            data = fetcher.document(self.index, max_bytes=INDEX_BYTES)
-            entries += chosen(read(data, name=shown(self.index)), self.sources, index=shown(self.index))
-        sets = tuple(self._rule_set(entry) for entry in entries)
+    def _index(self, fetcher: Fetcher) -> Index:
+        """Return what is to be carried, and what the upstream's index says beside it."""
+        own = {entry.name: entry for entry in self.own}
+        if not self.sources:
+            return Index(own)
+        name = shown(self.index)
+        upstream = read(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
+        taken = {entry.name: entry for entry in chosen(upstream.entries, self.sources, index=name)}
+        return Index({**own, **taken}, upstream.versions)
+
+    def _rule_sets(self, index: Index) -> tuple[RuleSet, ...]:
+        sets = tuple(self._rule_set(entry) for entry in index.entries.values())
         check_path_set(path for rules in sets for path in (rules.path, f"{rules.path}.md5"))
         return sets
 
@@ -208,10 +216,11 @@ class SuricataSource:
         return Wanted(rules.url, rules.path, check=parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url)))
 
     def _targets(
-        self, bench: Workbench, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
+        self, bench: Workbench, index: Index, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
     ) -> tuple[PulledTarget, ...]:
         """Return the rule sets, each with its bare MD5 as suricata-update compares it, and the index."""
-        targets = [PulledTarget(INDEX, bench.batch.add([write([self._moved(rules) for rules in sets])]))]
+        moved = Index({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
+        targets = [PulledTarget(INDEX, bench.batch.add([write(moved)]))]
         for file in fetched:
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in bench.read(file.blob):

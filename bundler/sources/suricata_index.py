@@ -7,7 +7,7 @@ parameters into a source's ``url`` by Python's ``%``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,15 +57,20 @@ class Entry:
         return replace(self, url=url.replace("%", "%%"), checksum=True)
 
 
-def read(data: bytes, *, name: str) -> Mapping[str, Entry]:
+@dataclass(frozen=True)
+class Index:
+    """An index: its sources by name, and what it says of the newest versions, ``(product, branch, version)``."""
+
+    entries: Mapping[str, Entry]
+    versions: tuple[tuple[str, str, str], ...] = ()
+
+
+def read(data: bytes, *, name: str) -> Index:
     """Read an index.
 
     Args:
         data: At most ``INDEX_BYTES``.
         name: What to call it in errors.
-
-    Returns:
-        The sources by name.
 
     Raises:
         MalformedError: ``suricata.index-syntax`` or ``suricata.index``.
@@ -77,7 +82,8 @@ def read(data: bytes, *, name: str) -> Mapping[str, Entry]:
     sources = value.get("sources")
     if not isinstance(sources, dict):
         raise _bad(name, "it has no table of sources")
-    return {key: _entry(key, entry, name) for key, entry in sources.items()}
+    entries = {key: _entry(key, entry, name) for key, entry in sources.items()}
+    return Index(entries, tuple(_versions(value.get("versions"))))
 
 
 def _load(data: bytes, name: str) -> Any:
@@ -113,6 +119,13 @@ def _entry(key: object, value: object, index: str) -> Entry:
         obsolete=_reason(value.get("obsolete")),
         deprecated=_reason(value.get("deprecated")),
     )
+
+
+def _versions(value: object) -> Iterator[tuple[str, str, str]]:
+    """Yield the newest versions, which ``suricata-update check-versions`` asks for; what is none is passed over."""
+    for product, branches in value.items() if isinstance(value, dict) else ():
+        for branch, version in branches.items() if isinstance(branches, dict) else ():
+            yield str(product), str(branch), str(version)
 
 
 def _strings(value: object, key: str, part: str, index: str) -> tuple[str, ...]:
@@ -182,11 +195,15 @@ def _advice(parameter: str, name: str) -> str:
     return f'say where its value is: parameters = {{ "{name}" = {{ "{parameter}" = {{ env = "VARIABLE" }} }} }}'
 
 
-def write(entries: Sequence[Entry]) -> bytes:
-    """Return the index of these sources as ``suricata-update`` reads it, the same bytes for the same entries."""
-    sources = {entry.name: _as_yaml(entry) for entry in entries}
-    text = yaml.safe_dump({"version": 1, "sources": sources}, allow_unicode=True, sort_keys=True, width=120)
-    return text.encode("utf-8")
+def write(index: Index) -> bytes:
+    """Return an index as ``suricata-update`` reads it, the same bytes for the same index."""
+    value: dict[str, Any] = {
+        "version": 1,
+        "sources": {entry.name: _as_yaml(entry) for entry in index.entries.values()},
+    }
+    for product, branch, version in index.versions:
+        value.setdefault("versions", {}).setdefault(product, {})[branch] = version
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=True, width=120).encode("utf-8")
 
 
 def _as_yaml(entry: Entry) -> dict[str, Any]:

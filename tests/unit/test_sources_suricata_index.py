@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.sources.suricata_index import Entry, chosen, filled, read, write
+from bundler.sources.suricata_index import Entry, Index, chosen, filled, read, write
 from manifests.errors import FetchError, MalformedError, SealiftError
 
 INDEX = b"""\
@@ -66,7 +66,7 @@ def refused(data: bytes) -> SealiftError:
 
 
 def test_an_index_gives_its_sources_by_name() -> None:
-    entries = read(INDEX, name="index.yaml")
+    entries = read(INDEX, name="index.yaml").entries
     assert list(entries) == ["et/open", "et/pro", "oisf/trafficid", "old/rules"]
     pro = entries["et/pro"]
     assert pro.checksum is False
@@ -118,7 +118,7 @@ def test_no_bytes_bring_the_reader_down(data: bytes) -> None:
 
 
 def test_sources_are_chosen_by_name() -> None:
-    entries = read(INDEX, name="index.yaml")
+    entries = read(INDEX, name="index.yaml").entries
     assert [entry.name for entry in chosen(entries, ["et/pro", "et/open"], index="i")] == ["et/pro", "et/open"]
 
 
@@ -131,13 +131,13 @@ def test_sources_are_chosen_by_name() -> None:
 )
 def test_a_source_that_cannot_be_chosen_is_refused(name: str, code: str, words: str) -> None:
     with pytest.raises(FetchError) as caught:
-        chosen(read(INDEX, name="index.yaml"), [name], index="i")
+        chosen(read(INDEX, name="index.yaml").entries, [name], index="i")
     assert caught.value.code == code
     assert words in str(caught.value)
 
 
 def test_parameters_are_filled_in_and_a_missing_one_is_named() -> None:
-    entries = read(INDEX, name="index.yaml")
+    entries = read(INDEX, name="index.yaml").entries
     values = {"__version__": "7.0.10", "secret-code": "c0de"}
     assert filled(entries["et/pro"], values) == "https://rules.example/c0de/suricata-7.0.10/etpro.rules.tar.gz"
     assert filled(entries["oisf/trafficid"], {}) == "https://rules.example/100%/trafficid.rules"
@@ -156,13 +156,14 @@ def test_a_url_that_asks_for_anything_but_text_is_refused(url: str) -> None:
 
 
 def test_the_index_that_we_write_is_read_by_clients_and_leads_to_the_relay() -> None:
-    entries = read(INDEX, name="index.yaml")
+    entries = read(INDEX, name="index.yaml").entries
     moved = [
         entries["et/pro"].moved("https://localhost:4122/suricata/et/pro/a%20b.tar.gz"),
         Entry("own/x", "https://localhost:4122/x"),
     ]
-    written = write(moved)
-    assert written == write(list(reversed(moved)))
+    versions = read(INDEX, name="index.yaml").versions
+    written = write(Index({entry.name: entry for entry in moved}, versions))
+    assert written == write(Index({entry.name: entry for entry in reversed(moved)}, versions))
     value = yaml.safe_load(written)
     assert value["version"] == 1
     pro = value["sources"]["et/pro"]
@@ -172,4 +173,6 @@ def test_the_index_that_we_write_is_read_by_clients_and_leads_to_the_relay() -> 
     assert "parameters" not in pro
     assert "subscribe-url" not in pro
     assert {"summary", "vendor", "license"} <= set(value["sources"]["own/x"])
-    assert [entry.name for entry in read(written, name="ours").values()] == ["et/pro", "own/x"]
+    assert value["versions"] == {"suricata": {"recommended": "7.0.10", "7.0": "7.0.10"}}
+    assert read(written, name="ours").versions == tuple(sorted(versions))
+    assert list(read(written, name="ours").entries) == ["et/pro", "own/x"]
