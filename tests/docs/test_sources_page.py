@@ -17,7 +17,13 @@ from tests.support.rule_packs import members, pack_7z
 from tests.support.source_simulator import SourceSimulator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
+
+
+def blocks_of(*kinds: str) -> list[str]:
+    """Return the configuration blocks in the sections of some kinds."""
+    text = "\n".join(SECTIONS[kind] for kind in kinds)
+    return re.findall(r"^```toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +54,11 @@ def lay_out(srv: Path, server: SourceSimulator) -> None:
     server.serve("/download", b"1")
 
 
-def test_every_configuration_block_can_be_pulled(tmp_path: Path) -> None:
+def test_files_listed_urls_and_rule_packs_can_be_pulled(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "home")
     with SourceSimulator(ca_directory=tmp_path) as server:
         lay_out(tmp_path / "srv", server)
-        text = 'publisher = "plant"\n' + "\n".join(BLOCKS)
+        text = 'publisher = "plant"\n' + "\n".join(blocks_of("directory", "http", "rulepack"))
         for place, ours in (
             ("https://updates.example", server.base),
             ("/etc/sealift/proxy-ca.pem", str(tmp_path / "ca.pem")),
@@ -85,8 +91,8 @@ def test_every_configuration_block_can_be_pulled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_page_tells_of_every_key_of_a_kind(kind: str) -> None:
-    section = PAGE.split(f"\n## {kind}\n")[1].split("\n## ")[0]
-    assert [key for key in kind_class(kind).OPTIONS_SCHEMA["properties"] if f"`{key}`" not in section] == []
+    told = SECTIONS[kind] + (SECTIONS["http"] if "(#http)" in SECTIONS[kind] else "")
+    assert [key for key in kind_class(kind).OPTIONS_SCHEMA["properties"] if f"`{key}`" not in told] == []
 
 
 def test_the_page_tells_of_every_reason() -> None:
