@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from manifests.durable import storage_errors
 from manifests.errors import FetchError, NotAuthenticError
 
 TIMEOUT_SECONDS = 300
@@ -42,8 +43,9 @@ def verify(
     Raises:
         NotAuthenticError: ``clamav.signature`` when it does not verify.
         FetchError: ``clamav.sigtool`` when the program cannot be run or does not come to an end.
+        StorageError: There is no room for the directory.
     """
-    with tempfile.TemporaryDirectory(prefix="sealift-clamav-") as directory:
+    with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="sealift-") as directory:
         for given, file in files:
             Path(directory, given).symlink_to(f"/dev/fd/{file.fileno()}")
         try:

@@ -19,6 +19,7 @@ from bundler.sources.suricata_index import INDEX_BYTES, NAME_PATTERN, Entry, Ind
 from bundler.sources.suricata_parameters import PARAMETERS_SCHEMA, Parameters
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.limits import MIB
 from manifests.manifest import Item
 from manifests.names import check_path_set, check_target_path
 
@@ -28,6 +29,8 @@ RELAY_URL = "https://localhost:4122"
 INDEX = "index.yaml"
 
 _MD5_BYTES = 4096
+_RULES_BYTES = 256 * MIB
+"""Ceiling on one rule set; the largest in use are some five million bytes packed."""
 _URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 1000}
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
@@ -111,7 +114,7 @@ class SuricataSource:
 
         Raises:
             ConfigurationError: ``source.url`` when there is nothing to fetch or two rule sets have one name;
-                ``source.*`` as :func:`fetch_options`.
+                ``source.parameters`` for a rule set that is not chosen; ``source.*`` as :func:`fetch_options`.
         """
         sources = tuple(sorted(options.get("sources", ())))
         own = tuple(_own(name, given) for given in options.get("urls", ()))
@@ -119,6 +122,12 @@ class SuricataSource:
         if not names:
             raise ConfigurationError(
                 "source.url", f"Source {name!r} has nothing to fetch", need='sources = ["et/open"], urls, or both'
+            )
+        for unknown in sorted(options.get("parameters", {}).keys() - set(sources)):
+            raise ConfigurationError(
+                "source.parameters",
+                f"Source {name!r} has parameters for {unknown!r}, which is none of its sources",
+                have=", ".join(sources) or "none",
             )
         for double in sorted({given for given in names if names.count(given) > 1}):
             raise ConfigurationError(
@@ -211,9 +220,10 @@ class SuricataSource:
         """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""
         url = rules.checksum_url
         data = None if url is None else fetcher.document_or_none(url, max_bytes=_MD5_BYTES)
-        if url is None or data is None:
-            return Wanted(rules.url, rules.path)
-        return Wanted(rules.url, rules.path, check=parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url)))
+        check = None
+        if url is not None and data is not None:
+            check = parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url))
+        return Wanted(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
 
     def _targets(
         self, bench: Workbench, index: Index, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
@@ -255,8 +265,7 @@ def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> Item:
         for item in bench.previous.items:
             if item.path == file.path:
                 return item
-    label = f"Suricata rules, {dict(rules.entry.texts).get('summary', rules.entry.name)}"
-    return Item(file.path, " ".join(label.split())[:200], _counts(bench, file))
+    return Item(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
 
 
 def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...]:

@@ -159,7 +159,8 @@ def chosen(entries: Mapping[str, Entry], names: Sequence[str], *, index: str) ->
         if (reason := entries[name].obsolete) is not None:
             raise FetchError(
                 "suricata.obsolete",
-                f"The source {name!r} is obsolete: {reason[:200]}",
+                f"The source {name!r} is obsolete",
+                have=repr(reason[:200]),
                 todo="take it out of sources",
             )
     return tuple(entries[name] for name in names)
@@ -203,7 +204,7 @@ def write(index: Index) -> bytes:
     }
     for product, branch, version in index.versions:
         value.setdefault("versions", {}).setdefault(product, {})[branch] = version
-    return yaml.safe_dump(value, allow_unicode=True, sort_keys=True, width=120).encode("utf-8")
+    return yaml.safe_dump(value, sort_keys=True, width=120).encode("ascii")
 
 
 def _as_yaml(entry: Entry) -> dict[str, Any]:

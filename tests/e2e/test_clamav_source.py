@@ -33,7 +33,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SourceSimulat
 def near(upstream: SourceSimulator, tmp_path_factory: pytest.TempPathFactory) -> NearSide:
     side = NearSide.make(tmp_path_factory.mktemp("near"))
     side.configure(
-        '[[source]]\nname = "clamav"\nkind = "clamav"\ndatabases = ["test"]\nrequire_signature = true\n'
+        '[[source]]\nname = "clamav"\nkind = "clamav"\ndatabases = ["test", "bytecode"]\nrequire_signature = true\n'
         f'url = "{upstream.url("/db")}"\nca = "{upstream.ca_directory}/ca.pem"\n'
         f'custom = ["{upstream.url("/own/airgap.ndb")}"]\n'
     )
@@ -58,25 +58,24 @@ def lay_out(upstream: SourceSimulator, version: int, *, without: tuple[int, ...]
     for file, name in names.items():
         data = (GENUINE / file).read_bytes()
         upstream.serve(f"/db/{name}", data, last_modified="Tue, 01 Jun 2021 00:00:00 GMT")
+    upstream.serve("/db/bytecode.cvd", (GENUINE / "bytecode.cvd").read_bytes())
     upstream.serve("/own/airgap.ndb", f"Airgap.Eicar.{version}:0:*:{eicar().hex()}\n".encode(), etag=f'"own{version}"')
 
 
-def freshclam(far: FarSide, client: str, *, custom: bool = False) -> str:
+EXCLUDED = "ExcludeDatabase daily\nExcludeDatabase main\n"
+CUSTOM = f"{EXCLUDED}ExcludeDatabase bytecode\nDatabaseCustomURL {URL}/clamav/airgap.ndb\n"
+
+
+def freshclam(far: FarSide, client: str, *options: str, mirror: str = "DatabaseMirror", more: str = "") -> str:
     """Update a client of its own name and return what freshclam said."""
     database = far.work / client
     database.mkdir(exist_ok=True)
     config = far.work / f"{client}.conf"
-    wanted = (
-        f"ExcludeDatabase daily\nExcludeDatabase main\nExcludeDatabase bytecode\n"
-        f"DatabaseCustomURL {URL}/clamav/airgap.ndb\n"
-        if custom
-        else ""
-    )
     config.write_text(
-        f"DatabaseOwner root\nDatabaseDirectory {database}\nDNSDatabaseInfo no\nDatabaseMirror {URL}/clamav\n{wanted}"
+        f"DatabaseOwner root\nDatabaseDirectory {database}\nDNSDatabaseInfo no\n{mirror} {URL}/clamav\n{more}"
     )
-    options = [] if custom else ["--update-db=test"]
-    done = far.run("freshclam", f"--config-file={config}", "--no-dns", *options, CURL_CA_BUNDLE=far.ca)
+    wanted = options or ("--update-db=test",)
+    done = far.run("freshclam", f"--config-file={config}", *wanted, CURL_CA_BUNDLE=far.ca)
     return done.stdout + done.stderr
 
 
@@ -85,7 +84,7 @@ def test_the_first_version_crosses_verified_by_sigtool(upstream: SourceSimulator
     bundle = near.seal()
     (source,) = near.manifest(bundle)["sources"]
     assert source["verification"] == (
-        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures verified by sigtool; "
+        "2 of 2 databases match the MD5 in their header; 2 of 2 signatures verified by sigtool; "
         "1 custom databases carried, not verified"
     )
     far.carry_in(bundle)
@@ -145,8 +144,18 @@ def test_everything_is_served_byte_for_byte_sign_files_included(near: NearSide, 
         assert got.read_bytes() == (GENUINE / name).read_bytes()
 
 
+def test_a_new_client_without_options_takes_an_official_database(far: FarSide) -> None:
+    said = freshclam(far, "plain", "--no-dns", more=EXCLUDED)
+    assert "bytecode.cvd updated (version: 19" in said
+    assert "bytecode.cvd database is up-to-date" in freshclam(far, "plain", "--no-dns", more=EXCLUDED)
+
+
+def test_a_client_that_takes_us_for_a_private_mirror_is_served_too(far: FarSide) -> None:
+    assert "test.cvd updated (version: 6" in freshclam(far, "private", mirror="PrivateMirror")
+
+
 def test_clamscan_detects_by_the_custom_database_beside_the_mirror(far: FarSide) -> None:
-    freshclam(far, "custom", custom=True)
+    freshclam(far, "custom", "--no-dns", more=CUSTOM)
     suspect, clean = far.work / "eicar.com", far.work / "clean.txt"
     suspect.write_bytes(eicar())
     clean.write_text("nothing here\n")
@@ -161,7 +170,13 @@ def test_with_nothing_new_nothing_is_downloaded(upstream: SourceSimulator, near:
     done = near.bundle("pull", "-o", "json")
     assert json.loads(done.stdout)["sources"][0]["unchanged"] is True
     asked = [(seen.path, seen.headers.get("range"), seen.headers.get("if-none-match")) for seen in upstream.seen]
-    assert asked == [("/db/test.cvd", "bytes=0-511", None), ("/own/airgap.ndb", None, '"own6"')]
+    assert asked == [
+        ("/db/bytecode.cvd", "bytes=0-511", None),
+        ("/db/bytecode-19.cvd.sign", None, None),
+        ("/db/bytecode-19.cdiff", None, None),
+        ("/db/test.cvd", "bytes=0-511", None),
+        ("/own/airgap.ndb", None, '"own6"'),
+    ]
 
 
 @pytest.mark.parametrize(

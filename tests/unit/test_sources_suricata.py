@@ -131,7 +131,7 @@ def test_the_manifest_counts_the_rules(bench: Bench, server: SourceSimulator) ->
     found, _ = pulled(bench, server, "et/open")
     (item,) = found.items
     assert item.path == "et/open/emerging.rules.tar.gz"
-    assert item.label == "Suricata rules, Open rules"
+    assert item.label == "Suricata rules et/open"
     assert dict(item.facts) == {"rules": 2, "enabled": 1}
 
 
@@ -194,6 +194,22 @@ def test_a_damaged_archive_is_refused_because_suricata_update_could_not_read_it(
     error = refused(bench, server, urls=[server.url("/cut.rules.tar.gz")])
     assert (error.code, error.exit_code) == ("rules.archive", 21)
     assert error.what.startswith("suricata/cut/cut.rules.tar.gz: ")
+
+
+def test_what_an_index_says_of_a_rule_set_reaches_clients_but_no_terminal(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    text = '"\\e[2J \\u202e \\ud800"'
+    index = f"version: 1\nsources:\n  a/b:\n    url: {server.url('/odd.rules')}\n    summary: {text}\n    obsolete: "
+    server.serve("/index.yaml", f"{index}null\n".encode())
+    found, contents = pulled(bench, server, "a/b")
+    assert yaml.safe_load(contents["index.yaml"])["sources"]["a/b"]["summary"] == "\x1b[2J \u202e \ud800"
+    assert contents["index.yaml"].isascii()
+    assert found.items[0].label == "Suricata rules a/b"
+    server.serve("/index.yaml", f"{index}{text}\n".encode())
+    error = refused(bench, server, "a/b")
+    assert error.code == "suricata.obsolete"
+    assert str(error).isprintable()
 
 
 def test_a_file_of_an_unknown_form_is_carried_uncounted(bench: Bench, server: SourceSimulator) -> None:
@@ -286,6 +302,7 @@ def test_a_rule_set_whose_url_has_no_file_name_is_refused(bench: Bench, server: 
         ({"urls": ["https://a.example/x.rules", "https://b.example/x.rules"]}, "source.url"),
         ({"urls": ["https://a.example/.rules"]}, "source.url"),
         ({"sources": ["a/b"], "parameters": {"a/b": {"c": {"file": "code"}}}}, "source.path"),
+        ({"sources": ["a/b"], "parameters": {"a/c": {"c": {"env": "CODE"}}}}, "source.parameters"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(options: dict[str, Any], code: str) -> None:
