@@ -36,7 +36,7 @@ def deliver(home: Home, order: Order, clock: Clock, progress: Progress) -> Repor
         SealiftError: As :meth:`relay.manager_delivery.delivery.Delivery.run`.
     """
     settings = load_settings(home)
-    with exclusive(home.path / "manager.lock"), State(home.database) as state:
+    with exclusive(home.path / "deliver-rules.lock"), State(home.database) as state:
         generation, packs = packs_of(state, settings.sources)
         try:
             return _dialled(home, state, settings, generation, packs, order, clock, progress)

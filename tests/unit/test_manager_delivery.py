@@ -360,7 +360,7 @@ def test_no_setting_of_the_environment_leads_elsewhere(site: Site, monkeypatch: 
 
 
 def test_two_runs_at_once_are_not_possible(site: Site) -> None:
-    with exclusive(site.home.path / "manager.lock"):
+    with exclusive(site.home.path / "deliver-rules.lock"):
         assert isinstance(site.refused(), LockedError)
 
 
