@@ -17,6 +17,7 @@ from manifests.blobs import Batch, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
 from manifests.errors import (
+    ExpiredError,
     FetchError,
     IncompleteError,
     MalformedError,
@@ -28,7 +29,7 @@ from manifests.errors import (
 from manifests.manifest import SourceRecord, Target
 from manifests.names import check_path_set, check_target_path
 
-_UPSTREAM_ERRORS = (FetchError, MalformedError, NotAuthenticError, RollbackError, IncompleteError)
+_UPSTREAM_ERRORS = (FetchError, MalformedError, NotAuthenticError, RollbackError, ExpiredError, IncompleteError)
 """What says that an upstream is at fault. A full disk or a wrong configuration stops the whole run instead."""
 _MAX_TEXT = 1900
 

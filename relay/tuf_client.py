@@ -9,28 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from tuf.api.exceptions import LengthOrHashMismatchError
-from tuf.api.metadata import Root, Snapshot, TargetFile, Timestamp
+from tuf.api.metadata import TargetFile
 
 from manifests import durable
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
-from manifests.lock import exclusive
-from manifests.trust import TrustedState, Workflow, find_target, refresh, trusted_root, update_roots
+from manifests.trust import Workflow, find_target, refresh, update_roots
+from manifests.trusted_directory import MetadataDirectory, target_url, with_slash
 
 _MAX_NAME_BYTES = 200
 """Room for a temporary suffix below the 255 bytes that file systems give a name."""
-_LOCK_WAIT_SECONDS = 60.0
 
 
 class Transport(Protocol):
@@ -41,68 +39,6 @@ class Transport(Protocol):
 
     def stream(self, url: str, max_bytes: int) -> Iterator[bytes]:
         """Yield a file's bytes in order; refuse what is longer than the ceiling."""
-
-
-class MetadataDirectory:
-    """Trusted metadata on disk under unversioned names: ``root.json``, ``timestamp.json``, …, quoted role names.
-
-    Args:
-        path: The directory; one process at a time works in it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the directory for the block.
-
-        Raises:
-            LockedError: ``lock.held``.
-        """
-        with exclusive(self.path / ".lock", wait_seconds=_LOCK_WAIT_SECONDS):
-            yield
-
-    def initialise(self, root: bytes) -> None:
-        """Make the directory and pin a root that a person brought; no network.
-
-        Raises:
-            NotAuthenticError: ``tuf.signature.root``.
-            MalformedError: ``tuf.malformed.root``.
-        """
-        state = trusted_root(root)
-        durable.make_directory(self.path)
-        with self.lock():
-            durable.write(self.path / "root.json", state.root)
-
-    def load(self) -> TrustedState:
-        """Read what is trusted.
-
-        Raises:
-            ConfigurationError: ``tuf-client.no-root``.
-        """
-        known = {Root.type, Timestamp.type, Snapshot.type}
-        with storage_errors(self.path):
-            files = {unquote(path.stem): path.read_bytes() for path in sorted(self.path.glob("*.json"))}
-        if Root.type not in files:
-            raise ConfigurationError(
-                "tuf-client.no-root",
-                f"{self.path} holds no trusted root",
-                todo=f"relay tuf-client --metadata-dir {self.path} init ROOT_JSON",
-            )
-        return TrustedState(
-            root=files[Root.type],
-            timestamp=files.get(Timestamp.type),
-            snapshot=files.get(Snapshot.type),
-            targets=tuple((role, data) for role, data in sorted(files.items()) if role not in known),
-        )
-
-    def save(self, before: TrustedState, after: TrustedState) -> None:
-        """Write what has become trusted, each file at once, in the order it was believed in."""
-        old, new = (_rows(state) for state in (before, after))
-        for role, data in new.items():
-            if old.get(role) != data:
-                durable.write(self.path / f"{quote(role, safe='')}.json", data)
 
 
 class Client:
@@ -117,7 +53,7 @@ class Client:
     def __init__(self, workflow: Workflow, transport: Transport, metadata_url: str) -> None:
         self._workflow = workflow
         self._transport = transport
-        self._metadata_url = _with_slash(metadata_url)
+        self._metadata_url = with_slash(metadata_url)
 
     def refresh(self) -> None:
         """Bring the top-level roles up to date.
@@ -148,7 +84,7 @@ class Client:
         target = find_target(self._workflow, self._read, path)
         file = directory / artifact_name(path)
         if not _holds(file, target):
-            url = _with_slash(base_url) + target_url(target, consistent=bool(self._workflow.root.consistent_snapshot))
+            url = with_slash(base_url) + target_url(target, consistent=bool(self._workflow.root.consistent_snapshot))
             durable.make_directory(directory)
             _store(file, target, self._transport.stream(url, target.length))
         return file
@@ -190,23 +126,6 @@ def artifact_name(path: str) -> str:
     return f"{name[: _MAX_NAME_BYTES - 65]}~{hashlib.sha256(path.encode('utf-8')).hexdigest()}"
 
 
-def target_url(target: TargetFile, *, consistent: bool) -> str:
-    """Return a target's URL below the base: with its first digest before the name if snapshots are consistent.
-
-    Source: TUF 6.2 (consistent snapshots), 4.5 (a target path is a relative URL, so ``%41`` stays as it is).
-    """
-    directory, slash, name = target.path.rpartition("/")
-    if consistent:
-        name = f"{next(iter(target.hashes.values()))}.{name}"
-    text = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", directory + slash + name)
-    return quote(text, safe="/%:@!$&'()*+,;=~")
-
-
-def _rows(state: TrustedState) -> dict[str, bytes]:
-    rows = [(Root.type, state.root), (Timestamp.type, state.timestamp), (Snapshot.type, state.snapshot)]
-    return {role: data for role, data in (*rows, *state.targets) if data is not None}
-
-
 def _holds(file: Path, target: TargetFile) -> bool:
     try:
         with file.open("rb") as content:
@@ -235,7 +154,3 @@ def _store(file: Path, target: TargetFile, chunks: Iterable[bytes]) -> None:
                 ) from error
             os.fsync(content.fileno())
         durable.replace(temporary, file)
-
-
-def _with_slash(url: str) -> str:
-    return url if url.endswith("/") else url + "/"

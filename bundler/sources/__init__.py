@@ -19,6 +19,7 @@ KINDS: Mapping[str, str] = {
     "command": "bundler.sources.command:CommandSource",
     "dsm-rules": "bundler.sources.dsm_rules:DsmRulesSource",
     "dsa": "bundler.sources.dsa:DsaSource",
+    "tuf": "bundler.sources.tuf:TufSource",
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""
 

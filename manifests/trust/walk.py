@@ -80,6 +80,21 @@ def refresh(workflow: Workflow, read: MetadataReader) -> None:
     _load_targets(workflow, read, TOP, Root.type)
 
 
+def load_rest(workflow: Workflow, read: MetadataReader) -> None:
+    """Believe every delegated role too, reading only what has changed. After :func:`refresh`.
+
+    Raises:
+        IncompleteError: ``tuf.missing.<role>``.
+        MalformedError: ``tuf.delegations`` when there are more roles than the ceiling.
+        SealiftError: Whatever the workflow refuses.
+
+    Source: TUF 5.6.
+    """
+    while edges := workflow.missing_roles:
+        for delegator, role in edges:
+            _load_targets(workflow, read, role, delegator)
+
+
 def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFile:
     """Search a target through the delegations, reading roles on demand. After :func:`refresh` or :func:`load_all`.
 

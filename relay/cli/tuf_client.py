@@ -65,7 +65,7 @@ def command(
 def init(options: _Options, root: Path) -> None:
     """Pin the trusted root that a person brought. No network."""
     from manifests.durable import storage_errors
-    from relay.tuf_client import MetadataDirectory
+    from manifests.trusted_directory import MetadataDirectory
 
     with _refusals():
         with storage_errors(root):
@@ -97,7 +97,8 @@ def download(options: _Options) -> None:
 
 @contextmanager
 def _client(options: _Options) -> Iterator[Client]:
-    from relay.tuf_client import MetadataDirectory, session
+    from manifests.trusted_directory import MetadataDirectory
+    from relay.tuf_client import session
     from relay.tuf_http import HttpTransport, authorities_from
 
     url = _needed(options.metadata_url, "--metadata-url")
