@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -21,12 +21,13 @@ from bundler.fetch.urls import shown
 from bundler.fetch.wanted import Fetched, Looked, Wanted
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
-from manifests.errors import FetchError
+from manifests.errors import FetchError, SealiftError
 
 _GONE = frozenset({404, 410})
 _SPOILED = frozenset({"http.range", "http.checksum", "http.length", "http.too-large"})
 """After these errors what came so far is of no use."""
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -50,6 +51,8 @@ class Fetcher:
         self._stop = threading.Event()
         self._local = threading.local()
         self._transports: list[Transport] = []
+        self._pool: ThreadPoolExecutor | None = None
+        self._read: dict[str, Blob] = {}
         self._memory = Memory(bench)
 
     def __enter__(self) -> Self:
@@ -57,6 +60,8 @@ class Fetcher:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
         for transport in self._transports:
             transport.close()
 
@@ -82,16 +87,32 @@ class Fetcher:
             return tuple(self.get(one) for one in wanted)
         total = sum(one.length or 0 for one in wanted) if all(one.length is not None for one in wanted) else None
         self._bench.progress.start(f"{self._name}: {len(wanted):,} files", total)
-        with ThreadPoolExecutor(min(self._options.parallel, len(wanted)), "fetch") as pool:
-            futures = [pool.submit(self._get, one, announce=False) for one in wanted]
-            try:
-                for done in as_completed(futures):
-                    done.result()
-            except BaseException:
-                self._stop.set()
-                pool.shutdown(cancel_futures=True)
-                self._stop.clear()
-                raise
+        return self.each(lambda one: self._get(one, announce=False), wanted)
+
+    def each(self, work: Callable[[A], T], items: Sequence[A]) -> tuple[T, ...]:
+        """Do some work for each item, so many at once as the options allow; the work may use ``look`` and ``document``.
+
+        Returns:
+            In the order of ``items``.
+
+        Raises:
+            SealiftError: The first failure, after which nothing more is begun.
+        """
+        if len(items) < 2 or self._options.parallel == 1:
+            return tuple(work(item) for item in items)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._options.parallel, "fetch")
+        futures = [self._pool.submit(work, item) for item in items]
+        try:
+            for done in as_completed(futures):
+                done.result()
+        except BaseException:
+            self._stop.set()
+            for future in futures:
+                future.cancel()
+            wait(futures)
+            self._stop.clear()
+            raise
         return tuple(future.result() for future in futures)
 
     def look(self, wanted: Wanted) -> Looked:
@@ -141,6 +162,14 @@ class Fetcher:
                 return None
             raise
 
+    def document_read(self, url: str) -> Blob:
+        """Return what :meth:`document` read last from this URL, in the batch or the store.
+
+        Raises:
+            KeyError: It was not read yet.
+        """
+        return self._read[url]
+
     def head_bytes(self, url: str, count: int) -> bytes:
         """Return the first ``count`` bytes of a file, fewer if it is shorter; no more of it is read.
 
@@ -169,11 +198,11 @@ class Fetcher:
         For what two files say of each other: one may have been read just before the other was replaced.
 
         Raises:
-            FetchError: What the last attempt raised.
+            SealiftError: What the last attempt raised.
         """
         try:
             return attempt()
-        except FetchError as error:
+        except SealiftError as error:
             if error.code not in codes:
                 raise
         self._bench.pause(1)
@@ -272,12 +301,14 @@ class Fetcher:
         with self._transport.get(url, ask, max_bytes=max_bytes) as answer:
             if answer.unchanged and known is not None:
                 self._memory.keep_document(url, known[0].updated(answer.validators), known[1])
+                self._read[url] = known[1]
                 return b"".join(self._bench.read(known[1]))
             data = b"".join(answer.chunks)
             if not html and not is_page(urlsplit(url).path):
                 refuse_portal(url, answer, data)
+            self._read[url] = self._bench.batch.add([data])
             if answer.validators:
-                self._memory.keep_document(url, answer.validators, self._bench.batch.add([data]))
+                self._memory.keep_document(url, answer.validators, self._read[url])
             return data
 
     def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,36 +1,26 @@
-"""Source ``http``: listed URLs, fetched only when they changed, checked where there is something to check by."""
+"""Source ``http``: files at listed URLs, below a directory index, or at a URL with a version in it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import Fetched, Fetcher
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import shown
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum, parse
-from manifests.errors import ConfigurationError, MalformedError
-from manifests.limits import MIB
-from manifests.names import check_path_set, check_target_path
+from bundler.sources.checksums import ALGORITHMS
+from bundler.sources.http_files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed
+from bundler.sources.http_template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
+from bundler.sources.listing import Index
+from bundler.sources.sidecars import Sidecars
+from bundler.sources.signatures import SIGNATURE_SCHEMA
+from manifests.errors import ConfigurationError, FetchError
 
-_CHECKSUM_FILE_BYTES = MIB
-_STALE = frozenset({"http.checksum"})
-"""A published checksum may have been read just before its file was replaced."""
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s#]*)?$"}
-_CHECKSUM_KEYS = {name: {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS[name]}}}$"} for name in ALGORITHMS}
-
-
-@dataclass(frozen=True)
-class Remote:
-    """One file to fetch. At most one of ``checksum`` and ``checksum_url`` is set."""
-
-    url: str
-    path: str
-    checksum: Checksum | None = None
-    checksum_url: tuple[Algorithm, str] | None = None
+_STALE = frozenset({"http.checksum", "http.signature"})
+"""A sidecar may have been read just before its file was replaced."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +28,8 @@ class HttpSource:
     """Carry what stands at some URLs.
 
     Args:
-        files: Sorted by path.
+        origin: The files themselves, or how they are found.
+        sidecars: What is checked by files beside them.
         options: How they are fetched.
     """
 
@@ -46,32 +37,23 @@ class HttpSource:
     OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
-        "required": ["urls"],
         "properties": {
-            "urls": {
-                "type": "array",
-                "minItems": 1,
-                "items": {
-                    "if": {"type": "object"},
-                    "then": {
-                        "additionalProperties": False,
-                        "required": ["url"],
-                        "properties": {
-                            "url": _URL,
-                            "path": {"type": "string", "minLength": 1},
-                            **_CHECKSUM_KEYS,
-                            **{f"{name}_url": _URL for name in ALGORITHMS},
-                        },
-                    },
-                    "else": _URL,
-                },
-            },
+            "urls": URLS_SCHEMA,
+            "index": {**URL_SCHEMA, "pattern": "^https?://[^\\s/?#@]+/([^\\s?#]*/)?$"},
+            "depth": {"type": "integer", "minimum": 1, "maximum": 8},
+            "template": TEMPLATE_SCHEMA,
+            "path": {"type": "string", "minLength": 1},
+            "probe": PROBE_SCHEMA,
+            "checksum": {"enum": list(ALGORITHMS)},
+            "signature": SIGNATURE_SCHEMA,
+            "carry_sidecars": {"type": "boolean"},
             **FETCH_KEYS,
         },
     }
 
     name: str
-    files: tuple[Remote, ...]
+    origin: tuple[Remote, ...] | Index | Template
+    sidecars: Sidecars
     options: FetchOptions
 
     @classmethod
@@ -79,33 +61,34 @@ class HttpSource:
         """Make the source from its options.
 
         Raises:
-            ConfigurationError: ``source.url`` when a URL gives no file name or two give the same,
-                ``source.checksum`` when a file has more than one, ``source.path`` when ``ca`` is relative.
+            ConfigurationError: ``source.http`` when they do not say where the files are, ``source.url`` when a URL
+                gives no file name or two give the same, ``source.checksum`` when a file has more than one,
+                ``source.probe``, ``source.signature``, or as :func:`bundler.fetch.options.fetch_options`.
         """
-        files = tuple(sorted((_remote(name, entry) for entry in options["urls"]), key=lambda file: file.path))
-        try:
-            check_path_set(file.path for file in files)
-        except MalformedError as error:
-            raise ConfigurationError(
-                "source.url", f"Source {name!r}: {error.what}", todo="give one of them another path"
-            ) from error
-        return cls(name, files, fetch_options(name, options))
+        sidecars = Sidecars.from_config(name, options)
+        return cls(name, _origin(name, options), sidecars, fetch_options(name, options))
 
     def pull(self, bench: Workbench) -> Pull:
         """Fetch what changed.
 
         Raises:
-            FetchError: ``http.checksum-format``, or as :meth:`bundler.fetch.fetcher.Fetcher.get`.
+            FetchError: ``http.checksum-format``, ``http.listing``, ``http.version``, or as
+                :meth:`bundler.fetch.fetcher.Fetcher.get`.
+            NotAuthenticError: ``http.signature``, ``http.signature-format``.
+            RollbackError: ``source.older``.
         """
-        stale = _STALE if any(file.checksum_url for file in self.files) else frozenset()
         with Fetcher(self.options, bench, self.name) as fetcher:
-            got = fetcher.again(lambda: self._get_all(fetcher), stale)
-        targets = tuple(PulledTarget(one.path, one.blob) for one in got)
+            found = self._find(fetcher, bench)
+            stale = _STALE if self.sidecars.any_of(found.files) else frozenset()
+            got, signers = fetcher.again(lambda: self._get_all(fetcher, bench, found), stale)
+            carried = self.sidecars.carried(fetcher, found.files)
+        targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))
         return Pull(
             targets=targets,
-            verification=self._verification(),
-            memo=fetcher.memo(),
+            verification=self._verification(found.files, signers),
+            memo={**fetcher.memo(), "upstream": {"version": found.version}},
             unchanged=bench.previous is not None and bench.previous.targets == targets,
+            version=found.version,
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -113,60 +96,75 @@ class HttpSource:
 
         Raises:
             FetchError: As :meth:`pull`, but for what only a body shows.
+            RollbackError: ``source.older``.
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
-            looked = [fetcher.look(self._wanted(fetcher, file)) for file in self.files]
-        hosts = sorted({urlsplit(file.url).netloc for file in self.files})
+            found = self._find(fetcher, bench)
+            looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(fetcher, file)), found.files)
+        hosts = sorted({urlsplit(file.url).netloc for file in found.files})
         targets = (CheckedTarget(one.path, one.length, "unchanged" if one.unchanged else "to fetch") for one in looked)
-        return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}")
+        return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}", found.version)
 
-    def _get_all(self, fetcher: Fetcher) -> tuple[Fetched, ...]:
-        return fetcher.get_all([self._wanted(fetcher, file) for file in self.files])
+    def _find(self, fetcher: Fetcher, bench: Workbench) -> Found:
+        """Return the files that will be carried."""
+        if isinstance(self.origin, Index):
+            found = self.sidecars.without(self.origin.find(fetcher))
+        elif isinstance(self.origin, Template):
+            last = bench.memo("upstream").get("version")
+            found = self.origin.find(fetcher, last if isinstance(last, str) else None, allow_older=bench.allow_older)
+        else:
+            found = Found(self.origin)
+        taken = tuple(file for file in found.files if bench.globs.takes(file.path))
+        if not taken:
+            raise FetchError(
+                "source.nothing-included",
+                f"Source {self.name!r}: include and exclude leave nothing of what its upstream has",
+                have=f"{len(found.files):,} files, the first is {found.files[0].path}",
+                todo="correct the globs in bundler.toml",
+            )
+        return Found(taken, found.version)
 
-    def _wanted(self, fetcher: Fetcher, file: Remote) -> Wanted:
-        check = file.checksum
-        if file.checksum_url is not None:
-            algorithm, url = file.checksum_url
-            data = fetcher.document(url, max_bytes=_CHECKSUM_FILE_BYTES)
-            check = parse(data, algorithm, _file_name(file.url), name=shown(url))
-        return Wanted(file.url, file.path, check=check)
+    def _get_all(
+        self, fetcher: Fetcher, bench: Workbench, found: Found
+    ) -> tuple[tuple[Fetched, ...], Mapping[str, int]]:
+        """Fetch and check all; return with it how many files who signed."""
+        got = fetcher.get_all(fetcher.each(lambda file: self.sidecars.wanted(fetcher, file), found.files))
+        pairs = list(zip(found.files, got, strict=True))
+        signers = fetcher.each(lambda pair: self.sidecars.signer(fetcher, bench, pair[0], pair[1].blob), pairs)
+        return got, Counter(signer for signer in signers if signer is not None)
 
-    def _verification(self) -> str:
-        total = len(self.files)
-        pinned = sum(file.checksum is not None for file in self.files)
-        published = sum(file.checksum_url is not None for file in self.files)
-        plain = sum(file.url.startswith("http:") for file in self.files)
-        said = [f"{pinned} of {total} match the checksum in our configuration"] if pinned else []
+    def _verification(self, files: tuple[Remote, ...], signers: Mapping[str, int]) -> str:
+        total = len(files)
+        pinned = sum(file.checksum is not None for file in files)
+        published = sum(self.sidecars.checksum_of(file) is not None for file in files)
+        plain = sum(file.url.startswith("http:") for file in files)
+        said = [f"{count} of {total} signed by {signer}" for signer, count in sorted(signers.items())]
+        said += [f"{pinned} of {total} match the checksum in our configuration"] if pinned else []
         said += [f"{published} of {total} match the checksum that their server publishes"] if published else []
-        said += ["no upstream signature checked"] if said else [NOT_VERIFIED]
+        if not signers:
+            said += ["no upstream signature checked"] if said else [NOT_VERIFIED]
         said += [f"{plain} of {total} came over plain http"] if plain else []
         return "; ".join(said)
 
 
-def _remote(name: str, entry: str | Mapping[str, str]) -> Remote:
-    table = {"url": entry} if isinstance(entry, str) else entry
-    url = table["url"]
-    path = table.get("path") or _file_name(url)
-    try:
-        check_target_path(f"{name}/{path}")
-    except MalformedError as error:
+def _origin(name: str, options: Mapping[str, Any]) -> tuple[Remote, ...] | Index | Template:
+    """Return where the files are.
+
+    Raises:
+        ConfigurationError: As :meth:`HttpSource.from_config`.
+    """
+    given = [key for key in ("urls", "index", "template") if key in options]
+    allowed = {"index": {"depth"}, "template": {"path", "probe"}}.get(given[0] if given else "", set())
+    strange = sorted({"depth", "path", "probe"} & set(options) - allowed)
+    if len(given) != 1 or strange:
         raise ConfigurationError(
-            "source.url",
-            f"Source {name!r}: {shown(url)} gives no usable path: {error.what}",
-            todo='write {url = "…", path = "…"}',
-        ) from error
-    given = [key for key in (*ALGORITHMS, *(f"{algorithm}_url" for algorithm in ALGORITHMS)) if key in table]
-    if len(given) > 1:
-        raise ConfigurationError(
-            "source.checksum", f"Source {name!r}: {shown(url)} has more than one checksum", have=", ".join(given)
+            "source.http",
+            f"Source {name!r} does not say in one way where its files are",
+            have=", ".join([*given, *strange]) or "nothing",
+            need="urls, or index (with depth), or template (with probe and path)",
         )
-    for algorithm in ALGORITHMS:
-        if algorithm in table:
-            return Remote(url, path, checksum=Checksum(algorithm, table[algorithm].lower()))
-        if f"{algorithm}_url" in table:
-            return Remote(url, path, checksum_url=(algorithm, table[f"{algorithm}_url"]))
-    return Remote(url, path)
-
-
-def _file_name(url: str) -> str:
-    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+    if "index" in options:
+        return Index(options["index"], options.get("depth", 1))
+    if "template" in options:
+        return Template.from_config(name, options["template"], options.get("path"), options.get("probe", {}))
+    return listed(name, options["urls"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.config import Config, SourceConfig
+from bundler.fetch import partial
 from bundler.home import Home
 from bundler.pull import PullResult, pull_all
 from bundler.sources import kind_class
@@ -77,7 +78,9 @@ class Bench:
     def pull(self, source: Source, previous: Pull | None = None, **table: Any) -> Pull:
         """Pull one source. ``table``: common keys of it."""
         with self.workbench(previous, **table) as bench:
-            return source.pull(bench)
+            pulled = source.pull(bench)
+        partial.forget(self.home.fetching, source.name)
+        return pulled
 
     def contents(self, pulled: Pull) -> Mapping[str, bytes]:
         """Return what a pull yielded, path to bytes."""

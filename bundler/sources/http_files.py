@@ -1,0 +1,118 @@
+"""The files of an ``http`` source: what each is called, what it is checked by, and where its sidecars are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from bundler.fetch.urls import shown
+from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.names import check_path_set, check_target_path
+
+URL_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s#]*)?$"}
+_PINNED = {name: {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS[name]}}}$"} for name in ALGORITHMS}
+URLS_SCHEMA: Mapping[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "if": {"type": "object"},
+        "then": {
+            "additionalProperties": False,
+            "required": ["url"],
+            "properties": {
+                "url": URL_SCHEMA,
+                "path": {"type": "string", "minLength": 1},
+                "signature_url": URL_SCHEMA,
+                **_PINNED,
+                **{f"{name}_url": URL_SCHEMA for name in ALGORITHMS},
+            },
+        },
+        "else": URL_SCHEMA,
+    },
+}
+"""What may stand in ``urls``."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file to fetch. At most one of ``checksum`` and ``checksum_url`` is set."""
+
+    url: str
+    path: str
+    checksum: Checksum | None = None
+    checksum_url: tuple[Algorithm, str] | None = None
+    signature_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an upstream has now. ``version`` is its own word for it, where it has one."""
+
+    files: tuple[Remote, ...]
+    version: str | None = None
+
+
+def listed(source: str, entries: Iterable[str | Mapping[str, str]]) -> tuple[Remote, ...]:
+    """Return the files of a list of URLs, sorted by path.
+
+    Raises:
+        ConfigurationError: ``source.url`` when a URL gives no file name or two give the same,
+            ``source.checksum`` when a file has more than one.
+    """
+    files = tuple(sorted((_remote(source, entry) for entry in entries), key=lambda file: file.path))
+    try:
+        check_path_set(file.path for file in files)
+    except MalformedError as error:
+        raise ConfigurationError(
+            "source.url", f"Source {source!r}: {error.what}", todo="give one of them another path"
+        ) from error
+    return files
+
+
+def check_path(source: str, url: str, path: str) -> str:
+    """Return a path that can be carried.
+
+    Raises:
+        ConfigurationError: ``source.url``.
+    """
+    try:
+        check_target_path(f"{source}/{path}")
+    except MalformedError as error:
+        raise ConfigurationError(
+            "source.url",
+            f"Source {source!r}: {shown(url)} gives no usable path: {error.what}",
+            todo='write {url = "…", path = "…"}',
+        ) from error
+    return path
+
+
+def file_name(url: str) -> str:
+    """Return the last part of a URL's path."""
+    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+
+
+def beside(url: str, suffix: str) -> str:
+    """Return the URL of a sidecar: the file's, with a suffix to its path."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path + suffix))
+
+
+def _remote(source: str, entry: str | Mapping[str, str]) -> Remote:
+    table = {"url": entry} if isinstance(entry, str) else entry
+    url = table["url"]
+    path = check_path(source, url, table.get("path") or file_name(url))
+    given = [key for key in (*ALGORITHMS, *(f"{algorithm}_url" for algorithm in ALGORITHMS)) if key in table]
+    if len(given) > 1:
+        raise ConfigurationError(
+            "source.checksum", f"Source {source!r}: {shown(url)} has more than one checksum", have=", ".join(given)
+        )
+    pinned, published = None, None
+    for algorithm in ALGORITHMS:
+        if algorithm in table:
+            pinned = Checksum(algorithm, table[algorithm].lower())
+        if f"{algorithm}_url" in table:
+            published = (algorithm, table[f"{algorithm}_url"])
+    return Remote(url, path, pinned, published, table.get("signature_url"))

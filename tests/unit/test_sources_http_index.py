@@ -1,0 +1,175 @@
+"""Kind ``http`` with a directory index: what nginx and Apache list, and what pretends to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundler.sources.listing import read
+from manifests.errors import ConfigurationError, FetchError, SealiftError
+from tests.support import source_simulator as upstream
+from tests.support.benches import Bench, make
+from tests.support.source_simulator import SourceSimulator
+
+NGINX = """<html>\r\n<head><title>Index of /rules/</title></head>\r\n<body>\r\n<h1>Index of /rules/</h1><hr><pre>\
+<a href="../">../</a>\r\n{links}</pre><hr></body>\r\n</html>\r\n"""
+APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">
+<html><head><title>Index of /rules</title></head><body><h1>Index of /rules</h1><table>
+<tr><th><a href="?C=N;O=D">Name</a></th><th><a href="?C=M;O=A">Last modified</a></th></tr>
+<tr><td><a href="/">Parent Directory</a></td></tr>
+{links}</table><address>Apache/2.4.57 (Debian) Server at localhost Port 80</address></body></html>
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "home")
+
+
+@pytest.fixture
+def server() -> Iterator[SourceSimulator]:
+    with SourceSimulator() as simulator:
+        yield simulator
+
+
+def page(*links: str, form: str = NGINX) -> bytes:
+    return form.format(links="\n".join(f'<a href="{link}">{link}</a>' for link in links)).encode()
+
+
+def lists(server: SourceSimulator, path: str, *links: str, form: str = NGINX) -> None:
+    server.serve(path, page(*links, form=form), content_type="text/html", etag=f'"{len(links)}"')
+
+
+def refused(bench: Bench, **options: Any) -> SealiftError:
+    with pytest.raises(SealiftError) as caught:
+        bench.pull(make("http", **options))
+    return caught.value
+
+
+@pytest.mark.parametrize("form", [NGINX, APACHE])
+def test_the_files_of_a_listing_are_carried_under_their_names(bench: Bench, server: SourceSimulator, form: str) -> None:
+    lists(server, "/rules/", "a.rules", "b%20c.rules", "deep/", "/rules/d.rules", form=form)
+    for path in ("a.rules", "b%20c.rules", "d.rules"):
+        server.serve(f"/rules/{path}", path.encode())
+    pulled = bench.pull(make("http", index=server.url("/rules/")))
+    assert bench.contents(pulled) == {"a.rules": b"a.rules", "b c.rules": b"b%20c.rules", "d.rules": b"d.rules"}
+
+
+def test_directories_are_read_as_deep_as_configured(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a", "x/")
+    lists(server, "/r/x/", "b", "y/")
+    lists(server, "/r/x/y/", "c")
+    for path in ("a", "x/b", "x/y/c"):
+        server.serve(f"/r/{path}", path.encode())
+    assert list(bench.contents(bench.pull(make("http", index=server.url("/r/"), depth=2)))) == ["a", "x/b"]
+    assert list(bench.contents(bench.pull(make("http", index=server.url("/r/"), depth=3)))) == ["a", "x/b", "x/y/c"]
+
+
+def test_only_what_is_included_is_fetched(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a.rules", "b.pdf", "old.rules")
+    server.serve("/r/a.rules", b"a")
+    source = make("http", index=server.url("/r/"))
+    pulled = bench.pull(source, include=["*.rules"], exclude=["old*"])
+    assert bench.contents(pulled) == {"a.rules": b"a"}
+    assert [seen.path for seen in server.seen] == ["/r/", "/r/a.rules"]
+    with pytest.raises(FetchError) as caught:
+        bench.pull(source, include=["*.zip"])
+    assert caught.value.code == "source.nothing-included"
+
+
+def test_a_listing_that_did_not_change_is_not_sent_again(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a")
+    server.serve("/r/a", b"a", etag='"a"')
+    source = make("http", index=server.url("/r/"))
+    first = bench.pull(source)
+    assert bench.pull(source, first).unchanged
+    assert [(seen.path, seen.status) for seen in server.seen] == [
+        ("/r/", 200),
+        ("/r/a", 200),
+        ("/r/", 304),
+        ("/r/a", 304),
+    ]
+
+
+def test_links_that_lead_elsewhere_are_passed_over() -> None:
+    base = "https://h/r/"
+    links = (
+        "a", "../b", "/c", "//other/r/d", "https://other/r/e", "http://h/r/f", "?C=N", "g?x=1", "#top", "mailto:x@y",
+        "javascript:x()", "", "./", "sub/", "sub/deeper/h", "https://h/r/i", "https://[bad/j", "a", "k#part",
+    )  # fmt: skip
+    assert read(base, page(*links)) == tuple(f"https://h/r/{name}" for name in ("a", "sub/", "i", "k"))
+
+
+@pytest.mark.parametrize("link", ["%2e%2e", "..%2fpasswd", "a%2Fb", "a%5Cb", "%2e%2e/"])
+def test_a_name_that_leads_elsewhere_once_decoded_is_refused(bench: Bench, server: SourceSimulator, link: str) -> None:
+    lists(server, "/r/", link)
+    error = refused(bench, index=server.url("/r/"), depth=3)
+    assert error.code == "http.listing"
+    assert len(server.seen) == 1
+
+
+def test_a_name_that_cannot_be_carried_is_named(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a%0Ab")
+    server.serve("/r/a%0Ab", b"x")
+    bench.configure("s", "http", index=server.url("/r/"))
+    (failure,) = bench.pull_all().failures
+    assert failure.error.code.startswith("path.")
+
+
+@pytest.mark.parametrize(
+    ("body", "have"),
+    [
+        (b"<html><title>Sign in</title><a href='login'>here</a></html>", "'Sign in'"),
+        (b"plain text", "a page without a title"),
+        (b"", "a page without a title"),
+    ],
+)
+def test_a_page_that_is_no_listing_is_refused(bench: Bench, server: SourceSimulator, body: bytes, have: str) -> None:
+    server.serve("/r/", body, content_type="text/html")
+    error = refused(bench, index=server.url("/r/"))
+    assert (error.code, error.have) == ("http.listing", have)
+
+
+def test_a_listing_without_files_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "sub/")
+    assert refused(bench, index=server.url("/r/")).code == "http.listing"
+
+
+def test_a_listing_without_end_is_left(bench: Bench, server: SourceSimulator) -> None:
+    server.on("/r/", lambda exchange: exchange.answer(200, {}, page(*(f"{n}/" for n in range(600)))))
+    error = refused(bench, index=server.url("/r/"), depth=2)
+    assert (error.code, error.need) == ("http.listing", "at most 500 directories and 50,000 files")
+    server.on("/big/", upstream.endless())
+    assert refused(bench, index=server.url("/big/")).code == "http.too-large"
+
+
+def test_one_file_that_fails_fails_the_whole(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a", "b")
+    server.serve("/r/a", b"a")
+    assert refused(bench, index=server.url("/r/")).code == "http.status"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"urls": ["https://h/a"], "index": "https://h/"},
+        {"urls": ["https://h/a"], "depth": 2},
+        {"index": "https://h/", "probe": {"start": 1}},
+        {"template": "https://h/{version}", "depth": 2},
+    ],
+)
+def test_where_the_files_are_is_said_in_one_way(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        make("http", **options)
+    assert caught.value.code == "source.http"
