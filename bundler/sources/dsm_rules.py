@@ -67,7 +67,7 @@ class DsmRulesSource:
 
         Raises:
             ConfigurationError: ``source.path`` when ``ca`` is relative or missing, ``source.credentials``, or
-                ``source.url`` when there is both an authority and a fingerprint to know the manager by.
+                ``source.ca`` when there is both an authority and a fingerprint to know the manager by.
         """
         url = options["url"].rstrip("/")
         given: dict[str, Any] = {key: options[key] for key in _LIMITS if key in options}
@@ -81,7 +81,7 @@ class DsmRulesSource:
             given["fingerprint"] = options["fingerprint"].replace(":", "").lower()
         if "ca" in given and "fingerprint" in given:
             raise ConfigurationError(
-                "source.url", f"Source {name!r}: the manager is known by ca or by fingerprint", need="one of them"
+                "source.ca", f"Source {name!r}: the manager is known by ca or by fingerprint", need="one of them"
             )
         endpoint = Endpoint(url if urlsplit(url).path else url + SOAP_PATH, **given)
         credentials = Credentials.from_config(name, "credentials", options["credentials"])

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from manifests.dsm import Account, Change, Reply, SecurityUpdate, coding, collect, signed_in
@@ -42,6 +45,8 @@ UPDATE = (
     f"<ID>7</ID><appliedState>APPLIED_CURRENT</appliedState><contentSummary {NIL}/><detectOnly>true</detectOnly>"
     f"<downloaded {NIL}/><name>25-054.dsru</name><released>2025-12-23T01:30:00.000+02:00</released>"
 )
+
+LISTED = f"<securityUpdateRetrieveAllReturn>{UPDATE}</securityUpdateRetrieveAllReturn>"
 
 
 def test_a_request_is_document_literal_in_the_managers_namespace() -> None:
@@ -158,6 +163,9 @@ EXTERNAL = b'<!DOCTYPE x SYSTEM "http://192.0.2.1/x.dtd">'
         (b"<?xml version='1.0' encoding='UTF-7'?>+ADwAIQ-DOCTYPE x><x/>", None),
         (b"<?xml version='1.0' encoding='iso-8859-1'?><x/>", None),
         (response("authenticate")[:-3], None),
+        (b"<a>" * 300_000, None),
+        (b"<a " + b" ".join(b"x%d=''" % number for number in range(300_000)) + b"/>", None),
+        (b"<a>" * 90_000 + b"</a>" * 90_000, None),
     ],
 )
 def test_what_is_not_plain_soap_in_utf8_is_refused(body: bytes, have: str | None) -> None:
@@ -178,6 +186,45 @@ def test_what_is_not_plain_soap_in_utf8_is_refused(body: bytes, have: str | None
 )
 def test_an_answer_to_something_else_is_refused(body: bytes) -> None:
     assert refusal("authenticate", Reply(200, body)).code == "dsm.answer"
+
+
+PIECES = [
+    b"",
+    b"<",
+    b"/>",
+    b"&amp;",
+    b"&x;",
+    b"<!DOCTYPE x>",
+    b"\xff",
+    b"\0",
+    b"xsi:type='m:x' ",
+    b"99",
+    b"soapenv:Fault",
+]
+
+
+@given(st.data())
+def test_whatever_a_manager_says_is_an_answer_or_an_error_of_ours(data: st.DataObject) -> None:
+    operation, honest = data.draw(
+        st.sampled_from(
+            [
+                ("securityUpdateRetrieveAll", response("securityUpdateRetrieveAll", LISTED)),
+                ("securityUpdateExport", returned("securityUpdateExport", "AAEC").body),
+                ("authenticate", envelope(fault_body("no", '<fault2 xmlns="urn:Manager"/>'))),
+            ]
+        )
+    )
+    first = data.draw(st.integers(0, len(honest)))
+    behind = data.draw(st.integers(first, min(first + 20, len(honest))))
+    piece = data.draw(st.one_of(st.sampled_from(PIECES), st.binary(max_size=20)))
+    reply = Reply(data.draw(st.sampled_from([200, 500, 404])), honest[:first] + piece + honest[behind:])
+    with suppress(FetchError):
+        if operation == "securityUpdateExport":
+            assert isinstance(coding.decode_content(operation, reply), bytes)
+        elif operation == "securityUpdateRetrieveAll":
+            assert isinstance(coding.security_updates(coding.decode(operation, reply)), tuple)
+        else:
+            assert coding.decode(operation, reply) is None
 
 
 @pytest.mark.parametrize(

@@ -340,7 +340,7 @@ def test_the_password_goes_to_the_manager_and_nowhere_else(bench: Bench, manager
 def test_ca_and_fingerprint_together_are_refused(manager: DsmSimulator) -> None:
     with pytest.raises(ConfigurationError) as caught:
         make("dsm-rules", **options(manager, fingerprint="00" * 32))
-    assert caught.value.code == "source.url"
+    assert caught.value.code == "source.ca"
 
 
 @pytest.mark.parametrize("ca", ["ca.pem", "/nowhere/ca.pem"])
