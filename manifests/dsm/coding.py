@@ -6,10 +6,10 @@ errors; what the WSDL does not promise becomes ``dsm.answer``. Elements that a n
 
 from __future__ import annotations
 
-import base64
 import binascii
 import logging
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -30,7 +30,11 @@ NAMESPACE = "urn:Manager"
 
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml", "SOAPAction": '""'}
-_DECLARATION = re.compile(r"<\?xml(?:\s+version=[\"'][0-9.]+[\"'])?(?:\s+encoding=[\"']([^\"']*)[\"'])?[^?>]*\?>")
+_HEAD_BYTES = 512
+_DECLARATION = re.compile(
+    rb"<\?xml\s+version=[\"']1\.[0-9]+[\"'](?:\s+encoding=[\"']([A-Za-z0-9._-]+)[\"'])?"
+    rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>"
+)
 _STRICT = Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True, xml_huge_tree=True)
 """For parsing. ``xml_huge_tree`` lifts libxml2's limit of 10 MB per text, which a rule pack may pass."""
 _LENIENT = Settings(strict=False, forbid_dtd=True, forbid_entities=True, forbid_external=True)
@@ -39,6 +43,7 @@ _LENIENT = Settings(strict=False, forbid_dtd=True, forbid_entities=True, forbid_
 _MOST_MARKUP = 200_000
 """Of ``<`` and of ``=``, so of elements and of attributes: a tree takes a hundred times the memory of its markup.
 A thousand rule packs make sixteen thousand; base64 has none of the one and two of the other."""
+_WHITESPACE = b" \t\r\n"
 _NO_TRANSPORT: Any = None
 """zeep wants one for what a document refers to; ours refer to nothing, and an answer may not."""
 _to_bytes: Any = etree_to_string
@@ -89,12 +94,19 @@ def decode_content(operation: str, reply: Reply) -> bytes:
     Raises:
         FetchError: As :func:`decode`.
     """
+    text = _text_of(operation, reply)
+    try:
+        return binascii.a2b_base64(text.translate(None, _WHITESPACE), strict_mode=True)
+    except binascii.Error as error:
+        raise answer_error("the file in it is not base64") from error
+
+
+def _text_of(operation: str, reply: Reply) -> bytes:
+    """Return the text that an operation returned; the tree, as large as the text, goes at once."""
     _, answer = _answer(operation, reply)
     text = answer.findtext(f"{{{NAMESPACE}}}{operation}Return") or ""
-    try:
-        return base64.b64decode("".join(text.split()).encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise answer_error("the file in it is not base64") from error
+    del answer
+    return str(text).encode("ascii", "replace")
 
 
 def security_update(value: Any) -> SecurityUpdate:
@@ -178,25 +190,27 @@ def _envelope(reply: Reply) -> Any:
     return envelope
 
 
-def _sound(body: bytes) -> str:
-    """Return a document as text that has one meaning: it is UTF-8 and has nothing of a DTD.
-
-    Its XML declaration is cut off, so that no parser decodes it in another way.
+def _sound(body: bytes) -> Any:
+    """Return a document that has one meaning to every parser: it is UTF-8, says nothing else, and has no DTD.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is something else, or has more markup than any honest answer.
     """
-    text = body.decode("utf-8-sig").lstrip()
-    declaration = _DECLARATION.match(text)
-    if declaration is not None:
-        if (declaration[1] or "utf-8").lower() not in {"utf-8", "us-ascii"}:
-            raise ValueError("not UTF-8")
-        text = text[declaration.end() :].lstrip()
-    if not text.startswith("<") or "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("no document, or one with a DTD")
-    if max(text.count("<"), text.count("=")) > _MOST_MARKUP:
+    document = body.removeprefix(BOM_UTF8)
+    document.decode("utf-8")
+    head = document[:_HEAD_BYTES].lstrip()
+    declaration = _DECLARATION.match(head)
+    if head.startswith(b"<?xml") and declaration is None:
+        raise ValueError("an odd XML declaration")
+    if declaration is not None and (declaration[1] or b"utf-8").lower() not in {b"utf-8", b"us-ascii"}:
+        raise ValueError("not UTF-8")
+    if not head.startswith(b"<") or b"\0" in document:  # some parsers take "<", NUL for UTF-16
+        raise ValueError("no document")
+    if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
+        raise ValueError("a DTD")
+    if max(document.count(b"<"), document.count(b"=")) > _MOST_MARKUP:
         raise ValueError("too much markup")
-    return text
+    return document
 
 
 def _kind(body: bytes) -> str:

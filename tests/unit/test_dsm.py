@@ -160,6 +160,7 @@ EXTERNAL = b'<!DOCTYPE x SYSTEM "http://192.0.2.1/x.dtd">'
         (EXTERNAL + response("authenticate"), "a document with a DTD"),
         ((b"\xef\xbb\xbf<?xml version='1.0'?>" + LAUGHS + b"<x>&b;</x>"), "a document with a DTD"),
         (response("authenticate").decode().encode("utf-16"), None),
+        ((LAUGHS + b"<x>&b;</x>").decode().encode("utf-16-le"), None),
         (b"<?xml version='1.0' encoding='UTF-7'?>+ADwAIQ-DOCTYPE x><x/>", None),
         (b"<?xml version='1.0' encoding='iso-8859-1'?><x/>", None),
         (response("authenticate")[:-3], None),
