@@ -58,7 +58,7 @@ class ClamavSource:
         options: How to fetch.
     """
 
-    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = FETCH_OPTIONS | {"require_signature"}
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = FETCH_OPTIONS | {"url", "require_signature"}
     OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,

@@ -144,7 +144,7 @@ class Mirror:
         header = read_header(data, name=file)
         known = Known.of(self.bench, name)
         old = None if known is None else (known.version,)
-        check_not_older(f"{self.source}/{name}", (header.version,), old, self.bench.allow_older)
+        check_not_older(self.source, (header.version,), old, self.bench.allow_older, what=f"the database {name}")
         return Probe(header, _digest(data), known)
 
     def pull(self, name: str) -> Database:

@@ -163,6 +163,24 @@ def test_increments_that_the_upstream_dropped_are_kept_from_earlier_pulls(
     assert names(pulled(bench, server, first)) == [*(f"x-{number}.cdiff" for number in range(2, 8)), "x.cvd"]
 
 
+def test_another_mirror_of_the_same_databases_is_held_to_what_is_here(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 5)
+    bench.configure("clamav", "clamav", url=server.url("/db"), databases=["x"])
+    bench.pull_all()
+    server.serve("/other/x.cvd", forge.cvd(6))
+    server.serve("/other/x-6.cdiff", forge.cdiff(6))
+    bench.configure("clamav", "clamav", url=server.url("/other"), databases=["x"])
+    result = bench.pull_all()
+    assert [target.path for target in result.targets["clamav"]] == [
+        *(f"clamav/x-{number}.cdiff" for number in range(2, 7)),
+        "clamav/x.cvd",
+    ]
+    server.serve("/other/x.cvd", forge.cvd(4))
+    (failure,) = bench.pull_all().failures
+    assert isinstance(failure.error, SealiftError)
+    assert failure.error.code == "source.older"
+
+
 def test_no_more_increments_are_kept_than_configured(bench: Bench, server: SourceSimulator) -> None:
     lay_out(server, 9)
     assert names(pulled(bench, server, cdiffs=3)) == ["x-7.cdiff", "x-8.cdiff", "x-9.cdiff", "x.cvd"]
@@ -272,7 +290,7 @@ def test_an_upstream_that_went_back_is_refused_unless_allowed(bench: Bench, serv
     error = refused(bench, server, first)
     assert (error.code, error.exit_code) == ("source.older", 22)
     assert error.have == "6 from the last good pull, 5 upstream"
-    assert "s/x" in error.what
+    assert error.what == "Source 's': the database x went back to an older version"
     with pytest.raises(SealiftError) as caught, bench.workbench(first) as work:
         source(server).check(work)
     assert caught.value.code == "source.older"
