@@ -51,7 +51,8 @@ class Report:
         """What to tell who stands before the machine: what was done, and all that is wrong."""
         done = [event.text for event in self.events if event.kind != FAILED]
         wrong = [
-            f"Not delivered [{one.code}]: {one}" + (f"\n{one.lines}" if one.lines else "") for one in self.problems
+            f"Not delivered [{one.code}]: {one}" + ("\n" + one.lines.rstrip() if one.lines else "")
+            for one in self.problems
         ]
         return (*done, *wrong)
 

@@ -42,10 +42,10 @@ if sys.argv[1:] != ["-b"]:
 
 
 def vendor_zip(content: bytes = b"patterns") -> bytes:
-    """Return a small zip as ordinary tools make it."""
+    """Return a small zip as ordinary tools make it, always the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("iau/pattern/vsapi.zip", content)
+        archive.writestr(zipfile.ZipInfo("iau/pattern/vsapi.zip"), content)
     return buffer.getvalue()
 
 
