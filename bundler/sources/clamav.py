@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
@@ -19,26 +20,9 @@ from manifests.manifest import Item
 from manifests.names import check_path_set, check_target_path
 
 DATABASES = ("main", "daily", "bytecode")
-_CUSTOM = (
-    *("cat", "cbc", "cdb", "cfg", "crb", "cud", "fp", "ftm", "gdb", "hdb", "hdu", "hsb", "hsu", "idb", "ign", "ign2"),
-    *(
-        "imp",
-        "info",
-        "ldb",
-        "ldu",
-        "mdb",
-        "mdu",
-        "msb",
-        "msu",
-        "ndb",
-        "ndu",
-        "pdb",
-        "pwdb",
-        "sfp",
-        "wdb",
-        "yar",
-        "yara",
-    ),
+_CUSTOM = re.compile(
+    r"\.(?:cat|cbc|cdb|cfg|crb|cud|fp|ftm|gdb|[hmn]d[bu]|[hm]s[bu]|idb|ign2?|imp|info|ld[bu]|pdb|pwdb|sfp|wdb|yara?)",
+    re.IGNORECASE,
 )
 """Suffixes of the databases that ClamAV loads, apart from the signed ones."""
 _URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
@@ -210,11 +194,11 @@ def _item(found: Database) -> Item:
 
 def _custom(source: str, url: str) -> Wanted:
     path = unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
-    if path.rpartition(".")[2].lower() not in _CUSTOM:
+    if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
         raise ConfigurationError(
             "source.url",
             f"Source {source!r}: {path!r} is no custom database of ClamAV",
-            need=f"a name that ends in one of: {' '.join(_CUSTOM)}",
+            need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo="a signed .cvd belongs into databases",
         )
     try:

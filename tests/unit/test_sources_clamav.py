@@ -409,6 +409,15 @@ def test_custom_databases_need_no_mirror(bench: Bench, server: SourceSimulator) 
 
 
 @pytest.mark.parametrize(
+    "suffix", ["cud", "fp", "hdb", "HSB", "ign2", "ldb", "mdb", "msu", "ndb", "pdb", "yar", "yara"]
+)
+def test_every_database_that_clamav_loads_can_be_a_custom_one(suffix: str) -> None:
+    made = make("clamav", custom=[f"https://a.example/own/x.{suffix}?v=1"])
+    assert isinstance(made, ClamavSource)
+    assert [file.path for file in made.custom] == [f"x.{suffix}"]
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {},
