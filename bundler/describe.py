@@ -78,6 +78,11 @@ def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
         "age_seconds": int((manifest.created - source.pulled_at).total_seconds()),
         "failure": source.failure,
         "verification": source.verification,
+        "version": source.version,
+        "licence": source.licence,
+        "fresh_days": source.fresh_days,
+        "mount": source.mount,
+        "deliver": source.deliver,
         "targets": len(own),
         "content_bytes": sum(target.length for target in own),
         "items": [{"path": item.path, "label": item.label, "facts": dict(item.facts)} for item in source.items],
@@ -90,6 +95,14 @@ def _source_to_lines(source: SourceRecord, manifest: Manifest) -> list[str]:
         f"{source.name} ({source.kind}): {len(own):,} targets, {sum(target.length for target in own):,} bytes",
         f"  pulled {to_text(source.pulled_at)}; {source.verification}",
     ]
+    told = {
+        "version": source.version,
+        "licence": source.licence,
+        "fresh for": None if source.fresh_days is None else f"{source.fresh_days} days",
+        "to be served at": source.mount,
+        "to be delivered to": source.deliver,
+    }
+    lines += [f"  {label} {text}" for label, text in told.items() if text is not None]
     if source.failure is not None:
         age = manifest.created - source.pulled_at
         lines.append(f"  LAST GOOD CONTENT, {age.days} days {age.seconds // 3600} hours old; failed: {source.failure}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bundler.config import Config
@@ -12,7 +12,10 @@ from bundler.pull import last_good
 
 @dataclass(frozen=True)
 class Status:
-    """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal."""
+    """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal.
+
+    ``version`` is the upstream's own, where it has one; ``fresh_days`` and ``licence`` are the operator's words.
+    """
 
     name: str
     kind: str
@@ -21,6 +24,18 @@ class Status:
     pulled_at: datetime | None = None
     verification: str = ""
     failure: str | None = None
+    version: str | None = None
+    fresh_days: int | None = None
+    licence: str | None = None
+
+    def age(self, now: datetime) -> timedelta | None:
+        """Return how long ago it was pulled."""
+        return None if self.pulled_at is None else max(now - self.pulled_at, timedelta(0))
+
+    def stale(self, now: datetime) -> bool:
+        """Tell whether it is older than its ``fresh_days``; without them the site's own rule decides."""
+        age = self.age(now)
+        return age is not None and self.fresh_days is not None and age > timedelta(days=self.fresh_days)
 
 
 def statuses(home: Home, config: Config) -> tuple[Status, ...]:
@@ -35,15 +50,25 @@ def statuses(home: Home, config: Config) -> tuple[Status, ...]:
     found: list[Status] = []
     for source in config.sources:
         record = records.get(source.name)
-        failure = errors.get(source.name)
-        if record is None:
-            found.append(Status(source.name, source.kind, failure=failure))
-            continue
-        targets = result.targets[source.name]
-        size = sum(target.length for target in targets)
-        found.append(
-            Status(source.name, source.kind, len(targets), size, record.pulled_at, record.verification, failure)
+        said = source.common
+        status = Status(
+            source.name,
+            source.kind,
+            failure=errors.get(source.name),
+            fresh_days=said.fresh_days,
+            licence=said.licence,
         )
+        if record is not None:
+            targets = result.targets[source.name]
+            status = replace(
+                status,
+                targets=len(targets),
+                content_bytes=sum(target.length for target in targets),
+                pulled_at=record.pulled_at,
+                verification=record.verification,
+                version=record.version,
+            )
+        found.append(status)
     return tuple(found)
 
 

@@ -26,6 +26,7 @@ def command(ctx: click.Context, output: str) -> None:
     """List the sites: what each has, how old it is, what it would need."""
     if ctx.invoked_subcommand is not None:
         return
+    from bundler.config import load
     from bundler.home import open_home
     from bundler.repository import Repository
     from bundler.site_status import statuses
@@ -34,7 +35,9 @@ def command(ctx: click.Context, output: str) -> None:
     settings: Settings = ctx.obj
     home = open_home(settings.home)
     version = Repository.load(home.metadata).snapshot_version
-    found = statuses(Sites.load(home), version, system_clock())
+    sources = load(home.config).sources
+    fresh_days = {source.name: days for source in sources if (days := source.common.fresh_days) is not None}
+    found = statuses(Sites.load(home), version, system_clock(), fresh_days=fresh_days)
     if output == "json":
         print_json([status.to_json() for status in found])
         return

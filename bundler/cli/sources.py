@@ -34,7 +34,7 @@ def command(ctx: click.Context, output: str) -> None:
         print_json([_status_to_json(status, now) for status in found])
         return
     rows = [_status_row(status, now) for status in found]
-    header = ("source", "kind", "targets", "bytes", "last pulled", "age", "verification")
+    header = ("source", "kind", "targets", "bytes", "last pulled", "age", "version", "verification")
     click.echo(table(rows, header) if rows else "No source is configured: add a [[source]] to bundler.toml.")
 
 
@@ -50,6 +50,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     from bundler.config import load
     from bundler.home import open_home
     from bundler.pull import check_all
+    from bundler.source_status import statuses
     from manifests.clock import system_clock
     from manifests.errors import FetchError
 
@@ -57,62 +58,100 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     config = load(home.config)
     with progress(settings) as shown:
         results = check_all(home, config, home.store(), system_clock, shown, sources)
+    here = {status.name: status for status in statuses(home, config)}
+    now = system_clock()
     if output == "json":
-        print_json([_check_to_json(result) for result in results])
+        print_json([_check_to_json(result, here[result.name], now) for result in results])
     else:
-        rows = [_check_row(result) for result in results]
-        click.echo(
-            table(rows, ("source", "kind", "state", "targets", "new", "says")) if rows else "No source is configured."
-        )
+        rows = [_check_row(result, here[result.name], now) for result in results]
+        header = ("source", "kind", "state", "there", "here", "age", "targets", "new", "says")
+        click.echo(table(rows, header) if rows else "No source is configured.")
     failed = [result.name for result in results if result.error is not None]
     if failed:
         raise FetchError("sources.unreachable", f"Sources that would fail: {', '.join(failed)}")
 
 
 def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
-    from bundler.source_status import age_text
     from manifests.clock import to_text
 
-    said = f"FAILED: {status.failure}" if status.failure else status.verification
+    said = (f"FAILED: {status.failure}" if status.failure else status.verification) + _licence(status)
     if status.pulled_at is None:
-        return (status.name, status.kind, "", "", "never", "", said)
-    size = f"{status.content_bytes:,}"
-    age = age_text(now - status.pulled_at)
-    return (status.name, status.kind, f"{status.targets:,}", size, to_text(status.pulled_at), age, said)
+        return (status.name, status.kind, "", "", "never", "", "", said)
+    size, pulled_at = f"{status.content_bytes:,}", to_text(status.pulled_at)
+    age, version = _age(status, now), status.version or ""
+    return (status.name, status.kind, f"{status.targets:,}", size, pulled_at, age, version, said)
+
+
+def _age(status: Status, now: datetime) -> str:
+    from bundler.source_status import age_text
+
+    age = status.age(now)
+    if age is None:
+        return ""
+    return f"{age_text(age)} STALE, more than {status.fresh_days} days" if status.stale(now) else age_text(age)
+
+
+def _licence(status: Status) -> str:
+    return "" if status.licence is None else f"; licence: {status.licence}"
 
 
 def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
-    from manifests.clock import to_text
-
-    pulled_at = status.pulled_at
     return {
         "name": status.name,
         "kind": status.kind,
         "targets": status.targets,
         "content_bytes": status.content_bytes,
-        "pulled_at": None if pulled_at is None else to_text(pulled_at),
-        "age_seconds": None if pulled_at is None else max(0, int((now - pulled_at).total_seconds())),
+        **_here(status, now),
+        "version": status.version,
         "verification": status.verification,
         "failure": status.failure,
     }
 
 
-def _check_row(result: CheckResult) -> tuple[str, ...]:
+def _here(status: Status, now: datetime) -> dict[str, Any]:
+    """How fresh what we have is, for machines."""
+    from manifests.clock import to_text
+
+    pulled_at, age = status.pulled_at, status.age(now)
+    return {
+        "pulled_at": None if pulled_at is None else to_text(pulled_at),
+        "age_seconds": None if age is None else int(age.total_seconds()),
+        "fresh_days": status.fresh_days,
+        "stale": status.stale(now),
+        "licence": status.licence,
+    }
+
+
+def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str, ...]:
+    here = (status.version or ("" if status.pulled_at else "nothing"), _age(status, now))
     if result.check is None:
-        return (
-            result.name,
-            result.kind,
-            "FAILED",
-            "",
-            "",
-            f"{result.error} [{result.error.code if result.error else ''}]",
-        )
-    new = sum(target.state != "unchanged" for target in result.check.targets)
-    return (result.name, result.kind, "ok", f"{len(result.check.targets):,}", f"{new:,}", result.check.note)
+        said = f"{result.error} [{result.error.code if result.error else ''}]"
+        return (result.name, result.kind, "FAILED", "", *here, "", "", said)
+    targets = result.check.targets
+    new = sum(target.state != "unchanged" for target in targets)
+    said = result.check.note + _licence(status)
+    return (
+        result.name,
+        result.kind,
+        "ok",
+        result.check.version or "",
+        *here,
+        f"{len(targets):,}",
+        f"{new:,}",
+        said,
+    )
 
 
-def _check_to_json(result: CheckResult) -> dict[str, Any]:
-    value: dict[str, Any] = {"name": result.name, "kind": result.kind, "error": None}
+def _check_to_json(result: CheckResult, status: Status, now: datetime) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "name": result.name,
+        "kind": result.kind,
+        "reachable": result.check is not None,
+        "version_there": None if result.check is None else result.check.version,
+        "version_here": status.version,
+        **_here(status, now),
+        "error": None,
+    }
     if result.check is None:
         value["error"] = result.error.to_json() if result.error else None
         return value

@@ -70,6 +70,27 @@ def test_check_says_what_a_pull_would_yield_and_stores_nothing(publisher: Publis
     assert "[http.connect]" in gone.stdout
 
 
+def test_sources_and_check_say_version_age_and_licence(publisher: Publisher) -> None:
+    table = f'\n[[source]]\nname = "old"\nkind = "directory"\npath = "{publisher.content / "rules"}"\n'
+    configure(publisher, f'{table}fresh_days = 3\nlicence = "for us alone"\nexclude = ["*.tmp"]\n')
+    publisher.bundle("pull", "old")
+    record = publisher.home / "sources" / "old.json"
+    pulled = json.loads(record.read_text("utf-8"))
+    pulled["good"] |= {"pulled_at": "2026-01-01T00:00:00Z", "version": "7.1"}
+    record.write_text(json.dumps(pulled), "utf-8")
+    (new, old) = json.loads(publisher.bundle("sources", "check", "-o", "json").stdout)
+    assert (new["reachable"], new["version_here"], new["stale"], new["licence"]) == (True, None, False, None)
+    assert (old["reachable"], old["version_here"], old["version_there"], old["stale"]) == (True, "7.1", None, True)
+    assert (old["licence"], old["fresh_days"], old["pulled_at"]) == ("for us alone", 3, "2026-01-01T00:00:00Z")
+    for command in (("sources",), ("sources", "check")):
+        line = publisher.bundle(*command).stdout.splitlines()[-1]
+        assert "days STALE, more than 3 days" in line or "hours STALE, more than 3 days" in line
+        assert "7.1" in line
+        assert line.endswith("; licence: for us alone")
+    told = json.loads(publisher.bundle("sources", "-o", "json").stdout)[1]
+    assert (told["version"], told["stale"], told["licence"]) == ("7.1", True, "for us alone")
+
+
 def test_a_mistyped_option_of_a_source_is_named_with_the_nearest(publisher: Publisher) -> None:
     configure(publisher, '\n[[source]]\nname = "web"\nkind = "http"\nurl = ["https://h/a"]\n')
     done = publisher.bundle("pull", check=False)

@@ -1,14 +1,19 @@
 """A plain ActiveUpdate client: ``ini_xml.zip``, else ``server.ini``, then each file with its signature.
 
 It reads INI with the standard library and HTTP with ``http.client``, and shares nothing with the product.
+
+    python tests/support/active_update_reader.py URL CA.PEM     # prints what it found, as JSON
 """
 
 from __future__ import annotations
 
 import configparser
+import hashlib
 import http.client
 import io
+import json
 import ssl
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,3 +99,16 @@ def components(ini: bytes) -> dict[str, int]:
             elif section.startswith("Info_") and key == "Path":
                 found[fields[0]] = int(fields[1])
     return found
+
+
+def main(url: str, authority: str) -> None:
+    """Update from a server and print the digest of every file, and the statuses of those without one."""
+    reader = Reader(url, Path(authority))
+    digests = {path: hashlib.sha256(data).hexdigest() for path, data in reader.update().items()}
+    reader.close()
+    others = {path: status for path, status in reader.statuses.items() if path not in digests}
+    print(json.dumps({"files": digests, "others": others}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -189,7 +189,16 @@ def test_the_list_tells_how_far_behind_how_old_and_how_damaged_a_site_is(home, f
     assert (value["damage"], value["needs_bytes"], value["stale"]) == ({"missing": 1}, 3000, False)
     assert (value["receipt_age_seconds"], value["content_age_seconds"]) == (2 * 86_400, 3 * 86_400)
     (old,) = statuses(Sites.load(home), 5, now + timedelta(days=40))
-    assert (old.stale, old.needs_bytes) == (True, None)
+    assert (old.stale, old.needs_bytes, old.to_json()["stale_sources"]) == (True, None, ["rules"])
+
+
+def test_a_site_is_stale_by_the_days_that_the_configuration_gives_a_source(home, forge, north):
+    take(home, ours(forge, north))
+    for days, names in ((1, ("rules",)), (60, ())):
+        (status,) = statuses(Sites.load(home), 3, NOW + timedelta(days=2), fresh_days={"rules": days})
+        assert (status.stale_sources, status.stale) == (names, bool(names))
+    (late,) = statuses(Sites.load(home), 3, NOW + timedelta(days=40), fresh_days={"rules": 60})
+    assert not late.stale
 
 
 def test_a_site_that_serves_nothing_is_stale(home, forge, north):
