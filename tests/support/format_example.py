@@ -149,6 +149,8 @@ def manifest() -> bytes:
                     "state": "fresh",
                     "pulled_at": "2026-09-01T11:59:00Z",
                     "verification": "none: a directory has no signature",
+                    "licence": "made up",
+                    "fresh_days": 14,
                     "items": [{"path": "demo/rule.rules", "label": "one rule", "facts": {"rules": 1}}],
                 }
             ],

@@ -7,6 +7,10 @@ import pytest
 
 from bundler import config
 from bundler.home import Home, open_home
+from bundler.sources import KINDS as SHIPPED
+from bundler.sources import kind_class
+from bundler.sources.common import COMMON_KEYS, Common
+from bundler.sources.globs import GlobSet
 from manifests.errors import ConfigurationError, LockedError
 
 KINDS = config.Kinds(
@@ -77,6 +81,51 @@ def test_every_key_of_the_file_arrives(tmp_path):
 def test_a_wrong_source_table_is_refused_with_its_place(tmp_path, table, code, key):
     error = refusal(tmp_path, f'publisher = "acme"\n[[source]]\n{table}')
     assert (error.code, error.context["key"]) == (code, key)
+
+
+def test_every_kind_takes_the_common_keys_beside_its_own(tmp_path):
+    (source,) = read(
+        tmp_path,
+        'publisher = "acme"\n[[source]]\nname = "a"\nkind = "directory"\npath = "/x"\n'
+        'include = ["*.cvd"]\nexclude = ["x/**"]\nfresh_days = 7\nlicence = "ours"\nmount = "/"\n'
+        'deliver = "ds_agent"\nallow_older = true\n',
+    ).sources
+    assert source.options == {"path": "/x"}
+    assert source.common == Common(GlobSet(("*.cvd",), ("x/**",)), 7, "ours", "/", "ds_agent", allow_older=True)
+
+
+def test_without_a_common_key_everything_is_taken_and_nothing_is_said(tmp_path):
+    (source,) = read(tmp_path, 'publisher = "acme"\n[[source]]\nname = "a"\nkind = "http"\n').sources
+    assert source.common == Common() == Common(GlobSet(("**",)), None, None, None, None, allow_older=False)
+
+
+@pytest.mark.parametrize("kind", sorted(SHIPPED))
+def test_no_kind_has_a_key_of_its_own_that_is_common(kind):
+    assert not set(kind_class(kind).OPTIONS_SCHEMA["properties"]) & {*COMMON_KEYS, "name", "kind"}
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("fresh_days = 0", "fresh_days"),
+        ('fresh_days = "7"', "fresh_days"),
+        ('mount = "/au"', "mount"),
+        ('deliver = "/opt/ds_agent"', "deliver"),
+        ('licence = ""', "licence"),
+        ('include = "*.cvd"', "include"),
+        ("include = []", "include"),
+        ('exclude = [""]', "exclude[1]"),
+        ('allow_older = "yes"', "allow_older"),
+    ],
+)
+def test_a_common_key_with_a_value_that_means_nothing_is_refused(tmp_path, line, key):
+    error = refusal(tmp_path, f'publisher = "acme"\n[[source]]\nname = "a"\nkind = "http"\n{line}\n')
+    assert (error.code, error.context["key"]) == ("config.value", f"source[1].{key}")
+
+
+def test_a_mistyped_common_key_is_named_with_the_nearest(tmp_path):
+    error = refusal(tmp_path, 'publisher = "acme"\n[[source]]\nname = "a"\nkind = "http"\nlicense = "x"\n')
+    assert (error.code, error.todo) == ("config.unknown-key", "did you mean 'licence'?")
 
 
 def test_the_same_source_twice_is_refused(tmp_path):

@@ -48,7 +48,21 @@ def manifests(draw: st.DrawFn) -> m.Manifest:
         )
         items = tuple(m.Item(path, "label", tuple(sorted(draw(facts).items()))) for path in paths[:1])
         failure = draw(st.none() | st.just("unreachable"))
-        sources.append(m.SourceRecord(name, "http", draw(INSTANTS), "nothing", failure, items))
+        sources.append(
+            m.SourceRecord(
+                name,
+                "http",
+                draw(INSTANTS),
+                "nothing",
+                failure,
+                items,
+                version=draw(st.none() | st.just("17.361.00")),
+                licence=draw(st.none() | st.just("as agreed")),
+                fresh_days=draw(st.none() | st.integers(1, 3650)),
+                mount=draw(st.none() | st.just("/")),
+                deliver=draw(st.none() | st.just("ds_agent")),
+            )
+        )
     targets.sort(key=lambda target: target.path)
     ways = {}  # one content arrives in one way
     targets = [replace(target, arrives=ways.setdefault(target.sha256, target.arrives)) for target in targets]
@@ -217,6 +231,17 @@ MUTATIONS = [
     (set_(["sources", 0, "failure"], "x"), "manifest.sources"),
     (set_(["sources", 0, "pulled_at"], "2026-13-01T00:00:00Z"), "time.format"),
     (set_(["sources", 0, "verification"], "two\nlines"), "manifest.schema"),
+    (set_(["sources", 0, "version"], 17), "manifest.schema"),
+    (set_(["sources", 0, "version"], None), "manifest.schema"),
+    (set_(["sources", 0, "licence"], "x" * 2001), "manifest.schema"),
+    (set_(["sources", 0, "fresh_days"], 0), "manifest.schema"),
+    (set_(["sources", 0, "fresh_days"], 3651), "manifest.schema"),
+    (set_(["sources", 0, "fresh_days"], True), "manifest.schema"),
+    (set_(["sources", 0, "mount"], "/au"), "manifest.schema"),
+    (set_(["sources", 0, "mount"], ""), "manifest.schema"),
+    (set_(["sources", 0, "deliver"], "/opt/ds_agent"), "manifest.schema"),
+    (set_(["sources", 0, "deliver"], "../x"), "manifest.schema"),
+    (set_(["sources", 0, "urgent"], True), "manifest.schema"),
     (set_(["sources", 0, "verification"], "\x1b[2Jgone"), "manifest.schema"),
     (set_(["sources", 0, "verification"], "\u202eback"), "manifest.schema"),
     (set_(["sources", 0, "verification"], "x" * 2001), "manifest.schema"),

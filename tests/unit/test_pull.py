@@ -159,6 +159,44 @@ def test_a_changed_configuration_voids_what_was_pulled_before(bench: Bench, tmp_
     assert list(result.targets) == ["web"]
 
 
+def test_include_and_exclude_hold_for_every_kind(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/c.tmp", b"c")
+    urls = [server.url("/b"), server.url("/c.tmp")]
+    bench.configure("web", "http", urls=urls, exclude=["*.tmp"])
+    first = bench.pull_all("web")
+    assert first.targets == {"web": (target("web/b", b"b"),)}
+    assert bench.pull_all("web").unchanged == ("web",)
+    (checked,) = check_all(bench.home, bench.config, bench.store, lambda: bench.now, NoProgress(), ["web"])
+    assert checked.check is not None
+    assert [found.path for found in checked.check.targets] == ["b"]
+
+
+def test_globs_that_leave_nothing_are_an_error_that_names_them(bench: Bench) -> None:
+    bench.configure("web", "http", urls=bench.config.sources[1].options["urls"], include=["*.cvd"])
+    (failure,) = bench.pull_all("web").failures
+    assert (failure.error.code, failure.error.have) == ("source.nothing-included", "1 files, the first is b")
+
+
+def test_what_the_operator_says_of_a_source_stands_in_its_record_and_voids_nothing(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.pull_all()
+    said = {"fresh_days": 7, "licence": "two\nlines", "mount": "/", "deliver": "place", "allow_older": True}
+    bench.configure("files", "directory", path=str(tmp_path / "tree"), **said)
+    record = last_good(bench.home, bench.config, bench.store).records[1]
+    assert (record.failure, record.version) == (None, None)
+    assert (record.fresh_days, record.licence, record.mount, record.deliver) == (7, "two\nlines", "/", "place")
+
+
+def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path) -> None:
+    bench.configure("files", "directory", path=str(tmp_path / "tree"), licence="two\nlines e\u0301", fresh_days=7)
+    result = bench.pull_all("files")
+    targets = result.targets["files"]
+    blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
+    (source,) = decode(encode(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))).sources
+    assert (source.licence, source.fresh_days) == ("two lines \xe9", 7)
+
+
 def test_how_a_source_is_fetched_does_not_void_what_was_pulled(bench: Bench, server: SourceSimulator) -> None:
     bench.pull_all()
     bench.configure("web", "http", urls=[server.url("/b")], timeout_seconds=9)
