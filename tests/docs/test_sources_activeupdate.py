@@ -1,0 +1,88 @@
+"""The keys of every source, and kind ``activeupdate``, as docs/sources.md shows them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bundler import config
+from bundler.pull import PullResult, pull_all
+from bundler.sources.common import COMMON_KEYS
+from manifests.console import NoProgress
+from tests.docs.test_sources_page import PAGE, SECTIONS, blocks_of
+from tests.support.active_update_reader import components
+from tests.support.active_update_tree import Tree
+from tests.support.benches import Bench
+from tests.support.source_simulator import SourceSimulator
+
+COMMON = "Keys of every source"
+SOURCES = Path(__file__).parents[2] / "bundler" / "sources"
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def pulled(bench: Bench, section: str, **places: object) -> PullResult:
+    """Pull what the page's block configures, its places mapped to ours."""
+    text = 'publisher = "plant"\n' + "\n".join(blocks_of(section))
+    for place, ours in places.items():
+        given = {"updates": "https://updates.example", "ca": "/etc/sealift/proxy-ca.pem", "srv": "/srv/"}[place]
+        assert given in text
+        text = text.replace(given, str(ours))
+    bench.home.config.write_text(text)
+    loaded = config.load(bench.home.config)
+    return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+
+
+def test_the_common_keys_do_what_the_page_says(tmp_path: Path) -> None:
+    for path in ("server.ini", "pattern/a.zip", "pattern/a.sig", "pattern/a.txt", "beta/b.zip"):
+        (tmp_path / "feeds" / "patterns" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "feeds" / "patterns" / path).write_bytes(b"x")
+    result = pulled(Bench(tmp_path / "home"), COMMON, srv=f"{tmp_path}/")
+    assert [target.path for target in result.targets["patterns"]] == [
+        "patterns/pattern/a.sig",
+        "patterns/pattern/a.zip",
+        "patterns/server.ini",
+    ]
+    (record,) = result.records
+    assert (record.fresh_days, record.mount, record.deliver) == (3, "/", None)
+    assert record.licence == "Plant's subscription 4711, for its own computers alone"
+
+
+def test_the_page_tells_of_every_common_key() -> None:
+    assert [key for key in COMMON_KEYS if f"| `{key}` |" not in SECTIONS[COMMON]] == []
+
+
+def test_an_activeupdate_tree_is_pulled_as_configured(tmp_path: Path) -> None:
+    tree, bench = Tree(80), Bench(tmp_path / "home")
+    with SourceSimulator(ca_directory=tmp_path) as server:
+        for path, data in tree.everything.items():
+            server.serve(f"/activeupdate/{path}", data)
+        result = pulled(bench, "activeupdate", updates=server.base, ca=tmp_path / "ca.pem")
+    assert result.failures == ()
+    (record,) = result.records
+    assert (record.mount, record.fresh_days, record.version) == ("/", 3, "VSAPI 17.363.00")
+    assert record.verification == (
+        "46 of 80 components of server.ini in ini_xml.zip; each with its signature, carried, not verified"
+    )
+    digests = {target.path: target.sha256 for target in result.targets["activeupdate"]}
+    listed = components(b"".join(bench.store.read(digests["activeupdate/server.ini"])))
+    assert len(digests) == 2 * len(listed) + 1
+    assert {path.partition("/")[0] for path in listed} == {"pattern", "engine"}
+
+
+def test_the_page_tells_of_every_reason_of_activeupdate() -> None:
+    raised = set()
+    for path in SOURCES.glob("activeupdate*.py"):
+        raised |= set(re.findall(r'"((?:activeupdate|ini)\.[a-z-]+)"', path.read_text("utf-8"))) - {"server.ini"}
+    told = set()
+    for line in PAGE.splitlines():
+        if match := re.match(r"\| `(activeupdate|ini)\.", line):
+            told |= {f"{match[1]}.{reason}" for reason in re.findall(r"`(?:activeupdate|ini)?\.([a-z-]+)`", line)}
+    assert raised == told
