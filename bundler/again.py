@@ -54,11 +54,11 @@ def create_again(
             sealing = Sealing(home, store, clock, progress, extras)
             try:
                 journal = sealing.begin(out, manifests, None)
-                journal, files = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
-                journal.commit(home)
+                written = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                written.journal.commit(home)
             finally:
                 finish_interrupted(home)
-        return Created(files, warnings=_warnings(home, version))
+        return Created(written.files, written.beside, warnings=_warnings(home, version))
 
 
 def _warnings(home: Home, version: int) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from bundler.patching import Bases, Made, best_patch
 from bundler.pull import PullResult, SourceFailure, last_good, pull_all
 from bundler.repository import Repository, Staged
 from bundler.seal import Compressed, compress, sign
-from bundler.sealing import Extras, SealedFile, Sealing, no_extras
+from bundler.sealing import BesideFile, Extras, SealedFile, Sealing, no_extras
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -58,9 +58,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Created:
-    """Sealed, verified, committed bundles, one per volume; what failed, what to look after."""
+    """Sealed, verified, committed bundles, one per volume; what lies beside them; what failed, what to look after."""
 
     files: tuple[SealedFile, ...]
+    beside: tuple[BesideFile, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -117,12 +118,12 @@ def create(
             try:
                 journal = sealing.begin(order.out, manifests, staged.snapshot_version)
                 volumes = tuple(sign(manifest, timestamp) for manifest in manifests)
-                journal, files = sealing.write(journal, volumes, contents.documents, compressed)
+                written = sealing.write(journal, volumes, contents.documents, compressed)
                 generation = Generation(staged.snapshot_version, volumes, order.volume_size, order.recovery_percent)
-                journal.commit(home, staged, generation)
+                written.journal.commit(home, staged, generation)
             finally:
                 finish_interrupted(home)
-        return Created(files, pulled.failures, staged.warnings)
+        return Created(written.files, written.beside, pulled.failures, staged.warnings)
 
 
 def _check_failures(pulled: PullResult, order: Order) -> None:

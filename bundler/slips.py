@@ -42,7 +42,7 @@ def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
         rules=() if changes is None else compare(changes, _content_of(home.store())),
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
-    return [Extra(name, _writer(text)) for name, text in texts]
+    return [Extra("slip", name, _writer(text)) for name, text in texts]
 
 
 def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:

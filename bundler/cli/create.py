@@ -78,19 +78,15 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler import describe
+    from bundler import describe_created
 
     created = _create(settings, _Wishes(**options))
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
-    files = [{"file": str(file.path), "length": file.length, "sha256": file.sha256} for file in created.files]
-    first = created.files[0].manifest
     if output == "json":
-        print_json({**files[0], "files": files, **describe.manifest_to_json(first, targets=False)})
+        print_json(describe_created.to_json(created))
     else:
-        click.echo(describe.manifest_to_text(first, targets=False))
-        for file in created.files:
-            click.echo(f"\n{file.path}\n{file.length:,} bytes\nsha256 {file.sha256}")
+        click.echo(describe_created.to_text(created))
     if created.failures:
         raise PartialError(
             "create.partial",
