@@ -105,6 +105,8 @@ def create(
         timestamp = tuple(signers("timestamp"))
         with compress(_distinct(contents.targets), store, progress) as compressed:
             contents, patches = _patched(contents, held, order, compressed, store, progress)
+            begun = held.rest(contents.targets, lambda target: _carried_length(target, compressed))
+            contents = replace(contents, since=held.since(_used(contents.targets, patches, begun)))
             manifests = lay_out(
                 contents,
                 [compressed.member(blob) for blob in _distinct(contents.targets)],
@@ -112,6 +114,7 @@ def create(
                 store,
                 volume_size=order.volume_size,
                 signers=len(timestamp),
+                begun=begun,
             )
             _keep(store, (data for _, data in contents.documents))
             sealing = Sealing(home, store, clock, progress, extras)
@@ -158,7 +161,6 @@ def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, 
         targets=marked,
         metadata=tuple((name, data) for name, data in staged.documents),
         notes=order.notes,
-        since=held.since(target.sha256 for target in marked if target.arrives == "held"),
     )
 
 
@@ -178,7 +180,7 @@ def _patched(
     made: dict[str, PatchMember] = {}
     with store.batch() as batch:
         for target in missing.values():
-            patch = _best(target, bases, compressed, store)
+            patch = _best(target, bases, held, compressed, store)
             if patch is not None:
                 if _fits(patch, made.values(), order.volume_size):
                     batch.add(patch.content(), patch.patch)
@@ -187,16 +189,25 @@ def _patched(
             progress.advance(target.length)
         batch.commit()
     targets = tuple(replace(t, arrives="patch") if t.sha256 in made else t for t in contents.targets)
-    used = {target.sha256 for target in targets if target.arrives == "held"}
-    used |= {patch.base_sha256 for patch in made.values()}
-    return replace(contents, targets=targets, since=held.since(used)), list(made.values())
+    return replace(contents, targets=targets), list(made.values())
 
 
-def _best(target: Target, bases: Bases, compressed: Compressed, store: BlobStore) -> Made | None:
-    blob = Blob(target.sha256, target.length)
+def _best(target: Target, bases: Bases, held: Held, compressed: Compressed, store: BlobStore) -> Made | None:
     candidates = bases.candidates(target)
-    whole_length = compressed.member(blob).stored_length
+    whole_length = min(_carried_length(target, compressed), held.missing(target))
+    blob = Blob(target.sha256, target.length)
     return best_patch(store, blob, candidates, whole_length=whole_length) if candidates else None
+
+
+def _carried_length(target: Target, compressed: Compressed) -> int:
+    """Return what the whole content of a target takes in a bundle."""
+    return compressed.member(Blob(target.sha256, target.length)).stored_length
+
+
+def _used(targets: Iterable[Target], patches: Iterable[PatchMember], begun: Iterable[str]) -> set[str]:
+    """Return the digests of what the reader must have, all of it or some."""
+    held = {target.sha256 for target in targets if target.arrives == "held"}
+    return held.union((patch.base_sha256 for patch in patches), begun)
 
 
 def _fits(patch: Made, others: Iterable[PatchMember], volume_size: int | None) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from bundler import volumes
+from bundler.holdings import gaps
 from bundler.volumes import Piece, Slice, Volume
 from manifests import manifest as manifest_format
 from manifests.blobs import CHUNK_BYTES, BlobStore
 from manifests.durable import storage_errors
 from manifests.manifest import (
+    BLOB_PREFIX,
     NOTES_NAME,
     TUF_PREFIX,
     BlobMember,
@@ -25,6 +27,9 @@ from manifests.manifest import (
     SourceRecord,
     Target,
 )
+from manifests.receipt import Ranges
+
+NOTHING_BEGUN: Mapping[str, Ranges] = {}
 
 TEXT_BYTES = 16 * 1024 * 1024
 """Compressible content up to this length goes first: rules protect before patterns have come."""
@@ -67,6 +72,7 @@ def lay_out(
     *,
     volume_size: int | None,
     signers: int,
+    begun: Mapping[str, Ranges] = NOTHING_BEGUN,
 ) -> tuple[Manifest, ...]:
     """Decide which volume carries what.
 
@@ -77,6 +83,7 @@ def lay_out(
         store: Holds all content; read where parts are cut.
         volume_size: What no file may exceed, in bytes; None for one file.
         signers: How many sign each manifest.
+        begun: Of targets that arrive as blobs, by digest: bytes that every reader has, so that the rest is carried.
 
     Returns:
         A manifest per volume.
@@ -87,18 +94,22 @@ def lay_out(
     """
     whole = _manifest(contents)
     ordered = _in_order(contents.targets, blobs, patches)
-    pieces = [_piece(member) for member in ordered]
-    fixed = 0 if volume_size is None else _fixed(whole, signers)
+    pieces = [piece for member in ordered for piece in _pieces(member, begun)]
+    fixed = 0 if volume_size is None else _fixed(whole, signers) + _rows(begun)
     planned = volumes.plan(pieces, fixed, volume_size)
     parts = {part: Part(_digest(store, part), part.length) for volume in planned for part in volume.slices}
+    carried = {part.sha256 for part in parts.values()} | {blob.sha256 for blob in blobs if blob.sha256 not in begun}
+    for part in _held(begun):
+        digest = _digest(store, part)
+        parts[part] = Part(digest, part.length, held=digest not in carried)
     parted = _parted(parts, {blob.sha256: blob.length for blob in blobs})
     cut = {one.sha256 for one in parted}
     targets = tuple(replace(t, arrives="parts") if t.sha256 in cut else t for t in contents.targets)
     members = {member.name: member for member in ordered}
-    carried: set[str] = set()
+    taken: set[str] = set()
     manifests = []
     for index, volume in enumerate(planned, 1):
-        own = _Members.of(volume, members, parts, carried)
+        own = _Members.of(volume, members, parts, taken)
         manifests.append(
             replace(
                 whole,
@@ -165,6 +176,27 @@ def _in_order(
         return first, places[member.sha256]
 
     return sorted([*blobs, *patches], key=key)
+
+
+def _pieces(member: BlobMember | PatchMember, begun: Mapping[str, Ranges]) -> Iterator[Piece]:
+    """Yield what is to be placed for a member: itself, or what is missing of it."""
+    piece = _piece(member)
+    if isinstance(member, PatchMember) or member.sha256 not in begun:
+        yield piece
+        return
+    for first, behind in gaps(begun[member.sha256], member.length):
+        length = behind - first
+        yield replace(piece, length=length, stored_length=length, offset=first, stretch=True)
+
+
+def _held(begun: Mapping[str, Ranges]) -> Iterator[Slice]:
+    for digest in sorted(begun):
+        yield from (Slice(BLOB_PREFIX + digest, first, behind - first) for first, behind in begun[digest])
+
+
+def _rows(begun: Mapping[str, Ranges]) -> int:
+    """Return what the parts that are held take in every manifest."""
+    return sum(volumes.PARTED_ROW_BYTES + volumes.PART_ROW_BYTES * len(ranges) for ranges in begun.values())
 
 
 def _piece(member: BlobMember | PatchMember) -> Piece:

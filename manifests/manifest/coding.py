@@ -172,10 +172,16 @@ def _patch_from_json(value: dict[str, Any]) -> PatchMember:
 
 
 def _parted_to_json(parted: Parted) -> dict[str, Any]:
-    parts = [{"sha256": part.sha256, "length": part.length} for part in parted.parts]
-    return {"sha256": parted.sha256, "length": parted.length, "parts": parts}
+    return {
+        "sha256": parted.sha256,
+        "length": parted.length,
+        "parts": [
+            {"sha256": part.sha256, "length": part.length} | ({"arrives": "held"} if part.held else {})
+            for part in parted.parts
+        ],
+    }
 
 
 def _parted_from_json(value: dict[str, Any]) -> Parted:
-    parts = tuple(Part(part["sha256"], part["length"]) for part in value["parts"])
+    parts = tuple(Part(part["sha256"], part["length"], "arrives" in part) for part in value["parts"])
     return Parted(value["sha256"], value["length"], parts)

@@ -103,10 +103,11 @@ class PatchMember:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a target's content, carried as a blob by some volume."""
+    """A piece of a target's content: carried as a blob by some volume, or ``held`` by the site already."""
 
     sha256: str
     length: int
+    held: bool = False
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,9 @@ def _write(out: Path, signed: SignedReceipt, output: str) -> None:
                 "serial": receipt.serial,
                 "generation": receipt.newest,
                 "without": len(receipt.without),
+                "pending_generation": receipt.pending_generation,
+                "pending_holds": len(receipt.pending_holds),
+                "pending_parts": len(receipt.pending_parts),
             }
         )
         return
@@ -78,9 +81,12 @@ def _write(out: Path, signed: SignedReceipt, output: str) -> None:
 def _summary(signed: SignedReceipt) -> str:
     receipt = signed.receipt
     lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
+    parts = f" and parts of {len(receipt.pending_parts):,}" if receipt.pending_parts else ""
+    arrived = f", and {len(receipt.pending_holds):,} blobs{parts} of generation {receipt.pending_generation}"
+    pending = arrived if receipt.pending_generation is not None else ""
     words = fingerprint(receipt.site_keyid).split()
     return (
-        f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}\n"
+        f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}{pending}\n"
         "Fingerprint of this site's key, to be confirmed by the publisher once:\n"
         f"  {' '.join(words[:8])}\n  {' '.join(words[8:])}"
     )

@@ -8,7 +8,8 @@ from securesystemslib.signer import CryptoSigner
 
 from bundler.holdings import Holdings
 from bundler.site_status import statuses
-from bundler.sites import Sites, given, holdings_of
+from bundler.holdings import holdings_of
+from bundler.sites import Sites, given
 from manifests.errors import ConfigurationError, LockedError, MalformedError, NotAuthenticError, UsageError
 from manifests.receipt import Damage, fingerprint
 from tests.support.relay_bundles import BundleForge
