@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
-from bundler.home import Home
 from bundler.holdings import holdings_of
+from bundler.home import Home
 from bundler.sites import Sites
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError

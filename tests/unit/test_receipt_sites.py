@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from bundler.holdings import Holdings
+from bundler.holdings import Holdings, holdings_of
 from bundler.site_status import statuses
-from bundler.holdings import holdings_of
 from bundler.sites import Sites, given
 from manifests.errors import ConfigurationError, LockedError, MalformedError, NotAuthenticError, UsageError
 from manifests.receipt import Damage, fingerprint
