@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import Signer
@@ -21,7 +22,7 @@ from bundler.layout import Contents, lay_out
 from bundler.patching import Bases, Made, best_patch
 from bundler.pull import PullResult, SourceFailure, last_good, pull_all
 from bundler.repository import Repository, Staged
-from bundler.seal import Compressed, compress, sign
+from bundler.seal import Compressed, compress, may_be_deflated, sign
 from bundler.sealing import BesideFile, Extras, SealedFile, Sealing, no_extras
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
@@ -103,12 +104,14 @@ def create(
         held = increment.held(History(home), order.readers)
         contents = _contents(config, order, pulled, staged, held)
         timestamp = tuple(signers("timestamp"))
-        with compress(_distinct(contents.targets), store, progress) as compressed:
+        _keep(store, (data for _, data in contents.documents))
+        with compress(_compressible(contents), store, progress) as compressed:
             contents, patches = _patched(contents, held, order, compressed, store, progress)
             begun = held.rest(contents.targets, lambda target: _carried_length(target, compressed))
             contents = replace(contents, since=held.since(_used(contents.targets, patches, begun)))
             manifests = lay_out(
                 contents,
+                [compressed.document(name, data) for name, data in contents.documents],
                 [compressed.member(blob) for blob in _distinct(contents.targets)],
                 patches,
                 store,
@@ -116,7 +119,6 @@ def create(
                 signers=len(timestamp),
                 begun=begun,
             )
-            _keep(store, (data for _, data in contents.documents))
             sealing = Sealing(home, store, clock, progress, extras)
             try:
                 journal = sealing.begin(order.out, manifests, staged.snapshot_version)
@@ -166,6 +168,12 @@ def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, 
 
 def _distinct(targets: Iterable[Target]) -> list[Blob]:
     return list(dict.fromkeys(Blob(target.sha256, target.length) for target in targets if target.arrives == "blob"))
+
+
+def _compressible(contents: Contents) -> list[Blob]:
+    documents = (data for name, data in contents.documents if may_be_deflated(name))
+    blobs = (Blob(sha256(data).hexdigest(), len(data)) for data in documents)
+    return list(dict.fromkeys((*_distinct(contents.targets), *blobs)))
 
 
 def _patched(

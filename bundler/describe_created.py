@@ -62,4 +62,4 @@ def _file_to_json(file: SealedFile | BesideFile) -> dict[str, Any]:
 
 
 def _total(created: Created) -> int:
-    return sum(file.length for file in (*created.files, *created.beside))
+    return sum(file.length for file in created.files) + sum(file.length for file in created.beside)

@@ -66,6 +66,7 @@ class Contents:
 
 def lay_out(
     contents: Contents,
+    documents: Sequence[Document],
     blobs: Sequence[BlobMember],
     patches: Sequence[PatchMember],
     store: BlobStore,
@@ -78,6 +79,7 @@ def lay_out(
 
     Args:
         contents: What is to be sealed.
+        documents: How its documents are stored, in their order.
         blobs: Of the targets that arrive as blobs, each once, in the order of the targets.
         patches: Of the targets that arrive as patches, in the order of the targets.
         store: Holds all content; read where parts are cut.
@@ -92,7 +94,7 @@ def lay_out(
         UsageError: ``create.volume-size``.
         StorageError: The store cannot be read.
     """
-    whole = _manifest(contents)
+    whole = _manifest(contents, documents)
     ordered = _in_order(contents.targets, blobs, patches)
     pieces = [piece for member in ordered for piece in _pieces(member, begun)]
     fixed = 0 if volume_size is None else _fixed(whole, signers) + _rows(begun)
@@ -149,7 +151,7 @@ class _Members:
         return cls(tuple(own.values()), tuple(member for member in whole if isinstance(member, PatchMember)))
 
 
-def _manifest(contents: Contents) -> Manifest:
+def _manifest(contents: Contents, documents: Sequence[Document]) -> Manifest:
     return Manifest(
         publisher=contents.publisher,
         snapshot_version=contents.snapshot_version,
@@ -158,7 +160,7 @@ def _manifest(contents: Contents) -> Manifest:
         tool=contents.tool,
         sources=contents.sources,
         targets=contents.targets,
-        documents=tuple(Document(name, len(data), sha256(data).hexdigest()) for name, data in contents.documents),
+        documents=tuple(documents),
         blobs=(),
         since=contents.since,
     )
@@ -213,7 +215,9 @@ def _fixed(manifest: Manifest, signers: int) -> int:
     bare = replace(manifest, volume_index=volumes.MAX_VOLUMES, volume_count=volumes.MAX_VOLUMES)
     text = len(manifest_format.encode(bare)) + len(bare.targets)  # "parts" is a letter longer than "blob"
     records = sum(volumes.MEMBER_BYTES + 2 * len(name) for name in names) + volumes.END_BYTES
-    return text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.length for document in manifest.documents)
+    return (
+        text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.stored[2] for document in manifest.documents)
+    )
 
 
 def _parted(parts: Mapping[Slice, Part], lengths: Mapping[str, int]) -> tuple[Parted, ...]:

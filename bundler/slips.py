@@ -13,7 +13,7 @@ from bundler.sealing import Extra, Extras, SealedFile, put
 from bundler.slip import Volume, prepare, render_html, render_text
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
-from manifests.bundle import claimed_document, open_bundle
+from manifests.bundle import claimed_documents, open_bundle
 from manifests.manifest import Manifest, Target
 
 
@@ -48,9 +48,8 @@ def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
 def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return the signature and the documents of a bundle that was verified a moment ago."""
     with open_bundle(file.partial) as opened:
-        names = [signature.NAME, *(document.name for document in file.manifest.documents)]
-        found = [(name, claimed_document(opened, name) or b"") for name in names]
-    return found[0][1], found[1:]
+        found = claimed_documents(opened)
+    return found.pop(signature.NAME), list(found.items())
 
 
 def _changes(home: Home, manifest: Manifest) -> Difference | None:

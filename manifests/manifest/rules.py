@@ -50,6 +50,8 @@ def _check_sources(manifest: Manifest) -> None:
                 raise MalformedError("manifest.sources", f"Item {item.path!r} is no target of source {source.name!r}")
     if len({document.name for document in manifest.documents}) != len(manifest.documents):
         raise MalformedError("manifest.documents", "A document stands twice")
+    if any(document.deflated and document.name.endswith(".root.json") for document in manifest.documents):
+        raise MalformedError("manifest.documents", "A root is deflated, which is read before the manifest is believed")
 
 
 def _check_lengths(manifest: Manifest) -> None:

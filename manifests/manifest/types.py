@@ -54,11 +54,24 @@ class Target:
 
 @dataclass(frozen=True)
 class Document:
-    """A member that is stored as it is: TUF metadata or release notes."""
+    """A member that is no content: TUF metadata or release notes.
+
+    With ``deflated``, a DEFLATE stream stands for it in the zip: that stream's SHA-256 and length.
+    """
 
     name: str
     length: int
     sha256: str
+    deflated: tuple[str, int] | None = None
+
+    @property
+    def stored(self) -> tuple[Method, int, int]:
+        """How it is stored, its length, and what it takes in the zip, in bytes."""
+        return (
+            ("stored", self.length, self.length)
+            if self.deflated is None
+            else ("deflate", self.length, self.deflated[1])
+        )
 
 
 @dataclass(frozen=True)

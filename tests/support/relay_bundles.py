@@ -38,6 +38,7 @@ from tuf.api.serialization.json import JSONSerializer
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.clock import Clock, to_text
+from manifests.container import deflate
 from manifests.manifest import Document, Manifest, SourceRecord
 from manifests.manifest.types import file_name
 from tests.support.relay_cargo import Cargo, digest_of, load, write_zip
@@ -63,6 +64,7 @@ def new_signer() -> CryptoSigner:
 class Forgery:
     """What to do differently. Each hook changes its document before it is signed, ``members`` the finished ones.
 
+    ``deflated`` changes which members are deflated, whatever the manifest says.
     ``signers`` replaces a role's signers; ``manifest`` counts as a role here.
     """
 
@@ -73,6 +75,7 @@ class Forgery:
     manifest: Callable[[Manifest], Manifest] | None = None
     manifest_bytes: Callable[[bytes], bytes] | None = None
     members: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] | None = None
+    deflated: Callable[[set[str]], set[str]] | None = None
     signers: dict[str, list[CryptoSigner]] = field(default_factory=dict)
 
 
@@ -93,6 +96,7 @@ class BundleForge:
         version: Version of the newest bundle.
         roots: Every root, oldest first.
         metadata: File name to bytes of the newest bundle's metadata.
+        deflated_documents: Members, such as ``notes.md``, that the next bundle carries deflated.
     """
 
     def __init__(self, publisher: str = "forge", lifetime: timedelta = LIFETIME) -> None:
@@ -103,6 +107,7 @@ class BundleForge:
         self.version = 0
         self.roots: list[bytes] = []
         self.metadata: dict[str, bytes] = {}
+        self.deflated_documents: set[str] = set()
         self._role_versions: dict[str, int] = {}
         self._meta: dict[str, MetaFile] = {}
         self._history: dict[int, set[str]] = {}
@@ -254,7 +259,7 @@ class BundleForge:
             tool="forge",
             sources=tuple(SourceRecord(name, "directory", self._created, "none") for name in self._sources()),
             targets=cargo.targets,
-            documents=tuple(Document(name, len(data), digest_of(data)) for name, data in documents),
+            documents=tuple(self._document(name, data) for name, data in documents),
             blobs=tuple(blob.member for blob in cargo.blobs),
             patches=tuple(patch.member for patch in cargo.patches),
             parted=cargo.parted,
@@ -273,8 +278,15 @@ class BundleForge:
         members += [(patch.member.name, patch.data) for patch in cargo.patches]
         if forgery.members:
             members = forgery.members(members)
-        write_zip(path, members, {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"})
+        deflated = {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"}
+        deflated |= self.deflated_documents
+        write_zip(path, members, forgery.deflated(deflated) if forgery.deflated else deflated)
         return path
+
+    def _document(self, name: str, data: bytes) -> Document:
+        made = deflate([data], len)
+        stored = (made.stored_sha256, made.stored_length) if name in self.deflated_documents else None
+        return Document(name, len(data), digest_of(data), stored)
 
     def _sources(self) -> list[str]:
         return sorted({path.partition("/")[0] for path in self.files})

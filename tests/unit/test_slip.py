@@ -17,7 +17,7 @@ from bundler.difference import difference
 from bundler.rules_diff import compare
 from bundler.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
 from bundler.slip.content import size
-from manifests.bundle import claimed_document
+from manifests.bundle import claimed_documents
 from manifests.errors import MalformedError
 from tests.support.relay_bundles import BundleForge
 
@@ -180,9 +180,7 @@ def test_sizes_are_decimal() -> None:
 def sealed(tmp_path: Path, forge: BundleForge, name: str, **options: object) -> tuple[ClaimedBundle, dict[str, bytes]]:
     data = forge.seal(tmp_path / name, **options).read_bytes()  # type: ignore[arg-type]
     bundle = ClaimedBundle(io.BytesIO(data))
-    names = ["manifest.sig.json", *(document.name for document in bundle.manifest.documents)]
-    found = {name: claimed_document(io.BytesIO(data), name) for name in names}
-    return bundle, {name: document for name, document in found.items() if document is not None}
+    return bundle, claimed_documents(io.BytesIO(data))
 
 
 def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
