@@ -203,6 +203,48 @@ def test_a_bundle_serves_every_site_and_a_receipt_makes_it_smaller(
     assert publisher.create("--no-pull").name == "plant-000005-since-000002.zip"
 
 
+def needs(publisher: Publisher) -> dict[str, int | None]:
+    return {row["site"]: row["needs_bytes"] for row in json.loads(publisher.bundle("sites", "-o", "json").stdout)}
+
+
+def brought(bundle: Path) -> int:
+    """Return the bytes of all content that a site gets out of a bundle, each content counted once."""
+    return sum({t.sha256: t.length for t in manifest_of(bundle).targets if t.arrives != "held"}.values())
+
+
+def test_what_a_site_needs_is_the_content_of_the_increment_that_is_made_then(
+    publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
+) -> None:
+    north, fresh = found("north"), found("fresh")
+    fresh.register(tmp_path / "fresh.receipt")
+    north.take(publisher.out / "plant-000001-full.zip")
+    north.register(tmp_path / "north.receipt")
+    assert needs(publisher) == {"fresh": 200 + 200_000, "north": 0}
+    change(publisher, 1)
+    (publisher.content / "rules" / "copy.rules").write_text("# 1\n" * 100)  # content that another target has, too
+    publisher.bundle("pull")
+    said = needs(publisher)
+    assert said == {"fresh": 200 + 200_000 + 400, "north": 200_000 + 400}
+    rows = {line.split()[0]: line.split()[-1] for line in publisher.bundle("sites").stdout.splitlines()}
+    assert rows == {"site": "needs", "fresh": "200,600", "north": "200,400"}
+    for site in ("north", "fresh"):
+        assert brought(publisher.create("--no-pull", "--since", site)) == said[site]
+    assert needs(publisher) == said  # built is not arrived
+
+
+def test_what_is_damaged_at_a_site_is_needed_there(
+    publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
+) -> None:
+    north = found("north")
+    north.take(publisher.out / "plant-000001-full.zip")
+    store = BlobStore(north.home / "blobs", north.home / "tmp")
+    (digest,) = {t.sha256 for t in manifest_of(publisher.out / "plant-000001-full.zip").targets if t.length == 200_000}
+    store.path(digest).unlink()
+    north.register(tmp_path / "north.receipt")
+    assert needs(publisher) == {"north": 200_000}
+    assert brought(publisher.create("--since", "north")) == 200_000
+
+
 def test_a_receipt_file_names_its_site_and_an_older_one_changes_nothing(
     publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
 ) -> None:
