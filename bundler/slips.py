@@ -17,20 +17,21 @@ from manifests.bundle import claimed_documents, open_bundle
 from manifests.manifest import Manifest, Target
 
 
-def beside(home: Home) -> Extras:
+def beside(home: Home, recovery_percent: float | None = None) -> Extras:
     """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
 
     Args:
         home: Whose history says what the version before was, and whose store holds its rules.
+        recovery_percent: How much recovery data goes beside each bundle, if any does.
     """
 
     def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
-        return tuple(_extras(home, files)) if files else ()
+        return tuple(_extras(home, files, recovery_percent)) if files else ()
 
     return extras
 
 
-def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
+def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
     changes = _changes(home, first.manifest)
@@ -40,6 +41,7 @@ def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
         [Volume(file.path.name, file.length, file.sha256) for file in ordered],
         difference=changes,
         rules=() if changes is None else compare(changes, _content_of(home.store())),
+        recovery_percent=recovery_percent,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
     return [Extra("slip", name, _writer(text)) for name, text in texts]

@@ -141,7 +141,7 @@ def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras
 
     if recovery_percent is None:
         return slips.beside(home)
-    return together(slips.beside(home), protect.beside(recovery_percent, home.temporary, shown))
+    return together(slips.beside(home, recovery_percent), protect.beside(recovery_percent, home.temporary, shown))
 
 
 def _check(wishes: _Wishes) -> None:

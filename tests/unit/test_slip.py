@@ -119,6 +119,16 @@ def test_the_page_says_the_same_and_needs_nothing_but_itself() -> None:
     assert "@import" not in html
 
 
+def test_recovery_data_beside_the_volumes_is_said() -> None:
+    slip = replace(PLAIN, recovery_percent=5.0)
+    one = "Recovery data: plant-000042-since-000041.zip.par2 beside it, for 5 % of its blocks"
+    assert one in " ".join(render_text(slip).split())
+    assert one in Page(render_html(slip)).text
+    several = replace(slip, volumes=(*PLAIN.volumes, *PLAIN.volumes))
+    assert "Recovery data: FILE.par2 beside it, for 5 % of its blocks\n" in render_text(several)
+    assert "Recovery data" not in render_text(PLAIN) + render_html(PLAIN)
+
+
 def test_a_digest_can_be_copied_whole_off_the_page() -> None:
     assert (
         "".join(render_html(PLAIN).split("<code>")[1].split("</code>")[0].replace("</span>", "").split("<span>"))
