@@ -158,6 +158,7 @@ class BundleForge:
         deflated: Iterable[str] = (),
         patched: Mapping[str, bytes] = NOTHING,
         parts: Mapping[str, int] = NOTHING,
+        begun: Iterable[bytes] = (),
         notes: bytes | None = None,
         created: datetime | None = None,
         again: bool = False,
@@ -171,6 +172,7 @@ class BundleForge:
             deflated: Target paths whose content is deflated.
             patched: Target path to the content that its patch stands on.
             parts: Target path to the length of the parts that it comes in.
+            begun: Parts that the site has.
             notes: Release notes.
             created: When; by default a day after the version before.
             again: Seal the newest version once more, in another way.
@@ -178,7 +180,7 @@ class BundleForge:
         Returns:
             ``path``.
         """
-        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again)
+        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again).without(begun)
         return self._write_volume(path, cargo, forgery, since=since, notes=notes)
 
     def seal_volumes(
