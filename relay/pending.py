@@ -57,12 +57,10 @@ class Outstanding:
     def todo(self) -> str:
         """What to do, with the command to type in the DMZ."""
         again = f"bundle create --again {self.generation}"
+        rest = "for just the rest: relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
         if self.unseen:
-            return f"import {self._name(self.unseen[0])}; if it is lost, in the DMZ: {again}"
-        return (
-            f"import {self._name((*self.damaged, 1)[0])} from an undamaged copy (in the DMZ: {again}); for just the "
-            "rest: relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
-        )
+            return f"import {self._name(self.unseen[0])}; if it is lost, in the DMZ: {again}; {rest}"
+        return f"import {self._name((*self.damaged, 1)[0])} from an undamaged copy (in the DMZ: {again}); {rest}"
 
     def _name(self, index: int) -> str:
         from manifests.manifest.types import file_name  # not for a status that needs none
