@@ -257,6 +257,21 @@ def test_above_the_rate_the_service_keeps_what_it_can_and_says_what_to_type(site
     check_minimal(site, goods, lost_blobs(goods, pages), "service")
 
 
+def test_a_damaged_bundle_that_nobody_needs_any_more_leaves_the_inbox_for_quarantine(site: Site, goods: Goods) -> None:
+    site.configure()
+    pages = set(range(100, 200))
+    bundle = damaged(goods, site.base / "bad.zip", pages)
+    with serving(site) as service:
+        shutil.copyfile(goods.side, site.home.inbox / "update.zip.par2")
+        shutil.copyfile(bundle, site.home.inbox / "update.zip")
+        assert service.until("incomplete")["code"] == "bundle.damaged"
+        check_minimal(site, goods, lost_blobs(goods, pages), "inbox")
+        event = service.until("refused")
+        assert event["code"] == "tuf.rollback.timestamp"
+        assert event["file"] == "deleted"
+    assert list(site.home.inbox.iterdir()) == []
+
+
 # side files by themselves, strange ones, late ones
 
 
