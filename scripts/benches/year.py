@@ -18,6 +18,11 @@ def year(directory: Path, scale: Scale) -> list[Row]:
     """Let the days pass, then count; lost, late and damaged sticks count like the others."""
     record = Simulation(directory, scale, SEED).run()
     print(f"{record.text()}\n", flush=True)
+    return rows(record, directory, scale)
+
+
+def rows(record: Record, directory: Path, scale: Scale) -> list[Row]:
+    """Return the table of what was carried. ``directory`` has room for the days as tar files."""
     work = f"carried: {scale.days} days, {len(SITES)} sites, {len(record.trips)} sticks"
     percent = 100 * record.carried / record.whole
     first = [trip.sealed for trip in record.trips if trip.fate == "setup"]
