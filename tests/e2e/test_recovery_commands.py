@@ -257,6 +257,41 @@ def test_above_the_rate_the_service_keeps_what_it_can_and_says_what_to_type(site
     check_minimal(site, goods, lost_blobs(goods, pages), "service")
 
 
+def test_every_volume_is_repaired_from_its_own_side_file_in_any_order(goods: Goods, tmp_path: Path) -> None:
+    """Two sticks' worth, each damaged; a third volume beyond repair comes as the rest."""
+    publisher = Publisher(goods.publisher.home, goods.publisher.content, tmp_path / "out", goods.publisher.root)
+    done = publisher.bundle(
+        "create",
+        "--out",
+        publisher.out,
+        "--full",
+        "--no-pull",
+        "--recovery",
+        "5%",
+        "--volume-size",
+        "900KB",
+        "-o",
+        "json",
+    )
+    paths = [Path(file["file"]) for file in json.loads(done.stdout)["files"]]
+    version = publisher.version()
+    assert len(paths) == 3
+    assert all(path.with_name(side_name(path.name)).is_file() for path in paths)
+    site = Site(tmp_path, publisher)
+    for number, path in enumerate(paths):
+        total = len(pages_of(path.stat().st_size))
+        lost = total // 25 if number else total // 3
+        spoil_pages(path, random.Random(number).sample(range(0 if number else total // 2, total), lost), seed=number)
+    done = site.relay("import", publisher.out, check=False)
+    assert done.returncode == INCOMPLETE
+    assert done.stdout.count("blocks were rebuilt from") == 2
+    assert f"import {paths[0].name} from an undamaged copy (in the DMZ: bundle create --again {version})" in done.stderr
+    rest = publisher.create("--since", site.receipt("volumes"), "--no-pull")
+    assert 0 < sum(blob.length for blob in manifest_of(rest).blobs) < 900_000
+    site.relay("import", rest)
+    assert site.served() == goods.content()
+
+
 def test_a_damaged_bundle_that_nobody_needs_any_more_leaves_the_inbox_for_quarantine(site: Site, goods: Goods) -> None:
     site.configure()
     pages = set(range(100, 200))
