@@ -6,7 +6,7 @@ digests; what was deflated is deflated again, and must give the signed bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bundler.create import Created
@@ -54,11 +54,11 @@ def create_again(
             sealing = Sealing(home, store, clock, progress, extras)
             try:
                 journal = sealing.begin(out, manifests, None)
-                journal, files = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
-                journal.commit(home)
+                written = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                written.journal.commit(home)
             finally:
                 finish_interrupted(home)
-        return Created(files, warnings=_warnings(home, version))
+        return Created(written.files, written.beside, warnings=_warnings(home, version))
 
 
 def _warnings(home: Home, version: int) -> tuple[str, ...]:
@@ -67,9 +67,11 @@ def _warnings(home: Home, version: int) -> tuple[str, ...]:
     return () if version == newest else (text,)
 
 
-def _deflated(manifests: Iterable[Manifest]) -> list[Blob]:
+def _deflated(manifests: Sequence[Manifest]) -> list[Blob]:
     members = (blob for manifest in manifests for blob in manifest.blobs if blob.method == "deflate")
-    return [Blob(blob.sha256, blob.length) for blob in members]
+    documents = (document for document in manifests[0].documents if document.deflated is not None)
+    blobs = [Blob(blob.sha256, blob.length) for blob in members]
+    return blobs + [Blob(document.sha256, document.length) for document in documents]
 
 
 def _sources(manifest: Manifest) -> Iterator[Blob]:
@@ -95,14 +97,25 @@ def _check_kept(generation: Generation, store: BlobStore) -> None:
         )
 
 
-def _check_same(manifests: Iterable[Manifest], compressed: Compressed) -> None:
-    for manifest in manifests:
-        for blob in manifest.blobs:
-            if blob.method == "deflate" and compressed.member(Blob(blob.sha256, blob.length)) != blob:
-                raise IncompleteError(
-                    "again.deflate",
-                    "This program compresses otherwise than the one that sealed the bundle",
-                    have=f"{blob.name}: another stream",
-                    need=f"the program that sealed it: {manifest.tool}",
-                    todo="bundle create --since RECEIPT",
-                )
+def _check_same(manifests: Sequence[Manifest], compressed: Compressed) -> None:
+    stored = {
+        document.name: (Blob(document.sha256, document.length), document.deflated)
+        for document in manifests[0].documents
+        if document.deflated is not None
+    }
+    stored |= {
+        blob.name: (Blob(blob.sha256, blob.length), (blob.stored_sha256, blob.stored_length))
+        for manifest in manifests
+        for blob in manifest.blobs
+        if blob.method == "deflate"
+    }
+    for name, (blob, stream) in stored.items():
+        made = compressed.member(blob)
+        if (made.stored_sha256, made.stored_length) != stream:
+            raise IncompleteError(
+                "again.deflate",
+                "This program compresses otherwise than the one that sealed the bundle",
+                have=f"{name}: another stream",
+                need=f"the program that sealed it: {manifests[0].tool}",
+                todo="bundle create --since RECEIPT",
+            )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import Signer
@@ -21,8 +22,8 @@ from bundler.layout import Contents, lay_out
 from bundler.patching import Bases, Made, best_patch
 from bundler.pull import PullResult, SourceFailure, last_good, pull_all
 from bundler.repository import Repository, Staged
-from bundler.seal import Compressed, compress, sign
-from bundler.sealing import Extras, SealedFile, Sealing, no_extras
+from bundler.seal import Compressed, compress, may_be_deflated, sign
+from bundler.sealing import BesideFile, Extras, SealedFile, Sealing, no_extras
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -58,12 +59,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Created:
-    """Sealed, verified, committed bundles, one per volume, and what to say of them.
+    """Sealed, verified, committed bundles, one per volume; what lies beside them; what failed, what to look after.
 
     ``unchanged`` names the sources that gave what they gave last time.
     """
 
     files: tuple[SealedFile, ...]
+    beside: tuple[BesideFile, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
     warnings: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
@@ -120,27 +122,31 @@ def create(
         held = increment.held(History(home), order.readers)
         contents = _contents(config, order, pulled, staged, held)
         timestamp = tuple(signers("timestamp"))
-        with compress(_distinct(contents.targets), store, progress) as compressed:
+        _keep(store, (data for _, data in contents.documents))
+        with compress(_compressible(contents), store, progress) as compressed:
             contents, patches = _patched(contents, held, order, compressed, store, progress)
+            begun = held.rest(contents.targets, lambda target: _carried_length(target, compressed))
+            contents = replace(contents, since=held.since(_used(contents.targets, patches, begun)))
             manifests = lay_out(
                 contents,
+                [compressed.document(name, data) for name, data in contents.documents],
                 [compressed.member(blob) for blob in _distinct(contents.targets)],
                 patches,
                 store,
                 volume_size=order.volume_size,
                 signers=len(timestamp),
+                begun=begun,
             )
-            _keep(store, (data for _, data in contents.documents))
             sealing = Sealing(home, store, clock, progress, extras)
             try:
                 journal = sealing.begin(order.out, manifests, staged.snapshot_version)
                 volumes = tuple(sign(manifest, timestamp) for manifest in manifests)
-                journal, files = sealing.write(journal, volumes, contents.documents, compressed)
+                written = sealing.write(journal, volumes, contents.documents, compressed)
                 generation = Generation(staged.snapshot_version, volumes, order.volume_size, order.recovery_percent)
-                journal.commit(home, staged, generation)
+                written.journal.commit(home, staged, generation)
             finally:
                 finish_interrupted(home)
-        return Created(files, pulled.failures, staged.warnings, pulled.unchanged)
+        return Created(written.files, written.beside, pulled.failures, staged.warnings, pulled.unchanged)
 
 
 def _check_failures(pulled: PullResult, order: Order) -> None:
@@ -169,12 +175,17 @@ def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, 
         targets=marked,
         metadata=tuple((name, data) for name, data in staged.documents),
         notes=order.notes,
-        since=held.since(target.sha256 for target in marked if target.arrives == "held"),
     )
 
 
 def _distinct(targets: Iterable[Target]) -> list[Blob]:
     return list(dict.fromkeys(Blob(target.sha256, target.length) for target in targets if target.arrives == "blob"))
+
+
+def _compressible(contents: Contents) -> list[Blob]:
+    documents = (data for name, data in contents.documents if may_be_deflated(name))
+    blobs = (Blob(sha256(data).hexdigest(), len(data)) for data in documents)
+    return list(dict.fromkeys((*_distinct(contents.targets), *blobs)))
 
 
 def _patched(
@@ -189,7 +200,7 @@ def _patched(
     made: dict[str, PatchMember] = {}
     with store.batch() as batch:
         for target in missing.values():
-            patch = _best(target, bases, compressed, store)
+            patch = _best(target, bases, held, compressed, store)
             if patch is not None:
                 if _fits(patch, made.values(), order.volume_size):
                     batch.add(patch.content(), patch.patch)
@@ -198,16 +209,25 @@ def _patched(
             progress.advance(target.length)
         batch.commit()
     targets = tuple(replace(t, arrives="patch") if t.sha256 in made else t for t in contents.targets)
-    used = {target.sha256 for target in targets if target.arrives == "held"}
-    used |= {patch.base_sha256 for patch in made.values()}
-    return replace(contents, targets=targets, since=held.since(used)), list(made.values())
+    return replace(contents, targets=targets), list(made.values())
 
 
-def _best(target: Target, bases: Bases, compressed: Compressed, store: BlobStore) -> Made | None:
-    blob = Blob(target.sha256, target.length)
+def _best(target: Target, bases: Bases, held: Held, compressed: Compressed, store: BlobStore) -> Made | None:
     candidates = bases.candidates(target)
-    whole_length = compressed.member(blob).stored_length
+    whole_length = min(_carried_length(target, compressed), held.missing(target))
+    blob = Blob(target.sha256, target.length)
     return best_patch(store, blob, candidates, whole_length=whole_length) if candidates else None
+
+
+def _carried_length(target: Target, compressed: Compressed) -> int:
+    """Return what the whole content of a target takes in a bundle."""
+    return compressed.member(Blob(target.sha256, target.length)).stored_length
+
+
+def _used(targets: Iterable[Target], patches: Iterable[PatchMember], begun: Iterable[str]) -> set[str]:
+    """Return the digests of what the reader must have, all of it or some."""
+    held = {target.sha256 for target in targets if target.arrives == "held"}
+    return held.union((patch.base_sha256 for patch in patches), begun)
 
 
 def _fits(patch: Made, others: Iterable[PatchMember], volume_size: int | None) -> bool:

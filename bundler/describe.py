@@ -45,18 +45,25 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
     return value
 
 
-def manifest_to_text(manifest: Manifest, *, targets: bool) -> str:
-    """Return what a manifest says, for a terminal of 80 columns."""
+def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None = None) -> str:
+    """Return what a manifest says, for a terminal of 80 columns.
+
+    Args:
+        manifest: That of one volume.
+        targets: Whether to list every target.
+        carried: What the content takes in all volumes together, in bytes, where they are spoken of together.
+    """
     kind = "full" if manifest.since is None else f"increment since {manifest.since}"
     lines = [
         f"publisher  {manifest.publisher}",
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
         f"created    {to_text(manifest.created)} by {manifest.tool}",
         f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
-        f"{carried_bytes(manifest):,} bytes in the file",
+        f"{carried_bytes(manifest) if carried is None else carried:,} bytes carried",
     ]
     if manifest.volume_count > 1:
-        lines.append(f"volume     {manifest.volume_index} of {manifest.volume_count}")
+        this = f"{manifest.volume_index} of " if carried is None else ""
+        lines.append(f"volume{'s' if carried is not None else ' '}    {this}{manifest.volume_count}")
     for source in manifest.sources:
         lines += ["", *_source_to_lines(source, manifest)]
     if targets:

@@ -6,19 +6,20 @@ nothing about any site.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from bundler import history as history_module
 from bundler.history import History
-from bundler.holdings import Holdings
+from bundler.holdings import Holdings, common, covered, gaps, holdings_of
 from bundler.home import Home
-from bundler.sites import Sites, holdings_of
+from bundler.sites import Sites
 from manifests.durable import storage_errors
 from manifests.errors import UsageError
 from manifests.manifest import Target
+from manifests.receipt import Ranges
 
 LAST = "last"
 
@@ -47,14 +48,38 @@ class Held:
         generations: Digest to the generation that vouches for it: the newest of a reader that has it, and the
             lowest of these among the readers.
         bases: The targets of each generation that all readers have, newest generation first.
+        parts: Of content that not all readers have: the bytes that all of them have, by digest.
+        begun: Digest of such content to the newest generation that it belongs to.
     """
 
     generations: Mapping[str, int] = field(default_factory=dict)
     bases: tuple[tuple[Target, ...], ...] = ()
+    parts: Mapping[str, Ranges] = field(default_factory=dict)
+    begun: Mapping[str, int] = field(default_factory=dict)
 
     def since(self, used: Iterable[str]) -> int | None:
         """Return the lowest generation that a reader of a bundle must have which uses these digests."""
-        return min((self.generations[digest] for digest in used), default=None)
+        vouching = {**self.begun, **self.generations}
+        return min((vouching[digest] for digest in used), default=None)
+
+    def rest(self, targets: Iterable[Target], carried_length: Callable[[Target], int]) -> dict[str, Ranges]:
+        """Return, by digest, the bytes that need not be carried of targets that arrive as blobs.
+
+        Args:
+            targets: Of the next bundle.
+            carried_length: What the whole content takes in a bundle, in bytes; where that is less, it is carried.
+        """
+        return {
+            target.sha256: self.parts[target.sha256]
+            for target in targets
+            if target.arrives == "blob"
+            and target.sha256 in self.parts
+            and 0 < self.missing(target) < carried_length(target)
+        }
+
+    def missing(self, target: Target) -> int:
+        """Return how many bytes of a content not all readers have; of one that was never begun, all."""
+        return covered(gaps(self.parts.get(target.sha256, ()), target.length))
 
     def mark(self, targets: Sequence[Target]) -> tuple[Target, ...]:
         """Return the targets, those that all readers have as ``held``."""
@@ -130,10 +155,34 @@ def held(history: History, who: Readers) -> Held:
         return Held()
     known = {version: history.targets(version) for version in reversed(history.versions())}
     each = [_digests(known, holdings) for holdings in who.holdings]
-    common = set.intersection(*(set(digests) for digests in each))
-    generations = {digest: min(digests[digest] for digests in each) for digest in common}
-    bases = (tuple(target for target in targets if target.sha256 in common) for targets in known.values())
-    return Held(generations, tuple(targets for targets in bases if targets))
+    everybody = set.intersection(*(set(digests) for digests in each))
+    generations = {digest: min(digests[digest] for digests in each) for digest in everybody}
+    bases = (tuple(target for target in targets if target.sha256 in everybody) for targets in known.values())
+    begun = _begun(known, {digest for holdings in who.holdings for digest in holdings.parts} - everybody)
+    parts = {digest: _common_parts(digest, who.holdings, each) for digest in begun}
+    parts = {digest: ranges for digest, ranges in parts.items() if ranges}
+    return Held(
+        generations,
+        tuple(targets for targets in bases if targets),
+        parts,
+        {digest: begun[digest] for digest in parts},
+    )
+
+
+def _begun(known: Mapping[int, Sequence[Target]], digests: set[str]) -> dict[str, int]:
+    """Return the newest generation of each digest that is in one. ``known`` is newest first."""
+    found: dict[str, int] = {}
+    for version, targets in known.items():
+        for target in targets:
+            if target.sha256 in digests:
+                found.setdefault(target.sha256, version)
+    return found
+
+
+def _common_parts(digest: str, holdings: Sequence[Holdings], each: Sequence[Mapping[str, int]]) -> Ranges:
+    """Return the bytes of a content that every reader has: in parts, or because the reader has all of it."""
+    lacking = [one for one, whole in zip(holdings, each, strict=True) if digest not in whole]
+    return common([one.parts.get(digest, ()) for one in lacking])
 
 
 def _digests(known: Mapping[int, Sequence[Target]], holdings: Holdings) -> dict[str, int]:

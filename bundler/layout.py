@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
 from bundler import volumes
+from bundler.holdings import gaps
 from bundler.volumes import Piece, Slice, Volume
 from manifests import manifest as manifest_format
 from manifests.blobs import CHUNK_BYTES, BlobStore
 from manifests.durable import storage_errors
 from manifests.manifest import (
+    BLOB_PREFIX,
     NOTES_NAME,
     TUF_PREFIX,
     BlobMember,
@@ -25,6 +27,9 @@ from manifests.manifest import (
     SourceRecord,
     Target,
 )
+from manifests.receipt import Ranges
+
+NOTHING_BEGUN: Mapping[str, Ranges] = {}
 
 TEXT_BYTES = 16 * 1024 * 1024
 """Compressible content up to this length goes first: rules protect before patterns have come."""
@@ -61,22 +66,26 @@ class Contents:
 
 def lay_out(
     contents: Contents,
+    documents: Sequence[Document],
     blobs: Sequence[BlobMember],
     patches: Sequence[PatchMember],
     store: BlobStore,
     *,
     volume_size: int | None,
     signers: int,
+    begun: Mapping[str, Ranges] = NOTHING_BEGUN,
 ) -> tuple[Manifest, ...]:
     """Decide which volume carries what.
 
     Args:
         contents: What is to be sealed.
+        documents: How its documents are stored, in their order.
         blobs: Of the targets that arrive as blobs, each once, in the order of the targets.
         patches: Of the targets that arrive as patches, in the order of the targets.
         store: Holds all content; read where parts are cut.
         volume_size: What no file may exceed, in bytes; None for one file.
         signers: How many sign each manifest.
+        begun: Of targets that arrive as blobs, by digest: bytes that every reader has, so that the rest is carried.
 
     Returns:
         A manifest per volume.
@@ -85,20 +94,24 @@ def lay_out(
         UsageError: ``create.volume-size``.
         StorageError: The store cannot be read.
     """
-    whole = _manifest(contents)
+    whole = _manifest(contents, documents)
     ordered = _in_order(contents.targets, blobs, patches)
-    pieces = [_piece(member) for member in ordered]
-    fixed = 0 if volume_size is None else _fixed(whole, signers)
+    pieces = [piece for member in ordered for piece in _pieces(member, begun)]
+    fixed = 0 if volume_size is None else _fixed(whole, signers) + _rows(begun)
     planned = volumes.plan(pieces, fixed, volume_size)
     parts = {part: Part(_digest(store, part), part.length) for volume in planned for part in volume.slices}
+    carried = {part.sha256 for part in parts.values()} | {blob.sha256 for blob in blobs if blob.sha256 not in begun}
+    for part in _held(begun):
+        digest = _digest(store, part)
+        parts[part] = Part(digest, part.length, held=digest not in carried)
     parted = _parted(parts, {blob.sha256: blob.length for blob in blobs})
     cut = {one.sha256 for one in parted}
     targets = tuple(replace(t, arrives="parts") if t.sha256 in cut else t for t in contents.targets)
     members = {member.name: member for member in ordered}
-    carried: set[str] = set()
+    taken: set[str] = set()
     manifests = []
     for index, volume in enumerate(planned, 1):
-        own = _Members.of(volume, members, parts, carried)
+        own = _Members.of(volume, members, parts, taken)
         manifests.append(
             replace(
                 whole,
@@ -138,7 +151,7 @@ class _Members:
         return cls(tuple(own.values()), tuple(member for member in whole if isinstance(member, PatchMember)))
 
 
-def _manifest(contents: Contents) -> Manifest:
+def _manifest(contents: Contents, documents: Sequence[Document]) -> Manifest:
     return Manifest(
         publisher=contents.publisher,
         snapshot_version=contents.snapshot_version,
@@ -147,7 +160,7 @@ def _manifest(contents: Contents) -> Manifest:
         tool=contents.tool,
         sources=contents.sources,
         targets=contents.targets,
-        documents=tuple(Document(name, len(data), sha256(data).hexdigest()) for name, data in contents.documents),
+        documents=tuple(documents),
         blobs=(),
         since=contents.since,
     )
@@ -167,6 +180,27 @@ def _in_order(
     return sorted([*blobs, *patches], key=key)
 
 
+def _pieces(member: BlobMember | PatchMember, begun: Mapping[str, Ranges]) -> Iterator[Piece]:
+    """Yield what is to be placed for a member: itself, or what is missing of it."""
+    piece = _piece(member)
+    if isinstance(member, PatchMember) or member.sha256 not in begun:
+        yield piece
+        return
+    for first, behind in gaps(begun[member.sha256], member.length):
+        length = behind - first
+        yield replace(piece, length=length, stored_length=length, offset=first, stretch=True)
+
+
+def _held(begun: Mapping[str, Ranges]) -> Iterator[Slice]:
+    for digest in sorted(begun):
+        yield from (Slice(BLOB_PREFIX + digest, first, behind - first) for first, behind in begun[digest])
+
+
+def _rows(begun: Mapping[str, Ranges]) -> int:
+    """Return what the parts that are held take in every manifest."""
+    return sum(volumes.PARTED_ROW_BYTES + volumes.PART_ROW_BYTES * len(ranges) for ranges in begun.values())
+
+
 def _piece(member: BlobMember | PatchMember) -> Piece:
     records = volumes.MEMBER_BYTES + 2 * len(member.name)
     if isinstance(member, PatchMember):
@@ -181,7 +215,9 @@ def _fixed(manifest: Manifest, signers: int) -> int:
     bare = replace(manifest, volume_index=volumes.MAX_VOLUMES, volume_count=volumes.MAX_VOLUMES)
     text = len(manifest_format.encode(bare)) + len(bare.targets)  # "parts" is a letter longer than "blob"
     records = sum(volumes.MEMBER_BYTES + 2 * len(name) for name in names) + volumes.END_BYTES
-    return text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.length for document in manifest.documents)
+    return (
+        text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.stored[2] for document in manifest.documents)
+    )
 
 
 def _parted(parts: Mapping[Slice, Part], lengths: Mapping[str, int]) -> tuple[Parted, ...]:

@@ -35,7 +35,7 @@ def beside(percent: float, workspace: Path, progress: Progress) -> Extras:
         def write(path: Path) -> None:
             protect(file.partial, percent, progress, workspace=workspace, name=file.path.name, out=path)
 
-        return Extra(recovery.side_name(file.path.name), write)
+        return Extra("recovery", recovery.side_name(file.path.name), write)
 
     return extras
 

@@ -28,7 +28,7 @@ from manifests.console import Progress
 from manifests.container import SEGMENT_BYTES, ContainerWriter
 from manifests.durable import fsync_directory, removed_on_failure, storage_errors
 from manifests.errors import NotAuthenticError
-from manifests.manifest import BlobMember, Manifest, PatchMember
+from manifests.manifest import TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
 from manifests.trust import TrustedState
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
@@ -50,6 +50,18 @@ class Compressed:
             return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
         stored = spooled.deflated
         return BlobMember(blob.sha256, blob.length, "deflate", stored.stored_sha256, stored.stored_length)
+
+    def document(self, name: str, data: bytes) -> Document:
+        """Return the document that a name and its bytes become."""
+        digest = sha256(data).hexdigest()
+        spooled = self.spooled.get(digest) if may_be_deflated(name) else None
+        stored = None if spooled is None else (spooled.deflated.stored_sha256, spooled.deflated.stored_length)
+        return Document(name, len(data), digest, stored)
+
+
+def may_be_deflated(name: str) -> bool:
+    """Tell whether a document may be deflated: a root is read before the manifest is believed that says so."""
+    return not (name.startswith(TUF_PREFIX) and name.endswith(".root.json"))
 
 
 @contextmanager
@@ -103,8 +115,10 @@ def write(
         writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
         content = _Content(store, compressed.spooled, _places(manifest), behind)
         signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
-        for name, data in (*signed, *documents):
+        for name, data in signed:
             writer.add(name, [data], length=len(data))
+        for document, (_, data) in zip(manifest.documents, documents, strict=True):
+            content.write_document(writer, document, data)
         for blob in manifest.blobs:
             content.write(writer, blob)
             progress.advance(blob.stored_length)
@@ -138,6 +152,16 @@ class _Content:
             )
         else:
             writer.add(blob.name, self.behind.passing(self._stored(blob)), length=blob.length)
+
+    def write_document(self, writer: ContainerWriter, document: Document, data: bytes) -> None:
+        if document.deflated is None:
+            writer.add(document.name, [data], length=len(data))
+        else:
+            spooled = self.spooled[document.sha256]
+            crc32, (_, stored_length) = spooled.deflated.crc32, document.deflated
+            writer.add_deflated(
+                document.name, spooled.chunks(), length=len(data), stored_length=stored_length, crc32=crc32
+            )
 
     def _stored(self, blob: BlobMember) -> Iterable[bytes]:
         if blob.sha256 not in self.places:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bundler.history import SealedVolume
 from bundler.home import Home
@@ -44,12 +45,35 @@ class SealedFile:
     manifest: Manifest
 
 
+ExtraKind = Literal["slip", "recovery"]
+
+
 @dataclass(frozen=True)
 class Extra:
-    """A file that goes beside the bundles: its name, and who writes and syncs it at the path given."""
+    """A file that goes beside the bundles: what it is, its name, and who writes and syncs it at the path given."""
 
+    kind: ExtraKind
     name: str
     write: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class BesideFile:
+    """A file that was written beside the bundles: the name it gets, its length in bytes, its SHA-256."""
+
+    kind: ExtraKind
+    path: Path
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one run wrote: the journal that names all of it, the bundles, and what goes beside them."""
+
+    journal: Journal
+    files: tuple[SealedFile, ...]
+    beside: tuple[BesideFile, ...]
 
 
 Extras = Callable[[Sequence[SealedFile]], Sequence[Extra]]
@@ -96,11 +120,11 @@ class Sealing:
         compressed: Compressed,
         *,
         accept_expired: bool = False,
-    ) -> tuple[Journal, tuple[SealedFile, ...]]:
+    ) -> Written:
         """Write and verify every volume, then what goes beside them.
 
         Returns:
-            The journal, which names the files beside them too, and the bundles.
+            The journal, which names the files beside them too, and the files.
 
         Raises:
             SealiftError: What a relay would refuse a bundle for.
@@ -118,12 +142,15 @@ class Sealing:
                 length = place.partial.stat().st_size
                 sealed.append(SealedFile(place.final, place.partial, length, digest.result(), volume.manifest))
         extras = self.extras(sealed)
-        if extras:
-            beside = [Placed.at(journal.files[0].final.with_name(extra.name)) for extra in extras]
-            journal = journal.extend(self.home, beside)
-            for extra, place in zip(extras, beside, strict=True):
-                extra.write(place.partial)
-        return journal, tuple(sealed)
+        places = [Placed.at(journal.files[0].final.with_name(extra.name)) for extra in extras]
+        if places:
+            journal = journal.extend(self.home, places)
+        beside = [self._beside(extra, place) for extra, place in zip(extras, places, strict=True)]
+        return Written(journal, tuple(sealed), tuple(beside))
+
+    def _beside(self, extra: Extra, place: Placed) -> BesideFile:
+        extra.write(place.partial)
+        return BesideFile(extra.kind, place.final, place.partial.stat().st_size, file_digest(place.partial))
 
 
 def put(path: Path, data: bytes) -> None:

@@ -15,7 +15,6 @@ from typing import Literal
 
 from bundler import config
 from bundler import site_records as records
-from bundler.holdings import Holdings
 from bundler.home import Home
 from bundler.repository import Repository
 from bundler.site_records import Site
@@ -38,12 +37,6 @@ class Imported:
     outcome: Outcome
     site: Site
     text: str
-
-
-def holdings_of(receipt: Receipt) -> Holdings:
-    """Return what a receipt says is held. Content that is damaged is never taken for held."""
-    without = frozenset(receipt.without)
-    return Holdings(frozenset(receipt.generations), without, frozenset(receipt.pending_holds) - without)
 
 
 class Sites:

@@ -13,24 +13,25 @@ from bundler.sealing import Extra, Extras, SealedFile, put
 from bundler.slip import Volume, prepare, render_html, render_text
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
-from manifests.bundle import claimed_document, open_bundle
+from manifests.bundle import claimed_documents, open_bundle
 from manifests.manifest import Manifest, Target
 
 
-def beside(home: Home) -> Extras:
+def beside(home: Home, recovery_percent: float | None = None) -> Extras:
     """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
 
     Args:
         home: Whose history says what the version before was, and whose store holds its rules.
+        recovery_percent: How much recovery data goes beside each bundle, if any does.
     """
 
     def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
-        return tuple(_extras(home, files)) if files else ()
+        return tuple(_extras(home, files, recovery_percent)) if files else ()
 
     return extras
 
 
-def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
+def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
     changes = _changes(home, first.manifest)
@@ -40,17 +41,17 @@ def _extras(home: Home, files: Sequence[SealedFile]) -> Sequence[Extra]:
         [Volume(file.path.name, file.length, file.sha256) for file in ordered],
         difference=changes,
         rules=() if changes is None else compare(changes, _content_of(home.store())),
+        recovery_percent=recovery_percent,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
-    return [Extra(name, _writer(text)) for name, text in texts]
+    return [Extra("slip", name, _writer(text)) for name, text in texts]
 
 
 def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return the signature and the documents of a bundle that was verified a moment ago."""
     with open_bundle(file.partial) as opened:
-        names = [signature.NAME, *(document.name for document in file.manifest.documents)]
-        found = [(name, claimed_document(opened, name) or b"") for name in names]
-    return found[0][1], found[1:]
+        found = claimed_documents(opened)
+    return found.pop(signature.NAME), list(found.items())
 
 
 def _changes(home: Home, manifest: Manifest) -> Difference | None:

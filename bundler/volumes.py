@@ -48,6 +48,7 @@ class Piece:
         stored_length: Of the bytes that stand for it when it is not cut.
         overhead: Beside them, in whichever volume it comes to.
         divisible: Whether it may be cut.
+        offset: Where it begins, when it is itself a stretch of the content that ``key`` names; ``stretch`` says so.
     """
 
     key: str
@@ -55,6 +56,13 @@ class Piece:
     stored_length: int
     overhead: int
     divisible: bool = True
+    offset: int = 0
+    stretch: bool = False
+
+    @property
+    def slice(self) -> Slice:
+        """All of a stretch."""
+        return Slice(self.key, self.offset, self.length)
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,8 @@ def plan(pieces: Sequence[Piece], fixed: int, size: int | None) -> tuple[Volume,
         UsageError: ``create.volume-size`` when the volumes are too small, or would be too many.
     """
     if size is None:
-        return (Volume(tuple(piece.key for piece in pieces)),)
+        stretches = tuple(piece.slice for piece in pieces if piece.stretch)
+        return (Volume(tuple(piece.key for piece in pieces if not piece.stretch), stretches),)
     reserved = 0
     while True:
         capacity = size - fixed - reserved
@@ -145,7 +154,10 @@ class _Filling:
         place = next((index for index, room in enumerate(self._rooms) if room >= cost), None)
         index = self._open() if place is None else place
         self._rooms[index] -= cost
-        self._whole[index].append(piece.key)
+        if piece.stretch:
+            self._slices[index].append(piece.slice)
+        else:
+            self._whole[index].append(piece.key)
 
     def cut(self, piece: Piece) -> None:
         """Fill the last volume with the beginning of a piece, and new ones with the rest."""
@@ -155,7 +167,7 @@ class _Filling:
             index = len(self._rooms) - 1 if room >= LEAST_PART_BYTES else self._open()
             length = min(self._rooms[index] - piece.overhead, piece.length - offset)
             self._rooms[index] -= piece.overhead + length
-            self._slices[index].append(Slice(piece.key, offset, length))
+            self._slices[index].append(Slice(piece.key, piece.offset + offset, length))
             offset += length
 
     def volumes(self) -> tuple[Volume, ...]:

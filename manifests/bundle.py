@@ -29,7 +29,7 @@ from manifests.container import Member, MemberReader, place, read_directory, rea
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
 from manifests.trust import TrustedState, Workflow, load_all, update_roots
 
 
@@ -110,12 +110,7 @@ class VerifiedBundle:
         )
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
-            raise NotAuthenticError(
-                "bundle.stored-digest",
-                f"The stored bytes of {blob.name} are not those that were signed",
-                have=f"sha256 {reader.stored_sha256}",
-                need=f"sha256 {blob.stored_sha256}",
-            )
+            raise _stored_digest(blob.name, reader.stored_sha256, blob.stored_sha256)
 
     def patch(self, patch: PatchMember) -> Iterator[bytes]:
         """Yield a patch's bytes, in order, at most 1 MiB at a time.
@@ -210,12 +205,16 @@ def _verify(
     """Run steps 2-5 over the members that were found."""
     members = {member.name: member for member in found}
 
-    def read(name: str, max_bytes: int) -> bytes | None:
+    def read_root(name: str, max_bytes: int) -> bytes | None:
         member = members.get(TUF_PREFIX + name)
         return None if member is None else _read(file, member, max_bytes, limits)
 
+    def read(name: str, max_bytes: int) -> bytes | None:
+        member, document = members.get(TUF_PREFIX + name), documents.get(TUF_PREFIX + name)
+        return None if member is None else _read(file, member, max_bytes, limits, document)
+
     workflow = Workflow(state, system_time, limits, require_extension=True, accept_expired=accept_expired)
-    update_roots(workflow, read)
+    update_roots(workflow, read_root)
     workflow.finish_roots()
 
     manifest_bytes = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
@@ -224,6 +223,7 @@ def _verify(
     signature.verify(manifest_bytes, signature_bytes, keys, threshold, limits)
     manifest = manifest_format.decode(manifest_bytes, limits)
 
+    documents = {document.name: document for document in manifest.documents}
     load_all(workflow, read)
 
     if not whole:
@@ -254,13 +254,34 @@ def claimed_manifest(file: BinaryIO, limits: Limits = DEFAULT) -> Manifest:
     return manifest_format.decode(data, limits)
 
 
-def claimed_document(file: BinaryIO, name: str, limits: Limits = DEFAULT) -> bytes | None:
-    """Read one document of a bundle, believing none of it; ``None`` when it is not there."""
-    member = {member.name: member for member in read_directory(file, limits)}.get(name)
-    return None if member is None else _read(file, member, limits.targets_bytes, limits)
+def claimed_documents(file: BinaryIO, limits: Limits = DEFAULT) -> dict[str, bytes]:
+    """Read the signature and all documents of a bundle, believing none of it, by their names.
+
+    Raises:
+        MalformedError: ``zip.*``, ``manifest.*`` or ``bundle.*``.
+        NotAuthenticError: ``bundle.members``, ``bundle.stored-digest``.
+    """
+    members = {member.name: member for member in read_directory(file, limits)}
+    data = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
+    found = {signature.NAME: _required(file, members, signature.NAME, limits.signature_bytes, limits)}
+    for document in manifest_format.decode(data, limits).documents:
+        if document.name in members:
+            found[document.name] = _read(file, members[document.name], limits.targets_bytes, limits, document)
+    return found
 
 
-def _read(file: BinaryIO, member: Member, max_bytes: int, limits: Limits) -> bytes:
+def _read(file: BinaryIO, member: Member, max_bytes: int, limits: Limits, document: Document | None = None) -> bytes:
+    """Read a member that is no content; it is inflated only as a document of the manifest says.
+
+    Raises:
+        MalformedError: ``bundle.document-length``, ``bundle.method``, ``zip.*``.
+        NotAuthenticError: ``bundle.stored-digest``.
+    """
+    stored = ("stored", member.length, member.length) if document is None else document.stored
+    if member.method != "stored" and stored[0] == "stored":
+        raise MalformedError("bundle.method", f"{member.name} is compressed", need="as it is, or as the manifest says")
+    if stored[0] != "stored" and stored != (member.method, member.length, member.stored_length):
+        raise _not_as_signed(member.name)
     if member.length > max_bytes:
         raise MalformedError(
             "bundle.document-length",
@@ -268,7 +289,24 @@ def _read(file: BinaryIO, member: Member, max_bytes: int, limits: Limits) -> byt
             have=f"{member.length:,} bytes",
             need=f"at most {max_bytes:,}",
         )
-    return b"".join(MemberReader(file, member, limits))
+    reader = MemberReader(file, member, limits)
+    data = b"".join(reader)
+    if document is not None and document.deflated is not None and reader.stored_sha256 != document.deflated[0]:
+        raise _stored_digest(member.name, reader.stored_sha256, document.deflated[0])
+    return data
+
+
+def _not_as_signed(name: str) -> NotAuthenticError:
+    return NotAuthenticError("bundle.members", f"{name} is not stored as the signed manifest says")
+
+
+def _stored_digest(name: str, have: str, need: str) -> NotAuthenticError:
+    return NotAuthenticError(
+        "bundle.stored-digest",
+        f"The stored bytes of {name} are not those that were signed",
+        have=f"sha256 {have}",
+        need=f"sha256 {need}",
+    )
 
 
 def _required(file: BinaryIO, members: Mapping[str, Member], name: str, max_bytes: int, limits: Limits) -> bytes:
@@ -282,7 +320,7 @@ def _documents(
 ) -> Iterator[tuple[str, bytes]]:
     for document in manifest.documents:
         ceiling = limits.notes_bytes if document.name == NOTES_NAME else limits.targets_bytes
-        data = _read(file, members[document.name], ceiling, limits)
+        data = _read(file, members[document.name], ceiling, limits, document)
         if len(data) != document.length or hashlib.sha256(data).hexdigest() != document.sha256:
             raise NotAuthenticError("bundle.document-digest", f"{document.name} is not the one that was signed")
         yield document.name, data
@@ -318,12 +356,10 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
         )
     signed = {blob.name: (blob.method, blob.length, blob.stored_length) for blob in manifest.blobs}
     signed |= {patch.name: ("stored", patch.patch_length, patch.patch_length) for patch in manifest.patches}
+    signed |= {document.name: document.stored for document in manifest.documents if document.deflated is not None}
     for member in members:
-        if member.name not in signed:
-            if member.method != "stored":
-                raise MalformedError("bundle.method", f"{member.name} is compressed", need="documents are stored")
-        elif signed[member.name] != (member.method, member.length, member.stored_length):
-            raise NotAuthenticError("bundle.members", f"{member.name} is not stored as the signed manifest says")
+        if member.name in signed and signed[member.name] != (member.method, member.length, member.stored_length):
+            raise _not_as_signed(member.name)
 
 
 def _check_metadata(manifest: Manifest, workflow: Workflow) -> None:

@@ -60,7 +60,7 @@ def check_roots(bundle: VerifiedBundle, state: State) -> None:
 
 
 def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, ...], state: State, home: Home) -> None:
-    """Refuse a bundle that takes for held what is not here: targets, or what patches stand on.
+    """Refuse a bundle that takes for held what is not here: targets, parts of them, or what patches stand on.
 
     Args:
         bundle: Believed.
@@ -73,7 +73,7 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
         IncompleteError: ``base.missing``.
     """
     manifest = bundle.manifest
-    baseless = {patch.sha256 for patch in intake.lacking_bases()}
+    baseless = {patch.sha256 for patch in intake.lacking_bases()} | intake.lacking_parts()
     lacking = [target for target in missing if target.arrives == "held" or target.sha256 in baseless]
     if not lacking:
         return

@@ -148,12 +148,19 @@ class _Import:
             mended = self._mend(error)
             if mended is None:
                 raise
-        with mended:
-            result = self._import(mended.path)
+            result = self._import_mended(mended, error)
         text = f"{events.shown(self.path.name)}: {mended.text}"
         with suppress(StorageError):
             events.record(self.home, Event(self.clock(), "medium-damaged", text))
         return replace(result, text=f"{result.text}. {mended.text}")
+
+    def _import_mended(self, mended: repair.Repaired, error: SealiftError) -> ImportResult:
+        """Import the copy; where that is not believed, what is wrong with the file itself is the reason."""
+        with mended:
+            try:
+                return self._import(mended.path)
+            except (NotAuthenticError, MalformedError) as refusal:
+                raise error from refusal
 
     def _mend(self, error: SealiftError) -> repair.Repaired | None:
         repair.sweep(self.home.blobs.temporary)

@@ -85,6 +85,13 @@ class Intake:
             if self._wanted(patch) and not self._store.holds(Blob(patch.base_sha256, patch.base_length))
         )
 
+    def lacking_parts(self) -> frozenset[str]:
+        """Return the digests of content of which a part is taken for held and is not here."""
+        held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
+        places = (place for sha256 in held for place in self._places[sha256] if not self._store.holds(place.whole))
+        with Assembly(self._store, self._recorded) as assembly:
+            return frozenset(place.whole.sha256 for place in assembly.lacking(places))
+
     def room(self) -> int:
         """Return how many bytes of the disk the pass may take."""
         manifest = self._manifest

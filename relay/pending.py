@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,10 @@ class Outstanding:
     def todo(self) -> str:
         """What to do, with the command to type in the DMZ."""
         again = f"bundle create --again {self.generation}"
+        rest = "for just the rest: relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
         if self.unseen:
-            return f"import {self._name(self.unseen[0])}; if it is lost, in the DMZ: {again}"
-        return (
-            f"import {self._name((*self.damaged, 1)[0])} from an undamaged copy (in the DMZ: {again}); for just the "
-            "rest: relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
-        )
+            return f"import {self._name(self.unseen[0])}; if it is lost, in the DMZ: {again}; {rest}"
+        return f"import {self._name((*self.damaged, 1)[0])} from an undamaged copy (in the DMZ: {again}); {rest}"
 
     def _name(self, index: int) -> str:
         from manifests.manifest.types import file_name  # not for a status that needs none
@@ -88,10 +86,14 @@ class Outstanding:
 
 @dataclass(frozen=True)
 class Arrived:
-    """What a receipt says of a pending generation: its number, and the digests that are stored for it alone."""
+    """What a receipt says of pending generations: the newest one's number, and what is stored for them alone.
+
+    ``holds`` are digests, ``parts`` the bytes of a content that comes in parts, by its digest.
+    """
 
     generation: int
     holds: frozenset[str]
+    parts: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
 
 
 def outstanding(state: State, store: BlobStore) -> tuple[Outstanding, ...]:
@@ -107,21 +109,26 @@ def outstanding_of(number: int, state: State, store: BlobStore) -> Outstanding:
 
 
 def arrived(state: State, store: BlobStore) -> Arrived | None:
-    """Return what has arrived of the newest pending generation, for a receipt; ``None`` without one.
+    """Return what has arrived of pending generations, for a receipt; ``None`` without one.
 
     Content of generations that are here is left out: the receipt tells of it already.
     """
+    from relay.assembly import present
+
     found = state.pending.generations()
     if not found:
         return None
-    number = found[-1].number
     told = {target.sha256 for target in state.targets()}
-    held = {
-        target.sha256
-        for target in state.pending.targets(number)
-        if target.sha256 not in told and store.holds(Blob(target.sha256, target.length))
-    }
-    return Arrived(number, frozenset(held))
+    targets = (target for generation in found for target in state.pending.targets(generation.number))
+    blobs = {Blob(target.sha256, target.length) for target in targets}
+    held = {blob for blob in blobs if store.holds(blob)}
+    recorded = state.pending.parts()
+    parts = {blob.sha256: present(store, blob, recorded) for blob in blobs - held}
+    return Arrived(
+        found[-1].number,
+        frozenset(blob.sha256 for blob in held if blob.sha256 not in told),
+        {sha256: ranges for sha256, ranges in parts.items() if ranges},
+    )
 
 
 def newest_whole(state: State, store: BlobStore) -> int:

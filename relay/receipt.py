@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,9 +19,11 @@ from manifests.blobs import Blob
 from manifests.features import load_catalogue, render, to_disable
 from manifests.receipt import (
     MAX_DIGESTS,
+    MAX_RANGES,
     Damage,
     DamageKind,
     FeaturesState,
+    Ranges,
     Receipt,
     SignedReceipt,
     SourceAge,
@@ -105,7 +108,9 @@ def make(
         part = pending or arrived(state, home.blobs)
         if part is not None:
             holds = tuple(sorted(part.holds)[:MAX_DIGESTS])
-            receipt = replace(receipt, pending_generation=part.generation, pending_holds=holds)
+            receipt = replace(
+                receipt, pending_generation=part.generation, pending_holds=holds, pending_parts=_told(part.parts)
+            )
         data = sign(receipt, signer)
         text = (
             f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
@@ -115,6 +120,16 @@ def make(
     durable.make_directory(home.out)
     durable.write(home.out / FILE_NAME, data)
     return SignedReceipt(receipt, data)
+
+
+def _told(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
+    """Return what is said of content in parts; where that is in more pieces than a receipt lists, less is claimed."""
+    told, room = [], MAX_RANGES
+    for digest, ranges in sorted(parts.items()):
+        if room:
+            told.append((digest, ranges[:room]))
+            room -= len(told[-1][1])
+    return tuple(told)
 
 
 def _next_serial(state: State, now: datetime) -> int:

@@ -14,7 +14,14 @@ from datetime import datetime
 from typing import BinaryIO
 
 from manifests.bundle import VerifiedBundle, verify, verify_front
-from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
+from manifests.errors import (
+    IncompleteError,
+    MalformedError,
+    NotAuthenticError,
+    RollbackError,
+    SealiftError,
+    StorageError,
+)
 from manifests.trust import TrustedState
 from relay import repair
 from relay.pending import Outstanding
@@ -51,6 +58,7 @@ def believe(
         The bundle, and what is wrong with its structure when it is not whole.
 
     Raises:
+        RollbackError: It is older than what is trusted, by a front that verifies but for that.
         SealiftError: As :func:`manifests.bundle.verify`; when the front does not verify either, the first reason.
     """
     try:
@@ -61,6 +69,8 @@ def believe(
         _name_the_medium(error)
         try:
             return verify_front(file, state, now, accept_expired=accept_expired), error
+        except RollbackError:
+            raise  # as signed, it is older than what is here: nothing of it is needed, damaged or not
         except SealiftError:
             raise error from None
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import Clock
-from manifests.errors import LockedError, SealiftError, StorageError
+from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from manifests.lock import exclusive
-from relay import events
+from relay import events, receipt
 from relay.config import Config
 from relay.deliveries import Report as Deliveries
 from relay.deliveries import carry_out
@@ -28,6 +28,7 @@ from relay.gc import collect
 from relay.home import Home
 from relay.importer import ImportResult, import_file
 from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_of
+from relay.salvage import DAMAGED
 from relay.server.content import Damage
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
@@ -222,17 +223,31 @@ class Service:
             self._report(event.kind, event.text, code=None if code is None else str(code))
 
     def _import(self, path: Path) -> ImportResult:
-        result = import_file(
-            self._home,
-            self._config,
-            path,
-            clock=self._clock,
-            progress=_Abandonable(self._stopping),
-            wait_seconds=_LOCK_WAIT_SECONDS,
-            quarantine=True,
-        )
+        try:
+            result = import_file(
+                self._home,
+                self._config,
+                path,
+                clock=self._clock,
+                progress=_Abandonable(self._stopping),
+                wait_seconds=_LOCK_WAIT_SECONDS,
+                quarantine=True,
+            )
+        except IncompleteError as error:
+            if error.code == DAMAGED:  # what is undamaged was kept
+                self._keep_receipt()
+            raise
         self._tell(result.deliveries)
+        if result.outcome in {"imported", "stored", "repaired"}:
+            self._keep_receipt()
         return result
+
+    def _keep_receipt(self) -> None:
+        """Let ``out/receipt.json`` say what is here now; the import stands, whatever becomes of that."""
+        try:
+            receipt.make(self._home, self._config, self._clock())
+        except SealiftError as error:
+            self._report("receipt", f"no receipt could be written: {error}", code=error.code)
 
     def _started(self) -> None:
         host = "localhost" if self._server.addresses[0].startswith(("127.", "[::1]")) else self._config.host

@@ -81,7 +81,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler import describe
+    from bundler import describe_created
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
@@ -92,14 +92,10 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     created = _create(settings, wishes)
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
-    files = [{"file": str(file.path), "length": file.length, "sha256": file.sha256} for file in created.files]
-    first = created.files[0].manifest
     if output == "json":
-        print_json({**files[0], "files": files, **describe.manifest_to_json(first, targets=False)})
+        print_json(describe_created.to_json(created))
     else:
-        click.echo(describe.manifest_to_text(first, targets=False))
-        for file in created.files:
-            click.echo(f"\n{file.path}\n{file.length:,} bytes\nsha256 {file.sha256}")
+        click.echo(describe_created.to_text(created))
     if created.failures:
         raise PartialError(
             "create.partial",
@@ -154,7 +150,7 @@ def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras
 
     if recovery_percent is None:
         return slips.beside(home)
-    return together(slips.beside(home), protect.beside(recovery_percent, home.temporary, shown))
+    return together(slips.beside(home, recovery_percent), protect.beside(recovery_percent, home.temporary, shown))
 
 
 def _check(wishes: _Wishes) -> None:

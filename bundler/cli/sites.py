@@ -23,11 +23,16 @@ _TEXT_BYTES = 4 * 1024 * 1024
 @output_option
 @click.pass_context
 def command(ctx: click.Context, output: str) -> None:
-    """List the sites: what each has, how old it is, what it would need."""
+    """List the sites: what each has, how old it is, what it would need.
+
+    `needs` is the content, in bytes, of a bundle made now for that site alone
+    (bundle create --no-pull --since SITE); patches make it smaller.
+    """
     if ctx.invoked_subcommand is not None:
         return
     from bundler.config import load
     from bundler.home import open_home
+    from bundler.needs import need_of
     from bundler.repository import Repository
     from bundler.site_status import statuses
     from bundler.sites import Sites
@@ -35,9 +40,9 @@ def command(ctx: click.Context, output: str) -> None:
     settings: Settings = ctx.obj
     home = open_home(settings.home)
     version = Repository.load(home.metadata).snapshot_version
-    sources = load(home.config).sources
-    fresh_days = {source.name: days for source in sources if (days := source.common.fresh_days) is not None}
-    found = statuses(Sites.load(home), version, system_clock(), fresh_days=fresh_days)
+    config = load(home.config)
+    fresh_days = {source.name: days for source in config.sources if (days := source.common.fresh_days) is not None}
+    found = statuses(Sites.load(home), version, system_clock(), need_of(home, config), fresh_days=fresh_days)
     if output == "json":
         print_json([status.to_json() for status in found])
         return

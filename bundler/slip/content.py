@@ -11,7 +11,7 @@ from tuf.api.serialization import DeserializationError
 
 from bundler.difference import Difference
 from bundler.rules_diff import SourceRules
-from manifests import signature, strictjson
+from manifests import recovery, signature, strictjson
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line
@@ -85,6 +85,7 @@ class Slip:
         previous: The version that changes are counted from, if any.
         notes: The first lines of the release notes.
         more_notes: How many lines follow.
+        recovery_percent: How much of each volume the recovery data beside it makes good, if there is any.
     """
 
     publisher: str
@@ -99,11 +100,20 @@ class Slip:
     previous: int | None = None
     notes: tuple[str, ...] = ()
     more_notes: int = 0
+    recovery_percent: float | None = None
 
     @property
     def kind(self) -> str:
         """What a site must hold for it, in words."""
         return "full" if self.since is None else f"increment since version {self.since}"
+
+    @property
+    def recovery(self) -> str | None:
+        """What lies beside each volume, in words."""
+        if self.recovery_percent is None:
+            return None
+        name = self.volumes[0].name if len(self.volumes) == 1 else "FILE"
+        return f"{recovery.side_name(name)} beside it, for {self.recovery_percent:g} % of its blocks"
 
     @property
     def file_stem(self) -> str:
@@ -120,6 +130,7 @@ def prepare(
     *,
     difference: Difference | None = None,
     rules: Sequence[SourceRules] = (),
+    recovery_percent: float | None = None,
 ) -> Slip:
     """Gather what a slip says of a bundle that was sealed and verified.
 
@@ -130,6 +141,7 @@ def prepare(
         volumes: The files, in the order of their numbers.
         difference: What changed since the version before, if it is known.
         rules: What changed rule by rule.
+        recovery_percent: How much recovery data goes beside each file, if any does.
 
     Raises:
         MalformedError: ``slip.metadata``, ``json.*``: the documents are none.
@@ -150,6 +162,7 @@ def prepare(
         previous=None if difference is None else difference.old.snapshot_version,
         notes=notes[:MAX_NOTE_LINES],
         more_notes=max(0, len(notes) - MAX_NOTE_LINES),
+        recovery_percent=recovery_percent,
     )
 
 

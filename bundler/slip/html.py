@@ -85,7 +85,7 @@ def render_html(slip: Slip) -> str:
 
 def _lines(slip: Slip) -> int:
     sources = sum(max(1, len(source.rules) + 1) + (source.age_days is not None) for source in slip.sources)
-    return 2 * len(slip.volumes) + len(slip.keyids) + sources + len(slip.notes)
+    return 2 * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + len(slip.notes)
 
 
 def _head(slip: Slip) -> str:
@@ -115,7 +115,10 @@ def _section(title: str, inner: str, aside: str = "") -> str:
 
 def _volumes(slip: Slip) -> str:
     aside = f"{len(slip.volumes)} volumes, in any order" if len(slip.volumes) > 1 else ""
-    return _section("On the stick", "".join(_volume(volume) for volume in slip.volumes), aside)
+    inner = "".join(_volume(volume) for volume in slip.volumes)
+    if slip.recovery is not None:
+        inner += f'<p class="name">Recovery data: {escape(slip.recovery)}</p>\n'
+    return _section("On the stick", inner, aside)
 
 
 def _volume(volume: Volume) -> str:

@@ -54,6 +54,8 @@ def _files(slip: Slip) -> Iterator[str]:
         yield f"[ ] {volume.name}"
         yield f"    {volume.length:,} bytes; sha256:"
         yield "    " + " ".join(groups(volume.sha256))
+    if slip.recovery is not None:
+        yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
 
 
 def _trust(slip: Slip) -> Iterator[str]:

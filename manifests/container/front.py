@@ -27,8 +27,8 @@ from manifests.limits import DEFAULT, Limits
 def read_front(file: BinaryIO, limits: Limits = DEFAULT) -> tuple[Member, ...]:
     """Return the members that follow each other from byte 0, as far as their local headers are canonical.
 
-    Only stored members below 4 GiB count: the walk ends before the first other one, at the first header
-    that is damaged or unreadable, and at ``limits.members``.
+    Only members below 4 GiB count: the walk ends before the first other one, at the first header that is damaged
+    or unreadable, and at ``limits.members``.
 
     Args:
         file: A seekable binary file; its position is not kept.
@@ -63,15 +63,16 @@ def place(name: str, method: Method, length: int, stored_length: int, offset: in
 
 
 def _member_at(file: BinaryIO, offset: int, file_length: int) -> Member | None:
-    """Read a local header; ``None`` when no stored member with a canonical one begins there."""
+    """Read a local header; ``None`` when no such member with a canonical one begins there."""
     raw = read_at(file, offset, min(LOCAL.size + MAX_NAME_BYTES, max(0, file_length - offset)))
     if len(raw) < LOCAL.size or not raw.startswith(LOCAL_SIGNATURE):
         return None
     method_code, crc32, stored_length, length, name_length = (
         LOCAL.unpack_from(raw)[field] for field in (3, 6, 7, 8, 9)
     )
-    if METHODS.get(method_code) != "stored" or length != stored_length or length == SATURATED_32:
+    method = METHODS.get(method_code)
+    if method is None or (method == "stored" and length != stored_length) or length == SATURATED_32:
         return None
     name = check_name(raw[LOCAL.size : LOCAL.size + name_length])
-    member = Member(name, "stored", length, length, crc32, offset, offset + local_header_length(name, length))
+    member = Member(name, method, length, stored_length, crc32, offset, offset + local_header_length(name, length))
     return member if raw.startswith(local_header(member)) else None

@@ -58,7 +58,7 @@ def encode(manifest: Manifest) -> bytes:
         "targets": [
             {"path": t.path, "length": t.length, "sha256": t.sha256, "arrives": t.arrives} for t in manifest.targets
         ],
-        "documents": [{"name": d.name, "length": d.length, "sha256": d.sha256} for d in manifest.documents],
+        "documents": [_document_to_json(document) for document in manifest.documents],
         "blobs": [_blob_to_json(blob) for blob in manifest.blobs],
         "patches": [_patch_to_json(patch) for patch in manifest.patches],
         "parts": [_parted_to_json(parted) for parted in manifest.parted],
@@ -87,7 +87,7 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Manifest:
         tool=value["tool"],
         sources=tuple(_source_from_json(source) for source in value["sources"]),
         targets=tuple(Target(t["path"], t["length"], t["sha256"], t["arrives"]) for t in value["targets"]),
-        documents=tuple(Document(d["name"], d["length"], d["sha256"]) for d in value["documents"]),
+        documents=tuple(_document_from_json(document) for document in value["documents"]),
         blobs=tuple(_blob_from_json(blob) for blob in value["blobs"]),
         patches=tuple(_patch_from_json(patch) for patch in value["patches"]),
         parted=tuple(_parted_from_json(parted) for parted in value["parts"]),
@@ -140,6 +140,19 @@ def _source_from_json(value: dict[str, Any]) -> SourceRecord:
     )
 
 
+def _document_to_json(document: Document) -> dict[str, Any]:
+    value: dict[str, Any] = {"name": document.name, "length": document.length, "sha256": document.sha256}
+    if document.deflated is not None:
+        stored_sha256, stored_length = document.deflated
+        value |= {"method": "deflate", "stored_sha256": stored_sha256, "stored_length": stored_length}
+    return value
+
+
+def _document_from_json(value: dict[str, Any]) -> Document:
+    deflated = (value["stored_sha256"], value["stored_length"]) if "method" in value else None
+    return Document(value["name"], value["length"], value["sha256"], deflated)
+
+
 def _blob_to_json(blob: BlobMember) -> dict[str, Any]:
     value: dict[str, Any] = {"sha256": blob.sha256, "length": blob.length, "method": blob.method}
     if blob.method != "stored":
@@ -179,10 +192,16 @@ def _patch_from_json(value: dict[str, Any]) -> PatchMember:
 
 
 def _parted_to_json(parted: Parted) -> dict[str, Any]:
-    parts = [{"sha256": part.sha256, "length": part.length} for part in parted.parts]
-    return {"sha256": parted.sha256, "length": parted.length, "parts": parts}
+    return {
+        "sha256": parted.sha256,
+        "length": parted.length,
+        "parts": [
+            {"sha256": part.sha256, "length": part.length} | ({"arrives": "held"} if part.held else {})
+            for part in parted.parts
+        ],
+    }
 
 
 def _parted_from_json(value: dict[str, Any]) -> Parted:
-    parts = tuple(Part(part["sha256"], part["length"]) for part in value["parts"])
+    parts = tuple(Part(part["sha256"], part["length"], "arrives" in part) for part in value["parts"])
     return Parted(value["sha256"], value["length"], parts)

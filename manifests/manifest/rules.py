@@ -21,7 +21,8 @@ def check(manifest: Manifest) -> None:
         raise MalformedError("manifest.volume", f"Volume {manifest.volume_index} of {manifest.volume_count}")
     if manifest.since is not None and manifest.since >= manifest.snapshot_version:
         raise MalformedError("manifest.since", "The bundle is an increment since a version that is not older")
-    if manifest.since is None and any(target.arrives in {"held", "patch"} for target in manifest.targets):
+    held = any(part.held for parted in manifest.parted for part in parted.parts)
+    if manifest.since is None and (held or any(target.arrives in {"held", "patch"} for target in manifest.targets)):
         raise MalformedError("manifest.held", "A full bundle takes content for held")
     _check_sources(manifest)
     _check_lengths(manifest)
@@ -49,6 +50,8 @@ def _check_sources(manifest: Manifest) -> None:
                 raise MalformedError("manifest.sources", f"Item {item.path!r} is no target of source {source.name!r}")
     if len({document.name for document in manifest.documents}) != len(manifest.documents):
         raise MalformedError("manifest.documents", "A document stands twice")
+    if any(document.deflated and document.name.endswith(".root.json") for document in manifest.documents):
+        raise MalformedError("manifest.documents", "A root is deflated, which is read before the manifest is believed")
 
 
 def _check_lengths(manifest: Manifest) -> None:
@@ -92,6 +95,8 @@ def _check_parts(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> None:
             raise MalformedError("manifest.parts", f"The parts of {parted.sha256} do not add up to its length")
         if any(part.sha256 in arrivals["parts"] for part in parted.parts):
             raise MalformedError("manifest.parts", f"A part of {parted.sha256} arrives in parts itself")
+        if all(part.held for part in parted.parts):
+            raise MalformedError("manifest.parts", f"All parts of {parted.sha256} are held, so it would be held itself")
 
 
 def _check_patches(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> None:
@@ -115,7 +120,10 @@ def _check_blobs(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> None:
     carried = {blob.sha256 for blob in manifest.blobs}
     if len(carried) != len(manifest.blobs):
         raise MalformedError("manifest.blobs", "A blob stands twice")
-    needed = arrivals["blob"] | {part.sha256 for parted in manifest.parted for part in parted.parts}
+    parts = [part for parted in manifest.parted for part in parted.parts]
+    needed = arrivals["blob"] | {part.sha256 for part in parts if not part.held}
+    if needed & {part.sha256 for part in parts if part.held}:
+        raise MalformedError("manifest.parts", "A part is taken for held and arrives all the same")
     if not carried <= needed or (manifest.volume_count == 1 and carried != needed):
         raise MalformedError("manifest.blobs", "The blobs are not those that the targets need")
 

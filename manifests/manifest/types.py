@@ -70,11 +70,24 @@ class Target:
 
 @dataclass(frozen=True)
 class Document:
-    """A member that is stored as it is: TUF metadata or release notes."""
+    """A member that is no content: TUF metadata or release notes.
+
+    With ``deflated``, a DEFLATE stream stands for it in the zip: that stream's SHA-256 and length.
+    """
 
     name: str
     length: int
     sha256: str
+    deflated: tuple[str, int] | None = None
+
+    @property
+    def stored(self) -> tuple[Method, int, int]:
+        """How it is stored, its length, and what it takes in the zip, in bytes."""
+        return (
+            ("stored", self.length, self.length)
+            if self.deflated is None
+            else ("deflate", self.length, self.deflated[1])
+        )
 
 
 @dataclass(frozen=True)
@@ -119,10 +132,11 @@ class PatchMember:
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a target's content, carried as a blob by some volume."""
+    """A piece of a target's content: carried as a blob by some volume, or ``held`` by the site already."""
 
     sha256: str
     length: int
+    held: bool = False
 
 
 @dataclass(frozen=True)

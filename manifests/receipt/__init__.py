@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from manifests.receipt.document import (
     MAX_DIGESTS,
+    MAX_RANGES,
     PAYLOAD_TYPE,
     Damage,
     DamageKind,
     FeaturesState,
+    Ranges,
     Receipt,
     SourceAge,
     check_site_name,
@@ -21,11 +23,13 @@ from manifests.receipt.texts import MAX_TEXT_CHARACTERS, from_texts, to_texts
 __all__ = [
     "MAX_BYTES",
     "MAX_DIGESTS",
+    "MAX_RANGES",
     "MAX_TEXT_CHARACTERS",
     "PAYLOAD_TYPE",
     "Damage",
     "DamageKind",
     "FeaturesState",
+    "Ranges",
     "Receipt",
     "SignedReceipt",
     "SourceAge",

@@ -22,10 +22,15 @@ MAX_PAYLOAD_BYTES = MIB // 2
 """Ceiling on the document: twice :data:`MAX_DIGESTS` digests take some 300 KB."""
 MAX_DIGESTS = 2048
 """Of damaged content, and of a pending generation. A site with more claims less than it has, never more."""
+MAX_RANGES = 512
+"""Of content that comes in parts, over all of it; a site with more claims less. Some 60 KB."""
 MAX_GENERATIONS = 10_000
 """Generations of one receipt: 27 years of daily ones."""
 
 DamageKind = Literal["missing", "altered", "manifest", "database"]
+
+Ranges = tuple[tuple[int, int], ...]
+"""Bytes of a content: first, and the first one behind; ascending, none touching another."""
 
 _SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -69,8 +74,9 @@ class Receipt:
         rings: Ring name and the generation it serves (0: none), by name.
         generations: Held whole but for ``without``; ascending.
         without: Digests of their content that is damaged or missing; ascending.
-        pending_generation: A generation of which only a part has arrived.
-        pending_holds: Digests of its content that are stored already; ascending.
+        pending_generation: The newest generation of which only a part has arrived.
+        pending_holds: Digests of content of such generations that are stored already; ascending.
+        pending_parts: Digests of their content that comes in parts, with the bytes that are stored; ascending.
         damage: What is not what it was, by kind.
         free_bytes: Room for more content.
         sources: Age of what is served, by name.
@@ -100,6 +106,7 @@ class Receipt:
     features: FeaturesState
     pending_generation: int | None = None
     pending_holds: tuple[str, ...] = ()
+    pending_parts: tuple[tuple[str, Ranges], ...] = ()
     gates: tuple[()] = ()
     name: str | None = None
     note: str | None = None
@@ -133,6 +140,9 @@ def encode(receipt: Receipt) -> bytes:
     holds: dict[str, Any] = {"generations": _ranges(receipt.generations), "without": list(receipt.without)}
     if receipt.pending_generation is not None:
         holds["pending"] = {"generation": receipt.pending_generation, "holds": list(receipt.pending_holds)}
+        if receipt.pending_parts:
+            parts = {digest: [list(pair) for pair in ranges] for digest, ranges in receipt.pending_parts}
+            holds["pending"]["parts"] = parts
     value: dict[str, Any] = {
         "format": FORMAT,
         "site": {key: text for key, text in site.items() if text is not None},
@@ -175,7 +185,7 @@ def decode(data: bytes, site_keyid: str) -> Receipt:
 
     Raises:
         MalformedError: ``json.*``, ``receipt.schema``, ``receipt.order``, ``receipt.generations``,
-            ``name.*`` or ``time.format``.
+            ``receipt.ranges``, ``name.*`` or ``time.format``.
     """
     return from_value(read(data), site_keyid)
 
@@ -201,6 +211,7 @@ def from_value(value: dict[str, Any], site_keyid: str) -> Receipt:
         without=_ascending("without", holds["without"]),
         pending_generation=None if pending is None else pending["generation"],
         pending_holds=() if pending is None else _ascending("pending", pending["holds"]),
+        pending_parts=() if pending is None else _parts(pending.get("parts", {})),
         damage=tuple(Damage(kind, count) for kind, count in sorted(value["damage"].items())),
         free_bytes=value["free_bytes"],
         sources=tuple(
@@ -235,6 +246,19 @@ def _numbers(ranges: list[list[int]]) -> tuple[int, ...]:
             need=f"at most {MAX_GENERATIONS:,} generations",
         )
     return tuple(chain.from_iterable(range(first, last + 1) for first, last in ranges))
+
+
+def _parts(value: dict[str, list[list[int]]]) -> tuple[tuple[str, Ranges], ...]:
+    """Return the bytes that are stored of content in parts, by digest."""
+    if sum(map(len, value.values())) > MAX_RANGES:
+        raise MalformedError("receipt.ranges", "The receipt lists too many ranges", need=f"at most {MAX_RANGES}")
+    for ranges in value.values():
+        edges = list(chain.from_iterable(ranges))
+        if any(left >= right for left, right in pairwise(edges)):
+            raise MalformedError(
+                "receipt.ranges", "The receipt's ranges of bytes are not ascending, touch each other, or are empty"
+            )
+    return tuple((digest, tuple((first, behind) for first, behind in value[digest])) for digest in sorted(value))
 
 
 def _ascending(what: str, digests: list[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,7 +29,8 @@ def command(
     """Make a receipt: what this site has, signed with its own key.
 
     Carry it to the DMZ (`bundle sites import`), and bundles for this site hold exactly what it lacks. Without
-    --out and --qr the receipt itself is printed; the newest is always in the home's out/receipt.json.
+    --out and --qr the receipt itself is printed; the newest is always in the home's out/receipt.json. With
+    -o json: where it is, what it says, and the fingerprint that the publisher confirms.
     """
     from relay import receipt
     from relay.check import check
@@ -42,57 +44,66 @@ def command(
             report = check(home, shown)
     said = receipt.Said(name, note)
     signed = receipt.make(home, load_config(home.path), system_clock(), said=said, report=report)
-    if out is not None:
-        _write(out, signed, output)
+    path = None if out is None else _write(out, signed)
+    if output == "json":
+        print_json(_to_json(signed, path or home.out / receipt.FILE_NAME, qr=qr))
+        return
+    if path is not None:
+        sha256 = hashlib.sha256(signed.data).hexdigest()
+        click.echo(f"{path}\nbytes   {len(signed.data):,}\nsha256  {sha256}\n{_summary(signed)}")
     if qr:
-        _print_codes(signed, output)
+        _print_codes(signed)
     elif out is None:
         click.echo(signed.data, nl=False)
     if not settings.quiet and (qr or out is None):
         click.echo(_summary(signed), err=True)
 
 
-def _write(out: Path, signed: SignedReceipt, output: str) -> None:
+def _write(out: Path, signed: SignedReceipt) -> Path:
     from manifests import durable
 
     receipt = signed.receipt
     path = out / f"{receipt.site_keyid[:12]}-{receipt.serial}.receipt.json" if out.is_dir() else out
     durable.write(path, signed.data)
-    sha256 = hashlib.sha256(signed.data).hexdigest()
-    if output == "json":
-        print_json(
-            {
-                "file": str(path),
-                "bytes": len(signed.data),
-                "sha256": sha256,
-                "site": receipt.site_keyid,
-                "serial": receipt.serial,
-                "generation": receipt.newest,
-                "without": len(receipt.without),
-            }
-        )
-        return
-    click.echo(f"{path}\nbytes   {len(signed.data):,}\nsha256  {sha256}\n{_summary(signed)}")
+    return path
+
+
+def _to_json(signed: SignedReceipt, path: Path, *, qr: bool) -> dict[str, Any]:
+    receipt = signed.receipt
+    value: dict[str, Any] = {
+        "file": str(path),
+        "bytes": len(signed.data),
+        "sha256": hashlib.sha256(signed.data).hexdigest(),
+        "site": receipt.site_keyid,
+        "fingerprint": fingerprint(receipt.site_keyid),
+        "serial": receipt.serial,
+        "generation": receipt.newest,
+        "without": len(receipt.without),
+        "pending_generation": receipt.pending_generation,
+        "pending_holds": len(receipt.pending_holds),
+        "pending_parts": len(receipt.pending_parts),
+    }
+    return value | ({"texts": list(to_texts(signed.data))} if qr else {})
 
 
 def _summary(signed: SignedReceipt) -> str:
     receipt = signed.receipt
     lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
+    parts = f" and parts of {len(receipt.pending_parts):,}" if receipt.pending_parts else ""
+    arrived = f", and {len(receipt.pending_holds):,} blobs{parts} of generation {receipt.pending_generation}"
+    pending = arrived if receipt.pending_generation is not None else ""
     words = fingerprint(receipt.site_keyid).split()
     return (
-        f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}\n"
+        f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}{pending}\n"
         "Fingerprint of this site's key, to be confirmed by the publisher once:\n"
         f"  {' '.join(words[:8])}\n  {' '.join(words[8:])}"
     )
 
 
-def _print_codes(signed: SignedReceipt, output: str) -> None:
+def _print_codes(signed: SignedReceipt) -> None:
     """Print the codes one screen at a time; into a file or pipe, the fewest that the format allows."""
     from relay import qr
 
-    if output == "json":
-        print_json({"texts": list(to_texts(signed.data))})
-        return
     terminal = sys.stdout.isatty()
     if terminal:
         size = os.get_terminal_size(sys.stdout.fileno())

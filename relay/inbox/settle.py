@@ -7,7 +7,8 @@
        |                                  '--end missing, in use---> WAITING --look again--> ...
        '--any change of the file's stamp, from every phase           (after patience_seconds: READY, to be refused)
 
-    READY --a base is missing--> BLOCKED --something was imported, or patience_seconds--> READY
+    READY --a base is missing, damaged--> BLOCKED --something was imported, its recovery data
+                                                    has come, or patience_seconds--> READY
 
 Nothing here reads a clock or a disk. Instants are seconds of a clock that never goes back.
 """
@@ -18,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+
+from manifests.recovery import is_side_name, side_name
 
 COARSE_TIME_SECONDS = 2.0
 """FAT keeps times in steps of two seconds: content can change within one."""
@@ -127,6 +130,15 @@ class Candidate:
         return self.path.suffix.lower() == ".zip"
 
     @property
+    def named_as_side_file(self) -> bool:
+        """Tell whether it is called like recovery data: a bundle that has come with it is imported after it."""
+        return is_side_name(self.path.name)
+
+    def is_side_file_of(self, bundle: Path) -> bool:
+        """Tell whether it is named like the recovery data of a bundle; sticks change the case of names."""
+        return self.path.parent == bundle.parent and self.path.name.lower() == side_name(bundle.name).lower()
+
+    @property
     def order(self) -> tuple[bool, bool, Claim, str]:
         """Oldest claimed version first, then volume, then name; unreadable claims and failing files last."""
         return (
@@ -190,6 +202,10 @@ class Ledger:
         else:
             after = replace(candidate, phase=Phase.WAITING, reason=look.reason, due=now + rules.rescan_seconds)
         self._files[candidate.path] = after
+        if after.phase is Phase.FOREIGN and after.named_as_side_file:
+            for other in self:
+                if other.phase is Phase.BLOCKED and after.is_side_file_of(other.path):
+                    self._files[other.path] = replace(other, phase=Phase.READY)
 
     def to_order(self) -> tuple[Candidate, ...]:
         """Return the ready files whose claimed version matters, because there are others."""
@@ -210,7 +226,7 @@ class Ledger:
 
     def _held_until(self, now: float, ready: list[Candidate]) -> float:
         """Tell until when ready files wait for those that still move."""
-        if not any(c.phase is Phase.MOVING and c.named_as_bundle for c in self):
+        if not any(c.phase is Phase.MOVING and (c.named_as_bundle or c.named_as_side_file) for c in self):
             return now
         return min(c.ready_at + c.rules.hold_seconds for c in ready)
 

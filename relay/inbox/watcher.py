@@ -14,7 +14,7 @@ from typing import Protocol
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from relay.config import Dispose, InboxConfig
 from relay.importer import ImportResult
-from relay.inbox.dispose import Fate, dispose, dispose_companion
+from relay.inbox.dispose import Disposal, Fate, dispose, dispose_companion
 from relay.inbox.hints import Hints
 from relay.inbox.listing import Listing, list_inbox
 from relay.inbox.look import claim, look
@@ -80,6 +80,8 @@ class Watcher:
         self._hints = Hints()
         self._told: dict[str, str] = {}
         self._others_imported = False
+        self._alone: dict[Path, float] = {}
+        """Bundles that were done with before any recovery data came, and until when that may still come."""
 
     def run(self) -> None:
         """Watch until :meth:`stop` is called."""
@@ -102,6 +104,7 @@ class Watcher:
         again = self._hints.watch(directories)
         self._tell("events", self._hints.problem)
         self._look()
+        self._put_away_late_side_files()
         if self._others_imported:
             self._others_imported = False
             self._ledger.unblock()
@@ -150,10 +153,7 @@ class Watcher:
         except SealiftError as error:
             self._failed(inbox, candidate, error)
             return
-        side_file = own_side_file(candidate.path)
-        disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
-        if side_file is not None and disposal.fate in {Fate.DELETED, Fate.ARCHIVED}:
-            dispose_companion(inbox.path, side_file, inbox.dispose)
+        disposal = self._dispose(inbox, candidate)
         self._report(
             result.outcome,
             f"{name}: {result.text}; {disposal.text}",
@@ -163,11 +163,31 @@ class Watcher:
         )
         self._ledger.finished(self._monotonic(), candidate, Verdict.IMPORTED, result.text)
 
+    def _dispose(self, inbox: Inbox, candidate: Candidate) -> Disposal:
+        """Do with a bundle what its inbox asks for, and with its recovery data too, now or when that comes."""
+        side_file = own_side_file(candidate.path)
+        disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
+        if disposal.fate in {Fate.DELETED, Fate.ARCHIVED}:
+            if side_file is None:
+                self._alone[candidate.path] = self._monotonic() + inbox.rules.patience_seconds
+            else:
+                dispose_companion(inbox.path, side_file, inbox.dispose)
+        return disposal
+
+    def _put_away_late_side_files(self) -> None:
+        """Put away recovery data of bundles that were done with a short while before it came."""
+        now = self._monotonic()
+        self._alone = {path: until for path, until in self._alone.items() if until > now}
+        for candidate in self._ledger:
+            if candidate.phase is Phase.FOREIGN and any(candidate.is_side_file_of(path) for path in self._alone):
+                inbox = self._inboxes[candidate.inbox]
+                dispose_companion(inbox.path, candidate.path, inbox.dispose)
+
     def _failed(self, inbox: Inbox, candidate: Candidate, error: SealiftError) -> None:
         verdict, event = _verdict(error)
         text, fate = f"{candidate.path}: {error}", None
         if verdict is Verdict.REFUSED and error.context.get("kept"):
-            disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
+            disposal = self._dispose(inbox, candidate)
             text += f" A copy is in quarantine ({error.context['quarantine']}); {disposal.text}."
             fate = disposal.fate
         self._report(event, text, path=str(candidate.path), code=error.code, exit_code=error.exit_code, file=fate)

@@ -1,5 +1,8 @@
 """Every single-bit flip of a small bundle and 10,000 random mutations of a larger one are refused.
 
+All of them are read by the verifier, which an import asks before anything is visible; a sample (all, in the long form)
+is imported.
+
 All or nothing, the store and the database are byte-identical to what they were before. Otherwise, of a bundle whose
 front is undamaged, blobs that have their digests are kept with the record of a pending generation: never imported,
 what is trusted and served identical.
@@ -13,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mutations import Trial, bit_flips, not_refused, random_mutations
+from tests.support.mutations import Trial, believed, bit_flips, not_refused, random_mutations
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_home
 
@@ -31,21 +34,46 @@ def second_bundle(tmp_path: Path, files: dict[str, bytes], deflated: tuple[str, 
     return Trial(home.path, bundle.read_bytes(), forge.clock()())
 
 
-def test_every_single_bit_flip_of_a_small_bundle_is_refused_and_leaves_no_trace(tmp_path: Path) -> None:
+def small_bundle(tmp_path: Path) -> Trial:
     files = {"rules/a.rules": b"alert tcp any any\n" * 8, "rules/b.bin": b"\x00\x01\x02"}
-    trial = second_bundle(tmp_path, files, deflated=("rules/a.rules",))
-    tried, survivors = not_refused(trial, bit_flips(trial.bundle))
+    return second_bundle(tmp_path, files, deflated=("rules/a.rules",))
+
+
+def larger_bundle(tmp_path: Path) -> Trial:
+    dice = random.Random(20261121)
+    files = {f"rules/{number}.rules": b"alert tcp any any\n" * dice.randrange(1, 90) for number in range(40)}
+    files |= {f"patterns/{number}.bin": dice.randbytes(3000) for number in range(20)}
+    return second_bundle(tmp_path, files, deflated=tuple(path for path in files if path.endswith(".rules")))
+
+
+def test_every_single_bit_flip_of_a_small_bundle_is_refused(tmp_path: Path) -> None:
+    trial = small_bundle(tmp_path)
+    tried, survivors = believed(trial, bit_flips(trial.bundle))
     assert survivors == []
     assert tried == 8 * len(trial.bundle)
 
 
+@pytest.mark.parametrize("count", [2_000, pytest.param(None, marks=pytest.mark.long)], ids=["2000", "every"])
+def test_the_import_of_a_flipped_bit_leaves_no_trace(tmp_path: Path, count: int | None) -> None:
+    trial = small_bundle(tmp_path)
+    flips = list(bit_flips(trial.bundle))
+    chosen = flips if count is None else random.Random(count).sample(flips, count)
+    tried, survivors = not_refused(trial, chosen)
+    assert survivors == []
+    assert tried == len(chosen)
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("all_or_nothing", [True, False], ids=["leave no trace", "move no trust"])
-def test_10000_random_mutations_of_a_larger_bundle_are_refused(tmp_path: Path, all_or_nothing: bool) -> None:
-    dice = random.Random(20261121)
-    files = {f"rules/{number}.rules": b"alert tcp any any\n" * dice.randrange(1, 90) for number in range(40)}
-    files |= {f"patterns/{number}.bin": dice.randbytes(3000) for number in range(20)}
-    trial = second_bundle(tmp_path, files, deflated=tuple(path for path in files if path.endswith(".rules")))
-    trial = replace(trial, all_or_nothing=all_or_nothing)
-    tried, survivors = not_refused(trial, random_mutations(trial.bundle, 10_000, seed=7))
+def test_random_mutations_of_a_larger_bundle_are_refused(tmp_path: Path, count: int, all_or_nothing: bool) -> None:
+    trial = replace(larger_bundle(tmp_path), all_or_nothing=all_or_nothing)
+    tried, survivors = not_refused(trial, random_mutations(trial.bundle, count, seed=7))
+    assert survivors == []
+    assert tried == count
+
+
+def test_10000_random_mutations_of_a_larger_bundle_are_not_believed(tmp_path: Path) -> None:
+    trial = larger_bundle(tmp_path)
+    tried, survivors = believed(trial, random_mutations(trial.bundle, 10_000, seed=7))
     assert survivors == []
     assert tried == 10_000

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError
+from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, RollbackError, SealiftError
 from relay.importer import import_file
 from relay.pending import outstanding
 from relay.state import DEFAULT_RING, State
@@ -196,13 +196,13 @@ def test_a_stranger_gains_nothing_by_damage(home, forge, tmp_path, role):
     assert fingerprint(home) == before
 
 
-def test_an_older_bundle_is_not_salvaged(home, forge, tmp_path):
+def test_an_older_bundle_is_refused_as_that_and_not_salvaged(home, forge, tmp_path):
     old = sealed(forge, tmp_path / "2.zip")
     forge.files = {"rules/new": b"new"}
     import_bundle(home, forge.seal(tmp_path / "3.zip"), forge.clock())
     old.write_bytes(old.read_bytes()[:-30_000])
     before = fingerprint(home)
-    with pytest.raises(MalformedError):
+    with pytest.raises(RollbackError):
         import_bundle(home, old, forge.clock())
     assert fingerprint(home) == before
 

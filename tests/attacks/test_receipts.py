@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
+from bundler.holdings import holdings_of
 from bundler.home import Home
-from bundler.sites import Sites, holdings_of
+from bundler.sites import Sites
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.receipt import PAYLOAD_TYPE, from_texts, to_texts

@@ -20,11 +20,14 @@ from manifests.receipt import verify
 from relay.state import DEFAULT_RING, State
 from tests.support.commands import BIN, clean_environment, run, wait_for
 from tests.support.damage import spoil_pages
-from tests.support.media import fat_image, fat_stick, is_mounted, squashfs_disc
+from tests.support.media import exfat_stick, fat_image, fat_stick, is_mounted, squashfs_disc
+from tests.support.publisher import Publisher
 from tests.support.relay_homes import make_home
-from tests.support.relay_service import Site, serving
+from tests.support.relay_service import QUICK, Site, serving
 
-pytestmark = pytest.mark.needs("root", "strace", "fusefat", "mkfs.vfat", "mcopy", "mksquashfs")
+pytestmark = pytest.mark.needs(
+    "root", "strace", "fusefat", "mkfs.vfat", "mcopy", "mksquashfs", "mkfs.exfat", "mount.exfat-fuse"
+)
 
 DICE = random.Random(6)
 PATTERNS = {f"clamav/{number}.cvd": DICE.randbytes(700_000) for number in range(6)}
@@ -121,7 +124,10 @@ def test_the_last_volume_missing_is_named_with_the_command_and_nothing_is_lost(s
     assert code == 24
     assert "Have: volumes 1, 3 of 3, " in said
     assert "Need: volume 2 of 3: " in said
-    todo = "import forge-000001-full-v2-of-3.zip; if it is lost, in the DMZ: bundle create --again 1"
+    todo = (
+        "import forge-000001-full-v2-of-3.zip; if it is lost, in the DMZ: bundle create --again 1; for just the rest: "
+        "relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
+    )
     assert f"Do: {todo}. [volume.missing]" in said
     (row,) = site.status()["pending"]
     assert (row["volumes_seen"], row["volume_count"], row["do"]) == ([1, 3], 3, todo)
@@ -203,6 +209,29 @@ def test_a_stick_that_is_pulled_out_in_the_middle_leaves_what_was_read(site: Sit
     assert served(site) == site.forge.files
 
 
+def test_a_stick_that_is_pulled_out_while_the_service_reads_goes_on_where_it_was_when_it_is_back(
+    site: Site, stick: Path
+) -> None:
+    """The reads of the medium are slow, so that it is gone when some of the content is in, and not all."""
+    site.configure(stick)
+    bundle, other = volumes(site, 2)
+    slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", stick / bundle.name, "-e", "trace=pread64,read"]
+    slow += ["-e", "inject=pread64,read:delay_enter=60ms"]
+    with serving(site, wrap=slow) as service:
+        with fat_stick(stick, [bundle]):
+            wait_for(lambda: stored_bytes(site) > 2_000_000, seconds=60, what="some content", log=service.log)
+            os.kill(daemon_of(stick), signal.SIGKILL)
+            assert service.until("incomplete")["code"] == "bundle.damaged"
+            run(["umount", "-l", stick])
+        assert generation(site) == (0, [1])
+        assert verify((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation == 1
+        with fat_image(stick, stick.with_suffix(".img")):  # plugged in again
+            assert service.until("stored")["file"] == "deleted"
+        with fat_stick(stick, [other]):
+            assert service.until("imported")["generation"] == 1
+    assert served(site) == site.forge.files
+
+
 @pytest.mark.parametrize("first", [20, 25, 30])
 def test_a_medium_whose_reads_fail_loses_only_what_was_not_read(site: Site, first: int) -> None:
     (bundle,) = volumes(site, 1)
@@ -226,6 +255,42 @@ def test_a_write_protected_disc_is_imported_and_left_as_it_is(site: Site, stick:
     assert generation(site) == (1, [])
 
 
+def test_an_older_volume_that_comes_after_a_newer_bundle_is_refused_and_the_newer_stays(site: Site) -> None:
+    older = volumes(site, 2)
+    (newer,) = volumes(site, 1)
+    with serving(site) as service:
+        for path, event in ((older[0], "stored"), (newer, "imported"), (older[1], "refused")):
+            shutil.copyfile(path, site.inbox / path.name)
+            said = service.until(event)
+        assert said["code"] == "tuf.rollback.timestamp"
+        assert "Have: version 1. Need: version 2 or newer" in said["text"]
+    assert generation(site) == (2, [])
+    assert served(site) == site.forge.files
+    assert verify((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation is None
+
+
+def test_the_rest_of_a_lost_volume_comes_with_the_command_that_was_named(site: Site, tmp_path: Path) -> None:
+    """What ``relay status`` says is typed in a real DMZ."""
+    publisher = Publisher.found(tmp_path / "dmz", "patterns")
+    for name, data in PATTERNS.items():
+        (publisher.content / "patterns" / Path(name).name).write_bytes(data)
+    done = publisher.bundle("create", "--out", publisher.out, "--volume-size", "1500KB", "-o", "json")
+    paths = [Path(file["file"]) for file in json.loads(done.stdout)["files"]]
+    home = tmp_path / "north"
+    relay = [BIN / "relay", "--home", home, "--quiet"]
+    run([*relay, "init", "--root", publisher.root])
+    refused = run([*relay, "import", *paths[:-1]], check=False)
+    assert "relay receipt, and with it in the DMZ: bundle create --since RECEIPT. [volume.missing]" in refused.stderr
+    receipt = tmp_path / "north.receipt.json"
+    run([*relay, "receipt", "--out", receipt])
+    keyid = json.loads(receipt.read_bytes())["signatures"][0]["keyid"]
+    publisher.bundle("sites", "import", "--fingerprint", keyid, receipt)
+    rest = publisher.create("--since", receipt)
+    assert rest.stat().st_size < paths[-1].stat().st_size + 20_000
+    assert run([*relay, "import", rest]).returncode == 0
+    assert json.loads(run([*relay, "status", "-o", "json"]).stdout)["pending"] == []
+
+
 def contents(directory: Path) -> dict[str, tuple[int, str]]:
     """Return time of change and digest of every file."""
     return {
@@ -243,6 +308,33 @@ def test_one_stick_serves_two_sites_and_is_never_written_to(site: Site, stick: P
             outcomes = [row["outcome"] for row in json.loads(done.stdout)["files"]]
             assert outcomes == ["stored", "stored", "imported"]
         assert contents(stick) == before
+
+
+def test_the_services_of_two_sites_that_keep_files_take_one_stick_one_after_the_other(
+    site: Site, stick: Path, tmp_path: Path
+) -> None:
+    other = Site(tmp_path / "other")
+    other.home = make_home(tmp_path / "second", site.forge.root, site.now)
+    paths = volumes(site, 2)
+    with fat_stick(stick, paths):
+        before = contents(stick)
+    for one in (site, other):
+        one.configure(stick, options=f'dispose = "keep"\n{QUICK}')
+        with serving(one) as service, fat_image(stick, stick.with_suffix(".img")):
+            assert [service.until(name)["file"] for name in ("stored", "imported")] == ["kept", "kept"]
+            assert contents(stick) == before
+        assert served(one) == site.forge.files
+
+
+def test_volumes_on_an_exfat_stick_that_are_replaced_by_others_within_its_two_seconds(site: Site, stick: Path) -> None:
+    site.configure(stick)
+    first, second = volumes(site, 2)
+    with exfat_stick(stick), serving(site) as service:
+        shutil.copyfile(first, stick / "update.zip")
+        assert service.until("stored")["file"] == "deleted"
+        shutil.copyfile(second, stick / "update.zip")
+        assert service.until("imported")["file"] == "deleted"
+    assert served(site) == site.forge.files
 
 
 @pytest.fixture

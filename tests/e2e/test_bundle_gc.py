@@ -54,7 +54,7 @@ def register(publisher: Publisher, home: Path, *taken: int) -> None:
         run([*relay, "init", "--root", publisher.root])
     for version in taken:
         run([*relay, "import", publisher.out / f"plant-{version:06d}-full.zip"])
-    receipt = home.with_suffix(f".{max(taken)}.receipt")
+    receipt = home.with_suffix(f".{max(taken, default=0)}.receipt")
     run([*relay, "receipt", "--out", receipt])
     keyid = json.loads(receipt.read_bytes())["signatures"][0]["keyid"]
     publisher.bundle("sites", "import", "--fingerprint", keyid, receipt)
@@ -99,6 +99,17 @@ def test_what_a_site_has_and_may_still_be_sent_is_kept(publisher: Publisher, tmp
     assert said["kept_versions"] == [2, 3, 4, 5]
     assert [site["versions"] for site in said["sites"]] == [[2, 3]]
     assert [again(publisher, version, tmp_path / "again") for version in (1, 2, 3)] == [2, 0, 0]
+
+
+def test_for_a_site_that_never_acknowledged_anything_everything_is_kept(publisher: Publisher, tmp_path: Path) -> None:
+    """It was registered before its first bundle: whatever is on its way may have to be made again."""
+    before = blobs(publisher)
+    register(publisher, tmp_path / "north")
+    said = gc(publisher)
+    assert (said["versions"], said["kept_versions"]) == ([], [1, 2, 3, 4, 5])
+    assert blobs(publisher) == before
+    publisher.bundle("sites", "remove", json.loads(publisher.bundle("sites", "-o", "json").stdout)[0]["site"])
+    assert gc(publisher)["versions"] == [1, 2, 3]
 
 
 def test_a_newer_receipt_lets_go_what_was_waiting_to_arrive(publisher: Publisher, tmp_path: Path) -> None:

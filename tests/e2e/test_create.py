@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
 import signal
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,62 @@ def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publ
     assert [target["path"] for target in diff["added"]] == ["patterns/q.bin", "rules/b.rules"]
     assert [target["path"] for target in diff["removed"]] == ["patterns/p.bin"]
     assert [change["to"]["path"] for change in diff["changed"]] == ["rules/a.rules"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_every_file_that_was_written_is_listed_with_its_size_and_digest(publisher: Publisher, again: bool) -> None:
+    options: list[object] = ["--recovery", "5%", "--volume-size", "90KB"]
+    if again:
+        publisher.bundle("create", "--out", publisher.home / "first", *options)
+        options = ["--again", "1"]
+    said = json.loads(publisher.bundle("create", "--out", publisher.out, *options, "-o", "json").stdout)
+    listed = {Path(file["file"]): file for file in (*said["files"], *said["beside"])}
+    assert sorted(listed) == sorted(publisher.out.iterdir())
+    if again:  # bit for bit: volumes, recovery data, slip
+        assert all(path.read_bytes() == (publisher.home / "first" / path.name).read_bytes() for path in listed)
+    for path, file in listed.items():
+        assert file["length"] == path.stat().st_size
+        assert file["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert said["total_bytes"] == sum(path.stat().st_size for path in listed)
+    assert len(said["files"]) == said["volume"]["count"] > 1
+    assert [file["kind"] for file in said["beside"]] == ["slip", "slip", *["recovery"] * len(said["files"])]
+    manifests = [json.loads(publisher.bundle("inspect", "-o", "json", f["file"]).stdout)[0] for f in said["files"]]
+    assert said["carried_bytes"] == sum(manifest["carried_bytes"] for manifest in manifests) > 100_000
+
+
+def test_the_slip_says_that_recovery_data_lies_beside(publisher: Publisher) -> None:
+    bundle = publisher.create("--recovery", "5%")
+    (slip,) = publisher.out.glob("*.slip.txt")
+    assert f"Recovery data: {bundle.name}.par2 beside it, for 5 % of its blocks\n" in slip.read_text()
+
+
+def test_metadata_of_many_targets_is_deflated_and_roots_are_not(publisher: Publisher) -> None:
+    for number in range(300):
+        (publisher.content / "rules" / f"{number}.rules").write_text(f"# {number}\n")
+    bundle = publisher.create()
+    with zipfile.ZipFile(bundle) as file:
+        methods = {info.filename: info.compress_type for info in file.infolist()}
+        role = file.getinfo("tuf/1.rules.json")
+    assert methods["tuf/1.rules.json"] == zipfile.ZIP_DEFLATED
+    assert role.compress_size < role.file_size / 2
+    stored = ("manifest.json", "manifest.sig.json", "tuf/1.root.json", "tuf/timestamp.json")
+    assert {methods[name] for name in stored} == {zipfile.ZIP_STORED}
+    again = publisher.home / "again"
+    publisher.bundle("create", "--again", 1, "--out", again)
+    assert (again / bundle.name).read_bytes() == bundle.read_bytes()
+
+
+def test_people_read_the_same_list_on_80_columns(publisher: Publisher) -> None:
+    command = [BIN / "bundle", "--home", publisher.home, "create", "--out", "out", "--recovery", "5%"]
+    said = run(command, cwd=publisher.home).stdout
+    written = sorted((publisher.home / "out").iterdir())
+    assert len(written) == 4
+    for path in written:
+        assert f"\n{path}\n{path.stat().st_size:,} bytes" in said
+        assert path.name.partition(".slip.")[1] or f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}\n" in said
+    total = sum(path.stat().st_size for path in written)
+    assert said.endswith(f"\n\n4 files, {total:,} bytes ({total / 1000:.2f} kB) in all\n")
+    assert [line for line in said.splitlines() if len(line) > 80 and not line.startswith(str(publisher.home))] == []
 
 
 @pytest.mark.needs("unzip", "7z")

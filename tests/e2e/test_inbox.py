@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from manifests.receipt import verify
 from tests.support.commands import wait_for
 from tests.support.media import exfat_stick, ext4_disk, fat_image, fat_stick, is_mounted, small_disk, squashfs_disc
 from tests.support.relay_bundles import Forgery, new_signer
@@ -69,6 +70,20 @@ def test_a_bundle_put_into_the_inbox_is_imported_served_and_removed(site: Site, 
     assert serves(service, 1)
     assert site.status()["generation"] == 1
     assert (site.home.out / "features.json").is_file()
+
+
+def test_a_receipt_that_says_what_is_here_lies_ready_after_each_import(site: Site, service: Service) -> None:
+    held, pending = [], []
+    site.forge.files["clamav/large.cvd"] = random.Random(1).randbytes(300_000)
+    volumes = site.forge.seal_volumes(site.outgoing, 2, parts={"clamav/large.cvd": 100_000}, created=site.now)
+    for path, outcome in ((volumes[1], "stored"), (volumes[0], "imported")):
+        shutil.copyfile(path, site.inbox / path.name)
+        service.until(outcome)
+        receipt = verify((site.home.out / "receipt.json").read_bytes()).receipt
+        held.append(receipt.generations)
+        pending.append((receipt.pending_generation, len(receipt.pending_parts)))
+    assert held == [(), (1,)]
+    assert pending == [(1, 1), (None, 0)]
 
 
 def test_a_bundle_is_recognised_by_content_under_any_name(site: Site, service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 from collections.abc import Callable, Iterable
@@ -201,6 +202,97 @@ def test_a_bundle_serves_every_site_and_a_receipt_makes_it_smaller(
     south.take(second)
     publisher.bundle("sites", "import", south.receipt(tmp_path / "south2.receipt"))
     assert publisher.create("--no-pull").name == "plant-000005-since-000002.zip"
+
+
+def test_the_bundle_for_all_sites_carries_what_any_of_them_lacks_and_nothing_else(
+    publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
+) -> None:
+    """North has version 1 and lost a file since, south has version 2, and version 3 is lost on the way to both."""
+    north, south = found("north"), found("south")
+    north.take(publisher.out / "plant-000001-full.zip")
+    change(publisher, 1)
+    south.take(publisher.create("--full"))
+    store = BlobStore(north.home / "blobs", north.home / "tmp")
+    (lost,) = {t.sha256 for t in manifest_of(publisher.out / "plant-000001-full.zip").targets if "a.rules" in t.path}
+    store.path(lost).unlink()
+    north.register(tmp_path / "north.receipt")
+    south.register(tmp_path / "south.receipt")
+    change(publisher, 2)
+    publisher.create()
+    change(publisher, 3)
+    together = manifest_of(publisher.create())
+    lacks = [
+        arriving(manifest_of(publisher.create("--no-pull", "--since", site)), "blob", "patch")
+        for site in ("north", "south")
+    ]
+    assert arriving(together, "blob", "patch") == lacks[0] | lacks[1]
+    assert lost in lacks[0] - lacks[1]
+    assert lacks[1] < lacks[0]
+    bundle = publisher.out / together.file_name
+    for site in (north, south):
+        site.take(bundle)
+        assert json.loads(site.relay("status", "-o", "json"))["generation"] == together.snapshot_version
+
+
+def test_a_forged_receipt_makes_no_bundle(publisher: Publisher, found: Callable[[str], Site], tmp_path: Path) -> None:
+    site = found("north")
+    site.take(publisher.out / "plant-000001-full.zip")
+    site.register(tmp_path / "north.receipt")
+    receipt = json.loads((tmp_path / "north.receipt").read_bytes())
+    payload = base64.b64decode(receipt["payload"])
+    serial = json.loads(payload)["serial"]
+    payload = payload.replace(f'"serial": {serial}'.encode(), f'"serial": {serial + 1}'.encode())
+    assert json.loads(payload)["serial"] == serial + 1
+    forged = (tmp_path / "north.receipt").read_bytes()
+    forged = forged.replace(receipt["payload"].encode(), base64.b64encode(payload))
+    (tmp_path / "forged.receipt").write_bytes(forged)
+    before = needs(publisher)
+    done = publisher.bundle("create", "--out", publisher.out, "--since", tmp_path / "forged.receipt", check=False)
+    assert (done.returncode, "[receipt.signature]" in done.stderr) == (20, True)
+    assert publisher.version() == 1
+    assert needs(publisher) == before
+
+
+def needs(publisher: Publisher) -> dict[str, int | None]:
+    return {row["site"]: row["needs_bytes"] for row in json.loads(publisher.bundle("sites", "-o", "json").stdout)}
+
+
+def brought(bundle: Path) -> int:
+    """Return the bytes of all content that a site gets out of a bundle, each content counted once."""
+    return sum({t.sha256: t.length for t in manifest_of(bundle).targets if t.arrives != "held"}.values())
+
+
+def test_what_a_site_needs_is_the_content_of_the_increment_that_is_made_then(
+    publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
+) -> None:
+    north, fresh = found("north"), found("fresh")
+    fresh.register(tmp_path / "fresh.receipt")
+    north.take(publisher.out / "plant-000001-full.zip")
+    north.register(tmp_path / "north.receipt")
+    assert needs(publisher) == {"fresh": 200 + 200_000, "north": 0}
+    change(publisher, 1)
+    (publisher.content / "rules" / "copy.rules").write_text("# 1\n" * 100)  # content that another target has, too
+    publisher.bundle("pull")
+    said = needs(publisher)
+    assert said == {"fresh": 200 + 200_000 + 400, "north": 200_000 + 400}
+    rows = {line.split()[0]: line.split()[-1] for line in publisher.bundle("sites").stdout.splitlines()}
+    assert rows == {"site": "needs", "fresh": "200,600", "north": "200,400"}
+    for site in ("north", "fresh"):
+        assert brought(publisher.create("--no-pull", "--since", site)) == said[site]
+    assert needs(publisher) == said  # built is not arrived
+
+
+def test_what_is_damaged_at_a_site_is_needed_there(
+    publisher: Publisher, found: Callable[[str], Site], tmp_path: Path
+) -> None:
+    north = found("north")
+    north.take(publisher.out / "plant-000001-full.zip")
+    store = BlobStore(north.home / "blobs", north.home / "tmp")
+    (digest,) = {t.sha256 for t in manifest_of(publisher.out / "plant-000001-full.zip").targets if t.length == 200_000}
+    store.path(digest).unlink()
+    north.register(tmp_path / "north.receipt")
+    assert needs(publisher) == {"north": 200_000}
+    assert brought(publisher.create("--since", "north")) == 200_000
 
 
 def test_a_receipt_file_names_its_site_and_an_older_one_changes_nothing(

@@ -117,6 +117,23 @@ def test_the_receipt_itself_is_stdout_and_the_fingerprint_is_not(site: Site) -> 
     assert site.relay("--quiet", "receipt").stderr == ""
 
 
+def test_a_script_registers_a_site_with_what_the_receipts_json_says(
+    publisher: Publisher, site: Site, tmp_path: Path
+) -> None:
+    said = json.loads(site.relay("receipt", "--name", "cape", "-o", "json").stdout)
+    assert Path(said["file"]).read_bytes() == site.newest
+    assert said["fingerprint"].replace(" ", "") == said["site"] == fingerprint_of(site)
+    assert said["fingerprint"] in " ".join(site.relay("receipt", "--name", "cape").stderr.split())
+    told = json.loads(
+        site.relay("receipt", "--name", "cape", "--qr", "--out", tmp_path / "cape.json", "-o", "json").stdout
+    )
+    assert from_texts(told["texts"]) == ((tmp_path / "cape.json").read_bytes(),)
+    done = publisher.bundle("sites", "import", "--fingerprint", told["fingerprint"], told["file"], "-o", "json")
+    (imported,) = json.loads(done.stdout)
+    assert (imported["site"], imported["outcome"], imported["keyid"]) == ("cape", "registered", said["site"])
+    publisher.bundle("sites", "remove", "cape")
+
+
 def test_texts_scanned_in_any_order_from_several_files_make_the_receipt(
     publisher: Publisher, site: Site, tmp_path: Path
 ) -> None:

@@ -6,21 +6,29 @@ mounts end with the process, however it ends. Needs root, binutils and util-linu
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import ssl
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from manifests import patches
 from manifests.archive_7z import _program_path
+from manifests.blobs import BlobStore
+from manifests.bundle import claimed_manifest, open_bundle
 from tests.support.commands import run, wait_for
 from tests.support.rule_packs import members, pack_7z
 
@@ -255,6 +263,81 @@ def client_downloads(empty: EmptyRoot, port: int) -> None:
     empty.relay(*client, "--metadata-url", f"{base}/metadata/", *where, "download")
     fetched = {hashlib.sha256(path.read_bytes()).digest() for path in (empty.path / "tmp/targets").rglob("*.yar")}
     assert fetched == {hashlib.sha256((empty.path / "feeds/rules/second.yar").read_bytes()).digest()}
+
+
+def patterns(version: int) -> dict[str, bytes]:
+    """Return files of which the second version travels as a patch of another engine each."""
+    dice = random.Random(5)
+    noise = dice.randbytes(200_000)
+    lines = [b"alert tcp any any -> any any (sid:%d; rev:%d;)\n" % (sid, dice.randrange(10**9)) for sid in range(3000)]
+    files = {"few.bin": noise, "moved.rules": b"".join(lines), "packed.gz": gzip.compress(b"".join(lines), mtime=1)}
+    if version == 1:
+        return files
+    few = bytes(byte ^ (place % 500 == 0) for place, byte in enumerate(noise))
+    packed = gzip.compress(b"# 2\n" + b"".join(lines[:-5]), mtime=2)
+    return {"few.bin": few, "moved.rules": b"".join(dice.sample(lines, len(lines))), "packed.gz": packed}
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A publisher and a site that is one version behind it, and the increment that is on its way."""
+
+    empty: EmptyRoot
+    bundle: Path
+    said: dict[str, Any]
+
+    def relay(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.empty.run("relay", "--home", "/far/site", "--quiet", *arguments, check=check)
+
+
+@pytest.fixture(scope="module")
+def crossing(empty: EmptyRoot) -> Crossing:
+    content = empty.path / "far" / "patterns"
+    content.mkdir(parents=True)
+    run_bundle = partial(empty.run, "bundle", "--home", "/far/dmz", "--quiet")
+    run_bundle("init", "--publisher", "far", "--no-passphrase")
+    with (empty.path / "far/dmz/bundler.toml").open("a") as config:
+        config.write('\n[[source]]\nname = "patterns"\nkind = "directory"\npath = "/far/patterns"\n')
+    run_bundle("keys", "export-root", "--out", "/far/root.json")
+    for version, options in ((1, ["--full"]), (2, ["--since", "last", "--recovery", "20%"])):
+        for name, data in patterns(version).items():
+            (content / name).write_bytes(data)
+        said = json.loads(run_bundle("create", "--out", "/far/stick", *options, "-o", "json").stdout)
+        if version == 1:
+            empty.run("relay", "--home", "/far/site", "--quiet", "init", "--root", "/far/root.json")
+            empty.run("relay", "--home", "/far/site", "--quiet", "import", said["file"])
+    return Crossing(empty, empty.path / said["file"].lstrip("/"), said)
+
+
+def test_an_increment_is_made_there_with_patches_of_all_engines(crossing: Crossing) -> None:
+    assert crossing.bundle.name == "far-000002-since-000001.zip"
+    with open_bundle(crossing.bundle) as file:
+        manifest = claimed_manifest(file)
+    assert {patch.engine for patch in manifest.patches} == set(patches.ENGINES)
+    assert [file["kind"] for file in crossing.said["beside"]] == ["slip", "slip", "recovery"]
+    assert len(list(crossing.bundle.parent.glob("far-000002-*"))) == 4
+
+
+def test_a_damaged_increment_is_repaired_from_its_side_file_and_its_patches_are_applied(crossing: Crossing) -> None:
+    data = bytearray(crossing.bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    crossing.bundle.write_bytes(data)
+    done = crossing.relay("import", crossing.said["file"])
+    assert "Generation 2 of far" in done.stdout
+    assert json.loads(crossing.relay("status", "-o", "json").stdout)["generation"] == 2
+    store = BlobStore(crossing.empty.path / "far/site/blobs", crossing.empty.path / "far/site/tmp")
+    for content in patterns(2).values():
+        assert store.path(hashlib.sha256(content).hexdigest()).read_bytes() == content
+    assert crossing.bundle.read_bytes() == bytes(data)  # the stick is left as it is
+
+
+def test_a_receipt_is_drawn_there_and_taken_in(crossing: Crossing) -> None:
+    assert crossing.relay("receipt", "--qr").stdout.startswith("Code 1 of 1\n")
+    said = json.loads(crossing.relay("receipt", "--qr", "--name", "far", "-o", "json").stdout)
+    (crossing.empty.path / "far" / "codes.txt").write_text("\n".join(said["texts"]))
+    take = ("sites", "import", "--fingerprint", said["fingerprint"], "/far/codes.txt", "-o", "json")
+    (taken,) = json.loads(crossing.empty.run("bundle", "--home", "/far/dmz", *take).stdout)
+    assert (taken["site"], taken["outcome"], taken["generation"]) == ("far", "registered", said["generation"])
 
 
 def test_two_programs_carry_their_checksums_and_licences(empty: EmptyRoot) -> None:

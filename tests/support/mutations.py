@@ -1,21 +1,26 @@
-"""Import mutated bundles in worker processes and tell which were not refused, or left more than it may."""
+"""Verify or import mutated bundles in worker processes and tell which were not refused, or left more than it may."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import multiprocessing
 import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 
-from manifests.errors import SealiftError
+from manifests.bundle import verify
+from manifests.errors import NotAuthenticError, SealiftError
+from manifests.trust import TrustedState
 from relay.home import Home
+from relay.state import State
 from tests.support.relay_bundles import clock_at
 from tests.support.relay_homes import fingerprint, import_bundle
 from tests.support.standing import Standing
@@ -56,15 +61,30 @@ def random_mutations(data: bytes, count: int, seed: int) -> Iterable[Mutation]:
             yield offset, taken, put
 
 
-def not_refused(trial: Trial, mutations: Iterable[Mutation], workers: int = 2) -> tuple[int, list[str]]:
+def not_refused(trial: Trial, mutations: Iterable[Mutation]) -> tuple[int, list[str]]:
     """Import every mutation.
 
     Returns:
         How many were tried, and a line for each that was accepted, failed otherwise, or left more than it may.
     """
+    return _shared_out(_import_all, trial, mutations)
+
+
+def believed(trial: Trial, mutations: Iterable[Mutation]) -> tuple[int, list[str]]:
+    """Let the verifier read every mutation to its last byte, as an import does before anything is visible.
+
+    Returns:
+        How many were tried, and a line for each that was believed, or failed otherwise.
+    """
+    return _shared_out(_verify_all, trial, mutations)
+
+
+def _shared_out(
+    work: Callable[[Trial, Sequence[Mutation]], list[str]], trial: Trial, mutations: Iterable[Mutation]
+) -> tuple[int, list[str]]:
     batches = _batches(list(mutations), 500)
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        results = list(pool.map(_try_all, repeat(trial), batches))
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(work, repeat(trial), batches))
     return sum(map(len, batches)), [line for lines in results for line in lines]
 
 
@@ -72,7 +92,30 @@ def _batches(mutations: Sequence[Mutation], size: int) -> list[Sequence[Mutation
     return [mutations[start : start + size] for start in range(0, len(mutations), size)]
 
 
-def _try_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
+def _verify_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
+    with State(Home(trial.home).database) as state:
+        trusted = state.trusted()
+    found = []
+    for offset, taken, put in mutations:
+        try:
+            _read_whole(trial.bundle[:offset] + put + trial.bundle[offset + taken :], trusted, trial.now)
+            complaint = "believed"
+        except SealiftError as error:
+            if error.exit_code in REFUSED_WITH:
+                continue
+            complaint = error.code
+        found.append(f"{offset} -{taken} +{put[:8].hex()}: {complaint}")
+    return found
+
+
+def _read_whole(data: bytes, trusted: TrustedState, now: datetime) -> None:
+    bundle = verify(io.BytesIO(data), trusted, now)
+    for blob in bundle.manifest.blobs:
+        if hashlib.sha256(b"".join(bundle.content(blob))).hexdigest() != blob.sha256:
+            raise NotAuthenticError("blob.digest", blob.name)
+
+
+def _import_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
     shared_memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=shared_memory) as directory:
         home = Home(Path(directory) / "home")

@@ -38,6 +38,7 @@ from tuf.api.serialization.json import JSONSerializer
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.clock import Clock, to_text
+from manifests.container import deflate
 from manifests.manifest import Document, Manifest, SourceRecord
 from manifests.manifest.types import file_name
 from tests.support.relay_cargo import Cargo, digest_of, load, write_zip
@@ -63,6 +64,7 @@ def new_signer() -> CryptoSigner:
 class Forgery:
     """What to do differently. Each hook changes its document before it is signed, ``members`` the finished ones.
 
+    ``deflated`` changes which members are deflated, whatever the manifest says.
     ``signers`` replaces a role's signers; ``manifest`` counts as a role here.
     """
 
@@ -73,6 +75,7 @@ class Forgery:
     manifest: Callable[[Manifest], Manifest] | None = None
     manifest_bytes: Callable[[bytes], bytes] | None = None
     members: Callable[[list[tuple[str, bytes]]], list[tuple[str, bytes]]] | None = None
+    deflated: Callable[[set[str]], set[str]] | None = None
     signers: dict[str, list[CryptoSigner]] = field(default_factory=dict)
 
 
@@ -94,6 +97,7 @@ class BundleForge:
         version: Version of the newest bundle.
         roots: Every root, oldest first.
         metadata: File name to bytes of the newest bundle's metadata.
+        deflated_documents: Members, such as ``notes.md``, that the next bundle carries deflated.
     """
 
     def __init__(self, publisher: str = "forge", lifetime: timedelta = LIFETIME) -> None:
@@ -105,6 +109,7 @@ class BundleForge:
         self.version = 0
         self.roots: list[bytes] = []
         self.metadata: dict[str, bytes] = {}
+        self.deflated_documents: set[str] = set()
         self._role_versions: dict[str, int] = {}
         self._meta: dict[str, MetaFile] = {}
         self._history: dict[int, set[str]] = {}
@@ -155,6 +160,7 @@ class BundleForge:
         deflated: Iterable[str] = (),
         patched: Mapping[str, bytes] = NOTHING,
         parts: Mapping[str, int] = NOTHING,
+        begun: Iterable[bytes] = (),
         notes: bytes | None = None,
         created: datetime | None = None,
         again: bool = False,
@@ -168,6 +174,7 @@ class BundleForge:
             deflated: Target paths whose content is deflated.
             patched: Target path to the content that its patch stands on.
             parts: Target path to the length of the parts that it comes in.
+            begun: Parts that the site has.
             notes: Release notes.
             created: When; by default a day after the version before.
             again: Seal the newest version once more, in another way.
@@ -175,7 +182,7 @@ class BundleForge:
         Returns:
             ``path``.
         """
-        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again)
+        cargo = self._begin(forgery, since, deflated, patched, parts, created, again=again).without(begun)
         return self._write_volume(path, cargo, forgery, since=since, notes=notes)
 
     def seal_volumes(
@@ -256,7 +263,7 @@ class BundleForge:
             tool="forge",
             sources=tuple(self._record(name) for name in self._sources()),
             targets=cargo.targets,
-            documents=tuple(Document(name, len(data), digest_of(data)) for name, data in documents),
+            documents=tuple(self._document(name, data) for name, data in documents),
             blobs=tuple(blob.member for blob in cargo.blobs),
             patches=tuple(patch.member for patch in cargo.patches),
             parted=cargo.parted,
@@ -275,11 +282,18 @@ class BundleForge:
         members += [(patch.member.name, patch.data) for patch in cargo.patches]
         if forgery.members:
             members = forgery.members(members)
-        write_zip(path, members, {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"})
+        deflated = {blob.member.name for blob in cargo.blobs if blob.member.method == "deflate"}
+        deflated |= self.deflated_documents
+        write_zip(path, members, forgery.deflated(deflated) if forgery.deflated else deflated)
         return path
 
     def _record(self, name: str) -> SourceRecord:
         return replace(SourceRecord(name, "directory", self._created, "none"), **self.said.get(name, {}))
+
+    def _document(self, name: str, data: bytes) -> Document:
+        made = deflate([data], len)
+        stored = (made.stored_sha256, made.stored_length) if name in self.deflated_documents else None
+        return Document(name, len(data), digest_of(data), stored)
 
     def _sources(self) -> list[str]:
         return sorted({path.partition("/")[0] for path in self.files})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDict
@@ -55,6 +55,15 @@ class Cargo:
     parted: tuple[Parted, ...]
     blobs: tuple[CarriedBlob, ...]
     patches: tuple[CarriedPatch, ...]
+
+    def without(self, begun: Iterable[bytes]) -> Cargo:
+        """Return the same with these parts taken for held."""
+        held = {digest_of(data) for data in begun}
+        parted = tuple(
+            replace(one, parts=tuple(replace(part, held=part.sha256 in held) for part in one.parts))
+            for one in self.parted
+        )
+        return replace(self, parted=parted, blobs=tuple(b for b in self.blobs if b.member.sha256 not in held))
 
 
 def load(

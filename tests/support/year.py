@@ -233,7 +233,7 @@ class Simulation:
         if everybody:
             return ""
         receipt = Sites.load(self.publisher.home).get(site.name).receipt
-        plain = receipt.newest and not receipt.without and not receipt.pending_holds
+        plain = receipt.newest and not receipt.without and not receipt.pending_holds and not receipt.pending_parts
         return f"--since {receipt.newest if plain else site.name}"
 
     def _seal(

@@ -352,3 +352,25 @@ def test_twenty_at_once_end_in_order_whatever_their_names(versions: list[int]) -
         imported.append(candidate.claim)
         ledger.finished(2.0, candidate, Verdict.IMPORTED)
     assert imported == [(version, 1) for version in range(1, 21)]
+
+
+def test_a_bundle_waits_for_recovery_data_that_is_still_being_copied() -> None:
+    ledger = Ledger()
+    see(ledger, 0, a_zip=stamp())
+    see(ledger, 2, a_zip=stamp(), a_zip_par2=stamp(50, inode=8))
+    look_at_all(ledger, 2)
+    assert ledger.next_import(2) is None
+    assert find(ledger, "a.zip.par2").phase is Phase.MOVING
+    look_at_all(ledger, 4, Look(Shape.FOREIGN, "it is not a bundle"))
+    assert ledger.next_import(4) == find(ledger, "a.zip")
+
+
+def test_a_damaged_bundle_is_tried_again_once_recovery_data_of_its_name_has_come() -> None:
+    ledger = Ledger()
+    see(ledger, 0, a_zip=stamp())
+    look_at_all(ledger, 2)
+    ledger.finished(3, find(ledger, "a.zip"), Verdict.INCOMPLETE)
+    for name, comes, phase in (("B.ZIP.PAR2", 10, Phase.BLOCKED), ("A.ZIP.PAR2", 20, Phase.READY)):
+        see(ledger, comes, a_zip=stamp(), **{name.replace(".", "_"): stamp(50, inode=8)})
+        look_at_all(ledger, comes + 2, Look(Shape.FOREIGN, "it is not a bundle"))
+        assert find(ledger, "a.zip").phase is phase

@@ -141,6 +141,37 @@ def test_several_readers_hold_what_each_of_them_holds(home: Home) -> None:
     assert what(home, of(4), of(2), NOTHING) == {}
 
 
+def begun(digest: str, *ranges: tuple[int, int]) -> Holdings:
+    return Holdings(parts={digest: ranges})
+
+
+def test_bytes_of_what_is_not_whole_are_held_as_far_as_all_readers_have_them(home: Home) -> None:
+    history = History(home)
+    found = held(history, Readers((begun(C, (0, 4), (6, 9)),)))
+    assert (found.generations, dict(found.parts), dict(found.begun)) == ({}, {C: ((0, 4), (6, 9))}, {C: 4})
+    assert found.since([C]) == 4
+    several = held(history, Readers((begun(C, (0, 4), (6, 9)), begun(C, (2, 8)), of(2))))
+    assert several.parts == {C: ((2, 4), (6, 8))}
+    assert held(history, Readers((begun(C, (0, 4)), begun(C, (4, 9))))).parts == {}
+    assert held(history, Readers((begun(C, (0, 4)), NOTHING))).parts == {}
+    assert held(history, Readers((begun(D, (0, 4)),))).parts == {}  # of no generation that is kept
+
+
+def test_the_rest_is_carried_only_where_it_is_less_than_the_whole(home: Home) -> None:
+    found = held(History(home), Readers((begun(C, (0, 4), (6, 9)),)))
+    target = m.Target("rules/x", 10, C)
+    assert found.missing(target) == 3
+    assert found.missing(m.Target("rules/y", 10, D)) == 10
+    assert found.rest([target], lambda _: 4) == {C: ((0, 4), (6, 9))}
+    assert found.rest([target], lambda _: 3) == {}
+    assert found.rest([m.Target("rules/x", 10, C, "patch")], lambda _: 4) == {}
+
+
+def test_a_receipt_that_claims_all_bytes_or_more_is_not_believed(home: Home) -> None:
+    found = held(History(home), Readers((begun(C, (0, 99)),)))
+    assert found.rest([m.Target("rules/x", 10, C)], lambda _: 10) == {}
+
+
 def test_since_is_the_lowest_generation_that_is_made_use_of(home: Home) -> None:
     found = held(History(home), Readers((of(1, 2, 4),)))
     assert found.since([B, C]) == 4

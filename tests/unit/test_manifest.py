@@ -402,6 +402,37 @@ def test_one_part_may_stand_twice_in_a_target() -> None:
     assert m.decode(strictjson.encode(value)).parted[0].parts == (m.Part(F, 12), m.Part(F, 12))
 
 
+def test_a_part_that_the_site_has_is_named_and_not_carried() -> None:
+    value = increment()
+    value["parts"][0]["parts"][0]["arrives"] = "held"
+    assert refusal(value) == "manifest.blobs"  # F is carried, and nobody needs it
+    del value["blobs"][1]
+    manifest = m.decode(strictjson.encode(value))
+    assert manifest.parted[0].parts == (m.Part(F, 12, held=True), m.Part(C, 18))
+    assert m.decode(m.encode(manifest)) == manifest
+
+
+def test_not_every_part_is_held_and_none_that_arrives() -> None:
+    value = increment()
+    parts = value["parts"][0]["parts"]
+    parts[0]["arrives"] = "here"
+    assert refusal(value) == "manifest.schema"
+    parts[0]["arrives"] = parts[1]["arrives"] = "held"
+    assert refusal(value) == "manifest.parts"
+    value["targets"][4]["length"] = value["parts"][0]["length"] = 24
+    value["parts"][0]["parts"] = [{"sha256": F, "length": 12, "arrives": "held"}, {"sha256": F, "length": 12}]
+    del value["blobs"][2]
+    assert refusal(value) == "manifest.parts"
+
+
+def test_a_full_bundle_takes_no_part_for_held() -> None:
+    value = increment()
+    del value["since"], value["patches"][0], value["targets"][:2], value["blobs"][1]
+    value["kind"] = "full"
+    value["parts"][0]["parts"][0]["arrives"] = "held"
+    assert refusal(value) == "manifest.held"
+
+
 def test_a_volume_of_an_increment_carries_a_share_of_blobs_and_patches_and_all_parts_by_name() -> None:
     value = increment(1, 2)
     value["patches"].clear()

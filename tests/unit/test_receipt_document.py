@@ -17,6 +17,7 @@ from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.receipt import (
     MAX_BYTES,
     MAX_DIGESTS,
+    MAX_RANGES,
     MAX_TEXT_CHARACTERS,
     PAYLOAD_TYPE,
     base45,
@@ -70,6 +71,13 @@ def test_a_receipt_comes_back_as_it_was_signed():
 def test_a_pending_generation_comes_back():
     receipt = receipt_of(SIGNER, pending_generation=4, pending_holds=digests(5))
     assert verify(sign(receipt, SIGNER)).receipt == receipt
+    parts = tuple((digest, ((0, 10), (4096, 9 * 2**32))) for digest in digests(3))
+    receipt = receipt_of(SIGNER, pending_generation=4, pending_holds=digests(5), pending_parts=parts)
+    assert verify(sign(receipt, SIGNER)).receipt == receipt
+
+
+def pending(*ranges: list[int]) -> dict[str, object]:
+    return {"generation": 9, "holds": [], "parts": {"a" * 64: list(ranges)}}
 
 
 def test_any_dsse_verifier_reads_a_receipt():
@@ -102,6 +110,30 @@ def test_the_fingerprint_is_the_key_id_in_groups_of_four():
             "receipt.order",
             lambda value: value["holds"].update(without=list(digests(2))[::-1]),
             id="digests descending",
+        ),
+        pytest.param(
+            "receipt.ranges",
+            lambda value: value["holds"].update(pending=pending([0, 5], [5, 9])),
+            id="ranges of bytes that touch",
+        ),
+        pytest.param(
+            "receipt.ranges", lambda value: value["holds"].update(pending=pending([5, 5])), id="an empty range"
+        ),
+        pytest.param(
+            "receipt.ranges",
+            lambda value: value["holds"].update(
+                pending={
+                    "generation": 9,
+                    "holds": [],
+                    "parts": {d: [[2 * k, 2 * k + 1] for k in range(MAX_RANGES)] for d in digests(2)},
+                }
+            ),
+            id="too many ranges",
+        ),
+        pytest.param(
+            "receipt.schema",
+            lambda value: value["holds"].update(pending=pending([0, -5])),
+            id="a range that ends before the beginning",
         ),
         pytest.param(
             "receipt.order",

@@ -66,7 +66,10 @@ def test_each_volume_says_what_is_still_needed_and_what_to_type(home, forge, tmp
     # of the blobs in their order: rules by path, then the parts
     assert left.missing_targets + sum(home.blobs.path(digest_of(d)).exists() for d in forge.files.values()) == 4
     assert left.need.startswith("volumes 1, 3 of 3: ")
-    assert left.todo == "import forge-000001-full-v1-of-3.zip; if it is lost, in the DMZ: bundle create --again 1"
+    assert left.todo == (
+        "import forge-000001-full-v1-of-3.zip; if it is lost, in the DMZ: bundle create --again 1; for just the rest: "
+        "relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
+    )
     everything = sum(map(len, forge.files.values()))
     held = sum(len(data) for data in forge.files.values() if home.blobs.path(digest_of(data)).exists())
     with State(home.database) as state:

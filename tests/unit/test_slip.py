@@ -17,7 +17,7 @@ from bundler.difference import difference
 from bundler.rules_diff import compare
 from bundler.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
 from bundler.slip.content import size
-from manifests.bundle import claimed_document
+from manifests.bundle import claimed_documents
 from manifests.errors import MalformedError
 from tests.support.relay_bundles import BundleForge
 
@@ -119,6 +119,16 @@ def test_the_page_says_the_same_and_needs_nothing_but_itself() -> None:
     assert "@import" not in html
 
 
+def test_recovery_data_beside_the_volumes_is_said() -> None:
+    slip = replace(PLAIN, recovery_percent=5.0)
+    one = "Recovery data: plant-000042-since-000041.zip.par2 beside it, for 5 % of its blocks"
+    assert one in " ".join(render_text(slip).split())
+    assert one in Page(render_html(slip)).text
+    several = replace(slip, volumes=(*PLAIN.volumes, *PLAIN.volumes))
+    assert "Recovery data: FILE.par2 beside it, for 5 % of its blocks\n" in render_text(several)
+    assert "Recovery data" not in render_text(PLAIN) + render_html(PLAIN)
+
+
 def test_a_digest_can_be_copied_whole_off_the_page() -> None:
     assert (
         "".join(render_html(PLAIN).split("<code>")[1].split("</code>")[0].replace("</span>", "").split("<span>"))
@@ -180,9 +190,7 @@ def test_sizes_are_decimal() -> None:
 def sealed(tmp_path: Path, forge: BundleForge, name: str, **options: object) -> tuple[ClaimedBundle, dict[str, bytes]]:
     data = forge.seal(tmp_path / name, **options).read_bytes()  # type: ignore[arg-type]
     bundle = ClaimedBundle(io.BytesIO(data))
-    names = ["manifest.sig.json", *(document.name for document in bundle.manifest.documents)]
-    found = {name: claimed_document(io.BytesIO(data), name) for name in names}
-    return bundle, {name: document for name, document in found.items() if document is not None}
+    return bundle, claimed_documents(io.BytesIO(data))
 
 
 def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
