@@ -24,7 +24,7 @@ def created(*failed: str, unchanged: tuple[str, ...] = ()) -> Created:
     manifest = Manifest("plant", 7, 1, NOW, "sealift", sources, (), (), ())
     file = SealedFile(Path("/out/plant-000007-full.zip"), Path("/out/.partial"), 9, "ab", manifest)
     failures = tuple(SourceFailure(name, FetchError("http.timeout", "Silence")) for name in failed)
-    return Created((file,), failures, (), unchanged)
+    return Created((file,), failures=failures, unchanged=unchanged)
 
 
 class Loop:
