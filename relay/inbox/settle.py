@@ -51,7 +51,8 @@ class Rules:
     ``settle_seconds``: how long a stamp must stand still before the file is opened. ``rescan_seconds``:
     how often the directory is listed without any event. ``patience_seconds``: how long a file that does not
     end like a zip may rest before it is refused. ``hold_seconds``: how long a ready file waits for others
-    that are still moving, so that bundles which arrive together are imported oldest first.
+    that are still moving, so that bundles which arrive together are imported oldest first; and how long an end
+    may be missing when the recovery data beside the file is here, so that the end is damaged more likely than to come.
     """
 
     settle_seconds: float = 2.0
@@ -197,7 +198,7 @@ class Ledger:
             after = replace(candidate, since=now, due=now + rules.settle_seconds, phase=Phase.MOVING)
         elif look.shape is Shape.FOREIGN:
             after = replace(candidate, phase=Phase.FOREIGN, reason=look.reason)
-        elif _is_due(look, now - candidate.since >= rules.patience_seconds):
+        elif _is_due(look, now - candidate.since >= self._patience(candidate)):
             after = replace(candidate, phase=Phase.READY, reason=look.reason, ready_at=now)
         else:
             after = replace(candidate, phase=Phase.WAITING, reason=look.reason, due=now + rules.rescan_seconds)
@@ -206,6 +207,11 @@ class Ledger:
             for other in self:
                 if other.phase is Phase.BLOCKED and after.is_side_file_of(other.path):
                     self._files[other.path] = replace(other, phase=Phase.READY)
+
+    def _patience(self, candidate: Candidate) -> float:
+        """Return how long an end may be missing, in seconds: less when recovery data, which comes last, is here."""
+        with_side_file = any(c.phase is Phase.FOREIGN and c.is_side_file_of(candidate.path) for c in self)
+        return candidate.rules.hold_seconds if with_side_file else candidate.rules.patience_seconds
 
     def to_order(self) -> tuple[Candidate, ...]:
         """Return the ready files whose claimed version matters, because there are others."""

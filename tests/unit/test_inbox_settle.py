@@ -374,3 +374,14 @@ def test_a_damaged_bundle_is_tried_again_once_recovery_data_of_its_name_has_come
         see(ledger, comes, a_zip=stamp(), **{name.replace(".", "_"): stamp(50, inode=8)})
         look_at_all(ledger, comes + 2, Look(Shape.FOREIGN, "it is not a bundle"))
         assert find(ledger, "a.zip").phase is phase
+
+
+def test_an_end_that_is_missing_although_recovery_data_is_here_is_waited_for_a_minute_only() -> None:
+    ledger = Ledger()
+    see(ledger, 0, a_zip=stamp(), b_zip=stamp(inode=9), a_zip_par2=stamp(50, inode=8))
+    for now in range(2, 80, 10):
+        for candidate in ledger.to_look(now):
+            foreign = Look(Shape.FOREIGN, "it is not a bundle")
+            ledger.looked(now, candidate, foreign if candidate.named_as_side_file else PARTIAL)
+        assert find(ledger, "b.zip").phase is Phase.WAITING
+        assert find(ledger, "a.zip").phase is (Phase.READY if now >= 60 else Phase.WAITING)
