@@ -87,17 +87,16 @@ class BlobStore:
         """Make a file of the temporary directory a blob: checked, durable, then visible. Its name there goes.
 
         Args:
-            path: The file; removed when it is not what it must be.
+            path: The file.
             blob: What it must turn out to be.
 
         Raises:
-            NotAuthenticError: ``blob.digest``.
+            NotAuthenticError: ``blob.digest``; the file is left as it is.
             StorageError: The disk is full, read-only or failing.
         """
         with storage_errors(path):
             found = _hashed(_chunks(path))
             if found != blob:
-                path.unlink()
                 raise _mismatch(found, blob)
             sync_filesystem(self.temporary)
             path.chmod(0o444)

@@ -2,11 +2,13 @@
 
 A file lies in the temporary directory at its full length from the first part on. Which bytes of it are in is
 recorded in the state, after they are durable; what the state does not know of was never written. When all are
-in, the whole is hashed and becomes a blob.
+in, the whole is hashed and becomes a blob. Where it is not what it must be, each part is hashed: what rotted on
+this disk since it came is asked for again, and what is right stays.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from manifests.blobs import Blob, BlobStore
+from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.durable import fsync_directory, storage_errors
-from manifests.manifest import Manifest
+from manifests.errors import NotAuthenticError
+from manifests.manifest import Manifest, Part
 from relay.state import Range
 
 _PREFIX = "parts-"
@@ -91,11 +94,20 @@ class Assembly:
     Args:
         store: Where the files come together, and where they go.
         recorded: What the state says is in.
+        parts: What the parts of a whole are, by its digest, to tell the right ones from the rotten.
     """
 
-    def __init__(self, store: BlobStore, recorded: Mapping[str, tuple[Range, ...]]) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        recorded: Mapping[str, tuple[Range, ...]],
+        parts: Mapping[str, Sequence[Part]],
+    ) -> None:
         self._store = store
         self._recorded = recorded
+        self._parts = parts
+        self.rotten_bytes = 0
+        """Bytes that had come before and are not what they were; counted by :meth:`finish`."""
         self._ranges: dict[Blob, tuple[Range, ...]] = {}
         self._files: dict[Blob, int] = {}
         self._open = ExitStack()
@@ -138,7 +150,7 @@ class Assembly:
         """Make everything durable, and blobs of what is whole.
 
         Returns:
-            What to record, by digest: the ranges that are in; none for a blob that is made.
+            What to record, by digest: the ranges that are in and right; none for a blob that is made.
 
         Raises:
             NotAuthenticError: ``blob.digest``: parts that are right make no right whole; it is given up.
@@ -150,13 +162,43 @@ class Assembly:
             with storage_errors(path):
                 os.fdatasync(self._file(blob))
             if ranges == ((0, blob.length),):
-                self._store.adopt(path, blob)
-                ranges = ()
+                ranges = self._adopted(path, blob)
             result[blob.sha256] = ranges
         if any(result.values()):  # names that are new
             with storage_errors(self._store.temporary):
                 fsync_directory(self._store.temporary)
         return result
+
+    def _adopted(self, path: Path, blob: Blob) -> tuple[Range, ...]:
+        """Make a blob of a file that is whole; return what is in where it is none."""
+        try:
+            self._store.adopt(path, blob)
+        except NotAuthenticError:
+            right = self._right(blob)
+            if right == ((0, blob.length),):
+                path.unlink()
+                raise
+            self.rotten_bytes += blob.length - sum(behind - first for first, behind in right)
+            return right
+        return ()
+
+    def _right(self, blob: Blob) -> tuple[Range, ...]:
+        """Return where the file of a blob has the parts that it must have."""
+        first, right = 0, []
+        for part in self._parts[blob.sha256]:
+            if self._digest(blob, first, part.length) == part.sha256:
+                right.append((first, first + part.length))
+            first += part.length
+        return covered(right)
+
+    def _digest(self, blob: Blob, first: int, length: int) -> str:
+        hasher, behind = hashlib.sha256(), first + length
+        with storage_errors(file_of(self._store, blob.sha256)):
+            while first < behind:
+                chunk = os.pread(self._file(blob), min(CHUNK_BYTES, behind - first), first)
+                hasher.update(chunk)
+                first += len(chunk) or behind
+        return hasher.hexdigest()
 
     def _in(self, blob: Blob) -> tuple[Range, ...]:
         if blob not in self._ranges:

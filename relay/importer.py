@@ -219,7 +219,7 @@ class _Import:
         self._keep(bundle, state, now, taken, whole=damage is None)
         if damage is not None:
             raise salvage.damaged(damage, len(taken.damage), pending.outstanding_of(number, state, self.home.blobs))
-        return self._waiting(bundle, "stored", taken.bytes_read, state)
+        return self._waiting(bundle, "stored", taken.bytes_read, state, _rot(taken))
 
     def _commit(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken) -> str:
         manifest = bundle.manifest
@@ -263,22 +263,26 @@ class _Import:
         manifest = bundle.manifest
         name = events.shown(self.path.name)
         text = f"{_volume(bundle)} is stored" if whole else f"What is undamaged of {_volume(bundle)} is stored"
+        text += _rot(taken)
         details: dict[str, str | int | bool | None] = {
             "generation": manifest.snapshot_version,
             "volume": manifest.volume_index,
             "volumes": manifest.volume_count,
             "file": name,
             "damaged": len(taken.damage),
+            "rotten_bytes": taken.rotten_bytes,
         }
         with state.transaction():
             state.pending.add(manifest, manifest_digest(bundle), name, now, whole=whole)
             _save_parts(state, taken)
             state.record(Event(now, "stored", text, details))
 
-    def _waiting(self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, state: State) -> ImportResult:
+    def _waiting(
+        self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, state: State, note: str = ""
+    ) -> ImportResult:
         left = pending.outstanding_of(bundle.manifest.snapshot_version, state, self.home.blobs)
         done = "is stored" if outcome == "stored" else "is here already"
-        text = f"{_volume(bundle)} {done}. Still needed: {left.need}. Do: {left.todo}"
+        text = f"{_volume(bundle)} {done}{note}. Still needed: {left.need}. Do: {left.todo}"
         return self._result(bundle, outcome, bytes_read, text, left)
 
     def _repaired(
@@ -316,6 +320,13 @@ def _volume(bundle: VerifiedBundle) -> str:
     if manifest.volume_count == 1:
         return f"The bundle of generation {manifest.snapshot_version}"
     return f"Volume {manifest.volume_index} of {manifest.volume_count} of generation {manifest.snapshot_version}"
+
+
+def _rot(taken: Taken) -> str:
+    """Say what of a file in parts is not what it was when it came."""
+    if not taken.rotten_bytes:
+        return ""
+    return f"; {taken.rotten_bytes:,} bytes that came before have rotted on this disk and are needed again"
 
 
 def _save_parts(state: State, taken: Taken) -> None:

@@ -26,12 +26,17 @@ from relay.state import Range
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of a pass. ``new`` counts members that brought something; ``parts`` is what to record, by digest."""
+    """What came of a pass.
+
+    ``new`` counts members that brought something; ``parts`` is what to record, by digest; ``rotten_bytes`` had come
+    before and are not what they were.
+    """
 
     new: int
     bytes_read: int
     damage: tuple[Damage, ...]
     parts: dict[str, tuple[Range, ...]]
+    rotten_bytes: int = 0
 
 
 class Intake:
@@ -73,7 +78,7 @@ class Intake:
 
     def brings(self) -> bool:
         """Tell whether the bundle carries anything that is not here."""
-        with Assembly(self._store, self._recorded) as assembly:
+        with self._assembly() as assembly:
             blobs = any(self._wanted(blob) or self._lacking(assembly, blob) for blob in self._manifest.blobs)
         return blobs or any(self._wanted(patch) for patch in self._manifest.patches)
 
@@ -89,7 +94,7 @@ class Intake:
         """Return the digests of content of which a part is taken for held and is not here."""
         held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
         places = (place for sha256 in held for place in self._places[sha256] if not self._store.holds(place.whole))
-        with Assembly(self._store, self._recorded) as assembly:
+        with self._assembly() as assembly:
             return frozenset(place.whole.sha256 for place in assembly.lacking(places))
 
     def room(self) -> int:
@@ -98,7 +103,7 @@ class Intake:
         members: tuple[BlobMember | PatchMember, ...] = (*manifest.blobs, *manifest.patches)
         fresh = sum(member.length for member in members if self._wanted(member))
         fresh += max((patch.patch_length for patch in manifest.patches), default=0)
-        with Assembly(self._store, self._recorded) as assembly:
+        with self._assembly() as assembly:
             wholes = {place.whole for blob in manifest.blobs for place in self._lacking(assembly, blob)}
         return fresh + sum(whole.length for whole in wholes if whole.sha256 not in self._recorded)
 
@@ -111,7 +116,7 @@ class Intake:
             MalformedError: ``patch.*``.
             StorageError: The store's disk is full, read-only or failing; nothing is taken.
         """
-        with self._store.batch() as batch, Assembly(self._store, self._recorded) as assembly:
+        with self._store.batch() as batch, self._assembly() as assembly:
             for blob in self._manifest.blobs:
                 with self._noting(blob, needed=self._wanted(blob) or bool(self._lacking(assembly, blob))):
                     self._take_blob(blob, batch, assembly)
@@ -120,7 +125,7 @@ class Intake:
                     self._take_patch(patch, batch)
             parts = assembly.finish()
             batch.commit()
-        return Taken(self._new, self._read, tuple(self._damage), parts)
+        return Taken(self._new, self._read, tuple(self._damage), parts, assembly.rotten_bytes)
 
     @contextmanager
     def _noting(self, member: BlobMember | PatchMember, *, needed: bool) -> Iterator[None]:
@@ -170,6 +175,10 @@ class Intake:
                 need=f"{patch.base_length:,} bytes with that sha256",
                 todo="relay check --discard, then relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
             ) from error
+
+    def _assembly(self) -> Assembly:
+        parts = {parted.sha256: parted.parts for parted in self._manifest.parted}
+        return Assembly(self._store, self._recorded, parts)
 
     def _wanted(self, member: BlobMember | PatchMember) -> bool:
         """Tell whether a member makes content of a target that is not here."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import NotAuthenticError
+from manifests.manifest import Part
 from relay.assembly import Assembly, Place, covered, file_of, gaps, left_over, present
 
 RANGES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))))
@@ -40,8 +41,15 @@ def store(tmp_path):
     return store
 
 
-def put(store, recorded, *ranges, content=CONTENT):
-    with Assembly(store, recorded) as assembly:
+CUT = [CONTENT[first : first + 50] for first in range(0, 200, 50)]
+
+
+def parts_of(pieces):
+    return {WHOLE.sha256: [Part(hashlib.sha256(piece).hexdigest(), len(piece)) for piece in pieces]}
+
+
+def put(store, recorded, *ranges, content=CONTENT, pieces=CUT):
+    with Assembly(store, recorded, parts_of(pieces)) as assembly:
         for first, behind in ranges:
             place = Place(WHOLE, first, behind)
             assert b"".join(assembly.write([place], [content[first:behind]])) == content[first:behind]
@@ -62,7 +70,7 @@ def test_parts_in_any_order_and_any_cut_make_the_whole(store):
 
 def test_what_is_in_is_never_written_again(store):
     recorded = put(store, {}, (0, 100))
-    with Assembly(store, recorded) as assembly:
+    with Assembly(store, recorded, {}) as assembly:
         list(assembly.write([Place(WHOLE, 50, 200)], [b"\xff" * 150]))  # damaged, so it is not filled
         assert assembly.lacking([Place(WHOLE, 0, 100), Place(WHOLE, 50, 200)]) == (Place(WHOLE, 50, 200),)
         assembly.finish()
@@ -80,10 +88,22 @@ def test_a_record_without_its_file_counts_for_nothing(store):
 def test_parts_that_make_another_whole_are_given_up(store):
     recorded = put(store, {}, (0, 100), content=bytes(200))
     with pytest.raises(NotAuthenticError) as caught:
-        put(store, recorded, (100, 200))
+        put(store, recorded, (100, 200), pieces=[bytes(100), CONTENT[100:]])
     assert caught.value.code == "blob.digest"
     assert not store.holds(WHOLE)
     assert list(store.temporary.iterdir()) == []
+
+
+def test_a_part_that_rotted_since_it_came_is_asked_for_again_and_the_others_stay(store):
+    recorded = put(store, {}, (0, 150))
+    with file_of(store, WHOLE.sha256).open("r+b") as file:
+        file.seek(60)
+        file.write(b"rot")
+    recorded = put(store, recorded, (150, 200))
+    assert recorded == {WHOLE.sha256: ((0, 50), (100, 200))}
+    assert not store.holds(WHOLE)
+    assert put(store, recorded, (50, 100)) == {WHOLE.sha256: ()}
+    assert b"".join(store.read(WHOLE.sha256)) == CONTENT
 
 
 def test_files_that_nobody_waits_for_are_left_over(store):

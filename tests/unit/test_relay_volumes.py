@@ -6,6 +6,7 @@ import random
 import pytest
 
 from manifests.errors import IncompleteError, RollbackError, SealiftError, StorageError
+from relay.assembly import file_of
 from relay.importer import import_file
 from relay.pending import arrived, outstanding
 from relay.state import DEFAULT_RING, State
@@ -202,6 +203,24 @@ def test_a_base_that_has_rotted_is_found_and_nothing_wrong_becomes_visible(home,
     assert caught.value.code == "base.damaged"
     assert "relay check --discard" in caught.value.todo
     assert fingerprint(home) == before
+
+
+def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is_refused(home, forge, tmp_path):
+    volumes = forge.seal_volumes(tmp_path, 3, parts={"clamav/large": 30_000})
+    import_bundle(home, volumes[0], forge.clock())
+    import_bundle(home, volumes[1], forge.clock())
+    with State(home.database) as state:
+        ((sha256, ranges),) = state.pending.parts().items()
+    with file_of(home.blobs, sha256).open("r+b") as file:
+        file.seek(ranges[0][0])
+        file.write(bytes(5))
+    result = import_bundle(home, volumes[2], forge.clock())
+    assert result.outcome == "stored"
+    assert "30,000 bytes that came before have rotted on this disk and are needed again. Still needed:" in result.text
+    assert trust(home)[1] == 0
+    outcomes = [import_bundle(home, path, forge.clock()).outcome for path in volumes]
+    assert "imported" in outcomes
+    assert served(home) == forge.files
 
 
 def test_room_for_parts_is_asked_for_once(home, forge, tmp_path):
