@@ -219,15 +219,18 @@ def _item(component: Component) -> Item:
 
 def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
     """Ask for each file without reading it, to count those that are not there."""
-    missing: set[str] = set()
-    for one in wanted:
+
+    def there(one: Wanted) -> bool:
         try:
             fetcher.look(one)
         except FetchError as error:
             if not _gone(error):
                 raise
-            missing.add(one.path)
-    return missing
+            return False
+        return True
+
+    found = fetcher.each(there, wanted)
+    return {one.path for one, is_there in zip(wanted, found, strict=True) if not is_there}
 
 
 def _gone(error: FetchError) -> bool:
