@@ -95,11 +95,14 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     files = [{"file": str(file.path), "length": file.length, "sha256": file.sha256} for file in created.files]
     first = created.files[0].manifest
     if output == "json":
-        print_json({**files[0], "files": files, **describe.manifest_to_json(first, targets=False)})
+        told = describe.manifest_to_json(first, targets=False)
+        print_json({**files[0], "files": files, "unchanged": list(created.unchanged), **told})
     else:
         click.echo(describe.manifest_to_text(first, targets=False))
         for file in created.files:
             click.echo(f"\n{file.path}\n{file.length:,} bytes\nsha256 {file.sha256}")
+        if created.unchanged:
+            click.echo(f"\nnothing new upstream: {', '.join(created.unchanged)}")
     if created.failures:
         raise PartialError(
             "create.partial",

@@ -6,6 +6,7 @@ By itself it serves as a good server does: validators, conditional requests, sin
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -105,10 +106,12 @@ class SourceSimulator:
     Args:
         ca_directory: Serve TLS under a throw-away CA whose certificate is written to ``ca_directory/ca.pem``.
         on_sent: Told of every piece of a body after it was handed to the connection.
+        buffer_bytes: How much of an answer may wait in the connection; the system decides when None.
     """
 
     ca_directory: Path | None = None
     on_sent: Callable[[int], object] = int
+    buffer_bytes: int | None = None
     seen: list[Seen] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     _routes: dict[str, Respond] = field(default_factory=dict)
@@ -116,6 +119,8 @@ class SourceSimulator:
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), Exchange)
         self._server.simulator = self
+        if self.buffer_bytes is not None:
+            self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.buffer_bytes)
         if self.ca_directory is not None:
             authority = trustme.CA()
             authority.cert_pem.write_to_path(str(self.ca_directory / "ca.pem"))
