@@ -29,6 +29,7 @@ SECTIONS: tuple[Section, ...] = ("pattern", "engine", "product")
 
 MAX_COMPONENTS = 20_000
 MAX_COMPONENT_BYTES = 4 * GIB
+_MAX_FIELDS = 16
 
 _PATTERN_KEY = re.compile(r"(?:path_\w+|p\.\d+)", re.IGNORECASE)
 _MERGE_KEY = re.compile(r"(p\.\d+)\.merge\.\d+", re.IGNORECASE)
@@ -169,7 +170,7 @@ class _Reader:
             if match := _MERGE_KEY.fullmatch(key):
                 return _increment(line, match[1])
         elif self._kind == "engine" and _ENGINE_KEY.fullmatch(key):
-            name, path, version, length, *_ = _fields(line, 4, more=1)
+            name, path, version, length = _fields(line, 4)
             return Component("engine", line, target_path(line, path), version, _length(line, length), name)
         elif self._kind == "product" and key.casefold() == "path":
             path, length = _fields(line, 2)
@@ -207,11 +208,12 @@ def _increment(line: Line, belongs_to: str) -> Component:
     )
 
 
-def _fields(line: Line, count: int, more: int = 0) -> list[str]:
+def _fields(line: Line, count: int) -> list[str]:
+    """Return the first fields; what may stand behind them changes nothing for us and is carried."""
     fields = [field.strip() for field in line.value.split(",")]
-    if not count <= len(fields) <= count + more or not all(fields[:count]):
+    if not all(fields[:count]) or not count <= len(fields) <= _MAX_FIELDS:
         raise wrong(line, "activeupdate.component", f"does not hold the {count} fields of a component")
-    return fields
+    return fields[:count]
 
 
 def _length(line: Line, text: str) -> int:

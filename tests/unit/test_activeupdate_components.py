@@ -248,7 +248,7 @@ def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
         ("ini_xml.zip,1,1", "activeupdate.name"),
         ("a/" * 16 + "x.zip,1,1", "activeupdate.name"),
         ("pattern/x.zip,1", "activeupdate.component"),
-        ("pattern/x.zip,1,1,1", "activeupdate.component"),
+        ("pattern/x.zip,1,1" + ",1" * 14, "activeupdate.component"),
         ("pattern/x.zip,,1", "activeupdate.component"),
         ("pattern/x.zip,1,", "activeupdate.component"),
         ("pattern/x.zip,1,0", "activeupdate.component"),
