@@ -412,6 +412,25 @@ def test_a_link_that_was_made_before_the_crash_is_ours(site: Site) -> None:
     assert site.delivered() == {"a.zip": ONE}
 
 
+def test_a_run_that_is_given_up_in_the_middle_is_finished_by_the_next(site: Site) -> None:
+    class GivenUpError(Exception):
+        pass
+
+    class Impatient(NoProgress):
+        def advance(self, done: int) -> None:
+            raise GivenUpError(done)
+
+    site.places = ()
+    site.bring()
+    site.places = (DeliveryConfig("ds_agent", site.agent),)
+    with pytest.raises(GivenUpError), site.home.lock():
+        carry_out(site.home, site.config, site.clock, Impatient())
+    assert [name.startswith(".sealift-") for name in site.delivered()] == [True]
+    assert site.states() == {"a.zip": "begun"}
+    assert kinds(site.again()) == ["delivered"]
+    assert site.delivered() == {"a.zip": ONE}
+
+
 @pytest.mark.parametrize(
     "lines",
     [
