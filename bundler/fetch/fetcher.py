@@ -280,6 +280,8 @@ class Fetcher:
             self._bench.progress.start(f"{self._name}: {wanted.path}", answer.total)
         chunks = answer.chunks if _may_be_page(wanted) else without_portal(wanted.url, answer)
         resumed = begun if answer.start else None
+        if resumed is not None and resumed.total not in {None, answer.total}:
+            raise FetchError("http.range", f"{shown(wanted.url)} has another length than when it was begun")
         self._advance(answer.start)
         chunks = self._counted(wanted.bounded(answer.start, chunks))
         data, blob = self._partials.receive(wanted.path, wanted.url, answer, chunks, resumed)
