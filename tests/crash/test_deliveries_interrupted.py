@@ -4,8 +4,10 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -155,6 +157,38 @@ def test_a_file_system_without_exclusive_rename_gets_the_file_by_a_link(site):
     assert (ended.status, ended.acknowledged) == (0, 1)
     assert site.check(acknowledged=True) == ("b.zip",)
     assert (site.agent / "b.zip").stat().st_nlink == 1
+
+
+@contextmanager
+def mounted(directory, options):
+    """Mount a small file system over a directory for the block; yield a function that mounts it anew."""
+
+    def remount(options):
+        subprocess.run(["mount", "-o", f"remount,{options}", directory], check=True)
+
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory], check=True)
+    try:
+        yield remount
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "code"),
+    [("size=64k", "size=4m", "storage.space"), ("ro", "rw", "storage.read-only")],
+)
+def test_a_directory_that_takes_nothing_is_told_and_the_file_comes_when_it_does(site, bad, good, code):
+    site.fresh()
+    with mounted(site.agent, "size=4m") as remount:
+        shutil.copytree(site.pristine_agent, site.agent, dirs_exist_ok=True)
+        (site.agent / "a.zip").unlink()  # the old file is not what this is about
+        remount(bad)
+        result = site.import_bundle(site.bundle)
+        assert result.outcome == "imported"
+        assert [problem.code for problem in result.deliveries.problems] == [code]
+        assert site.visible() == {}
+        remount(good)
+        site.check(acknowledged=False)
 
 
 def cut(site, disk, instant):
