@@ -15,7 +15,8 @@ def to_json(created: Created) -> dict[str, Any]:
     """Return all files and what the bundles carry as one JSON object; lengths in bytes.
 
     ``files`` are the bundles, ``beside`` the slip and the recovery data; ``file``, ``length`` and ``sha256`` are
-    those of the first bundle, ``carried_bytes`` counts the content of all volumes.
+    those of the first bundle, ``carried_bytes`` counts the content of all volumes, ``unchanged`` names the sources
+    whose upstream had nothing new.
     """
     files = [_file_to_json(file) for file in created.files]
     beside = [{"kind": file.kind, **_file_to_json(file)} for file in created.beside]
@@ -27,6 +28,7 @@ def to_json(created: Created) -> dict[str, Any]:
         "files": files,
         "beside": beside,
         "total_bytes": _total(created),
+        "unchanged": list(created.unchanged),
     }
 
 
@@ -34,6 +36,8 @@ def to_text(created: Created) -> str:
     """Return the same for a terminal of 80 columns: what is carried, then file by file what is to be copied."""
     first = created.files[0].manifest
     lines = [describe.manifest_to_text(first, targets=False, carried=carried_bytes(created.files))]
+    if created.unchanged:
+        lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
     for file in created.files:
         lines += ["", *_checked(file)]
     for beside in created.beside:

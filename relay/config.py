@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +44,8 @@ class DeliveryConfig:
     """A directory of another program that targets are put into.
 
     ``name`` is what publishers call the place. ``hold_days``: a file is removed again after so many days, and in any
-    case once its generation is superseded. ``owner``: ``user`` or ``user:group``; ``None`` leaves it to be ours.
+    case once its generation is superseded. ``include``: patterns of the names that the place takes, every name when
+    empty. ``owner``: ``user`` or ``user:group``; ``None`` leaves it to be ours.
     """
 
     name: str
@@ -51,6 +53,11 @@ class DeliveryConfig:
     hold_days: int | None = None
     owner: str | None = None
     mode: int = 0o644
+    include: tuple[str, ...] = ()
+
+    def takes(self, file_name: str) -> bool:
+        """Tell whether a file of this name may be put here."""
+        return not self.include or any(fnmatchcase(file_name, pattern) for pattern in self.include)
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,7 @@ def _deliveries(entries: list[dict[str, Any]], home: Path) -> tuple[DeliveryConf
             hold_days=entry.get("hold_days"),
             owner=entry.get("owner"),
             mode=int(entry["mode"], 8) if "mode" in entry else DeliveryConfig.mode,
+            include=tuple(entry.get("include", ())),
         )
     return tuple(places.values())
 

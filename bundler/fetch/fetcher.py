@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from bundler.fetch.answer import Answer, Ask, Validators
+from bundler.fetch.answer import Ask
 from bundler.fetch.cooldown import Cooldown
+from bundler.fetch.download import Downloads, may_be_page
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.partial import Partial, Partials, file_chunks
-from bundler.fetch.portal import is_page, refuse_portal, without_portal
+from bundler.fetch.portal import is_page, refuse_portal
 from bundler.fetch.session import tls_context
 from bundler.fetch.transport import Transport
-from bundler.fetch.urls import shown
 from bundler.fetch.wanted import Fetched, Looked, Wanted
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
 from manifests.errors import FetchError, SealiftError
 
 _GONE = frozenset({404, 410})
-_SPOILED = frozenset({"http.range", "http.checksum", "http.length", "http.too-large"})
-"""After these errors what came so far is of no use."""
 
 A = TypeVar("A")
 T = TypeVar("T")
 
 
 class Fetcher:
-    """Fetches for one source, as a context manager; its methods are for one thread.
+    """Fetches for one source, as a context manager; its methods are for one thread, but where :meth:`each` says so.
 
     Args:
         options: From :func:`bundler.fetch.options.fetch_options`.
@@ -44,19 +40,17 @@ class Fetcher:
         self._options = options
         self._bench = bench
         self._name = name
-        self._partials = Partials(bench.fetching, name, bench.clock)
         self._cooldown = Cooldown(bench.fetching / "cooldown.json", bench.clock)
         self._context = tls_context(options)
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._local = threading.local()
         self._transports: list[Transport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
         self._memory = Memory(bench)
+        self._downloads = Downloads(bench, name, self._memory)
 
     def __enter__(self) -> Self:
-        self._partials.prune()
+        self._downloads.prune()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,11 +101,11 @@ class Fetcher:
             for done in as_completed(futures):
                 done.result()
         except BaseException:
-            self._stop.set()
+            self._downloads.stop.set()
             for future in futures:
                 future.cancel()
             wait(futures)
-            self._stop.clear()
+            self._downloads.stop.clear()
             raise
         return tuple(future.result() for future in futures)
 
@@ -121,14 +115,14 @@ class Fetcher:
         Raises:
             FetchError: As :meth:`get`, but for what only a body shows.
         """
-        known = self._held(wanted)
+        known = self._downloads.held(wanted)
         if known is not None:
             return Looked(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
-        ask = self._ask(wanted, None)
+        ask = self._downloads.ask(wanted, None)
 
         def attempt() -> Looked:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
-                if not (_may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
+                if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
                     refuse_portal(wanted.url, answer)
                 held = self._bench.remembered(wanted.path) if answer.unchanged else None
                 length = answer.length if held is None else held.length
@@ -224,76 +218,10 @@ class Fetcher:
         return found
 
     def _get(self, wanted: Wanted, *, announce: bool) -> Fetched:
-        held = self._held(wanted)
-        if held is not None:
-            given = self._memory.file(wanted.path, wanted.url)
-            self._memory.keep_file(wanted.path, wanted.url, given)
-            self._advance(held.length)
-            return Fetched(wanted.path, held, True, given.modified_at)
-        return self._transport.retrying(lambda: self._attempt(wanted, announce=announce))
-
-    def _held(self, wanted: Wanted) -> Blob | None:
-        """Return what the last good pull gave, if nobody need be asked about it."""
-        known = self._bench.remembered(wanted.path)
-        return known if known and wanted.is_met_by(known, lambda: self._bench.read(known)) else None
-
-    def _attempt(self, wanted: Wanted, *, announce: bool) -> Fetched:
-        if self._stop.is_set():
-            raise FetchError("http.cancelled", f"{shown(wanted.url)} was left because another file failed")
-        begun = self._partials.find(wanted.path, wanted.url)
-        try:
-            if begun is not None and begun.blob is not None:
-                if wanted.is_met_by(begun.blob, begun.read):
-                    return self._taken(wanted, begun.data, begun.blob, begun.validators)
-                if wanted.check is not None or wanted.length not in {None, begun.length}:
-                    begun = None  # it came whole, and is something else than what is wanted now
-            with self._transport.get(wanted.url, self._ask(wanted, begun), max_bytes=wanted.max_bytes) as answer:
-                return self._taken(wanted, *self._received(wanted, begun, answer, announce))
-        except FetchError as error:
-            if error.code in _SPOILED:
-                self._partials.drop(wanted.path, wanted.url)
-            raise
-
-    def _ask(self, wanted: Wanted, begun: Partial | None) -> Ask:
-        """Return what to ask: whether it changed, the rest of it, or all of it."""
-        if begun is not None and begun.blob is not None:
-            return Ask(unless=begun.validators) if begun.validators else Ask()
-        if begun is not None and begun.resumable:
-            return Ask(start=begun.length, if_range=begun.validators.strong)
-        known = self._bench.remembered(wanted.path)
-        given = self._memory.file(wanted.path, wanted.url)
-        if known is None or not given or wanted.check is not None or wanted.length not in {None, known.length}:
-            return Ask()  # nothing is here, or what is here is known to be something else
-        return Ask(unless=given)
-
-    def _received(
-        self, wanted: Wanted, begun: Partial | None, answer: Answer, announce: bool
-    ) -> tuple[Path | None, Blob, Validators]:
-        """Return the content that an answer means, its file if it is not in the store, and its validators."""
-        if answer.unchanged and begun is not None and begun.blob is not None:
-            return begun.data, begun.blob, begun.validators
-        known = self._bench.remembered(wanted.path)
-        if answer.unchanged and known is not None:
-            return None, known, self._memory.file(wanted.path, wanted.url).updated(answer.validators)
-        wanted.check_length(answer.total)
-        if announce:
-            self._bench.progress.start(f"{self._name}: {wanted.path}", answer.total)
-        chunks = answer.chunks if _may_be_page(wanted) else without_portal(wanted.url, answer)
-        resumed = begun if answer.start else None
-        self._advance(answer.start)
-        chunks = self._counted(wanted.bounded(answer.start, chunks))
-        data, blob = self._partials.receive(wanted.path, wanted.url, answer, chunks, resumed)
-        return data, blob, resumed.validators if resumed else answer.validators
-
-    def _taken(self, wanted: Wanted, data: Path | None, blob: Blob, given: Validators) -> Fetched:
-        """Check a file, and put it into the batch if it is not in the store."""
-        wanted.check_length(blob.length)
-        if data is not None:
-            if wanted.check is not None:
-                wanted.check.require(file_chunks(data), name=shown(wanted.url))
-            self._bench.batch.take(data, blob)
-        self._memory.keep_file(wanted.path, wanted.url, given)
-        return Fetched(wanted.path, blob, self._bench.remembered(wanted.path) == blob, given.modified_at)
+        found = self._downloads.unasked(wanted)
+        if found is not None:
+            return found
+        return self._transport.retrying(lambda: self._downloads.bring(self._transport, wanted, announce=announce))
 
     def _document(self, url: str, max_bytes: int, html: bool) -> bytes:
         known = self._memory.document(url)
@@ -310,22 +238,6 @@ class Fetcher:
             if answer.validators:
                 self._memory.keep_document(url, answer.validators, self._read[url])
             return data
-
-    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self._advance(len(chunk))
-            yield chunk
-            if self._stop.is_set():
-                raise FetchError("http.cancelled", "A download was left because another failed")
-
-    def _advance(self, done: int) -> None:
-        with self._lock:
-            self._bench.progress.advance(done)
-
-
-def _may_be_page(wanted: Wanted) -> bool:
-    """Tell whether a web page may be what is wanted. A checksum says more than a look at the first bytes."""
-    return wanted.check is not None or is_page(wanted.path)
 
 
 __all__ = ["Fetched", "Fetcher", "Looked", "Wanted"]

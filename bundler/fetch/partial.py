@@ -67,12 +67,14 @@ class Partial:
         data: The file.
         length: Bytes that are here.
         validators: What it came with.
+        total: How long it will be, if that was said.
         blob: What it is.
     """
 
     data: Path
     length: int
     validators: Validators
+    total: int | None = None
     blob: Blob | None = None
 
     def read(self) -> Iterator[bytes]:
@@ -198,10 +200,10 @@ def _believed(data: Path, note: Note, status: os.stat_result) -> Partial | None:
         blob = _hashed(data)
         if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != boot()):
             return None
-        return Partial(data, blob.length, validators, blob)
+        return Partial(data, blob.length, validators, blob.length, blob)
     if note.boot != boot() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
         return None
-    return Partial(data, status.st_size, validators)
+    return Partial(data, status.st_size, validators, note.total)
 
 
 @cache

@@ -7,6 +7,7 @@ authorities of the environment (``https_proxy``, ``no_proxy``, ``REQUESTS_CA_BUN
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -24,6 +25,8 @@ from bundler.fetch.options import FetchOptions
 from bundler.fetch.urls import shown
 from manifests.errors import ConfigurationError, FetchError
 
+_USERINFO = re.compile(r"[^\s/'\"]+@")
+"""User and password in a URL: those of a proxy of the environment may stand in a library's words."""
 _ADDITIONAL_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -136,7 +139,7 @@ class Client:
         return {"http": proxy, "https": proxy} if proxy else get_environ_proxies(url, no_proxy=None)
 
     def _proxy_failure(self, url: str, error: Exception) -> FetchError:
-        if "407" in _cause(error):
+        if "failed: 407" in _cause(error):
             return self.proxy_refusal(url)
         return _failure("http.proxy", url, "the proxy refused or failed", error)
 
@@ -174,7 +177,7 @@ def _cause(error: BaseException) -> str:
             break
         inner = deeper
     text = getattr(inner, "strerror", None) or str(inner)
-    return f"{type(inner).__name__}: {text}"[:300]
+    return _USERINFO.sub("***@", f"{type(inner).__name__}: {text}")[:300]
 
 
 def _argument(error: BaseException) -> BaseException | None:

@@ -19,7 +19,7 @@ from bundler.fetch.answer import ALL, Answer, Ask
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, redirected, shown
+from bundler.fetch.urls import authority, is_sound, redirected, shown
 from manifests.clock import Clock
 from manifests.errors import FetchError
 
@@ -120,6 +120,8 @@ class Transport:
                 ``.truncated`` and ``.too-slow``.
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
+        if not is_sound(url):
+            raise FetchError("http.protocol", f"{url.partition('?')[0]!r} is no URL that can be fetched")
         deadline = time.monotonic() + self._options.total_seconds
         ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
         current, response = self._follow(url, ask.headers())

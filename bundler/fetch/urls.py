@@ -14,10 +14,20 @@ def shown(url: str) -> str:
     return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
 
 
+def is_sound(url: str) -> bool:
+    """Tell whether a URL can be fetched: http or https, a host, a port that exists, no user and password."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PORTS and "@" not in parts.netloc and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def authority(url: str) -> str:
-    """Return ``host:port`` of a URL, in lower case, the port always given."""
+    """Return ``host:port`` of a sound URL, in lower case, the port always given."""
     parts = urlsplit(url)
-    return f"{(parts.hostname or '').lower()}:{parts.port or _PORTS.get(parts.scheme, 0)}"
+    host = (parts.hostname or "").lower()
+    return f"{f'[{host}]' if ':' in host else host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def redirected(url: str, location: str) -> str:
@@ -28,13 +38,11 @@ def redirected(url: str, location: str) -> str:
     """
     try:
         target = urljoin(url, location)
-        parts = urlsplit(target)
-        sound = parts.scheme in _PORTS and "@" not in parts.netloc and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        sound = False
-    if not sound:
+        target = ""
+    if not is_sound(target):
         raise FetchError("http.redirect-target", f"{shown(url)} redirects to something that is not fetched")
-    if urlsplit(url).scheme == "https" and parts.scheme == "http":
+    if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise FetchError(
             "http.redirect-downgrade", f"{shown(url)} redirects from https to http", have=shown(target), need="https"
         )

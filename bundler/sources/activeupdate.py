@@ -158,7 +158,7 @@ class ActiveUpdateSource:
         try:
             return None, self._fetch(fetcher, selection)
         except (FetchError, IncompleteError) as error:
-            if error.code not in _HALFWAY:
+            if error.code not in _HALFWAY and not _gone(error):
                 raise
             return error, {}
 
@@ -211,7 +211,7 @@ class ActiveUpdateSource:
 
 def _item(component: Component) -> Item:
     version = version_text(component.version)
-    label = f"{component.name or component.section} {version}"
+    label = f"{component.name or component.section} {version}".rstrip()
     if component.increment is not None:
         label = f"increment from {version}"
     return Item(component.path, label, (("entry", component.place), ("version", version)))
@@ -219,16 +219,19 @@ def _item(component: Component) -> Item:
 
 def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
     """Ask for each file without reading it, to count those that are not there."""
-    missing: set[str] = set()
-    for one in wanted:
+
+    def there(one: Wanted) -> bool:
         try:
             fetcher.look(one)
         except FetchError as error:
             if not _gone(error):
                 raise
-            missing.add(one.path)
-    return missing
+            return False
+        return True
+
+    found = fetcher.each(there, wanted)
+    return {one.path for one, is_there in zip(wanted, found, strict=True) if not is_there}
 
 
-def _gone(error: FetchError) -> bool:
+def _gone(error: FetchError | IncompleteError) -> bool:
     return error.code == "http.status" and error.context.get("status") in _GONE

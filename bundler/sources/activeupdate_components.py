@@ -29,13 +29,17 @@ SECTIONS: tuple[Section, ...] = ("pattern", "engine", "product")
 
 MAX_COMPONENTS = 20_000
 MAX_COMPONENT_BYTES = 4 * GIB
+_MAX_FIELDS = 16
 
-_PATTERN_KEY = re.compile(r"(?:path_\w+|p\.\d+)", re.IGNORECASE)
-_MERGE_KEY = re.compile(r"(p\.\d+)\.merge\.\d+", re.IGNORECASE)
-_ENGINE_KEY = re.compile(r"e\.\d+", re.IGNORECASE)
-_INFO = re.compile(r"info_(\d+)(?:_\w+)?", re.IGNORECASE)
-_PRODUCT_KEY = re.compile(r"product\.(\d+)", re.IGNORECASE)
-_FROM_TO = re.compile(r"(?:.*_)?([0-9]+)\.([0-9]+)")
+_LOOSELY = re.IGNORECASE | re.ASCII
+_PATTERN_KEY = re.compile(r"(?:path_\w+|p\.\d+)", _LOOSELY)
+_MERGE_KEY = re.compile(r"(p\.\d+)\.merge\.\d+", _LOOSELY)
+_ENGINE_KEY = re.compile(r"e\.\d+", _LOOSELY)
+_INFO = re.compile(r"info_(\d+)(?:_\w+)?", _LOOSELY)
+_PRODUCT_KEY = re.compile(r"product\.(\d+)", _LOOSELY)
+_NUMBERS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,9}")
+_WORDS = re.compile(r"[ -~]{0,100}")
+_FROM_TO = re.compile(r"(?:.*_)?([0-9]{1,18})\.([0-9]{1,18})")
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Component:
     @property
     def number(self) -> tuple[int, ...] | None:
         """Its version to compare by; ``None`` for what has no version of its own or none made of numbers."""
-        if self.increment is not None or not re.fullmatch(r"[0-9]+(?:\.[0-9]+)*", self.version):
+        if self.increment is not None or not _NUMBERS.fullmatch(self.version):
             return None
         return tuple(map(int, self.version.split(".")))
 
@@ -165,15 +169,17 @@ class _Reader:
         if self._kind == "pattern":
             if _PATTERN_KEY.fullmatch(key):
                 path, version, length = _fields(line, 3)
-                return Component("pattern", line, target_path(line, path), version, _length(line, length))
+                return Component("pattern", line, target_path(line, path), _words(line, version), _length(line, length))
             if match := _MERGE_KEY.fullmatch(key):
                 return _increment(line, match[1])
         elif self._kind == "engine" and _ENGINE_KEY.fullmatch(key):
-            name, path, version, length, *_ = _fields(line, 4, more=1)
+            name, path, version, length = _fields(line, 4)
+            version, name = _words(line, version), _words(line, name)
             return Component("engine", line, target_path(line, path), version, _length(line, length), name)
         elif self._kind == "product" and key.casefold() == "path":
             path, length = _fields(line, 2)
-            return Component("product", line, target_path(line, path), self._version, _length(line, length))
+            version = _words(line, self._version)
+            return Component("product", line, target_path(line, path), version, _length(line, length))
         return None
 
     @cached_property
@@ -195,6 +201,7 @@ def _increment(line: Line, belongs_to: str) -> Component:
     from_to = None if match is None else (int(match[1]), int(match[2]))
     if from_to is not None and from_to[0] >= from_to[1]:
         raise wrong(line, "activeupdate.increment", "is an increment to a version that is not newer")
+    base = _words(line, base)
     increment = Increment(base, from_to)
     return Component(
         "pattern",
@@ -207,11 +214,19 @@ def _increment(line: Line, belongs_to: str) -> Component:
     )
 
 
-def _fields(line: Line, count: int, more: int = 0) -> list[str]:
+def _fields(line: Line, count: int) -> list[str]:
+    """Return the first fields; what may stand behind them changes nothing for us and is carried."""
     fields = [field.strip() for field in line.value.split(",")]
-    if not count <= len(fields) <= count + more or not all(fields[:count]):
+    if not all(fields[:count]) or not count <= len(fields) <= _MAX_FIELDS:
         raise wrong(line, "activeupdate.component", f"does not hold the {count} fields of a component")
-    return fields
+    return fields[:count]
+
+
+def _words(line: Line, text: str) -> str:
+    """Return a version or name that can be shown anywhere."""
+    if not _WORDS.fullmatch(text):
+        raise wrong(line, "activeupdate.component", f"holds {text[:40]!a} as a version or name")
+    return text
 
 
 def _length(line: Line, text: str) -> int:

@@ -57,6 +57,5 @@ def points_to_file(line: Line) -> bool:
 
 def wrong(line: Line, code: str, what: str) -> MalformedError:
     """Return the error for a line of the index."""
-    return MalformedError(
-        code, f"server.ini: line {line.number}, {line.key} of [{line.section}], {what}", line=line.number
-    )
+    place = ascii(f"{line.key} of [{line.section}]")[1:-1]
+    return MalformedError(code, f"server.ini: line {line.number}, {place}, {what}", line=line.number)

@@ -53,9 +53,7 @@ class Selection:
     def said(self) -> str:
         """What was checked and what was left out."""
         count, listed = len(self.files), len({component.path for component in self.index.components})
-        said = [f"{count:,} of {listed:,} components of {self.found.origin}" if count < listed else ""]
-        said[0] = said[0] or f"all {count:,} components of {self.found.origin}"
-        said.append("each with its signature, carried, not verified")
-        if self.index.strange:
-            said.append(f"{len(self.index.strange):,} lines of an unknown form left out")
-        return "; ".join(said)
+        some = f"{count:,} of {listed:,}" if count < listed else f"all {count:,}"
+        said = f"{some} components of {self.found.origin}; each with its signature, carried, not verified"
+        strange = len(self.index.strange)
+        return f"{said}; {strange:,} lines of an unknown form left out" if strange else said

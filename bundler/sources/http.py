@@ -12,7 +12,7 @@ from bundler.fetch.fetcher import Fetched, Fetcher
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import ALGORITHMS
-from bundler.sources.http_files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed
+from bundler.sources.http_files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
 from bundler.sources.http_template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
 from bundler.sources.listing import Index
 from bundler.sources.sidecars import Sidecars
@@ -164,7 +164,7 @@ def _origin(name: str, options: Mapping[str, Any]) -> tuple[Remote, ...] | Index
             need="urls, or index (with depth), or template (with probe and path)",
         )
     if "index" in options:
-        return Index(options["index"], options.get("depth", 1))
+        return Index(require_sound(name, options["index"]), options.get("depth", 1))
     if "template" in options:
         return Template.from_config(name, options["template"], options.get("path"), options.get("probe", {}))
     return listed(name, options["urls"])

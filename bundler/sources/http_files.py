@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import is_sound, shown
 from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_path_set, check_target_path
@@ -89,6 +89,17 @@ def check_path(source: str, url: str, path: str) -> str:
     return path
 
 
+def require_sound(source: str, url: str) -> str:
+    """Return a URL that can be fetched.
+
+    Raises:
+        ConfigurationError: ``source.url``.
+    """
+    if not is_sound(url):
+        raise ConfigurationError("source.url", f"Source {source!r}: {url.partition('?')[0]!r} is no URL")
+    return url
+
+
 def file_name(url: str) -> str:
     """Return the last part of a URL's path."""
     return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
@@ -102,7 +113,7 @@ def beside(url: str, suffix: str) -> str:
 
 def _remote(source: str, entry: str | Mapping[str, str]) -> Remote:
     table = {"url": entry} if isinstance(entry, str) else entry
-    url = table["url"]
+    url = require_sound(source, table["url"])
     path = check_path(source, url, table.get("path") or file_name(url))
     given = [key for key in (*ALGORITHMS, *(f"{algorithm}_url" for algorithm in ALGORITHMS)) if key in table]
     if len(given) > 1:
@@ -114,5 +125,6 @@ def _remote(source: str, entry: str | Mapping[str, str]) -> Remote:
         if algorithm in table:
             pinned = Checksum(algorithm, table[algorithm].lower())
         if f"{algorithm}_url" in table:
-            published = (algorithm, table[f"{algorithm}_url"])
-    return Remote(url, path, pinned, published, table.get("signature_url"))
+            published = (algorithm, require_sound(source, table[f"{algorithm}_url"]))
+    signature_url = require_sound(source, table["signature_url"]) if "signature_url" in table else None
+    return Remote(url, path, pinned, published, signature_url)

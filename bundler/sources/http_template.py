@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.urls import shown
-from bundler.sources.http_files import Found, Remote, check_path, file_name
+from bundler.sources.http_files import Found, Remote, check_path, file_name, require_sound
 from bundler.sources.versions import check_not_older
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import MIB
@@ -88,6 +88,7 @@ class Template:
         Raises:
             ConfigurationError: ``source.probe``, ``source.url``.
         """
+        require_sound(source, url)
         path = check_path(source, url, path or file_name(url))
         if ("url" in probe) != ("pattern" in probe) or ("url" in probe and ("start" in probe or "most" in probe)):
             raise ConfigurationError(
@@ -105,7 +106,7 @@ class Template:
             raise ConfigurationError(
                 "source.probe", f"Source {source!r}: probe.pattern needs one group, around the version"
             )
-        return cls(source, url, path, Page(probe["url"], pattern))
+        return cls(source, url, path, Page(require_sound(source, probe["url"]), pattern))
 
     def find(self, fetcher: Fetcher, last: str | None, *, allow_older: bool) -> Found:
         """Return the newest version's file.

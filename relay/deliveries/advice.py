@@ -6,6 +6,7 @@ from pathlib import Path
 
 VENDORS = {"ds_agent": Path("/opt/ds_agent")}
 """Places whose directory the vendor documents: the install directory of a Deep Security agent or relay."""
+_TAKES = {"ds_agent": 'include = ["*.zip"]\n'}
 _ANYWHERE = Path("/path/of/the/directory")
 _HOLD_DAYS = 7
 
@@ -13,7 +14,8 @@ _HOLD_DAYS = 7
 def toml(place: str) -> str:
     """Return the table that defines a place, to be appended to ``relay.toml``."""
     directory = VENDORS.get(place, _ANYWHERE)
-    return f'[[delivery]]\nname = "{place}"\ndirectory = "{directory}"\nhold_days = {_HOLD_DAYS}\n'
+    takes = _TAKES.get(place, "")
+    return f'[[delivery]]\nname = "{place}"\ndirectory = "{directory}"\n{takes}hold_days = {_HOLD_DAYS}\n'
 
 
 def next_step(config_file: Path, root: Path = Path("/")) -> str | None:

@@ -51,7 +51,7 @@ def make(
         now: The system's time.
     """
     by_name = {place.name: place for place in places}
-    problems = list(_undefined(wanted, by_name, config_file, now))
+    problems = [*_undefined(wanted, by_name, config_file, now), *_not_taken(wanted, by_name, now)]
     chosen, colliding = _choose(wanted, by_name, now)
     surviving = {row.key: row for row in rows if row.key in chosen and row.wanted.sha256 == chosen[row.key][1].sha256}
     expired = {key for key, row in surviving.items() if _expired(row, chosen[key][0], now)}
@@ -96,6 +96,22 @@ def _undefined(
         yield problem(one, "", error, now)
 
 
+def _not_taken(
+    wanted: Sequence[Wanted], places: Mapping[str, DeliveryConfig], now: datetime
+) -> Iterator[DeliveryProblem]:
+    for one in wanted:
+        place = places.get(one.place)
+        if place is not None and not place.takes(one.file_name):
+            error = ConfigurationError(
+                "delivery.not-taken",
+                f"The place {one.place} takes no file of the name {one.file_name!r}",
+                have=one.path,
+                need=f"a name such as {', '.join(place.include)}",
+                todo="in the DMZ: exclude it from its source; or, if it is meant, add to include in relay.toml",
+            )
+            yield problem(one, one.file_name, error, now)
+
+
 def _choose(
     wanted: Sequence[Wanted], places: Mapping[str, DeliveryConfig], now: datetime
 ) -> tuple[dict[Key, tuple[DeliveryConfig, Wanted]], list[DeliveryProblem]]:
@@ -103,7 +119,7 @@ def _choose(
     chosen: dict[Key, tuple[DeliveryConfig, Wanted]] = {}
     colliding: dict[Key, dict[Wanted, None]] = {}
     for one in wanted:
-        if one.place not in places:
+        if one.place not in places or not places[one.place].takes(one.file_name):
             continue
         key = (places[one.place].directory, one.file_name)
         first = chosen.setdefault(key, (places[one.place], one))[1]

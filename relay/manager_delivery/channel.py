@@ -34,7 +34,7 @@ class LanChannel:
         self._pool = urllib3.HTTPSConnectionPool(
             address,
             settings.port,
-            timeout=urllib3.Timeout(settings.timeout_seconds),
+            timeout=urllib3.Timeout(connect=settings.timeout_seconds, read=settings.timeout_seconds),
             retries=False,
             server_hostname=settings.host,
             **trust,

@@ -1,9 +1,13 @@
-"""SIGKILL and failing calls while a file is delivered: nothing, or all of it, and the next run puts it right."""
+"""Kills, power cuts and failing calls while a file is delivered: nothing, or all of it; the next run puts it right."""
 
+import random
 import re
 import shutil
 import signal
+import subprocess
+import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -13,15 +17,16 @@ from relay.config import DeliveryConfig
 from relay.home import Home
 from relay.importer import import_file
 from relay.state import State
-from tests.support.child import run_traced
-from tests.support.power_cut import fast_directory
+from tests.support.child import Child, run_traced
+from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_homes import make_config, make_home
 
-pytestmark = pytest.mark.needs("root", "strace")
+pytestmark = pytest.mark.needs("root", "strace", "mkfs.ext4")
 
 CALLS = "write,pwrite64,fsync,fdatasync,syncfs,rename,renameat2,unlink,unlinkat,fchmod,openat"
 STRIDE = 5
+CUTS = 24
 OLD, NEW = b"one week " * 40_000, b"the next " * 40_000
 
 
@@ -144,3 +149,81 @@ def test_a_failing_system_call_does_not_fail_the_import_and_is_made_good_by_the_
         ended = site.trial(call, number, f"error={error}")
         assert (ended.status, ended.acknowledged) == (0, 1), (call, number)
         site.check(acknowledged=False)  # the old file may stand beside the new while it cannot be removed
+
+
+def test_a_file_system_without_exclusive_rename_gets_the_file_by_a_link(site):
+    site.fresh()
+    ended = run_traced(site.work, "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:error=EINVAL")
+    assert (ended.status, ended.acknowledged) == (0, 1)
+    assert site.check(acknowledged=True) == ("b.zip",)
+    assert (site.agent / "b.zip").stat().st_nlink == 1
+
+
+@contextmanager
+def mounted(directory, options):
+    """Mount a small file system over a directory for the block; yield a function that mounts it anew."""
+
+    def remount(options):
+        subprocess.run(["mount", "-o", f"remount,{options}", directory], check=True)
+
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory], check=True)
+    try:
+        yield remount
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "code"),
+    [("size=64k", "size=4m", "storage.space"), ("ro", "rw", "storage.read-only")],
+)
+def test_a_directory_that_takes_nothing_is_told_and_the_file_comes_when_it_does(site, bad, good, code):
+    site.fresh()
+    with mounted(site.agent, "size=4m") as remount:
+        shutil.copytree(site.pristine_agent, site.agent, dirs_exist_ok=True)
+        (site.agent / "a.zip").unlink()  # the old file is not what this is about
+        remount(bad)
+        result = site.import_bundle(site.bundle)
+        assert result.outcome == "imported"
+        assert [problem.code for problem in result.deliveries.problems] == [code]
+        assert site.visible() == {}
+        remount(good)
+        site.check(acknowledged=False)
+
+
+def cut(site, disk, instant):
+    """Import generation 2 in a child and pull the plug after so long; return how often it had acknowledged."""
+    disk.restore()
+    with disk.mounted():
+        child = Child(site.work)
+        child.go()
+        time.sleep(instant)  # the instant under test, not a synchronisation
+        before = child.acknowledged()
+        disk.cut()
+        child.wait()
+    return before
+
+
+def test_a_power_cut_at_any_instant_leaves_nothing_half():
+    chance = random.Random(7)
+    with fast_directory() as directory:
+        disk = PowerCutDisk(directory / "disk")
+        with disk.mounted() as path:
+            site = Site(path)
+            site.fresh()
+        disk.save()
+        with disk.mounted():
+            started = time.monotonic()
+            assert site.work(lambda: None) == 0
+            cycle_seconds = time.monotonic() - started
+        seen = Counter()
+        for number in range(CUTS):
+            instant = chance.uniform(0, 1.5 * cycle_seconds)
+            acknowledged = cut(site, disk, instant)
+            with disk.mounted():
+                try:
+                    seen[site.check(acknowledged)] += 1
+                except BaseException as error:
+                    error.add_note(f"cut {number}, after {instant:.4f} s of {cycle_seconds:.4f} s")
+                    raise
+        assert len(seen) > 1

@@ -112,7 +112,9 @@ def test_the_table_of_a_place_is_a_configuration(tmp_path: Path) -> None:
     block = OPERATORS.split("\n## Into another program's directory\n")[1].split("```toml\n")[1].split("```")[0]
     assert tomllib.loads(block)["delivery"][0]["name"] == "ds_agent"
     (tmp_path / "relay.toml").write_text(f'connectivity = "isolated"\n{block}')
-    assert load_config(tmp_path).deliveries == (DeliveryConfig("ds_agent", Path("/opt/ds_agent"), 7),)
+    assert load_config(tmp_path).deliveries == (
+        DeliveryConfig("ds_agent", Path("/opt/ds_agent"), 7, include=("*.zip",)),
+    )
 
 
 def test_the_page_tells_of_every_reason_that_a_delivery_fails_for() -> None:

@@ -66,7 +66,13 @@ def test_the_vendors_zip_goes_from_its_program_into_its_directory_under_its_own_
 
     told = inside.relay("import", first).splitlines()
     assert told[1].startswith("Not delivered [delivery.undefined]: The source dsa is meant for the place ds_agent, ")
-    assert told[2:] == ["[[delivery]]", 'name = "ds_agent"', 'directory = "/opt/ds_agent"', "hold_days = 7"]
+    assert told[2:] == [
+        "[[delivery]]",
+        'name = "ds_agent"',
+        'directory = "/opt/ds_agent"',
+        'include = ["*.zip"]',
+        "hold_days = 7",
+    ]
     assert inside.status()["delivery_problems"][0]["code"] == "delivery.undefined"
 
     with inside.home.config_file.open("a") as file:

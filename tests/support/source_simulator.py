@@ -6,9 +6,10 @@ By itself it serves as a good server does: validators, conditional requests, sin
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,19 +18,23 @@ from typing import Any, Self
 import trustme
 
 Respond = Callable[["Exchange"], None]
+SLICE_BYTES = 64 * 1024
+"""Bodies are handed to the connection in pieces of this size."""
 
 
 @dataclass
 class Seen:
     """One request as it came in; header names in lower case. ``status`` and ``body_bytes`` tell how it was answered.
 
-    ``body_bytes`` counts what was handed to the connection, whether or not the client was still there to read it.
+    ``body_bytes`` counts what was handed to the connection, whether or not the client was still there to read it;
+    ``start`` is where in the file that began.
     """
 
     path: str
     headers: Mapping[str, str]
     status: int = 0
     body_bytes: int = 0
+    start: int = 0
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -66,9 +71,12 @@ class Exchange(BaseHTTPRequestHandler):
         if self.budget is not None:
             data = data[: self.budget]
             self.budget -= len(data)
-        self.wfile.write(data)
-        self.wfile.flush()
-        self.seen.body_bytes += len(data)
+        for start in range(0, len(data), SLICE_BYTES):
+            piece = data[start : start + SLICE_BYTES]
+            self.seen.body_bytes += len(piece)
+            self.wfile.write(piece)
+            self.wfile.flush()
+            self.server.simulator.on_sent(len(piece))
 
     def hang_up(self) -> None:
         """Close the connection after this answer."""
@@ -97,9 +105,13 @@ class SourceSimulator:
 
     Args:
         ca_directory: Serve TLS under a throw-away CA whose certificate is written to ``ca_directory/ca.pem``.
+        on_sent: Told of every piece of a body after it was handed to the connection.
+        buffer_bytes: How much of an answer may wait in the connection; the system decides when None.
     """
 
     ca_directory: Path | None = None
+    on_sent: Callable[[int], object] = int
+    buffer_bytes: int | None = None
     seen: list[Seen] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     _routes: dict[str, Respond] = field(default_factory=dict)
@@ -107,6 +119,8 @@ class SourceSimulator:
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), Exchange)
         self._server.simulator = self
+        if self.buffer_bytes is not None:
+            self._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.buffer_bytes)
         if self.ca_directory is not None:
             authority = trustme.CA()
             authority.cert_pem.write_to_path(str(self.ca_directory / "ca.pem"))
@@ -174,6 +188,7 @@ def file(body: bytes, **headers: str) -> Respond:
             exchange.answer(416, {"Content-Range": f"bytes */{len(body)}"})
         else:
             start, end = span
+            exchange.seen.start = start
             given = {**sent, "Content-Range": f"bytes {start}-{end - 1}/{len(body)}"}
             exchange.answer(206, given, body[start:end])
 
@@ -272,3 +287,29 @@ def portal(content_type: str = "text/html; charset=utf-8") -> Respond:
     """Return a responder with the web page that captive portals answer everything with."""
     page = b"\n<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"
     return lambda exchange: exchange.answer(200, {"Content-Type": content_type}, page)
+
+
+def changing(bodies: Sequence[bytes], cut: int) -> Respond:
+    """Return a responder that changes the file between two ranges, though its validator stays and ranges are given.
+
+    Each answer breaks off after ``cut`` bytes, so that the next one is asked for the rest.
+    """
+    left = list(bodies)
+
+    def respond(exchange: Exchange) -> None:
+        body = left.pop(0) if len(left) > 1 else left[0]
+        exchange.budget = cut if left[0] is not body else None
+        file(body, etag='"same"')(exchange)
+        exchange.hang_up()
+
+    return respond
+
+
+def lying(body: bytes, length: int) -> Respond:
+    """Return a responder that announces another length than it sends."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.answer(200, {"Content-Length": length}, body)
+        exchange.hang_up()
+
+    return respond

@@ -75,7 +75,8 @@ class Squid:
         """Return what was asked so far, method and target, refused or not. Lines are written before answers end."""
         path = self._directory / "access.log"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [(fields[5], fields[6]) for fields in map(str.split, lines) if len(fields) > 6]
+        found = [(fields[5], fields[6]) for fields in map(str.split, lines) if len(fields) > 6]
+        return [(method, target) for method, target in found if method != "-"]  # connections without a request
 
     def log(self) -> str:
         """Return all that squid wrote of itself."""

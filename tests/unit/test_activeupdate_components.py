@@ -248,7 +248,7 @@ def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
         ("ini_xml.zip,1,1", "activeupdate.name"),
         ("a/" * 16 + "x.zip,1,1", "activeupdate.name"),
         ("pattern/x.zip,1", "activeupdate.component"),
-        ("pattern/x.zip,1,1,1", "activeupdate.component"),
+        ("pattern/x.zip,1,1" + ",1" * 14, "activeupdate.component"),
         ("pattern/x.zip,,1", "activeupdate.component"),
         ("pattern/x.zip,1,", "activeupdate.component"),
         ("pattern/x.zip,1,0", "activeupdate.component"),
@@ -256,6 +256,8 @@ def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
         ("pattern/x.zip,1,1e9", "activeupdate.component"),
         ("pattern/x.zip,1,999999999999", "activeupdate.component"),
         ("", "activeupdate.component"),
+        ("pattern/x.zip,\u00fc,1", "activeupdate.component"),
+        ("pattern/x.zip," + "1" * 101 + ",1", "activeupdate.component"),
     ],
 )
 def test_a_component_that_is_not_a_file_of_the_tree_is_refused_with_its_line(value, code):
@@ -294,6 +296,22 @@ def test_whatever_an_index_says_only_files_of_the_tree_come_of_it(text):
             assert component.path == component.path.strip("/")
             assert not {"", ".", ".."} & set(component.path.split("/"))
     assert codes.startswith(("activeupdate.", "ini."))
+
+
+@pytest.mark.parametrize("version", ["9" * 100, "9" * 18, ".".join("9" * 10), "1..2", "\u0661"])
+def test_a_version_of_any_length_is_read_or_refused(version):
+    try:
+        number = index(f"[PATTERN]\nP.1=a/b.zip,{version},1\n").components[0].number
+    except MalformedError as error:
+        number = error.code
+    expected = {18: (10**18 - 1,), 19: (9,) * 10}
+    assert number == ("activeupdate.component" if not version.isascii() else expected.get(len(version)))
+
+
+def test_bytes_that_are_no_text_are_shown_as_numbers():
+    with pytest.raises(MalformedError) as caught:
+        read(parse(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
+    assert caught.value.what == ("server.ini: line 3, Path of [Info_1], holds '\\udcff' as a version or name")
 
 
 @pytest.mark.parametrize("components", [80, 400])

@@ -12,6 +12,7 @@ from tuf.api.metadata import Metadata, Root
 
 from bundler import config, delegations, keys, public_keys
 from bundler.ceremony import Ceremony, sign_copy
+from bundler.fetch.options import FETCH_OPTIONS
 from bundler.founding import Founding, configuration_text, found
 from bundler.home import Home, open_home
 from bundler.keys import HomeSigners
@@ -21,6 +22,7 @@ from bundler.proposal import Proposal
 from bundler.repository import Repository, wishes_path
 from bundler.roles import NewKeys, Roles
 from bundler.sources import KINDS, kind_class
+from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.trust import Workflow, load_all, trusted_root, update_roots
 from tests.support.ngclient import updater
@@ -106,10 +108,13 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
     settings = [line[1:] if re.match(r"#(?! \S)", line) else line for line in lines]
     (tmp_path / "bundler.toml").write_text("\n".join(settings))
     found = config.load(tmp_path / "bundler.toml")
-    assert [source.kind for source in found.sources] == ["directory", "http", "rulepack"]
+    assert {source.kind for source in found.sources} == set(KINDS)
     assert found == config.Config("acme", found.sources, pkcs11_module="/usr/lib/softhsm/libsofthsm2.so")
-    shown = {key for source in found.sources for key in source.options}
-    assert shown >= {key for kind in KINDS for key in kind_class(kind).OPTIONS_SCHEMA["properties"]}
+    shown = {(source.kind, key) for source in found.sources for key in source.options}
+    shown |= {(kind, key) for kind in KINDS for key in FETCH_OPTIONS if ("http", key) in shown}
+    own = {(kind, key) for kind in KINDS for key in kind_class(kind).OPTIONS_SCHEMA["properties"]}
+    assert own - shown == set()
+    assert [key for key in COMMON_KEYS if f"\n{key} = " not in "\n".join(settings)] == []
 
 
 def test_other_expiries_are_written_to_the_configuration(tmp_path):

@@ -17,6 +17,7 @@ from keyring.errors import KeyringLocked
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, fetch_options
 from bundler.fetch.session import user_agent
+from bundler.fetch.urls import authority
 from manifests import configuration
 from manifests.errors import ConfigurationError, FetchError
 from tests.support import source_simulator as upstream
@@ -290,3 +291,36 @@ def test_nothing_of_the_users_own_settings_is_sent(
         for path in ("a", "b"):
             fetcher.get(Wanted(server.url("/a"), path))
     assert not {"authorization", "cookie"} & {name for seen in server.seen for name in seen.headers}
+
+
+@pytest.mark.parametrize("proxy", ["http://site-7:hunter2@localhost:notaport", "http://site-7:hunter2@[::1"])
+def test_a_proxy_of_the_environment_that_is_nonsense_does_not_show_its_password(
+    bench: Bench, server: SourceSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(FetchError) as caught:
+        fetch(bench, tmp_path, server.url("/a"))
+    assert caught.value.code in {"http.protocol", "http.proxy"}
+    assert "hunter2" not in str(caught.value)
+
+
+def test_hosts_are_compared_with_their_ports() -> None:
+    assert [authority(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")] == [
+        "h:443",
+        "h:8080",
+        "[::1]:443",
+        "[::1]:8443",
+    ]
+    given = {"host": "[::1]:8443", "token_env": "A"}
+    assert fetch_options("s", {"credentials": given}).credentials is not None
+    for host, expected in (("H", "h:443"), ("[::1]", "[::1]:443"), ("[::1]:8443", "[::1]:8443"), ("h:1", "h:1")):
+        credentials = fetch_options("s", {"credentials": {**given, "host": host}}).credentials
+        assert credentials is not None
+        assert credentials.authority == expected
+
+
+@pytest.mark.parametrize("url", ["https://h:99999/a", "https://[h/a", "ftp://h/a", "https://u:p@h/a", "https:///a"])
+def test_what_is_no_url_is_refused(bench: Bench, tmp_path: Path, url: str) -> None:
+    with SourceSimulator(ca_directory=tmp_path), pytest.raises(FetchError) as caught:
+        fetch(bench, tmp_path, url)
+    assert caught.value.code == "http.protocol"

@@ -115,11 +115,19 @@ def lying_length(exchange: Exchange) -> None:
     exchange.answer(206, {"ETag": '"1"', "Content-Range": span, "Content-Length": 7}, BODY[HALF : HALF + 7])
 
 
+def another_length(exchange: Exchange) -> None:
+    longer = BODY + b"more"
+    span = f"bytes {HALF}-{len(longer) - 1}/{len(longer)}"
+    exchange.answer(206, {"ETag": '"1"', "Content-Range": span}, longer[HALF:])
+
+
 def beyond(exchange: Exchange) -> None:
     exchange.answer(416, {"Content-Range": f"bytes */{HALF}"})
 
 
-@pytest.mark.parametrize("bad", [ignores_if_range, wrong_place, wrong_end, no_place, lying_length, beyond])
+@pytest.mark.parametrize(
+    "bad", [ignores_if_range, wrong_place, wrong_end, no_place, lying_length, another_length, beyond]
+)
 def test_an_answer_that_does_not_continue_the_file_makes_it_start_over(
     bench: Bench, server: SourceSimulator, bad: upstream.Respond
 ) -> None:
@@ -130,7 +138,7 @@ def test_an_answer_that_does_not_continue_the_file_makes_it_start_over(
     assert "range" not in server.seen[2].headers
 
 
-@pytest.mark.parametrize("bad", [ignores_if_range, wrong_place, beyond])
+@pytest.mark.parametrize("bad", [ignores_if_range, wrong_place, another_length, beyond])
 def test_such_an_answer_is_named(bench: Bench, server: SourceSimulator, bad: upstream.Respond) -> None:
     cut(server)
     broken(bench, Wanted(server.url("/a"), "a"))

@@ -337,6 +337,8 @@ def test_the_manager_must_be_the_one_it_claims_to_be(site: Site, tmp_path: Path)
         assert site.refused().code == "dsm.tls"
     site.configure(ca=None, fingerprint="00" * 32)
     assert site.refused().code == "dsm.tls"
+    site.configure(ca="password")
+    assert site.refused().code == "dsm.tls"
     site.configure(url=site.manager.url.replace("localhost", "127.0.0.1"))
     assert site.refused().code == "dsm.tls"
     assert site.manager.asked == []

@@ -179,7 +179,9 @@ def test_nothing_is_delivered_without_a_place_and_the_lines_to_write_are_told(si
     report = site.bring()
     assert site.delivered() == {}
     assert codes(report) == ["delivery.undefined"]
-    assert report.problems[0].lines == ('[[delivery]]\nname = "ds_agent"\ndirectory = "/opt/ds_agent"\nhold_days = 7\n')
+    assert report.problems[0].lines == (
+        '[[delivery]]\nname = "ds_agent"\ndirectory = "/opt/ds_agent"\ninclude = ["*.zip"]\nhold_days = 7\n'
+    )
     assert report.lines[0].startswith(
         "Not delivered [delivery.undefined]: The source dsa is meant for the place ds_agent, which relay.toml does not "
         "define. Need: "
@@ -315,6 +317,14 @@ def test_one_content_under_one_name_twice_is_delivered_once(site: Site) -> None:
     assert kinds(site.bring()) == ["delivered"]
 
 
+def test_a_name_that_the_place_does_not_take_is_told_and_not_delivered(site: Site) -> None:
+    site.places = (DeliveryConfig("ds_agent", site.agent, include=("*.zip",)),)
+    site.forge.files["dsa/plugin.so"] = b"no"
+    report = site.bring()
+    assert [(problem.code, problem.have) for problem in report.problems] == [("delivery.not-taken", "dsa/plugin.so")]
+    assert site.delivered() == {"a.zip": ONE}
+
+
 def test_one_failing_file_does_not_keep_the_others_back(site: Site) -> None:
     (site.agent / "a.zip").write_bytes(b"somebody else's")
     report = site.bring(a=ONE, b=TWO)
@@ -412,6 +422,25 @@ def test_a_link_that_was_made_before_the_crash_is_ours(site: Site) -> None:
     assert site.delivered() == {"a.zip": ONE}
 
 
+def test_a_run_that_is_given_up_in_the_middle_is_finished_by_the_next(site: Site) -> None:
+    class GivenUpError(Exception):
+        pass
+
+    class Impatient(NoProgress):
+        def advance(self, done: int) -> None:
+            raise GivenUpError(done)
+
+    site.places = ()
+    site.bring()
+    site.places = (DeliveryConfig("ds_agent", site.agent),)
+    with pytest.raises(GivenUpError), site.home.lock():
+        carry_out(site.home, site.config, site.clock, Impatient())
+    assert [name.startswith(".sealift-") for name in site.delivered()] == [True]
+    assert site.states() == {"a.zip": "begun"}
+    assert kinds(site.again()) == ["delivered"]
+    assert site.delivered() == {"a.zip": ONE}
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -441,7 +470,10 @@ def test_values_that_mean_nothing_are_refused_at_configuration(site: Site, line:
 def test_every_key_of_a_place_is_read(site: Site) -> None:
     with site.home.config_file.open("a") as file:
         file.write('[[delivery]]\nname = "a"\ndirectory = "/x"\nhold_days = 3\nowner = "root:adm"\nmode = "0600"\n')
-    assert load_config(site.home.path).deliveries == (DeliveryConfig("a", Path("/x"), 3, "root:adm", 0o600),)
+        file.write('include = ["*.zip", "b"]\n')
+    assert load_config(site.home.path).deliveries == (
+        DeliveryConfig("a", Path("/x"), 3, "root:adm", 0o600, ("*.zip", "b")),
+    )
 
 
 def test_who_makes_a_relay_beside_a_vendors_program_is_told(tmp_path: Path) -> None:

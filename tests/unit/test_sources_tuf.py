@@ -185,7 +185,7 @@ def test_parts_of_two_states_are_refused(upstream: Upstream) -> None:
     upstream.sim.add_target("clamav/x/own.ndb", b"new", "clamav")
     upstream.sim.publish("clamav")
     upstream.sim.files["3.clamav.json"] = old.files["2.clamav.json"]
-    assert upstream.refused().code in {"tuf.length.clamav", "tuf.hash.clamav"}
+    assert upstream.refused().code == "tuf.hash.clamav"
 
 
 def test_parts_of_two_states_are_refused_without_signed_lengths_and_digests_too(tmp_path: Path) -> None:
@@ -270,11 +270,14 @@ def test_a_target_that_is_signed_with_sha512_alone_is_verified(upstream: Upstrea
     assert upstream.refused().code == "http.checksum"
 
 
-@pytest.mark.parametrize("path", ["../../etc/passwd", "a//b", "back\\slash"])
-def test_a_target_whose_path_leads_elsewhere_is_refused(upstream: Upstream, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("../../etc/passwd", "path.segment"), ("a//b", "path.segment"), ("back\\slash", "path.character")],
+)
+def test_a_target_whose_path_leads_elsewhere_is_refused(upstream: Upstream, path: str, code: str) -> None:
     upstream.sim.add_target(path, b"x")
     upstream.sim.publish("targets")
-    assert upstream.refused().code in {"path.segment", "path.character"}
+    assert upstream.refused().code == code
 
 
 def test_more_delegations_than_anybody_needs_are_refused(upstream: Upstream) -> None:

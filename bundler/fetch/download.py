@@ -1,0 +1,145 @@
+"""One file's way into the batch: what is here of it, what is asked, what comes, what it is checked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from bundler.fetch.answer import Answer, Ask, Validators
+from bundler.fetch.memory import Memory
+from bundler.fetch.partial import Partial, Partials, file_chunks
+from bundler.fetch.portal import is_page, without_portal
+from bundler.fetch.transport import Transport
+from bundler.fetch.urls import shown
+from bundler.fetch.wanted import Fetched, Wanted
+from bundler.sources.base import Workbench
+from manifests.blobs import Blob
+from manifests.errors import FetchError
+
+_SPOILED = frozenset({"http.range", "http.checksum", "http.length", "http.too-large"})
+"""After these errors what came so far is of no use."""
+
+
+class Downloads:
+    """The files of one source. Different files may be brought by different threads.
+
+    Args:
+        bench: Where content goes, and what is remembered.
+        name: The source's.
+        memory: The validators of files.
+    """
+
+    def __init__(self, bench: Workbench, name: str, memory: Memory) -> None:
+        self.stop = threading.Event()
+        """Set: every download ends at its next byte."""
+        self._bench = bench
+        self._name = name
+        self._memory = memory
+        self._partials = Partials(bench.fetching, name, bench.clock)
+        self._lock = threading.Lock()
+
+    def prune(self) -> None:
+        """Remove what earlier runs left and nobody came back for."""
+        self._partials.prune()
+
+    def unasked(self, wanted: Wanted) -> Fetched | None:
+        """Return what the last good pull gave, if nobody need be asked about it."""
+        held = self.held(wanted)
+        if held is None:
+            return None
+        given = self._memory.file(wanted.path, wanted.url)
+        self._memory.keep_file(wanted.path, wanted.url, given)
+        self._advance(held.length)
+        return Fetched(wanted.path, held, True, given.modified_at)
+
+    def held(self, wanted: Wanted) -> Blob | None:
+        """Return what the last good pull gave, if nobody need be asked about it."""
+        known = self._bench.remembered(wanted.path)
+        return known if known and wanted.is_met_by(known, lambda: self._bench.read(known)) else None
+
+    def bring(self, transport: Transport, wanted: Wanted, *, announce: bool) -> Fetched:
+        """Try once to bring a file into the batch.
+
+        Args:
+            transport: This thread's.
+            wanted: The file.
+            announce: Whether the progress is told that it begins.
+
+        Raises:
+            FetchError: As :meth:`bundler.fetch.fetcher.Fetcher.get`.
+        """
+        if self.stop.is_set():
+            raise FetchError("http.cancelled", f"{shown(wanted.url)} was left because another file failed")
+        begun = self._partials.find(wanted.path, wanted.url)
+        try:
+            if begun is not None and begun.blob is not None:
+                if wanted.is_met_by(begun.blob, begun.read):
+                    return self._taken(wanted, begun.data, begun.blob, begun.validators)
+                if wanted.check is not None or wanted.length not in {None, begun.length}:
+                    begun = None  # it came whole, and is something else than what is wanted now
+            with transport.get(wanted.url, self.ask(wanted, begun), max_bytes=wanted.max_bytes) as answer:
+                return self._taken(wanted, *self._received(wanted, begun, answer, announce))
+        except FetchError as error:
+            if error.code in _SPOILED:
+                self._partials.drop(wanted.path, wanted.url)
+            raise
+
+    def ask(self, wanted: Wanted, begun: Partial | None) -> Ask:
+        """Return what to ask: whether it changed, the rest of it, or all of it."""
+        if begun is not None and begun.blob is not None:
+            return Ask(unless=begun.validators) if begun.validators else Ask()
+        if begun is not None and begun.resumable:
+            return Ask(start=begun.length, if_range=begun.validators.strong)
+        known = self._bench.remembered(wanted.path)
+        given = self._memory.file(wanted.path, wanted.url)
+        if known is None or not given or wanted.check is not None or wanted.length not in {None, known.length}:
+            return Ask()  # nothing is here, or what is here is known to be something else
+        return Ask(unless=given)
+
+    def _received(
+        self, wanted: Wanted, begun: Partial | None, answer: Answer, announce: bool
+    ) -> tuple[Path | None, Blob, Validators]:
+        """Return the content that an answer means, its file if it is not in the store, and its validators."""
+        if answer.unchanged and begun is not None and begun.blob is not None:
+            return begun.data, begun.blob, begun.validators
+        known = self._bench.remembered(wanted.path)
+        if answer.unchanged and known is not None:
+            return None, known, self._memory.file(wanted.path, wanted.url).updated(answer.validators)
+        wanted.check_length(answer.total)
+        if announce:
+            self._bench.progress.start(f"{self._name}: {wanted.path}", answer.total)
+        chunks = answer.chunks if may_be_page(wanted) else without_portal(wanted.url, answer)
+        resumed = begun if answer.start else None
+        if resumed is not None and resumed.total not in {None, answer.total}:
+            raise FetchError("http.range", f"{shown(wanted.url)} has another length than when it was begun")
+        self._advance(answer.start)
+        chunks = self._counted(wanted.bounded(answer.start, chunks))
+        data, blob = self._partials.receive(wanted.path, wanted.url, answer, chunks, resumed)
+        return data, blob, resumed.validators if resumed else answer.validators
+
+    def _taken(self, wanted: Wanted, data: Path | None, blob: Blob, given: Validators) -> Fetched:
+        """Check a file, and put it into the batch if it is not in the store."""
+        wanted.check_length(blob.length)
+        if data is not None:
+            if wanted.check is not None:
+                wanted.check.require(file_chunks(data), name=shown(wanted.url))
+            self._bench.batch.take(data, blob)
+        self._memory.keep_file(wanted.path, wanted.url, given)
+        return Fetched(wanted.path, blob, self._bench.remembered(wanted.path) == blob, given.modified_at)
+
+    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._advance(len(chunk))
+            yield chunk
+            if self.stop.is_set():
+                raise FetchError("http.cancelled", "A download was left because another failed")
+
+    def _advance(self, done: int) -> None:
+        with self._lock:
+            self._bench.progress.advance(done)
+
+
+def may_be_page(wanted: Wanted) -> bool:
+    """Tell whether a web page may be what is wanted. A checksum says more than a look at the first bytes."""
+    return wanted.check is not None or is_page(wanted.path)
