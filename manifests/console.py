@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,15 +157,40 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True))
 
 
-def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None) -> str:
-    """Lay rows out in columns, left-aligned, two spaces apart."""
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None, *, width: int | None = None) -> str:
+    """Lay rows out in columns, left-aligned, two spaces apart.
+
+    Args:
+        rows: Cells of text, equally many in each.
+        header: One more row above.
+        width: Columns of the terminal; a longer last cell goes on below itself. By default the terminal's own, and
+            no limit where stdout is none.
+    """
     lines = [*([header] if header else []), *rows]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    limit = _terminal_columns() if width is None else width
+    room = None if limit is None else max(limit - indent, _NARROWEST)
+    return "\n".join(line for cells in lines for line in _row(cells, widths, indent, room))
+
+
+_NARROWEST = 20
+"""Columns that a last cell gets at least, even if the terminal then has to break lines."""
+
+
+def _row(cells: tuple[str, ...], widths: Sequence[int], indent: int, room: int | None) -> list[str]:
+    beginning = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells[:-1], widths[:-1], strict=True))
+    whole = (beginning + cells[-1]).rstrip()
+    if room is None or len(cells[-1]) <= room:
+        return [whole]
+    first, *more = textwrap.wrap(cells[-1], room, break_on_hyphens=False)
+    return [beginning + first, *(" " * indent + line for line in more)]
+
+
+def _terminal_columns() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def run(group: click.Group, name: str, arguments: list[str] | None = None) -> NoReturn:

@@ -34,7 +34,7 @@ def command(ctx: click.Context, output: str) -> None:
         print_json([_status_to_json(status, now) for status in found])
         return
     rows = [_status_row(status, now) for status in found]
-    header = ("source", "kind", "targets", "bytes", "last pulled", "age", "version", "verification")
+    header = ("source", "kind", "targets", "bytes", "age", "version", "verification")
     click.echo(table(rows, header) if rows else "No source is configured: add a [[source]] to bundler.toml.")
 
 
@@ -72,14 +72,11 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
 
 def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
-    from manifests.clock import to_text
-
     said = (f"FAILED: {status.failure}" if status.failure else status.verification) + _licence(status)
     if status.pulled_at is None:
-        return (status.name, status.kind, "", "", "never", "", "", said)
-    size, pulled_at = f"{status.content_bytes:,}", to_text(status.pulled_at)
-    age, version = _age(status, now), status.version or ""
-    return (status.name, status.kind, f"{status.targets:,}", size, pulled_at, age, version, said)
+        return (status.name, status.kind, "", "", "never", "", said)
+    size, version = f"{status.content_bytes:,}", status.version or ""
+    return (status.name, status.kind, f"{status.targets:,}", size, _age(status, now), version, said)
 
 
 def _age(status: Status, now: datetime) -> str:

@@ -206,3 +206,8 @@ def test_help_starts_without_the_heavy_libraries(name: str, commands: dict) -> N
 def test_a_table_has_columns() -> None:
     assert console.table([("a", "bb"), ("ccc", "")], ("x", "y")) == "x    y\na    bb\nccc"
     assert console.table([]) == ""
+
+
+def test_on_a_narrow_terminal_the_last_column_goes_on_below_itself() -> None:
+    text = console.table([("a", "one two three four five six"), ("bb", "seven")], ("x", "y"), width=30)
+    assert text == "x   y\na   one two three four five\n    six\nbb  seven"
