@@ -19,14 +19,11 @@ COMMANDS = {
     "events": ("relay.cli.events", "What happened, newest last."),
     "features": ("relay.cli.features", "The cloud-dependent features to disable here."),
     "generations": ("relay.cli.generations", "Every generation in the store."),
-    "receipt": ("relay.cli.receipt", "What this site has, signed, for the publisher (or as QR codes)."),
+    "receipt": ("relay.cli.receipt", "What this site has, signed: a file, or QR codes."),
     "quarantine": ("relay.cli.quarantine", "List, show, restore, export or delete refused bundles."),
     "check": ("relay.cli.check", "Hash the store again and say what is damaged."),
     "gc": ("relay.cli.gc", "Forget old generations; remove content that nothing needs."),
-    "deliver-rules": (
-        "relay.cli.deliver_rules",
-        "Rule packs into the manager of relay.toml; a dry run unless --apply.",
-    ),
+    "deliver-rules": ("relay.cli.deliver_rules", "Rule packs into the manager inside; a dry run at first."),
     "tuf-client": ("relay.cli.tuf_client", "Verify and download from a TUF repository over HTTP(S)."),
 }
 
