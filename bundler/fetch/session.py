@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -45,7 +46,10 @@ def tls_context(options: FetchOptions) -> ssl.SSLContext:
     """
     given = next((os.environ[name] for name in _ADDITIONAL_AUTHORITIES if os.environ.get(name)), None)
     try:
-        context = ssl.create_default_context(cafile=given or _fallback())
+        if given is not None and Path(given).is_dir():
+            context = ssl.create_default_context(capath=given)
+        else:
+            context = ssl.create_default_context(cafile=given or _fallback())
         if options.ca is not None:
             context.load_verify_locations(cafile=options.ca)
     except (ssl.SSLError, OSError) as error:
