@@ -144,6 +144,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
     generation = None if ring.generation is None else state.generation(ring.generation)
     targets, target_bytes = state.publication_size(ring.name)
     last = state.events(kinds=("import",), limit=1)
+    hold_days = {place.name: place.hold_days for place in config.deliveries}
     return Status(
         ring=ring.name,
         generation=0 if generation is None else generation.number,
@@ -161,7 +162,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         last_refusal=last_refusal(home),
         pending=outstanding(state, home.blobs),
         sources=() if generation is None else state.sources(generation.number),
-        deliveries=state.deliveries.all(),
+        deliveries=tuple(replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.all()),
         delivery_problems=state.deliveries.problems(),
     )
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -21,6 +22,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_enviro
 from urllib3.exceptions import HTTPError
 
 from bundler.fetch.credentials import basic
+from bundler.fetch.deadline import pools
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.urls import shown
 from manifests.errors import ConfigurationError, FetchError
@@ -44,7 +46,10 @@ def tls_context(options: FetchOptions) -> ssl.SSLContext:
     """
     given = next((os.environ[name] for name in _ADDITIONAL_AUTHORITIES if os.environ.get(name)), None)
     try:
-        context = ssl.create_default_context(cafile=given or _fallback())
+        if given is not None and Path(given).is_dir():
+            context = ssl.create_default_context(capath=given)
+        else:
+            context = ssl.create_default_context(cafile=given or _fallback())
         if options.ca is not None:
             context.load_verify_locations(cafile=options.ca)
     except (ssl.SSLError, OSError) as error:
@@ -63,16 +68,21 @@ def _fallback() -> str | None:
 class _Adapter(HTTPAdapter):
     """Connections with one TLS context; the proxy's password goes into a header, never into a URL."""
 
-    def __init__(self, context: ssl.SSLContext, proxy_authorization: str | None) -> None:
+    def __init__(self, context: ssl.SSLContext, proxy_authorization: str | None, total_seconds: float) -> None:
         self._context = context
         self._proxy_authorization = proxy_authorization
+        self._pools = pools(total_seconds)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs)
+        known = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager = super().proxy_manager_for(proxy, **known, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """Return the password header, from our configuration or out of the environment's URL."""
@@ -95,7 +105,7 @@ class Client:
     def __init__(self, options: FetchOptions, context: ssl.SSLContext) -> None:
         self._options = options
         proxy = options.proxy_credentials
-        adapter = _Adapter(context, proxy.value() if proxy else None)
+        adapter = _Adapter(context, proxy.value() if proxy else None, options.total_seconds)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.mount("http://", adapter)
@@ -111,7 +121,7 @@ class Client:
         """Ask for one URL, without following redirects, and return the answer before its body is read.
 
         Raises:
-            FetchError: ``http.tls``, ``.proxy``, ``.timeout``, ``.connect`` or ``.protocol``.
+            FetchError: ``http.tls``, ``.proxy``, ``.timeout``, ``.too-slow``, ``.connect`` or ``.protocol``.
         """
         self._session.cookies.clear()
         try:

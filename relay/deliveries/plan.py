@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from manifests.errors import ConfigurationError, SealiftError
@@ -140,6 +140,5 @@ def _choose(
 
 
 def _expired(row: Delivery, place: DeliveryConfig, now: datetime) -> bool:
-    if row.state != "placed" or place.hold_days is None or row.placed_at is None:
-        return False
-    return now - row.placed_at >= timedelta(days=place.hold_days)
+    remove_at = replace(row, hold_days=place.hold_days).remove_at
+    return remove_at is not None and now >= remove_at

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,13 +44,25 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file of ours in somebody else's directory. ``placed_at`` is set once it stands there."""
+    """One file of ours in somebody else's directory.
+
+    ``placed_at`` is set once it stands there. ``hold_days`` is not of the state but of the configuration: how long it
+    may stay, for people.
+    """
 
     directory: Path
     wanted: Wanted
     state: DeliveryState
     temporary: str
     placed_at: datetime | None = None
+    hold_days: int | None = None
+
+    @property
+    def remove_at(self) -> datetime | None:
+        """When its days are over, if they are counted."""
+        if self.state != "placed" or self.placed_at is None or self.hold_days is None:
+            return None
+        return self.placed_at + timedelta(days=self.hold_days)
 
     @property
     def file(self) -> Path:
@@ -65,7 +77,8 @@ class Delivery:
     def __str__(self) -> str:
         said = {"placed": "delivered", "found": "found there, not ours", "gone": "removed by somebody else"}
         at = "" if self.placed_at is None else f" {to_text(self.placed_at)}"
-        return f"{self.file} ({said.get(self.state, self.state)}{at}, generation {self.wanted.generation})"
+        until = "" if self.remove_at is None else f", until {to_text(self.remove_at)}"
+        return f"{self.file} ({said.get(self.state, self.state)}{at}, generation {self.wanted.generation}{until})"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -79,6 +92,7 @@ class Delivery:
             "generation": self.wanted.generation,
             "state": self.state,
             "placed_at": None if self.placed_at is None else to_text(self.placed_at),
+            "remove_at": None if self.remove_at is None else to_text(self.remove_at),
         }
 
 

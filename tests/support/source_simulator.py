@@ -283,6 +283,18 @@ def dripping(interval_seconds: float = 0.02) -> Respond:
     return respond
 
 
+def dripping_headers(interval_seconds: float = 0.02) -> Respond:
+    """Return a responder whose header has no end: a byte now and then."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        while not exchange.server.simulator.stopped.wait(interval_seconds):
+            exchange.wfile.write(b"x")
+            exchange.wfile.flush()
+
+    return respond
+
+
 def portal(content_type: str = "text/html; charset=utf-8") -> Respond:
     """Return a responder with the web page that captive portals answer everything with."""
     page = b"\n<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"

@@ -269,6 +269,19 @@ def test_a_file_of_authorities_without_a_certificate_is_named(bench: Bench, tmp_
     assert caught.value.code == "source.ca"
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_authorities_of_the_environment_are_trusted_and_a_sources_own_beside_them(
+    bench: Bench, server: SourceSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
+    (tmp_path / "other").mkdir()
+    with SourceSimulator(ca_directory=tmp_path / "other") as other:
+        other.serve("/a", b"content")
+        for url in (server.url("/a"), other.url("/a")):
+            fetch(bench, tmp_path, url, ca=str(tmp_path / "other" / "ca.pem"))
+    assert (len(server.seen), len(other.seen)) == (1, 1)
+
+
 def test_we_add_to_our_name_what_the_operator_wants_to_be_known_by(
     bench: Bench, server: SourceSimulator, tmp_path: Path
 ) -> None:

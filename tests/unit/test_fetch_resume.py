@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bundler.config import Config
 from bundler.fetch import partial
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FetchOptions
+from bundler.gc import collect
 from bundler.sources.checksums import Checksum
 from manifests import strictjson
+from manifests.blobs import Blob
+from manifests.console import NoProgress
 from manifests.errors import FetchError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
@@ -251,6 +256,31 @@ def test_downloads_of_sources_that_are_gone_are_swept(bench: Bench, server: Sour
     assert len(kept(bench)) == 1
     partial.sweep(bench.home.fetching, {"other"})
     assert not (bench.home.fetching / "partial" / "s").exists()
+
+
+def test_bundle_gc_removes_downloads_of_sources_that_are_gone(bench: Bench, server: SourceSimulator) -> None:
+    cut(server)
+    broken(bench, Wanted(server.url("/a"), "a"))
+    bench.configure("s", "http", urls=[server.url("/a")])
+    collect(bench.home, bench.config, NoProgress())
+    assert len(kept(bench)) == 1
+    collect(bench.home, Config("acme"), NoProgress(), dry_run=True)
+    assert len(kept(bench)) == 1
+    collect(bench.home, Config("acme"), NoProgress())
+    assert kept(bench) == []
+
+
+def test_a_file_on_another_file_system_is_copied_into_the_batch(bench: Bench) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        path = Path(elsewhere) / "file"
+        path.write_bytes(BODY)
+        assert os.stat(path).st_dev != os.stat(bench.home.temporary).st_dev
+        blob = Blob(hashlib.sha256(BODY).hexdigest(), len(BODY))
+        with bench.store.batch() as batch:
+            batch.take(path, blob)
+            batch.commit()
+        assert path.exists()
+    assert b"".join(bench.store.read(blob.sha256)) == BODY
 
 
 def test_an_immutable_file_that_came_whole_is_taken_without_asking(bench: Bench, server: SourceSimulator) -> None:

@@ -499,12 +499,22 @@ def test_the_status_names_what_was_delivered(site: Site) -> None:
             "generation": 1,
             "state": "placed",
             "placed_at": "2026-09-01T13:00:00Z",
+            "remove_at": None,
         }
     ]
     assert (
         f"place ds_agent  {site.agent}/a.zip (delivered 2026-09-01T13:00:00Z, generation 1)"
         in status.to_text(site.clock()).splitlines()
     )
+
+
+def test_the_status_says_when_a_file_will_be_removed(site: Site) -> None:
+    site.places = (DeliveryConfig("ds_agent", site.agent, hold_days=7),)
+    site.bring()
+    with State(site.home.database) as state:
+        status = read_status(site.home, site.config, state)
+    assert status.to_json(site.clock())["deliveries"][0]["remove_at"] == "2026-09-08T13:00:00Z"
+    assert "generation 1, until 2026-09-08T13:00:00Z)" in status.to_text(site.clock())
 
 
 def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:

@@ -262,6 +262,17 @@ def test_a_server_that_drips_is_left_when_the_time_is_up(bench: Bench, server: S
     assert refused(bench, server.url("/a"), total_seconds=0.3).code == "http.too-slow"
 
 
+def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
+    bench: Bench, server: SourceSimulator, tmp_path: Path
+) -> None:
+    server.on("/a", upstream.dripping_headers())
+    error = refused(bench, server.url("/a"), total_seconds=0.5)
+    assert (error.code, error.need) == ("http.too-slow", "status and headers within 0.5 seconds")
+    with SourceSimulator(ca_directory=tmp_path) as secure:
+        secure.on("/a", upstream.dripping_headers())
+        assert refused(bench, secure.url("/a"), total_seconds=0.5, ca=str(tmp_path / "ca.pem")).code == "http.too-slow"
+
+
 def test_redirects_are_followed_and_the_name_stays(bench: Bench, server: SourceSimulator) -> None:
     server.on("/a.rules", upstream.redirect("/cdn/1234"))
     server.serve("/cdn/1234", BODY)
