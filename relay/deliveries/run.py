@@ -154,13 +154,20 @@ class _Run:
             try:
                 directory.write(row.temporary, self._content(one), _blob(one), place)
                 self._save(replace(row, state="ready"))
-                directory.name(row.temporary, one.file_name)
             except (SealiftError, OSError):
-                directory.remove(row.temporary)
-                with self._state.transaction():
-                    self._state.deliveries.forget(row)
+                self._undo(directory, row)
+                raise
+            try:
+                directory.name(row.temporary, one.file_name)
+            except SealiftError:  # somebody else has the name; after any other error it may be ours already
+                self._undo(directory, row)
                 raise
         self._placed(row)
+
+    def _undo(self, directory: Directory, row: Delivery) -> None:
+        directory.remove(row.temporary)
+        with self._state.transaction():
+            self._state.deliveries.forget(row)
 
     def _take_as_found(self, directory: Directory, row: Delivery) -> None:
         """Be content with a file that is what it should be, though somebody else put it there."""
