@@ -39,8 +39,8 @@ class PublicKey:
 
     @property
     def shown(self) -> str:
-        """The number as minisign prints it."""
-        return self.number[::-1].hex().upper()
+        """The number as minisign prints it, without leading zeros."""
+        return f"{int.from_bytes(self.number, 'little'):X}"
 
     def holds(self, signature: bytes, message: bytes | memoryview) -> bool:
         """Tell whether an Ed25519 signature of this key is good."""

@@ -106,7 +106,7 @@ def test_every_block_without_a_proxy_can_be_pulled(tmp_path: Path, server: Sourc
         "signed/iocs.csv.sha256",
         "signed/iocs.csv.minisig",
     }
-    said = {record.name: re.sub(r"key [0-9A-F]{16}", "key …", record.verification) for record in result.records}
+    said = {record.name: re.sub(r"key [0-9A-F]+", "key …", record.verification) for record in result.records}
     assert said == {
         "hunting": "1 of 3 match the checksum in our configuration; 1 of 3 match the checksum that their server "
         "publishes; no upstream signature checked",

@@ -62,8 +62,8 @@ class Exchange(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name, str(value))
-        self.end_headers()
         self.seen.status = status
+        self.end_headers()
         self.send(body)
 
     def send(self, data: bytes) -> None:
