@@ -29,8 +29,11 @@ from manifests import patches
 from manifests.archive_7z import _program_path
 from manifests.blobs import BlobStore
 from manifests.bundle import claimed_manifest, open_bundle
+from tests.support import dsm_simulator
 from tests.support.commands import run, wait_for
+from tests.support.dsm_simulator import DsmSimulator
 from tests.support.rule_packs import members, pack_7z
+from tests.support.source_simulator import SourceSimulator
 
 pytestmark = pytest.mark.needs("root", "objdump", "strip", "unshare")
 
@@ -179,6 +182,43 @@ def test_a_bundle_is_sealed_verified_and_inspected(empty: EmptyRoot, sealed: str
     told = empty.bundle("inspect", sealed).stdout
     assert "rules (directory)" in told
     assert "25-054" in told
+
+
+def test_sources_that_need_libraries_of_their_own_are_pulled(empty: EmptyRoot, tmp_path: Path) -> None:
+    (empty.path / "etc").mkdir()
+    (empty.path / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+    password = empty.path / "password"
+    password.write_text(f"{dsm_simulator.PASSWORD}\n")
+    password.chmod(0o600)
+    with SourceSimulator() as web, DsmSimulator(tmp_path) as manager:
+        shutil.copyfile(tmp_path / "ca.pem", empty.path / "ca.pem")
+        manager.add("26-030.dsru")
+        index = (
+            f"version: 1\nsources:\n  et/open: {{summary: s, vendor: et, license: MIT, url: '{web.url('/a.rules')}'}}\n"
+        )
+        web.serve("/index.yaml", index.encode())
+        web.serve("/a.rules", b'alert tcp any any -> any any (msg:"a"; sid:1;)\n')
+        tables = [
+            f'name = "suricata"\nkind = "suricata"\nindex = "{web.url("/index.yaml")}"\nsources = ["et/open"]\n'
+            'suricata_version = "7.0.10"',
+            f'name = "dsm"\nkind = "dsm-rules"\nurl = "{manager.url}"\nca = "/ca.pem"\n'
+            f'credentials = {{ user = "{dsm_simulator.USER}", password_file = "/password" }}',
+            f'name = "kept"\nkind = "http"\nurls = ["{web.url("/a.rules")}"]\n'
+            f'credentials = {{ host = "{web.base.removeprefix("http://")}", plain_http = true, user = "u", '
+            'password_keyring = "sealift" }',
+        ]
+        empty.run("bundle", "--home", "/kinds", "--quiet", "init", "--publisher", "plant", "--no-passphrase")
+        with (empty.path / "kinds" / "bundler.toml").open("a") as config:
+            config.write("".join(f"\n[[source]]\n{table}\n" for table in tables))
+        done = empty.run("bundle", "--home", "/kinds", "--quiet", "pull", "-o", "json", "suricata", "dsm", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {source["name"]: source["kind"] for source in json.loads(done.stdout)["sources"]} == {
+            "suricata": "suricata",
+            "dsm": "dsm-rules",
+        }
+        kept = empty.run("bundle", "--home", "/kinds", "--quiet", "pull", "kept", check=False)
+    assert "Traceback" not in kept.stderr
+    assert "[source.credentials]" in kept.stdout + kept.stderr
 
 
 def test_a_damaged_bundle_is_refused_with_its_exit_code(empty: EmptyRoot, sealed: str) -> None:
