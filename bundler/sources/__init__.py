@@ -11,14 +11,14 @@ from manifests.errors import ConfigurationError
 
 KINDS: Mapping[str, str] = {
     "directory": "bundler.sources.directory:DirectorySource",
-    "http": "bundler.sources.http:HttpSource",
-    "activeupdate": "bundler.sources.activeupdate:ActiveUpdateSource",
-    "clamav": "bundler.sources.clamav:ClamavSource",
-    "suricata": "bundler.sources.suricata:SuricataSource",
+    "http": "bundler.sources.http.source:HttpSource",
+    "activeupdate": "bundler.sources.activeupdate.source:ActiveUpdateSource",
+    "clamav": "bundler.sources.clamav.source:ClamavSource",
+    "suricata": "bundler.sources.suricata.source:SuricataSource",
     "rulepack": "bundler.sources.rulepack:RulepackSource",
     "command": "bundler.sources.command:CommandSource",
-    "dsm-rules": "bundler.sources.dsm_rules:DsmRulesSource",
-    "dsa": "bundler.sources.dsa:DsaSource",
+    "dsm-rules": "bundler.sources.dsm_rules.source:DsmRulesSource",
+    "dsa": "bundler.sources.dsa.source:DsaSource",
     "tuf": "bundler.sources.tuf:TufSource",
 }
 """Kind to ``module:class``. A new kind is a new file and one more line here."""

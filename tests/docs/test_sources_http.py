@@ -11,7 +11,7 @@ import pytest
 
 from bundler import config
 from bundler.pull import PullResult, pull_all
-from bundler.sources.signatures import PROGRAMS, SUFFIXES
+from bundler.sources.http.signatures import PROGRAMS, SUFFIXES
 from manifests.console import NoProgress
 from tests.support.benches import Bench
 from tests.support.commands import run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bundler.sources.http_template import number_of
+from bundler.sources.http.template import number_of
 from manifests.errors import ConfigurationError, FetchError, RollbackError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make

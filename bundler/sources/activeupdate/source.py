@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.sources.activeupdate_choice import Choice
-from bundler.sources.activeupdate_components import SECTIONS, Component, version_text
-from bundler.sources.activeupdate_index import Found, find_index
-from bundler.sources.activeupdate_selection import Selection
+from bundler.sources.activeupdate.choice import Choice
+from bundler.sources.activeupdate.components import SECTIONS, Component, version_text
+from bundler.sources.activeupdate.index import Found, find_index
+from bundler.sources.activeupdate.selection import Selection
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.versions import check_not_older
 from manifests.blobs import Blob

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from bundler.sources import signatures_ed25519 as ed25519
 from bundler.sources.directory import absolute
+from bundler.sources.http import signatures_ed25519 as ed25519
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 

@@ -10,8 +10,8 @@ from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.urls import shown
 from bundler.sources.base import PulledTarget, Workbench
 from bundler.sources.checksums import ALGORITHMS, Algorithm, parse
-from bundler.sources.http_files import Found, Remote, beside, file_name
-from bundler.sources.signatures import SIGNATURE_BYTES, Signature
+from bundler.sources.http.files import Found, Remote, beside, file_name
+from bundler.sources.http.signatures import SIGNATURE_BYTES, Signature
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
 from bundler.fetch.urls import shown
-from bundler.sources.http_files import Found, Remote
+from bundler.sources.http.files import Found, Remote
 from manifests.errors import FetchError
 from manifests.limits import MIB
 

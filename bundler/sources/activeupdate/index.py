@@ -6,8 +6,9 @@ import io
 from dataclasses import dataclass
 
 from bundler.fetch.fetcher import Fetcher
-from bundler.sources import activeupdate_components, activeupdate_ini
-from bundler.sources.activeupdate_components import Index
+from bundler.sources.activeupdate import components as activeupdate_components
+from bundler.sources.activeupdate import ini as activeupdate_ini
+from bundler.sources.activeupdate.components import Index
 from manifests.archives import ArchiveLimits, open_archive
 from manifests.errors import FetchError, MalformedError
 from manifests.limits import MIB

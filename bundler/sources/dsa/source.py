@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar, Self
 
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.directory import absolute
-from bundler.sources.dsa_output import look
+from bundler.sources.dsa.output import look
 from bundler.sources.files import ChangedError, Fingerprint, chunks, opened
 from bundler.sources.programs import Program, last_lines, require_program, run, workspace
 from manifests.archive_zip import ZipReader

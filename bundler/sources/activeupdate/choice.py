@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bundler.sources.activeupdate_components import SECTIONS, Component, Index, Section
+from bundler.sources.activeupdate.components import SECTIONS, Component, Index, Section
 from bundler.sources.globs import GlobSet
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {

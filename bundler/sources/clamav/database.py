@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Self
 
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
-from bundler.sources import clamav_sigtool
 from bundler.sources.base import JSON, PulledTarget, Workbench
-from bundler.sources.clamav_files import (
+from bundler.sources.clamav import sigtool as clamav_sigtool
+from bundler.sources.clamav.files import (
     HEADER_BYTES,
     SIGN_BYTES,
     Header,

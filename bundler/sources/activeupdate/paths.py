@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bundler.sources.activeupdate_ini import Line
+from bundler.sources.activeupdate.ini import Line
 from manifests.errors import MalformedError
 from manifests.names import check_target_path
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from bundler.sources.activeupdate_ini import IniFile, Line
-from bundler.sources.activeupdate_paths import points_to_file, target_path, wrong
+from bundler.sources.activeupdate.ini import IniFile, Line
+from bundler.sources.activeupdate.paths import points_to_file, target_path, wrong
 from manifests.errors import MalformedError
 from manifests.limits import GIB
 

@@ -12,11 +12,11 @@ from bundler.fetch.fetcher import Fetched, Fetcher
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import ALGORITHMS
-from bundler.sources.http_files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
-from bundler.sources.http_template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
-from bundler.sources.listing import Index
-from bundler.sources.sidecars import Sidecars
-from bundler.sources.signatures import SIGNATURE_SCHEMA
+from bundler.sources.http.files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
+from bundler.sources.http.listing import Index
+from bundler.sources.http.sidecars import Sidecars
+from bundler.sources.http.signatures import SIGNATURE_SCHEMA
+from bundler.sources.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
 from manifests.errors import ConfigurationError, FetchError
 
 _STALE = frozenset({"http.checksum", "http.signature"})

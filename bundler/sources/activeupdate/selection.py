@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bundler.sources.activeupdate_components import Component, Index, version_text
-from bundler.sources.activeupdate_index import Found
+from bundler.sources.activeupdate.components import Component, Index, version_text
+from bundler.sources.activeupdate.index import Found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.urls import shown
-from bundler.sources.http_files import Found, Remote, check_path, file_name, require_sound
+from bundler.sources.http.files import Found, Remote, check_path, file_name, require_sound
 from bundler.sources.versions import check_not_older
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import MIB

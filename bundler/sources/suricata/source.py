@@ -15,8 +15,8 @@ from bundler.fetch.urls import shown
 from bundler.rules import MAX_FILE_BYTES, reader_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import parse
-from bundler.sources.suricata_index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
-from bundler.sources.suricata_parameters import PARAMETERS_SCHEMA, Parameters
+from bundler.sources.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
+from bundler.sources.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.limits import MIB

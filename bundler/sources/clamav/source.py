@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.sources import clamav_sigtool
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.clamav_database import Database, Mirror
+from bundler.sources.clamav import sigtool as clamav_sigtool
+from bundler.sources.clamav.database import Database, Mirror
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Item

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
 from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.directory import absolute
-from bundler.sources.dsm_channel import Endpoint, HttpsChannel
+from bundler.sources.dsm_rules.channel import Endpoint, HttpsChannel
 from bundler.sources.versions import check_not_older
 from manifests import clock, rulepack
 from manifests.blobs import Blob

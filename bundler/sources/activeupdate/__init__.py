@@ -1,0 +1,1 @@
+"""Kind ``activeupdate``: a classic ActiveUpdate tree."""

@@ -1,0 +1,1 @@
+"""Kind ``clamav``: a mirror that freshclam accepts."""

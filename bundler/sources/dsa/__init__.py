@@ -1,0 +1,1 @@
+"""Kind ``dsa``: what ``dsa_control -b`` packs."""

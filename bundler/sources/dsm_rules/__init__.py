@@ -1,0 +1,1 @@
+"""Kind ``dsm-rules``: rule packs out of a Deep Security Manager."""

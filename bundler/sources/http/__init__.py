@@ -1,0 +1,1 @@
+"""Kind ``http``: files from web servers."""

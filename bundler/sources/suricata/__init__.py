@@ -1,0 +1,1 @@
+"""Kind ``suricata``: rule sets from Suricata's index."""
