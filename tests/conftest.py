@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.benches import Bench
+from tests.support.source_simulator import SourceSimulator
 
 # How long an example takes says more about the machine than about the code; proofs of speed measure on their own.
 settings.register_profile("sealift", deadline=None)
@@ -63,3 +67,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("NOT RUN", sep="=", yellow=True)
         terminalreporter.line(f"{count} tests, because this machine lacks: {', '.join(missing)}")
         terminalreporter.line("As root on Debian 12, .ci/install-clients installs all of it; .ci/run requires it.")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what a developer's machine says of proxies and authorities."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A publisher's home in which sources are pulled without the command line."""
+    return Bench(tmp_path / "home")
+
+
+@pytest.fixture
+def server() -> Iterator[SourceSimulator]:
+    """An upstream over plain HTTP that does as it is told."""
+    with SourceSimulator() as simulator:
+        yield simulator

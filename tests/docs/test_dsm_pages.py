@@ -92,7 +92,7 @@ def reasons(page: str) -> set[str]:
 @pytest.mark.parametrize(
     ("page", "files"),
     [
-        (SOURCES, ["manifests/dsm/*.py", "bundler/sources/dsm*.py"]),
+        (SOURCES, ["manifests/dsm/*.py", "bundler/sources/dsm_rules/*.py"]),
         (SOURCES + OPERATORS, ["manifests/dsm/*.py", "relay/manager_delivery/*.py", "relay/cli/deliver_rules.py"]),
     ],
     ids=["sources", "operators"],

@@ -94,7 +94,7 @@ def test_the_suricata_block_can_be_pulled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["clamav", "suricata"])
 def test_the_section_tells_of_every_reason(kind: str) -> None:
     raised = set()
-    for path in (REPOSITORY / "bundler" / "sources").glob(f"{kind}*.py"):
+    for path in (REPOSITORY / "bundler" / "sources" / kind).glob("*.py"):
         raised |= set(
             re.findall(rf'^\s+"{kind}\.([a-z0-9-]+)",|Error\("{kind}\.([a-z0-9-]+)"', path.read_text(), re.MULTILINE)
         )

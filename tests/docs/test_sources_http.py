@@ -25,13 +25,6 @@ LISTING = '<html><title>Index of {path}</title><body><a href="../">../</a>{links
 IOCS = b"198.51.100.7\n"
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SourceSimulator]:
     with SourceSimulator(ca_directory=tmp_path) as simulator:

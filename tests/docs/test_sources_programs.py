@@ -37,13 +37,6 @@ def pulled(bench: Bench, kind: str, **places: str) -> PullResult:
     return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 def test_the_block_of_dsa_carries_the_vendors_zip_and_removes_the_original(tmp_path: Path) -> None:
     control = DsaControl(tmp_path)
     control.install("created {name}")
@@ -100,7 +93,9 @@ def test_the_block_of_command_carries_what_the_command_left(tmp_path: Path, monk
 
 @pytest.mark.parametrize("kind", ["dsa", "tuf", "command"])
 def test_the_section_tells_of_every_reason_of_its_kind(kind: str) -> None:
-    modules = {"dsa": ("dsa", "dsa_output", "programs"), "tuf": ("tuf",), "command": ("command", "programs")}[kind]
+    modules = {"dsa": ("dsa/source", "dsa/output", "programs"), "tuf": ("tuf",), "command": ("command", "programs")}[
+        kind
+    ]
     text = "".join((REPOSITORY / "bundler" / "sources" / f"{name}.py").read_text("utf-8") for name in modules)
     raised = set(re.findall(r'error\(\s*"([a-z-]+)"', text)) | set(re.findall(rf'"{kind}\.([a-z-]+)"', text))
     rows = "\n".join(line.split("|")[1] for line in section(kind).splitlines() if line.startswith(f"| `{kind}."))

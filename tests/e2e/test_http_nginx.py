@@ -31,18 +31,6 @@ class Impatient(NoProgress):
             raise KeyboardInterrupt
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
 def test_every_file_below_a_listing_arrives_under_its_name(bench: Bench, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for name in NAMES:

@@ -47,18 +47,6 @@ class MemoryKeyring(KeyringBackend):
         self.secrets[service, username] = password
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SourceSimulator]:
     with SourceSimulator(ca_directory=tmp_path) as simulator:

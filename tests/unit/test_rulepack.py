@@ -22,11 +22,6 @@ BODY = FILES["intrusion-prevention/1012483.xml"]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
 def packs(tmp_path: Path) -> Path:
     directory = tmp_path / "packs"
     directory.mkdir()

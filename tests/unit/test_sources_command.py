@@ -13,11 +13,6 @@ from tests.support.commands import wait_for
 PYTHON = sys.executable
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
 def shell(text: str, **options: Any) -> dict[str, Any]:
     return {"command": ["/bin/sh", "-c", text], **options}
 

@@ -12,11 +12,6 @@ from tests.support.dsa_control import NAME, PHRASES, DsaControl, vendor_zip
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
 def control(tmp_path: Path) -> DsaControl:
     control = DsaControl(tmp_path)
     control.install()

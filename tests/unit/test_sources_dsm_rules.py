@@ -17,11 +17,6 @@ from tests.support.rule_packs import members, pack_7z, pack_zip
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
 def manager(tmp_path: Path) -> Iterator[DsmSimulator]:
     with DsmSimulator(tmp_path) as simulator:
         for name in ("26-030.dsru", "26-031.dsru", "26-029.dsru"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,6 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 SHA512 = hashlib.sha512(BODY).hexdigest()
 MD5 = hashlib.md5(BODY).hexdigest()
 FAST: dict[str, Any] = {"timeout_seconds": 0.3}
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
-def server() -> Iterator[SourceSimulator]:
-    with SourceSimulator() as simulator:
-        yield simulator
 
 
 def refused(bench: Bench, *urls: object, **options: object) -> SealiftError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,24 +20,6 @@ APACHE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org
 <tr><td><a href="/">Parent Directory</a></td></tr>
 {links}</table><address>Apache/2.4.57 (Debian) Server at localhost Port 80</address></body></html>
 """
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
-def server() -> Iterator[SourceSimulator]:
-    with SourceSimulator() as simulator:
-        yield simulator
 
 
 def page(*links: str, form: str = NGINX) -> bytes:

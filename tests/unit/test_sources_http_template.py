@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +11,6 @@ from manifests.errors import ConfigurationError, FetchError, RollbackError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
 from tests.support.source_simulator import SourceSimulator
-
-
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
-@pytest.fixture
-def server() -> Iterator[SourceSimulator]:
-    with SourceSimulator() as simulator:
-        yield simulator
 
 
 def paged(server: SourceSimulator, **options: Any) -> dict[str, Any]:

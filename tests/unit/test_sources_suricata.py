@@ -22,18 +22,6 @@ RULES = b'alert tcp any any -> any any (msg:"one"; sid:1;)\n# alert tcp any any 
 CODE = "s3cret/c0de"
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "home")
-
-
 @pytest.fixture
 def server() -> Iterator[SourceSimulator]:
     with SourceSimulator() as simulator:

@@ -18,13 +18,6 @@ from tests.support.tuf_simulator import TufServer, TufSimulator, at, served, sig
 ROLES = ("timestamp", "snapshot", "targets")
 
 
-@pytest.fixture(autouse=True)
-def _nobodys_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def sim() -> TufSimulator:
     sim = TufSimulator(at(), hashes=True)
