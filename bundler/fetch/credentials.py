@@ -110,17 +110,22 @@ class Secret:
         return data.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
     def _keyring(self, user: str) -> str | None:
-        import keyring  # a tenth of a second that only its users pay
-        from keyring.errors import KeyringError
-
+        try:  # imported here: a tenth of a second that only its users pay
+            import keyring
+            from keyring.errors import KeyringError
+        except RuntimeError as error:  # whoever runs this has no home directory
+            raise self._unreadable(error) from error
         try:
             return keyring.get_password(self.name, user)
-        except KeyringError as error:
-            raise ConfigurationError(
-                "source.credentials",
-                f"{self} cannot be read: {type(error).__name__}",
-                todo="unlock the keyring, or give the secret in a file",
-            ) from error
+        except (KeyringError, RuntimeError) as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> ConfigurationError:
+        return ConfigurationError(
+            "source.credentials",
+            f"{self} cannot be read: {type(error).__name__}",
+            todo="unlock the keyring, or give the secret in a file",
+        )
 
 
 @dataclass(frozen=True)
