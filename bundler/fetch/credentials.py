@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError
+from manifests.secret_file import read_secret
 
 Place = Literal["env", "file", "keyring"]
 _PLACES: tuple[Place, ...] = get_args(Place)
-_MAX_SECRET_BYTES = 16 * 1024
 _TEXT = {"type": "string", "minLength": 1}
 _HOST = {"type": "string", "pattern": "^[^\\s/@?#]+$"}
 _SECRETS = {f"{what}_{place}": _TEXT for what in ("password", "token") for place in _PLACES}
@@ -69,7 +67,7 @@ class Secret:
         if self.place == "env":
             text = environment.get(self.name)
         elif self.place == "file":
-            text = self._file()
+            text = read_secret(Path(self.name), code="source.credentials-mode", said=str(self))
         else:
             text = self._keyring(user)
         if not text:
@@ -89,25 +87,6 @@ class Secret:
             "keyring": f"keyring set {self.name} USER",
         }[self.place]
         return ConfigurationError("source.credentials", f"{self} is missing or empty", todo=todo)
-
-    def _file(self) -> str | None:
-        path = Path(self.name)
-        with storage_errors(path):
-            try:
-                with path.open("rb") as file:
-                    mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                    data = file.read(_MAX_SECRET_BYTES)
-            except FileNotFoundError:
-                return None
-        if mode & 0o077:
-            raise ConfigurationError(
-                "source.credentials-mode",
-                f"{self} can be read by others",
-                have=f"mode {mode:o}",
-                need="mode 600",
-                todo=f"chmod 600 {path}",
-            )
-        return data.decode("utf-8", "surrogateescape").rstrip("\r\n")
 
     def _keyring(self, user: str) -> str | None:
         try:  # imported here: a tenth of a second that only its users pay

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,11 @@ from urllib.parse import urlsplit
 
 from manifests import configuration
 from manifests.dsm import SOAP_PATH, Account
-from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
+from manifests.secret_file import read_secret
 from relay.config import schema
 from relay.home import Home
-
-_MAX_SECRET_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,10 @@ class Credentials:
             StorageError: The file cannot be read.
         """
         where = f"the variable {self.variable}" if self.file is None else str(self.file)
-        text = environment.get(self.variable or "") if self.file is None else _secret(self.file)
+        if self.file is None:
+            text = environment.get(self.variable or "")
+        else:
+            text = read_secret(self.file, code="manager.credentials-mode", said=str(self.file))
         if not text or not text.isprintable():
             raise ConfigurationError(
                 "manager.credentials",
@@ -149,22 +149,3 @@ def _credentials(table: Mapping[str, Any], home: Home) -> Credentials:
         )
     file = home.path / table["password_file"] if "password_file" in table else None
     return Credentials(table["user"], table.get("password_env"), file)
-
-
-def _secret(path: Path) -> str | None:
-    with storage_errors(path):
-        try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                data = file.read(_MAX_SECRET_BYTES)
-        except FileNotFoundError:
-            return None
-    if mode & 0o077:
-        raise ConfigurationError(
-            "manager.credentials-mode",
-            f"{path} can be read by others",
-            have=f"mode {mode:o}",
-            need="mode 600",
-            todo=f"chmod 600 {path}",
-        )
-    return data.decode("utf-8", "replace").rstrip("\r\n")

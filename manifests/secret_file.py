@@ -1,0 +1,38 @@
+"""A password or token in a file of its own, which nobody but its owner may read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from manifests.durable import storage_errors
+from manifests.errors import ConfigurationError
+
+_MAX_BYTES = 16 * 1024
+
+
+def read_secret(path: Path, *, code: str, said: str) -> str | None:
+    """Return what a file holds, without the end of its line; ``None`` when there is no such file.
+
+    Args:
+        path: The file.
+        code: Of the error when others may read it.
+        said: What to call it there.
+
+    Raises:
+        ConfigurationError: ``code``: the group or others may do something with the file.
+        StorageError: It cannot be read.
+    """
+    with storage_errors(path):
+        try:
+            with path.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                data = file.read(_MAX_BYTES)
+        except FileNotFoundError:
+            return None
+    if mode & 0o077:
+        raise ConfigurationError(
+            code, f"{said} can be read by others", have=f"mode {mode:o}", need="mode 600", todo=f"chmod 600 {path}"
+        )
+    return data.decode("utf-8", "surrogateescape").rstrip("\r\n")
