@@ -71,20 +71,6 @@ class Created:
     unchanged: tuple[str, ...] = ()
 
 
-class SourcesFailedError(FetchError):
-    """Sources failed and their last good content was not asked for: nothing was sealed. Carries each failure."""
-
-    def __init__(self, failures: Sequence[SourceFailure]) -> None:
-        first = failures[0]
-        super().__init__(
-            "create.source-failed",
-            f"{len(failures)} of the sources failed, so nothing was sealed; {first.name}: {first.error}",
-            todo="correct the source, or seal its last good content: bundle create --allow-partial",
-            failed=", ".join(failure.name for failure in failures),
-        )
-        self.failures = tuple(failures)
-
-
 def create(
     home: Home,
     config: Config,
@@ -106,8 +92,8 @@ def create(
         extras: What goes beside the bundles, committed with them.
 
     Raises:
-        SourcesFailedError: ``create.source-failed`` when a source failed and ``order.allow_partial`` is not set.
-        FetchError: ``create.nothing`` when no source has anything to seal.
+        FetchError: ``create.source-failed`` when a source failed and ``order.allow_partial`` is not set;
+            ``create.nothing`` when no source has anything to seal.
         UsageError: ``create.exists`` when the output directory has a file of that name; ``create.volume-size``;
             ``create.notes``.
         StorageError: The disk is full or failing; no bundle, no new version.
@@ -151,7 +137,14 @@ def create(
 
 def _check_failures(pulled: PullResult, order: Order) -> None:
     if pulled.failures and not order.allow_partial:
-        raise SourcesFailedError(pulled.failures)
+        first = pulled.failures[0]
+        raise FetchError(
+            "create.source-failed",
+            f"{len(pulled.failures)} of the sources failed, so nothing was sealed; {first.name}: {first.error}",
+            todo="correct the source, or seal its last good content: bundle create --allow-partial",
+            failures={failure.name: failure.error for failure in pulled.failures},
+            failed=", ".join(failure.name for failure in pulled.failures),
+        )
     if not any(pulled.targets.values()):
         raise FetchError(
             "create.nothing", "No source has anything to seal", todo="add a [[source]] to bundler.toml: bundle sources"
@@ -256,4 +249,4 @@ def _keep(store: BlobStore, documents: Iterable[bytes]) -> None:
         batch.commit()
 
 
-__all__ = ["Created", "Order", "SourcesFailedError", "create", "finish_interrupted"]
+__all__ = ["Created", "Order", "create", "finish_interrupted"]

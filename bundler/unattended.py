@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.create import Created, SourcesFailedError
+from bundler.create import Created
 from manifests import clock
 from manifests.clock import Clock
-from manifests.errors import ConfigurationError, PartialError, SealiftError, UsageError
+from manifests.errors import ConfigurationError, FetchError, PartialError, SealiftError, UsageError
 
 MIN_SECONDS = 10
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -89,12 +89,12 @@ class Unattended:
 
 
 def _failed(error: SealiftError) -> dict[str, Any]:
-    failures = error.failures if isinstance(error, SourcesFailedError) else ()
+    failures = error.failures if isinstance(error, FetchError) else {}
     return {
         "outcome": "failed",
         "exit_code": error.exit_code,
         "error": error.to_json(),
-        "sources": {failure.name: _source(failure.error, unchanged=False) for failure in failures},
+        "sources": {name: _source(failure, unchanged=False) for name, failure in failures.items()},
     }
 
 

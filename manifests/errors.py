@@ -23,6 +23,8 @@ what we need and what to type.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -96,10 +98,28 @@ class ConfigurationError(SealiftError):
 
 
 class FetchError(SealiftError):
-    """An upstream could not be fetched, or gave something that is not what was asked for."""
+    """An upstream could not be fetched, or gave something that is not what was asked for; or several did.
+
+    Args:
+        failures: Of several: what is wrong with each, by its name.
+    """
 
     exit_code = 10
     meaning = "fetch failed, nothing was sealed"
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        have: str | None = None,
+        need: str | None = None,
+        todo: str | None = None,
+        failures: Mapping[str, SealiftError] = MappingProxyType({}),
+        **context: str | int | None,
+    ) -> None:
+        super().__init__(code, what, have=have, need=need, todo=todo, **context)
+        self.failures = failures
 
 
 class PartialError(SealiftError):

@@ -61,9 +61,11 @@ class Program:
         """The program, for people."""
         return f"Source {self.source!r}: {self.arguments[0]}"
 
-    def error(self, reason: str, what: str, **rest: str | None) -> FetchError:
+    def error(
+        self, reason: str, what: str, *, have: str | None = None, need: str | None = None, todo: str | None = None
+    ) -> FetchError:
         """Return an error about the program."""
-        return FetchError(f"{self.code}.{reason}", f"{self.what} {what}", **rest)
+        return FetchError(f"{self.code}.{reason}", f"{self.what} {what}", have=have, need=need, todo=todo)
 
 
 @dataclass(frozen=True)

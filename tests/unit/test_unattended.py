@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundler.create import Created, SourcesFailedError
+from bundler.create import Created
 from bundler.pull import SourceFailure
 from bundler.sealing import SealedFile
 from bundler.unattended import Unattended, parse_interval
@@ -106,8 +106,8 @@ def test_a_report_says_what_each_source_gave() -> None:
 
 
 def test_a_failed_run_is_reported_with_each_failed_source_and_the_next_is_made() -> None:
-    failure = SourceFailure("rules", FetchError("http.status", "404"))
-    loop = Loop(60, fails(SourcesFailedError([failure])), fails(LockedError("lock.held", "Another one")), takes(1))
+    failed = FetchError("create.source-failed", "1 failed", failures={"rules": FetchError("http.status", "404")})
+    loop = Loop(60, fails(failed), fails(LockedError("lock.held", "Another one")), takes(1))
     loop.run()
     assert [report["exit_code"] for report in loop.reports] == [10, 41, 0]
     assert loop.reports[0]["sources"]["rules"]["error"]["code"] == "http.status"
