@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -154,6 +155,7 @@ def serving(site: Site, *, wrap: Sequence[object] = (), wait: bool = True, **var
         text=True,
         env=clean_environment(**variables),
         cwd=site.base,
+        start_new_session=True,
     )
     service = Service(process, site.home)
     try:
@@ -162,9 +164,9 @@ def serving(site: Site, *, wrap: Sequence[object] = (), wait: bool = True, **var
         yield service
     finally:
         if process.poll() is None:
-            process.terminate()
-            try:
+            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        with suppress(ProcessLookupError):  # strace lets go of what it traces and ends
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
