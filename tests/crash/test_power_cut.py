@@ -2,13 +2,11 @@
 
 import random
 import statistics
-import time
 from collections import Counter
 
 import pytest
 
 from manifests import durable
-from tests.support.child import Child
 from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_homes import make_home
@@ -34,28 +32,9 @@ class Rig:
         self.cycle_seconds = statistics.median(self.run(None)[2] for _ in range(5))
 
     def run(self, cut_after_seconds):
-        """Import everything in a child and pull the plug after so long (or never).
-
-        A cut ends no process, and a flush under way at that instant may report success for what is gone: plain
-        write and fdatasync show it too. So what is acknowledged late binds nobody; with the power really off,
-        nobody would have heard it.
-
-        Returns:
-            The acknowledgements before the cut, those after it, and the time.
-        """
-        self.disk.restore()
-        with self.disk.mounted():
-            child = Child(lambda acknowledge: self.crossing.import_from(self.home, 1, acknowledge))
-            started = time.monotonic()
-            child.go()
-            if cut_after_seconds is not None:
-                time.sleep(cut_after_seconds)  # the instant under test, not a synchronisation
-                before = child.acknowledged()
-                self.disk.cut()
-            ended = child.wait()
-            if cut_after_seconds is None:
-                before = ended.acknowledged
-            return before, ended.acknowledged - before, time.monotonic() - started
+        return self.disk.run(
+            lambda acknowledge: self.crossing.import_from(self.home, 1, acknowledge), cut_after_seconds
+        )
 
     def cut_and_look(self, cut_after_seconds):
         acknowledged, late, _ = self.run(cut_after_seconds)

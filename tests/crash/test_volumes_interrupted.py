@@ -3,7 +3,6 @@
 import random
 import signal
 import statistics
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from relay.home import open_home
 from relay.importer import import_file
 from relay.pending import outstanding
 from relay.state import DEFAULT_RING, State
-from tests.support.child import Child, run_traced
+from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config, make_home
@@ -118,24 +117,7 @@ class Rig:
         self.seconds = statistics.median(self.run(None)[2] for _ in range(3))
 
     def run(self, cut_after_seconds):
-        """Import everything in a child and pull the plug after so long (or never).
-
-        Returns:
-            The acknowledgements before the cut, those after it, which bind nobody, and the time.
-        """
-        self.disk.restore()
-        with self.disk.mounted():
-            child = Child(lambda acknowledge: self.trip.take(self.home, acknowledge))
-            started = time.monotonic()
-            child.go()
-            if cut_after_seconds is not None:
-                time.sleep(cut_after_seconds)  # the instant under test, not a synchronisation
-                before = child.acknowledged()
-                self.disk.cut()
-            ended = child.wait()
-            if cut_after_seconds is None:
-                before = ended.acknowledged
-            return before, ended.acknowledged - before, time.monotonic() - started
+        return self.disk.run(lambda acknowledge: self.trip.take(self.home, acknowledge), cut_after_seconds)
 
     def cut(self, instant):
         acknowledged, late, _ = self.run(instant)

@@ -10,9 +10,12 @@ import os
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.child import Acknowledge, Child
 
 _FS_IOC_SHUTDOWN = 0x8004587D
 _NO_LOG_FLUSH = 2
@@ -71,6 +74,30 @@ class PowerCutDisk:
             fcntl.ioctl(descriptor, _FS_IOC_SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
         finally:
             os.close(descriptor)
+
+    def run(self, work: Callable[[Acknowledge], int], cut_after_seconds: float | None) -> tuple[int, int, float]:
+        """Do some work in a child on the disk as it was saved, and pull the plug after so long (or never).
+
+        A cut ends no process, and a flush under way at that instant may report success for what is gone: plain
+        write and fdatasync show it too. So what is acknowledged late binds nobody; with the power really off,
+        nobody would have heard it.
+
+        Returns:
+            The acknowledgements before the cut, those after it, and the time in seconds.
+        """
+        self.restore()
+        with self.mounted():
+            child = Child(work)
+            started = time.monotonic()
+            child.go()
+            before = None
+            if cut_after_seconds is not None:
+                time.sleep(cut_after_seconds)  # the instant under test, not a synchronisation
+                before = child.acknowledged()
+                self.cut()
+            total = child.wait().acknowledged
+            before = total if before is None else before
+            return before, total - before, time.monotonic() - started
 
     def save(self) -> None:
         """Keep the disk as it is now, unmounted, for :meth:`restore`."""

@@ -26,7 +26,7 @@ from tests.support.source_simulator import SourceSimulator
 
 BODY = b"alert tcp any any\n" * 20_000
 ALL = [
-    pytest.param("gpg", marks=pytest.mark.needs("gpg", "gpgv")),
+    pytest.param("gpg", marks=pytest.mark.needs("gpg", "gpg-agent", "gpgv")),
     pytest.param("minisign", marks=pytest.mark.needs("minisign")),
     pytest.param("signify", marks=pytest.mark.needs("signify-openbsd")),
 ]
@@ -185,7 +185,7 @@ def test_minisigns_key_may_stand_in_the_configuration_itself(signers: Any, tmp_p
     assert configured.verify(tmp_path / "body", tmp_path / "signature", "x").startswith("minisign key ")
 
 
-@pytest.mark.needs("gpg", "gpgv")
+@pytest.mark.needs("gpg", "gpg-agent", "gpgv")
 def test_an_expired_gpg_key_is_refused(places: Path, tmp_path: Path) -> None:
     home = places / "expired"
     home.mkdir(mode=0o700)
@@ -197,7 +197,7 @@ def test_an_expired_gpg_key_is_refused(places: Path, tmp_path: Path) -> None:
     assert refused(signer, tmp_path, BODY, signer.sign(BODY, *early)) == "http.signature"
 
 
-@pytest.mark.needs("gpg", "gpgv")
+@pytest.mark.needs("gpg", "gpg-agent", "gpgv")
 def test_a_clear_signed_or_inline_gpg_message_is_no_detached_signature(signers: Any, tmp_path: Path) -> None:
     signer = signers("gpg")
     (tmp_path / "f").write_bytes(BODY)
