@@ -64,7 +64,7 @@ def test_a_plain_upstream_is_reached_with_user_and_password(
 ) -> None:
     configure(publisher, "web", plain.url("/a.rules"), *through(proxy, known(proxy)))
     assert pulled(publisher, "web", PROXY_PASSWORD=proxy.password) == ["web", "pulled", "1", f"{len(BODY):,}"]
-    assert ("GET", plain.url("/a.rules")) in proxy.requests()
+    proxy.wait_for_request("GET", plain.url("/a.rules"))
     assert "proxy-authorization" not in plain.seen[0].headers
     assert pulled(publisher, "web", PROXY_PASSWORD=proxy.password)[1] == "unchanged"
 
@@ -74,7 +74,7 @@ def test_an_https_upstream_is_reached_through_a_tunnel(
 ) -> None:
     configure(publisher, "web", secure.url("/a.rules"), *through(proxy, known(proxy)), f'ca = "{tmp_path}/ca.pem"')
     assert pulled(publisher, "web", PROXY_PASSWORD=proxy.password) == ["web", "pulled", "1", f"{len(BODY):,}"]
-    assert ("CONNECT", secure.base.removeprefix("https://")) in proxy.requests()
+    proxy.wait_for_request("CONNECT", secure.base.removeprefix("https://"))
     assert "proxy-authorization" not in secure.seen[0].headers
 
 
@@ -113,6 +113,7 @@ def test_a_proxy_of_the_environment_works_with_the_password_in_its_url(
     assert "s3cret" not in (publisher.home / "sources" / "plain.json").read_text()
     direct = pulled(publisher, "plain", **given, no_proxy="localhost")
     assert direct[1] == "unchanged"
+    proxy.wait_for_request("CONNECT", secure.base.removeprefix("https://"))
     assert [method for method, target in proxy.requests() if target == plain.url("/a.rules")] == ["GET"]
 
 

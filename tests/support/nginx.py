@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import requests
+
 from tests.support.commands import clean_environment, wait_for
 
 _CONFIGURATION = """
@@ -29,7 +31,10 @@ http {{
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
   default_type application/octet-stream;
-  server {{ listen 127.0.0.1:{port}; root {root}; autoindex on; }}
+  server {{
+    listen 127.0.0.1:{port}; root {root}; autoindex on;
+    location = /-/asked {{ stub_status; access_log off; }}
+  }}
 }}
 """
 
@@ -42,6 +47,7 @@ class Nginx:
 
     def __enter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="nginx-"))
+        self._told = self._questions = 0
         try:
             self._start()
         except BaseException:
@@ -60,11 +66,27 @@ class Nginx:
         return f"http://127.0.0.1:{self._port}"
 
     def statuses(self) -> Counter[int]:
-        """Return how often it answered with each status since the last call."""
-        log = self._directory / "access.log"
-        found = Counter(int(line.split()[0]) for line in log.read_text("utf-8").splitlines())
-        os.truncate(log, 0)
+        """Return how often it answered with each status since the last call.
+
+        A line is written once an answer is over, which for one that was cut off may be well after its client is gone:
+        what was asked is waited for.
+        """
+        wait_for(lambda: len(self._answered()) == self._asked(), seconds=20, what="nginx's log", log=self._log)
+        answered = self._answered()
+        found = Counter(answered[self._told :])
+        self._told = len(answered)
         return found
+
+    def _answered(self) -> list[int]:
+        return [int(line.split()[0]) for line in (self._directory / "access.log").read_text("utf-8").splitlines()]
+
+    def _asked(self) -> int:
+        """Return how many requests it has begun, without those of this question."""
+        with requests.Session() as session:
+            session.trust_env = False
+            counters = session.get(f"{self.base}/-/asked", timeout=20).text
+        self._questions += 1
+        return int(counters.splitlines()[2].split()[2]) - self._questions
 
     def _start(self) -> None:
         """Start it on a socket that it inherits, so that nobody can take its port in between."""

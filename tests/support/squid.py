@@ -72,11 +72,15 @@ class Squid:
         return f"http://127.0.0.1:{self.port}"
 
     def requests(self) -> list[tuple[str, str]]:
-        """Return what was asked so far, method and target, refused or not. Lines are written before answers end."""
+        """Return what was asked and is over by now, method and target, refused or not."""
         path = self._directory / "access.log"
         lines = path.read_text().splitlines() if path.exists() else []
         found = [(fields[5], fields[6]) for fields in map(str.split, lines) if len(fields) > 6]
         return [(method, target) for method, target in found if method != "-"]  # connections without a request
+
+    def wait_for_request(self, method: str, target: str) -> None:
+        """Wait until squid has written that this was asked, which it does a little after its client has the answer."""
+        wait_for(lambda: (method, target) in self.requests(), seconds=20, what=f"{method} {target}", log=self.log)
 
     def log(self) -> str:
         """Return all that squid wrote of itself."""
