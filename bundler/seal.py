@@ -7,7 +7,7 @@ is worth compressing is deflated beforehand, into unnamed spool files beside the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from securesystemslib.signer import Signer
 
@@ -25,14 +26,16 @@ from manifests import bundle, signature
 from manifests import manifest as manifest_format
 from manifests.blobs import Blob, BlobStore
 from manifests.console import Progress
-from manifests.container import SEGMENT_BYTES, ContainerWriter
-from manifests.durable import fsync_directory, removed_on_failure, storage_errors
+from manifests.container import SEGMENT_BYTES, ContainerWriter, Member
+from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.manifest import TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
 from manifests.trust import TrustedState
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
 """How much is written before the disk is asked to begin with it, so that the sync at the end is short."""
+FOLLOWED_BYTES = 8 * 1024 * 1024
+"""How much must be final before it is worth waking somebody who reads it."""
 BUFFER_BYTES = 64 * 1024
 """Collects headers and small members; what is larger goes past it."""
 
@@ -94,6 +97,7 @@ def write(
     store: BlobStore,
     compressed: Compressed,
     progress: Progress,
+    reached: Callable[[int], object],
 ) -> None:
     """Write and sync one bundle.
 
@@ -104,6 +108,7 @@ def write(
         store: Holds all content, and the patches.
         compressed: Holds what the manifest calls deflated.
         progress: Told about every member.
+        reached: Told now and then, and at the end, how far the file will not change any more and can be read.
 
     Raises:
         StorageError: The disk is full, read-only or failing; nothing is left behind.
@@ -112,7 +117,7 @@ def write(
     carried = sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
     progress.start("write", carried)
     with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
-        writer, behind = ContainerWriter(file), _WriteBehind(file.fileno())
+        writer, behind, final = ContainerWriter(file), _WriteBehind(file.fileno()), _Final(file, reached)
         content = _Content(store, compressed.spooled, _places(manifest), behind)
         signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
         for name, data in signed:
@@ -120,13 +125,14 @@ def write(
         for document, (_, data) in zip(manifest.documents, documents, strict=True):
             content.write_document(writer, document, data)
         for blob in manifest.blobs:
-            content.write(writer, blob)
+            final.reach(content.write(writer, blob).data_end)
             progress.advance(blob.stored_length)
         for patch in manifest.patches:
             writer.add(patch.name, behind.passing(store.read(patch.patch_sha256)), length=patch.patch_length)
             progress.advance(patch.patch_length)
         writer.finish()
         file.flush()
+        reached(file.tell())
         os.fsync(file.fileno())
         fsync_directory(partial.parent)
 
@@ -140,18 +146,17 @@ class _Content:
     places: Mapping[str, tuple[str, int]]
     behind: _WriteBehind
 
-    def write(self, writer: ContainerWriter, blob: BlobMember) -> None:
-        if blob.method == "deflate":
-            spooled = self.spooled[blob.sha256]
-            writer.add_deflated(
-                blob.name,
-                self.behind.passing(spooled.chunks()),
-                length=blob.length,
-                stored_length=blob.stored_length,
-                crc32=spooled.deflated.crc32,
-            )
-        else:
-            writer.add(blob.name, self.behind.passing(self._stored(blob)), length=blob.length)
+    def write(self, writer: ContainerWriter, blob: BlobMember) -> Member:
+        if blob.method == "stored":
+            return writer.add(blob.name, self.behind.passing(self._stored(blob)), length=blob.length)
+        spooled = self.spooled[blob.sha256]
+        return writer.add_deflated(
+            blob.name,
+            self.behind.passing(spooled.chunks()),
+            length=blob.length,
+            stored_length=blob.stored_length,
+            crc32=spooled.deflated.crc32,
+        )
 
     def write_document(self, writer: ContainerWriter, document: Document, data: bytes) -> None:
         if document.deflated is None:
@@ -170,6 +175,22 @@ class _Content:
         return read_slice(self.store, whole, offset, blob.length)
 
 
+class _Final:
+    """Says how far a file is final, whenever there is enough that is new to read."""
+
+    def __init__(self, file: BinaryIO, reached: Callable[[int], object]) -> None:
+        self._file = file
+        self._reached = reached
+        self._told = 0
+
+    def reach(self, end: int) -> None:
+        """Take note that a member ends here."""
+        if end - self._told >= FOLLOWED_BYTES:
+            self._told = end
+            self._file.flush()
+            self._reached(end)
+
+
 class _WriteBehind:
     """Sends a file to the disk while it is being written."""
 
@@ -184,7 +205,7 @@ class _WriteBehind:
             self._waiting += len(chunk)
             if self._waiting >= WRITE_BEHIND_BYTES:
                 self._waiting = 0
-                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                start_writing(self._descriptor)
 
 
 def _places(manifest: Manifest) -> dict[str, tuple[str, int]]:

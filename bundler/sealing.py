@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bundler.following import FollowingDigest
 from bundler.history import SealedVolume
 from bundler.home import Home
 from bundler.journal import Journal, Placed
@@ -133,14 +133,12 @@ class Sealing:
         root = Repository.load(self.home.metadata).roots[0]
         sealed = []
         for place, volume in zip(journal.files, volumes, strict=True):
-            write(place.partial, volume, documents, self.store, compressed, self.progress)
-            with ThreadPoolExecutor(1) as pool:  # as a relay that knows only the first root; hashed on the other core
-                digest = pool.submit(file_digest, place.partial)
-                verify_sealed(
-                    place.partial, trusted_root(root), self.clock(), self.progress, accept_expired=accept_expired
-                )
+            with FollowingDigest(place.partial) as digest:
+                write(place.partial, volume, documents, self.store, compressed, self.progress, digest.reach)
+                now, state = self.clock(), trusted_root(root)  # as a relay that knows only the first root
+                verify_sealed(place.partial, state, now, self.progress, accept_expired=accept_expired)
                 length = place.partial.stat().st_size
-                sealed.append(SealedFile(place.final, place.partial, length, digest.result(), volume.manifest))
+                sealed.append(SealedFile(place.final, place.partial, length, digest.hexdigest(), volume.manifest))
         extras = self.extras(sealed)
         places = [Placed.at(journal.files[0].final.with_name(extra.name)) for extra in extras]
         if places:

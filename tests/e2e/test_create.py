@@ -68,6 +68,16 @@ def test_every_file_that_was_written_is_listed_with_its_size_and_digest(publishe
     assert said["carried_bytes"] == sum(manifest["carried_bytes"] for manifest in manifests) > 100_000
 
 
+def test_the_digest_taken_while_large_members_were_written_is_that_of_the_file(publisher: Publisher) -> None:
+    for number in range(3):
+        content = random.Random(number).randbytes(9 * 2**20 + number)
+        (publisher.content / "patterns" / f"{number}.bin").write_bytes(content)
+    said = json.loads(publisher.bundle("create", "--out", publisher.out, "-o", "json").stdout)
+    data = Path(said["file"]).read_bytes()
+    assert len(data) > 27 * 2**20
+    assert said["files"][0]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
 def test_the_slip_says_that_recovery_data_lies_beside(publisher: Publisher) -> None:
     bundle = publisher.create("--recovery", "5%")
     (slip,) = publisher.out.glob("*.slip.txt")

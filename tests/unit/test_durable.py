@@ -167,3 +167,15 @@ def test_what_a_failed_block_was_making_is_removed(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), durable.removed_on_failure(path):
         raise KeyboardInterrupt
     assert names(tmp_path) == []
+
+
+def test_asking_the_disk_to_begin_changes_nothing_and_fails_nowhere(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        file.write(b"content")
+        durable.start_writing(file.fileno())
+        file.write(b", more")
+    ends = os.pipe()
+    durable.start_writing(ends[1])  # nothing of it has a place on a disk
+    for end in ends:
+        os.close(end)
+    assert (tmp_path / "file").read_bytes() == b"content, more"
