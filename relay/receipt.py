@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from manifests import durable
-from manifests import manifest as manifest_format
 from manifests.blobs import Blob
 from manifests.features import load_catalogue, render, to_disable
 from manifests.receipt import (
@@ -208,8 +207,7 @@ def _sources(state: State) -> tuple[SourceAge, ...]:
     served = next((ring.generation for ring in state.rings() if ring.name == DEFAULT_RING), None)
     if served is None:
         return ()
-    manifest = manifest_format.decode(state.manifest(served))
-    return tuple(SourceAge(source.name, source.pulled_at) for source in manifest.sources)
+    return tuple(SourceAge(source.name, source.pulled_at) for source in state.sources(served))
 
 
 def _features(config: Config) -> FeaturesState:
