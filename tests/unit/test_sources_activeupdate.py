@@ -283,7 +283,7 @@ def test_an_older_pattern_than_yesterday_is_refused_unless_it_is_allowed(bench: 
     error = failure(result)
     assert (error.code, error.exit_code) == ("source.older", 22)
     assert (error.have, error.need) == (
-        "1736700 from the last good pull, 1736500 upstream",
+        "1736700 pulled before, 1736500 upstream",
         "1736700 or newer",
     )
     assert "allow_older = true" in str(error.todo)

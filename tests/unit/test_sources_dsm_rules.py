@@ -132,7 +132,7 @@ def test_a_manager_that_went_back_is_refused_unless_that_is_allowed(bench: Bench
     error = refused(bench, manager, first)
     assert isinstance(error, RollbackError)
     assert error.code == "source.older"
-    assert error.have == "2026.31 from the last good pull, 2026.30 upstream"
+    assert error.have == "2026.31 pulled before, 2026.30 upstream"
     with bench.workbench(first) as workbench, pytest.raises(RollbackError):
         make("dsm-rules", **options(manager)).check(workbench)
     assert set(bench.contents(pull(bench, manager, first, allow_older=True))) == {"26-030.dsru"}

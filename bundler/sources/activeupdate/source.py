@@ -21,7 +21,6 @@ from bundler.sources.activeupdate.components import SECTIONS, Component, version
 from bundler.sources.activeupdate.index import Found, find_index
 from bundler.sources.activeupdate.selection import Selection
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.versions import check_not_older
 from manifests.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
@@ -118,12 +117,11 @@ class ActiveUpdateSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             selection = self._select(find_index(fetcher, self.url), bench)
-        known = bench.memo("versions")
         targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), "to read")]
         for component in selection.files.values():
             blob = bench.remembered(component.path)
             same = blob is not None and blob.length == component.length
-            same = same and known.get(component.place) == component.version
+            same = same and component.number is not None and bench.floor.get(component.place) == component.number
             state = "unchanged" if same else "to fetch"
             targets += [
                 CheckedTarget(component.path, component.length, state),
@@ -142,13 +140,10 @@ class ActiveUpdateSource:
                 have=f"{len(found.index.components):,} components upstream",
                 todo="correct families, sections, platforms, include or exclude in bundler.toml",
             )
-        known = bench.memo("versions")
         for component in selection.components:
             if component.number is not None:
-                old = known.get(component.place)
-                before = tuple(map(int, old.split("."))) if isinstance(old, str) else None
                 what = f"{component.path} ({component.place})"
-                check_not_older(self.name, component.number, before, bench.allow_older, what=what)
+                bench.check_not_older(self.name, component.place, component.number, what=what)
         return selection
 
     def _tried(
@@ -204,8 +199,9 @@ class ActiveUpdateSource:
             targets=tuple(PulledTarget(path, blob) for path, blob in sorted({**blobs, INDEX_PATH: index}.items())),
             verification=said,
             items=tuple(_item(component) for component in selection.files.values()),
-            memo={**fetcher.memo(), "versions": selection.versions},
+            memo=fetcher.memo(),
             version=selection.version,
+            floor=selection.versions,
         )
 
 
