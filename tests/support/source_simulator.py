@@ -295,6 +295,18 @@ def dripping_headers(interval_seconds: float = 0.02) -> Respond:
     return respond
 
 
+def dripping_chunks(begin: bytes, again: bytes, interval_seconds: float = 0.02) -> Respond:
+    """Return a responder that drips where no content is: in a chunk's extension, or in trailers."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.answer(200, {"Transfer-Encoding": "chunked"}, begin)
+        while not exchange.server.simulator.stopped.wait(interval_seconds):
+            exchange.wfile.write(again)
+            exchange.wfile.flush()
+
+    return respond
+
+
 def portal(content_type: str = "text/html; charset=utf-8") -> Respond:
     """Return a responder with the web page that captive portals answer everything with."""
     page = b"\n<!DOCTYPE html>\n<html><body>Please sign in</body></html>\n"

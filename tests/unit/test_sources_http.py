@@ -243,6 +243,19 @@ def test_a_server_that_drips_is_left_when_the_time_is_up(bench: Bench, server: S
     assert refused(bench, server.url("/a"), total_seconds=0.3).code == "http.too-slow"
 
 
+@pytest.mark.parametrize(
+    ("begin", "again"), [(b"5;x=", b"x"), (b"5\r\nhello\r\n0\r\n", b"X: y\r\n")], ids=["extension", "trailers"]
+)
+def test_a_server_that_drips_between_the_chunks_is_left_when_the_time_is_up(
+    bench: Bench, server: SourceSimulator, tmp_path: Path, begin: bytes, again: bytes
+) -> None:
+    server.on("/a", upstream.dripping_chunks(begin, again))
+    assert refused(bench, server.url("/a"), total_seconds=0.3).code == "http.too-slow"
+    with SourceSimulator(ca_directory=tmp_path) as secure:
+        secure.on("/a", upstream.dripping_chunks(begin, again))
+        assert refused(bench, secure.url("/a"), total_seconds=0.3, ca=str(tmp_path / "ca.pem")).code == "http.too-slow"
+
+
 def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
     bench: Bench, server: SourceSimulator, tmp_path: Path
 ) -> None:
@@ -306,6 +319,21 @@ def test_a_server_that_wants_us_much_later_is_left_for_the_next_run(bench: Bench
     assert error.code == "http.busy"
     assert error.have == "come back in 86,400 seconds"
     assert bench.pauses == []
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Mon, 01 Jan 2029 00:00:00 +99999999999999999999", "Mon, 01 Jan 2029 99999999999999999999:00:00 GMT", "soon"],
+)
+def test_a_date_that_no_calendar_holds_is_none(bench: Bench, server: SourceSimulator, date: str) -> None:
+    server.on("/a", upstream.status(429, retry_after=date), upstream.file(BODY, last_modified=date))
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
+    assert 0.5 <= bench.pauses[0] <= 1.5
+
+
+def test_a_file_from_the_end_of_time_is_fetched(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY, last_modified="Fri, 31 Dec 9999 23:59:59 GMT")
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
 
 
 def test_a_body_compressed_against_our_wish_is_refused(bench: Bench, server: SourceSimulator) -> None:
