@@ -50,7 +50,7 @@ class Percent(click.ParamType[int]):
         """Return the number."""
         text = str(value).removesuffix("%").strip()
         if not text.isdecimal() or not 1 <= int(text) <= 100:
-            self.fail(f"{value!r} is not 1% to 100%", param, ctx)
+            self.fail(f"{value!r} is not a whole number from 1% to 100%", param, ctx)
         return int(text)
 
 

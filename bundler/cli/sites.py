@@ -14,6 +14,7 @@ from manifests.console import Settings, output_option, print_json, table
 if TYPE_CHECKING:
     from bundler.site_status import SiteStatus
     from bundler.sites import Imported, Sites
+    from manifests.errors import MalformedError
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """Ceiling on one file of scanned texts; the largest receipt is a tenth of that."""
@@ -108,7 +109,6 @@ def remove(settings: Settings, site: str) -> None:
 def _receipts(files: tuple[BinaryIO, ...]) -> tuple[bytes, ...]:
     """Return the receipt files among the inputs, and those that the scanned texts of all the others make."""
     from manifests.durable import storage_errors
-    from manifests.errors import MalformedError
     from manifests.receipt import from_texts
 
     whole: list[bytes] = []
@@ -116,16 +116,22 @@ def _receipts(files: tuple[BinaryIO, ...]) -> tuple[bytes, ...]:
     for file in files:
         with storage_errors(Path(file.name)):
             data = file.read(_TEXT_BYTES + 1)
-        if data.lstrip()[:1] == b"{" or len(data) > _TEXT_BYTES:
+        if len(data) > _TEXT_BYTES:
+            raise _no_receipt(f"{file.name} is too large for a receipt")
+        if data.lstrip()[:1] == b"{":
             whole.append(data)
         else:
             lines += data.decode("utf-8-sig", "replace").splitlines()
     found = tuple(dict.fromkeys((*whole, *from_texts(lines))))
     if not found:
-        raise MalformedError(
-            "receipt.form", "There is no receipt in that", need="the file of relay receipt --out, or texts of its codes"
-        )
+        raise _no_receipt("There is no receipt in that")
     return found
+
+
+def _no_receipt(what: str) -> MalformedError:
+    from manifests.errors import MalformedError
+
+    return MalformedError("receipt.form", what, need="the file of relay receipt --out, or texts of its codes")
 
 
 def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> Imported:

@@ -119,8 +119,12 @@ def _encode(payload: bytes, keyid: str, signature: bytes) -> bytes:
 
 def _decode(data: bytes) -> tuple[bytes, str, bytes]:
     """Return payload, key id and signature of an envelope that is written the one way we write it."""
-    value = strictjson.decode(data, name=NAME, max_bytes=MAX_BYTES, max_depth=4)
-    schemas.check(value, "receipt-envelope", name=NAME)
+    try:
+        value = strictjson.decode(data, name=NAME, max_bytes=MAX_BYTES, max_depth=4)
+        schemas.check(value, "receipt-envelope", name=NAME)
+    except MalformedError as error:
+        error.todo = "give the file that relay receipt --out wrote; if that is damaged, ask the site for it again"
+        raise
     row = value["signatures"][0]
     try:
         payload, signature = (base64.b64decode(text, validate=True) for text in (value["payload"], row["sig"]))

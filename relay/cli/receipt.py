@@ -12,7 +12,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
-from manifests.receipt import SignedReceipt, fingerprint, to_texts
+from manifests.receipt import SignedReceipt, check_site_name, fingerprint, to_texts
 
 
 @click.command()
@@ -37,6 +37,8 @@ def command(
     from relay.config import load_config
     from relay.home import open_home
 
+    if name is not None:
+        check_site_name(name)
     home = open_home(settings.home)
     report = None
     if whole:
