@@ -19,7 +19,7 @@ from bundler.sites import Sites
 from manifests.durable import storage_errors
 from manifests.errors import UsageError
 from manifests.manifest import Target
-from manifests.receipt import MAX_BYTES, Ranges
+from manifests.receipt import MAX_BYTES, Ranges, from_texts
 
 LAST = "last"
 
@@ -126,6 +126,11 @@ def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise _no_reader(since, sites)
+        if not data.lstrip().startswith(b"{"):
+            scanned = from_texts(data.decode("utf-8-sig", "replace").splitlines())
+            if len(scanned) != 1:
+                raise _no_reader(since, sites)
+            data = scanned[0]
         site = sites.import_receipt(data, now=now, confirm=_nobody_is_asked).site
     elif any(site.name == since or (len(since) >= 12 and site.keyid.startswith(since)) for site in sites):
         site = sites.get(since)

@@ -6,14 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from bundler import slips
 from bundler.history import Generation, History, SealedVolume
 from bundler.holdings import NOTHING, Holdings
 from bundler.home import Home
 from bundler.increment import EVERYBODY, Readers, held, readers
+from bundler.sites import Sites
 from manifests import manifest as m
 from manifests.errors import ConfigurationError, MalformedError, UsageError
+from manifests.receipt import to_texts
+from tests.support.relay_bundles import BundleForge
+from tests.support.sites import ours, publisher_home, yes
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 A, B, C, D = (letter * 64 for letter in "abcd")
@@ -235,6 +240,22 @@ def test_a_receipt_that_was_cut_short_is_refused_with_what_to_do(home: Home, tmp
         readers(home, str(receipt), NOW)
     assert caught.value.code == "json.syntax"
     assert "relay receipt --out" in (caught.value.todo or "")
+
+
+def test_texts_of_codes_are_a_receipt_and_any_other_text_is_none(tmp_path: Path) -> None:
+    forge = BundleForge()
+    forge.files = {"rules/a": b"a"}
+    forge.seal(tmp_path / "1.zip")
+    dmz, north = publisher_home(tmp_path / "dmz", forge), CryptoSigner.generate_ed25519()
+    receipt = ours(forge, north, name="north", generations=(1,), snapshot_version=1)
+    Sites.load(dmz).import_receipt(receipt, now=NOW, confirm=yes)
+    codes = tmp_path / "codes.txt"
+    codes.write_text("Code 1\n" + "\n".join(to_texts(receipt)))
+    assert readers(dmz, str(codes), NOW).named == "site north"
+    codes.write_text("nothing here\n")
+    with pytest.raises(UsageError) as caught:
+        readers(dmz, str(codes), NOW)
+    assert caught.value.code == "create.since"
 
 
 def test_an_unknown_version_is_never_answered_with_one_that_the_site_may_not_have(home: Home) -> None:
