@@ -123,7 +123,7 @@ class Transport:
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
-            raise FetchError("http.protocol", f"{url.partition('?')[0]!r} is no URL that can be fetched")
+            raise FetchError("http.protocol", f"{shown(url)!r} is no URL that can be fetched")
         deadline = time.monotonic() + self._options.total_seconds
         ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
         current, response = self._follow(url, ask.headers())

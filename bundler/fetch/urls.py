@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit, urlunsplit
+import re
+from urllib.parse import urljoin, urlsplit
 
 from manifests.errors import FetchError
 
+_USER = re.compile(r"//[^\s'\"]*@")
 _PORTS = {"http": 80, "https": 443}
 
 
 def shown(url: str) -> str:
-    """Return a URL for people: without its query, which may hold a token."""
-    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    """Return a URL, or what is none, for people: without query and user, which may hold a token or a password."""
+    return _USER.sub("//***@", url.partition("?")[0].partition("#")[0])
 
 
 def is_sound(url: str) -> bool:
