@@ -94,7 +94,7 @@ class Transport:
 
     def _wait(self, error: FetchError, tried: int) -> float | None:
         """Return how long to wait before the next try; ``None`` when there is none."""
-        asked = error.context.get("retry_after_seconds")
+        asked = error.context.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
         last = tried >= self._options.attempts
         if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
             self._cooldown.begin(str(error.context["host"]), asked)

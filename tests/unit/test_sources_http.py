@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,14 @@ def test_a_checksum_file_that_gives_no_single_digest_is_refused(text: str) -> No
     with pytest.raises(FetchError) as caught:
         parse(text.encode(), "sha256", "a", name="sums")
     assert caught.value.code == "http.checksum-format"
+
+
+def test_a_checksum_file_of_blanks_is_read_in_no_time() -> None:
+    began = time.process_time()
+    with pytest.raises(FetchError):
+        parse(f"{MD5}  a{' ' * 500_000}b\n".encode(), "md5", "a", name="sums")
+    assert parse(f"{MD5}  a{' ' * 500_000}\n".encode(), "md5", "a", name="sums").digest == MD5
+    assert time.process_time() - began < 10  # quadratic in length, this took an hour
 
 
 def test_a_checksum_read_just_before_its_file_was_replaced_is_read_again(bench: Bench, server: SourceSimulator) -> None:
