@@ -138,7 +138,8 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
-    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file)
+    attended = wishes.every is None
+    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with progress(settings) as shown:
         return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
 
