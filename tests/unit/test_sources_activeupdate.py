@@ -322,6 +322,7 @@ def test_a_check_reads_the_index_alone(bench: Bench, server: SourceSimulator) ->
     assert len(states) == 161
     assert {seen.path for seen in server.seen} == {f"{BASE}/ini_xml.zip"}
     bench.pull_all()
+    assert set(checked()[2].values()) == {"unchanged"}
     serve(server, Tree(80, day=2))
     version, _, states = checked()
     assert version == "VSAPI 17.365.00"

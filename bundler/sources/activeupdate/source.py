@@ -30,6 +30,7 @@ INDEX_PATH = "server.ini"
 ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
 _SIGNATURE_BYTES = MIB
+_UNCHANGED = "unchanged"
 _GONE = frozenset({404, 410})
 _HALFWAY = frozenset({"http.length", "activeupdate.incomplete"})
 """What an upstream in the middle of an update looks like; the index, read again, tells whether it was."""
@@ -117,12 +118,11 @@ class ActiveUpdateSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             selection = self._select(find_index(fetcher, self.url), bench)
-        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), "to read")]
+        index = bench.remembered(INDEX_PATH)
+        same = index is not None and b"".join(bench.read(index)) == selection.mirrored
+        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), _UNCHANGED if same else "to read")]
         for component in selection.files.values():
-            blob = bench.remembered(component.path)
-            same = blob is not None and blob.length == component.length
-            same = same and component.number is not None and bench.floor.get(component.place) == component.number
-            state = "unchanged" if same else "to fetch"
+            state = _UNCHANGED if _is_held(bench, component, same) else "to fetch"
             targets += [
                 CheckedTarget(component.path, component.length, state),
                 CheckedTarget(component.signature_path, None, state),
@@ -203,6 +203,14 @@ class ActiveUpdateSource:
             version=selection.version,
             floor=selection.versions,
         )
+
+
+def _is_held(bench: Workbench, component: Component, same_index: bool) -> bool:
+    """Tell whether what is here is what the index lists: it lists the same as last time, or the same version."""
+    held = bench.remembered(component.path)
+    if held is None or held.length != component.length:
+        return False
+    return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
 
 
 def _item(component: Component) -> Item:
