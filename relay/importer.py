@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from manifests.bundle import VerifiedBundle, open_bundle
+from manifests.bundle import VerifiedBundle
 from manifests.clock import Clock, to_text
 from manifests.console import NoProgress, Progress
 from manifests.errors import (
@@ -174,7 +174,7 @@ class _Import:
             raise
 
     def _import(self, path: Path) -> ImportResult:
-        with open_bundle(path) as file, State(self.home.database) as state:
+        with salvage.opened(path) as file, State(self.home.database) as state:
             now = self.clock()
             self.progress.start(f"Verify {events.shown(self.path.name)}")
             bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
