@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.home import Home
+from bundler.journal import finish_interrupted
 from bundler.sealing import Sealing, written_to
 from manifests import durable
 from manifests.clock import from_text
@@ -79,3 +80,20 @@ def test_trouble_with_the_home_is_not_blamed_on_the_place(tmp_path: Path) -> Non
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert "--out" not in (caught.value.todo or "")
+
+
+def test_what_an_interrupted_run_left_and_cannot_be_removed_is_said_with_the_way_on(
+    sealing: Sealing, tmp_path: Path
+) -> None:
+    """Such as on a stick that has become read-only; without the stick there is nothing to remove."""
+    small = replace(MANIFEST, blobs=(BlobMember(A, 1, "stored", A, 1),))
+    (place,) = sealing.begin(tmp_path / "stick", [small], 1).files
+    place.partial.mkdir()
+    with pytest.raises(StorageError) as caught:
+        finish_interrupted(sealing.home)
+    assert str(place.partial) in caught.value.what
+    assert "take the medium away" in (caught.value.todo or "")
+    place.partial.rmdir()
+    place.partial.parent.rmdir()
+    finish_interrupted(sealing.home)
+    assert not sealing.home.journal.exists()
