@@ -159,8 +159,11 @@ def crash_at(publisher: Publisher, call: str, number: int) -> bool:
 
 
 @pytest.mark.needs("strace")
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink", "ftruncate"])
-def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publisher: Publisher, call: str) -> None:
+def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(
+    publisher: Publisher, call: str, stride: int
+) -> None:
     publisher.create()
     number, version = 1, 1
     while crash_at(publisher, call, number):
@@ -177,7 +180,7 @@ def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publis
         assert visible[-1] == f"plant-{version:06d}-full.zip"
         assert len(visible) == version
         publisher.bundle("verify", "--root", publisher.root, *[publisher.out / name for name in visible[-2:]])
-        number += 1 if number < 12 else 7
+        number += stride
     assert number > 1
 
 
