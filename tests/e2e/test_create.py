@@ -185,14 +185,21 @@ def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(
 
 
 @pytest.mark.needs("root")
-def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(publisher: Publisher, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("room", "code"),
+    [("size=64k", "storage.space"), ("nr_inodes=3", "storage.full")],
+    ids=["seen before", "met midway"],
+)
+def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(
+    publisher: Publisher, tmp_path: Path, room: str, code: str
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small])
+    run(["mount", "-t", "tmpfs", "-o", room, "none", small])
     try:
         done = publisher.bundle("create", "--out", small, check=False)
         assert done.returncode == 40
-        assert "[storage.full]" in done.stderr
+        assert f"[{code}]" in done.stderr
         assert list(small.iterdir()) == []
         assert publisher.version() == 0
     finally:
