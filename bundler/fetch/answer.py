@@ -88,6 +88,7 @@ class Answer:
         unchanged: 304: there is no body.
         start: Where in the file the body begins; 0 unless a range was asked for and given.
         length: Of the body, in bytes, if the server says.
+        bounded: It can be told where the body ends: not just by the connection's end, which may come early.
         html: It is called a web page.
         validators: To ask again with.
         chunks: Yields the body once, as it came over the wire.
@@ -96,6 +97,7 @@ class Answer:
     unchanged: bool
     start: int
     length: int | None
+    bounded: bool
     html: bool
     validators: Validators
     chunks: Iterator[bytes]
@@ -121,18 +123,47 @@ def is_html(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
 
 
+def is_chunked(headers: Mapping[str, str]) -> bool:
+    """Tell whether the body comes in chunks."""
+    return _transfer(headers) == "chunked"
+
+
+def require_bounded(url: str, answer: Answer) -> None:
+    """Refuse a body that ends with its connection, and so may be cut short unnoticed (RFC 9112 section 8).
+
+    Raises:
+        FetchError: ``http.unbounded``.
+    """
+    if not answer.bounded:
+        raise FetchError(
+            "http.unbounded",
+            f"{shown(url)}: its server says neither how long it is nor where it ends, so it may be cut short unnoticed",
+            need="Content-Length, or chunks",
+            todo="correct the server, or give the file's checksum",
+        )
+
+
 def length(url: str, headers: Mapping[str, str]) -> int | None:
     """Read ``Content-Length``.
 
     Raises:
-        FetchError: ``http.protocol``.
+        FetchError: ``http.protocol``; ``http.encoding`` for a body that is encoded on its way, but for chunks.
     """
+    transfer = _transfer(headers)
+    if transfer not in {"chunked", "identity"}:
+        raise FetchError(
+            "http.encoding", f"{shown(url)} is sent as {transfer[:40]!r} though we asked for the file as it is"
+        )
     text = headers.get("Content-Length")
-    if text is None or "chunked" in headers.get("Transfer-Encoding", "").lower():
+    if text is None or transfer == "chunked":
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise FetchError("http.protocol", f"{shown(url)} gives the length {text[:40]!r}")
     return int(text)
+
+
+def _transfer(headers: Mapping[str, str]) -> str:
+    return headers.get("Transfer-Encoding", "identity").strip().lower()
 
 
 def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:

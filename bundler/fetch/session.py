@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError
 from bundler.fetch.credentials import basic
 from bundler.fetch.deadline import pools
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import plain, shown
 from manifests.errors import ConfigurationError, FetchError
 
 _USERINFO = re.compile(r"[^\s/'\"]+@")
@@ -213,7 +213,7 @@ def _cause(error: BaseException) -> str:
             break
         inner = deeper
     text = getattr(inner, "strerror", None) or str(inner)
-    return _USERINFO.sub("***@", f"{type(inner).__name__}: {text}")[:300]
+    return plain(_USERINFO.sub("***@", f"{type(inner).__name__}: {text}".strip())[:300])
 
 
 def _argument(error: BaseException) -> BaseException | None:

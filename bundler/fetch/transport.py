@@ -21,7 +21,7 @@ from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.deadline import watched
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, is_sound, redirected, shown
+from bundler.fetch.urls import authority, is_sound, plain, redirected, shown
 from manifests.clock import Clock
 from manifests.errors import FetchError
 
@@ -187,6 +187,7 @@ class Transport:
             unchanged=unchanged,
             start=start,
             length=None if unchanged else length,
+            bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
             validators=reading.validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
@@ -225,7 +226,7 @@ class Transport:
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
-        what = f"{shown(url)} answered {status} {response.reason or ''}".rstrip()
+        what = f"{shown(url)} answered {status} {plain(response.reason or '')[:100]}".rstrip()
         host = authority(current)
         if status in _BUSY:
             seconds = reading.retry_after(response, self._clock)

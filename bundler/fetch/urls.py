@@ -13,7 +13,12 @@ _PORTS = {"http": 80, "https": 443}
 
 def shown(url: str) -> str:
     """Return a URL, or what is none, for people: without query and user, which may hold a token or a password."""
-    return _USER.sub("//***@", url.partition("?")[0].partition("#")[0])
+    return plain(_USER.sub("//***@", url.partition("?")[0].partition("#")[0]))
+
+
+def plain(text: str) -> str:
+    """Return a stranger's words as they may be shown: what would steer a terminal is written out."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def is_sound(url: str) -> bool:

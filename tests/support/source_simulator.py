@@ -250,6 +250,17 @@ def chunked(body: bytes) -> Respond:
     return lambda e: e.answer(200, {"Transfer-Encoding": "chunked"}, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
 
 
+def raw(answer: bytes) -> Respond:
+    """Return a responder that sends exactly these bytes, then hangs up."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.wfile.write(answer)
+        exchange.wfile.flush()
+        exchange.hang_up()
+
+    return respond
+
+
 def endless() -> Respond:
     """Return a responder whose body, of unknown length, does not end until the client hangs up."""
 

@@ -213,6 +213,35 @@ def test_a_chunked_body_is_fetched(bench: Bench, server: SourceSimulator) -> Non
     assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 180000\r\n\r\n"]
+)
+def test_a_body_whose_end_nothing_tells_is_taken_for_its_checksum_alone(
+    bench: Bench, server: SourceSimulator, head: bytes
+) -> None:
+    server.on("/a", upstream.raw(head + BODY[:-1]))
+    assert refused(bench, server.url("/a")).code == "http.unbounded"
+    assert refused(bench, {"url": server.url("/a"), "sha256": SHA256}).code == "http.checksum"
+    server.on("/a", upstream.raw(head + BODY))
+    assert bench.contents(bench.pull(make("http", urls=[{"url": server.url("/a"), "sha256": SHA256}]))) == {"a": BODY}
+    server.on("/a.md5", upstream.raw(head + MD5.encode()))
+    assert refused(bench, {"url": server.url("/a"), "md5_url": server.url("/a.md5")}).code == "http.unbounded"
+
+
+def test_a_body_encoded_on_its_way_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    server.on("/a", upstream.raw(head + b"5\r\nhello\r\n0\r\n\r\n"))
+    assert refused(bench, server.url("/a")).code == "http.encoding"
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 404 \x1b[31mgone\r\n\r\n", b"\x1b]0;gone\x07\r\n"])
+def test_what_a_server_says_steers_no_terminal(bench: Bench, server: SourceSimulator, line: bytes) -> None:
+    server.on("/a", upstream.raw(line))
+    error = refused(bench, server.url("/a"))
+    assert "gone" in str(error)
+    assert str(error).isprintable()
+
+
 def test_what_comes_after_the_announced_length_is_neither_content_nor_the_next_answer(
     bench: Bench, server: SourceSimulator
 ) -> None:
