@@ -106,7 +106,8 @@ def make(
         )
         part = pending or arrived(state, home.blobs)
         if part is not None:
-            holds = tuple(sorted(part.holds)[:MAX_DIGESTS])
+            damaged = {damage.sha256 for damage in report.damage} if report is not None else set()
+            holds = tuple(sorted(part.holds - damaged)[:MAX_DIGESTS])
             receipt = replace(
                 receipt, pending_generation=part.generation, pending_holds=holds, pending_parts=_told(part.parts)
             )
