@@ -68,6 +68,8 @@ def _timer(sock: Callable[[], Any], seconds: float) -> Iterator[threading.Event]
     def give_up() -> None:
         late.set()
         found = sock()
+        if found is None:
+            return  # not connected yet: the socket's own time limit ends that
         with suppress(OSError):  # below TLS, if there is any: what came encrypted must not be read as content
             socket.socket.shutdown(getattr(found, "socket", found), socket.SHUT_RDWR)
 

@@ -54,6 +54,10 @@ class Exchange(BaseHTTPRequestHandler):
         self.budget = None
         simulator.responder(self.path.partition("?")[0])(self)
 
+    def do_CONNECT(self) -> None:
+        """Be a proxy: the path is ``host:port``."""
+        self.do_GET()
+
     def answer(self, status: int, headers: Mapping[str, object] = {}, body: bytes = b"") -> None:
         """Send a whole answer; ``headers`` may lie."""
         self.send_response(status)
