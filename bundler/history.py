@@ -7,6 +7,7 @@ Documents, content and patches are in the blob store, by the digests of the mani
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -242,7 +243,8 @@ def _damaged(path: Path) -> ConfigurationError:
     return ConfigurationError(
         "history.damaged",
         f"{path} is missing, or not what bundle create wrote",
-        todo="bring it back from the backup; until then: bundle create --full",
+        todo="bring it back from the backup; until then: bundle create --full; to go on without it: "
+        f"rm -r {shlex.quote(str(path.parent))}",
     )
 
 

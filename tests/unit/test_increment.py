@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -281,3 +282,13 @@ def test_a_slip_compares_with_the_newest_version_that_can_be_read(home: Home) ->
     for version in (1, 2):
         (home.generations / f"{version:06d}" / "order.json").write_text("{}")
     assert slips.changes(home, sealed(5, "ad").volumes[0].manifest) is None
+
+
+def test_a_damaged_version_can_be_gone_on_without(home: Home) -> None:
+    (home.generations / "000004" / "order.json").write_text("{}")
+    with pytest.raises(ConfigurationError) as caught:
+        held(History(home), Readers((of(1),)))
+    assert caught.value.code == "history.damaged"
+    directory = (caught.value.todo or "").rpartition("rm -r ")[2]
+    shutil.rmtree(directory)
+    assert held(History(home), Readers((of(1),))).bases
