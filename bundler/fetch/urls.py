@@ -13,7 +13,8 @@ _PORTS = {"http": 80, "https": 443}
 
 def shown(url: str) -> str:
     """Return a URL, or what is none, for people: without query and user, which may hold a token or a password."""
-    return plain(_USER.sub("//***@", url.partition("?")[0].partition("#")[0]))
+    text = url.partition("?")[0].partition("#")[0]
+    return plain(text if is_sound(url) else _USER.sub("//***@", text))
 
 
 def plain(text: str) -> str:

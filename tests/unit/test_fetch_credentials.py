@@ -17,7 +17,7 @@ from keyring.errors import KeyringLocked
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, fetch_options
 from bundler.fetch.session import user_agent
-from bundler.fetch.urls import authority
+from bundler.fetch.urls import authority, shown
 from manifests import configuration
 from manifests.errors import ConfigurationError, FetchError
 from tests.support import source_simulator as upstream
@@ -329,6 +329,10 @@ def test_what_is_no_url_is_shown_without_its_password(
     assert caught.value.code == "http.protocol"
     assert "ter2" not in str(caught.value)
     assert server.seen == []
+
+
+def test_a_url_is_shown_without_its_query_alone() -> None:
+    assert shown("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
 
 
 def test_hosts_are_compared_with_their_ports() -> None:
