@@ -115,6 +115,7 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.keys import signers_of
     from bundler.volumes import parse_size
     from manifests.durable import storage_errors
+    from manifests.limits import DEFAULT
 
     _check(wishes)
     home = open_home(settings.home)
@@ -126,8 +127,8 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
             return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
     notes = None
     if wishes.note is not None:
-        with storage_errors(wishes.note):
-            notes = wishes.note.read_bytes()
+        with storage_errors(wishes.note), wishes.note.open("rb") as file:
+            notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
     order = Order(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",

@@ -22,10 +22,11 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
     from bundler import describe
     from bundler.seal import verify_sealed
     from manifests.durable import storage_errors
+    from manifests.limits import DEFAULT
     from manifests.trust import trusted_root
 
-    with named(root, "give the file of bundle keys export-root"), storage_errors(root):
-        state = trusted_root(root.read_bytes())
+    with named(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
+        state = trusted_root(file.read(DEFAULT.root_bytes + 1))
     found = []
     for path in files:
         with named(path), progress(settings) as shown:
