@@ -93,7 +93,7 @@ def _check_kept(generation: Generation, store: BlobStore) -> None:
             f"Version {generation.version} cannot be made again: some of what it carried is not kept any longer",
             have=f"{len(needed) - len(gone):,} of {len(needed):,} pieces",
             need=f"{sum(blob.length for blob in gone):,} bytes more",
-            todo="bundle create --since RECEIPT",
+            todo="bundle create --since RECEIPT, or --full",
         )
 
 
@@ -117,5 +117,5 @@ def _check_same(manifests: Sequence[Manifest], compressed: Compressed) -> None:
                 "This program compresses otherwise than the one that sealed the bundle",
                 have=f"{name}: another stream",
                 need=f"the program that sealed it: {manifests[0].tool}",
-                todo="bundle create --since RECEIPT",
+                todo="bundle create --since RECEIPT, or --full",
             )

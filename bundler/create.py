@@ -29,7 +29,7 @@ from manifests.clock import Clock
 from manifests.console import Progress
 from manifests.errors import FetchError, UsageError
 from manifests.limits import DEFAULT
-from manifests.manifest import PatchMember, Target
+from manifests.manifest import Manifest, PatchMember, Target
 
 
 @dataclass(frozen=True)
@@ -110,19 +110,7 @@ def create(
         timestamp = tuple(signers("timestamp"))
         _keep(store, (data for _, data in contents.documents))
         with compress(_compressible(contents), store, progress) as compressed:
-            contents, patches = _patched(contents, held, order, compressed, store, progress)
-            begun = held.rest(contents.targets, lambda target: _carried_length(target, compressed))
-            contents = replace(contents, since=held.since(_used(contents.targets, patches, begun)))
-            manifests = lay_out(
-                contents,
-                [compressed.document(name, data) for name, data in contents.documents],
-                [compressed.member(blob) for blob in _distinct(contents.targets)],
-                patches,
-                store,
-                volume_size=order.volume_size,
-                signers=len(timestamp),
-                begun=begun,
-            )
+            manifests = _laid_out(contents, held, order, compressed, store, progress, signers=len(timestamp))
             sealing = Sealing(home, store, clock, progress, extras)
             try:
                 journal = sealing.begin(order.out, manifests, staged.snapshot_version)
@@ -179,6 +167,31 @@ def _compressible(contents: Contents) -> list[Blob]:
     documents = (data for name, data in contents.documents if may_be_deflated(name))
     blobs = (Blob(sha256(data).hexdigest(), len(data)) for data in documents)
     return list(dict.fromkeys((*_distinct(contents.targets), *blobs)))
+
+
+def _laid_out(
+    contents: Contents,
+    held: Held,
+    order: Order,
+    compressed: Compressed,
+    store: BlobStore,
+    progress: Progress,
+    *,
+    signers: int,
+) -> tuple[Manifest, ...]:
+    """Decide how everything travels to who holds ``held``, and in which of the volumes."""
+    contents, patches = _patched(contents, held, order, compressed, store, progress)
+    begun = held.rest(contents.targets, lambda target: _carried_length(target, compressed))
+    return lay_out(
+        replace(contents, since=held.since(_used(contents.targets, patches, begun))),
+        [compressed.document(name, data) for name, data in contents.documents],
+        [compressed.member(blob) for blob in _distinct(contents.targets)],
+        patches,
+        store,
+        volume_size=order.volume_size,
+        signers=signers,
+        begun=begun,
+    )
 
 
 def _patched(

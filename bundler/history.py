@@ -7,8 +7,9 @@ Documents, content and patches are in the blob store, by the digests of the mani
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,20 +214,37 @@ class History:
 
 
 def unknown(version: int, versions: tuple[int, ...]) -> UsageError:
-    """Return the error for a version that is not remembered."""
+    """Return the error for a version that is not remembered.
+
+    None that is remembered is advised instead: a site that has an older one could not take what stands on it.
+    """
+    newest = versions[-1] if versions else 0
+    never = version > newest
+    restored = f"; if a site has version {version}, this home came back from a backup: bundle restored"
     return UsageError(
         "history.unknown",
-        f"Version {version} is not kept here",
-        have="versions " + ", ".join(map(str, versions)) if versions else "no version at all",
-        todo=f"bundle create --since {versions[0]}, or --full" if versions else "bundle create --full",
+        f"Version {version} was never sealed here" if never else f"Version {version} is not kept here",
+        have=_ranges(versions) if versions else "no version at all",
+        todo="bundle create --full" + (restored if never else ", or --since with the receipt of a site"),
     )
+
+
+def _ranges(versions: Sequence[int]) -> str:
+    """Name ascending versions, those that follow each other by the first and the last."""
+    ends: list[tuple[int, int]] = []
+    for version in versions:
+        first = ends.pop()[0] if ends and ends[-1][1] + 1 == version else version
+        ends.append((first, version))
+    named = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ends)
+    return f"version{'' if len(versions) == 1 else 's'} {named}"
 
 
 def _damaged(path: Path) -> ConfigurationError:
     return ConfigurationError(
         "history.damaged",
         f"{path} is missing, or not what bundle create wrote",
-        todo="bring it back from the backup; until then: bundle create --full",
+        todo="bring it back from the backup; until then: bundle create --full; to go on without it: "
+        f"rm -r {shlex.quote(str(path.parent))}",
     )
 
 

@@ -19,7 +19,7 @@ from bundler.sites import Sites
 from manifests.durable import storage_errors
 from manifests.errors import UsageError
 from manifests.manifest import Target
-from manifests.receipt import Ranges
+from manifests.receipt import MAX_BYTES, Ranges, from_texts
 
 LAST = "last"
 
@@ -122,20 +122,31 @@ def readers(home: Home, since: str | None, now: datetime, *, full: bool = False)
 def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
     path = Path(since)
     if path.is_file():
-        with storage_errors(path):
-            data = path.read_bytes()
+        with storage_errors(path), path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise _no_reader(since, sites)
+        if not data.lstrip().startswith(b"{"):
+            scanned = from_texts(data.decode("utf-8-sig", "replace").splitlines())
+            if len(scanned) != 1:
+                raise _no_reader(since, sites)
+            data = scanned[0]
         site = sites.import_receipt(data, now=now, confirm=_nobody_is_asked).site
     elif any(site.name == since or (len(since) >= 12 and site.keyid.startswith(since)) for site in sites):
         site = sites.get(since)
     else:
-        raise UsageError(
-            "create.since",
-            f"{since!r} is no receipt, no site and no version",
-            have="sites " + (", ".join(site.name for site in sites) or "(none)"),
-            need="the file of a receipt, the name of a site, a version, or last",
-            todo="bundle sites",
-        )
+        raise _no_reader(since, sites)
     return Readers((holdings_of(site.receipt),), f"site {site.name}")
+
+
+def _no_reader(since: str, sites: Sites) -> UsageError:
+    return UsageError(
+        "create.since",
+        f"{since!r} is no receipt, no site and no version",
+        have="sites " + (", ".join(site.name for site in sites) or "(none)"),
+        need="the file of a receipt, the name of a site, a version, or last",
+        todo="bundle sites",
+    )
 
 
 def _nobody_is_asked(_: str) -> bool:

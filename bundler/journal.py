@@ -17,7 +17,7 @@ from bundler.history import Generation, History
 from bundler.home import Home
 from bundler.repository import Repository, Staged
 from manifests import durable, strictjson
-from manifests.errors import UsageError
+from manifests.errors import StorageError, UsageError
 from manifests.limits import MIB
 
 
@@ -128,10 +128,18 @@ def finish_interrupted(home: Home) -> None:
     journal = _load(home)
     if journal is None:
         return
-    if journal.committed:
-        journal._finish(home)
-    else:
-        journal._abandon(home)
+    try:
+        if journal.committed:
+            journal._finish(home)
+        else:
+            journal._abandon(home)
+    except StorageError as error:
+        if any(str(file.partial) in error.what or str(file.final) in error.what for file in journal.files):
+            error.todo = (
+                "an interrupted bundle create left a file there: make the place writable, or take the medium away; "
+                "then run the command again"
+            )
+        raise
 
 
 def _load(home: Home) -> Journal | None:

@@ -20,7 +20,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 from bundler import hsm, pkcs8, public_keys
 from bundler.config import Config
 from bundler.home import Home
-from bundler.passphrase import Secrets, ask_on_terminal
+from bundler.passphrase import Secrets, ask_nobody, ask_on_terminal
 from bundler.repository import Repository
 from manifests import durable
 from manifests.errors import ConfigurationError
@@ -202,7 +202,12 @@ class HomeSigners:
 
 
 def signers_of(
-    home: Home, config: Config, passphrase_file: Path | None = None, pin_file: Path | None = None
+    home: Home,
+    config: Config,
+    passphrase_file: Path | None = None,
+    pin_file: Path | None = None,
+    *,
+    attended: bool = True,
 ) -> HomeSigners:
     """Return the home's signers, asking on the terminal for what no file gives.
 
@@ -211,6 +216,8 @@ def signers_of(
         config: Names the PKCS#11 library.
         passphrase_file: From the command line; else ``SEALIFT_PASSPHRASE_FILE``.
         pin_file: From the command line; else ``SEALIFT_PIN_FILE``.
+        attended: Whether somebody is there to be asked.
     """
     hsm.use_module(config.pkcs11_module)
-    return HomeSigners(home, Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file))
+    ask = ask_on_terminal if attended else ask_nobody
+    return HomeSigners(home, Secrets.choose(ask, os.environ, passphrase_file, pin_file))

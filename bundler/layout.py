@@ -33,6 +33,8 @@ NOTHING_BEGUN: Mapping[str, Ranges] = {}
 
 TEXT_BYTES = 16 * 1024 * 1024
 """Compressible content up to this length goes first: rules protect before patterns have come."""
+SMALL_BYTES = 64 * 1024
+"""Anything up to this length does too: it keeps nothing waiting, and a rule of some lines does not compress."""
 
 _SIGNATURE_BYTES = 4096 + 200
 """Per signer: hex digits of RSA with 16,384 bits, and what stands around them."""
@@ -169,13 +171,18 @@ def _manifest(contents: Contents, documents: Sequence[Document]) -> Manifest:
 def _in_order(
     targets: Sequence[Target], blobs: Sequence[BlobMember], patches: Sequence[PatchMember]
 ) -> list[BlobMember | PatchMember]:
-    """Return rules first, then patches, then the rest: each by the order of the targets."""
-    text = {blob.sha256 for blob in blobs if blob.method == "deflate" and blob.length <= TEXT_BYTES}
+    """Return rules first, then patches, each by the order of the targets; then the rest, the shorter first.
+
+    Archives of rules are far shorter than patterns, so that they too come before them.
+    """
+    most = {"deflate": TEXT_BYTES, "stored": SMALL_BYTES}
+    text = {blob.sha256 for blob in blobs if blob.length <= most[blob.method]}
     places = {target.sha256: place for place, target in reversed(list(enumerate(targets)))}
 
-    def key(member: BlobMember | PatchMember) -> tuple[int, int]:
-        first = 1 if isinstance(member, PatchMember) else 0 if member.sha256 in text else 2
-        return first, places[member.sha256]
+    def key(member: BlobMember | PatchMember) -> tuple[int, int, int]:
+        if isinstance(member, PatchMember):
+            return 1, 0, places[member.sha256]
+        return (0, 0, places[member.sha256]) if member.sha256 in text else (2, member.length, places[member.sha256])
 
     return sorted([*blobs, *patches], key=key)
 

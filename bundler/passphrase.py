@@ -119,13 +119,26 @@ def ask_on_terminal(question: str) -> str:
     import click
 
     if not sys.stdin.isatty():
-        raise ConfigurationError(
-            "passphrase.missing",
-            f"There is nobody to ask: {question}",
-            need=f"a terminal, --passphrase-file (--pin-file), or {FILE_VARIABLE} ({PIN_FILE_VARIABLE})",
-        )
+        raise _nobody(question, "a terminal, ")
     answer: str = click.prompt(question, hide_input=True, err=True)
     return answer
+
+
+def ask_nobody(question: str) -> str:
+    """Ask nobody: a job that runs on its own would wait for an answer for ever, however it was begun.
+
+    Raises:
+        ConfigurationError: ``passphrase.missing``.
+    """
+    raise _nobody(question, "")
+
+
+def _nobody(question: str, terminal: str) -> ConfigurationError:
+    return ConfigurationError(
+        "passphrase.missing",
+        f"There is nobody to ask: {question}",
+        need=f"{terminal}--passphrase-file (--pin-file), or {FILE_VARIABLE} ({PIN_FILE_VARIABLE})",
+    )
 
 
 def _path(text: str | None) -> Path | None:

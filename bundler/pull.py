@@ -13,6 +13,7 @@ from bundler.home import Home
 from bundler.sources import DELIVERED, kind_class
 from bundler.sources.base import Pull, Source, SourceCheck, Workbench
 from bundler.sources.records import Failure, Good, Record, configuration_digest, load, save
+from bundler.sources.versions import raised
 from manifests.blobs import Batch, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -184,7 +185,17 @@ class _Job:
     ) -> Workbench:
         """Return what the source works with."""
         common = self.config.common
-        return Workbench(store, batch, clock, progress, pause, self.previous, common.globs, common.allow_older)
+        return Workbench(
+            store,
+            batch,
+            clock,
+            progress,
+            pause,
+            self.previous,
+            globs=common.globs,
+            allow_older=common.allow_older,
+            floor=self.record.floor,
+        )
 
 
 @dataclass(frozen=True)
@@ -220,7 +231,8 @@ def _pull(
         save(home.sources, failed)
         return replace(_remembered(job.config, failed, store), error=error)
     good = Good(pulled, clock(), _digest(job.config))
-    save(home.sources, Record(name, job.config.kind, good))
+    floor = raised(job.record.floor, pulled.floor, allowed=job.config.common.allow_older)
+    save(home.sources, Record(name, job.config.kind, good, floor=floor))
     partial.forget(home.fetching, name)
     if pulled.afterwards is not None:
         pulled.afterwards()

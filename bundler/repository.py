@@ -15,7 +15,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from bundler import delegations, staging
+from bundler import delegations, floor, staging
 from bundler.config import Expiries
 from bundler.delegations import Delegation
 from bundler.staging import TIMESTAMP, Signers, Staged
@@ -47,6 +47,7 @@ class Repository:
         timestamp: None before the first bundle; so is ``snapshot``.
         targets: Every targets role that is delegated to now, ``targets`` included; empty before the first bundle.
         wishes: Who shall sign for a source from the next bundle on, where that is not the ``targets`` keys.
+        floor: What every role's version must be above from the next bundle on, see :mod:`bundler.restored`.
     """
 
     directory: Path
@@ -56,6 +57,7 @@ class Repository:
     snapshot: Metadata[Snapshot] | None
     targets: Mapping[str, Metadata[Targets]]
     wishes: Mapping[str, Delegation]
+    floor: int = 0
 
     @classmethod
     def load(cls, directory: Path) -> Repository:
@@ -74,7 +76,7 @@ class Repository:
             snapshot = files.read(f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot)
             targets = files.all_targets(snapshot.signed)
         wishes = delegations.read(wishes_path(directory))
-        return cls(directory, roots, root, timestamp, snapshot, targets, wishes)
+        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, floor.read(directory))
 
     @property
     def snapshot_version(self) -> int:
@@ -104,7 +106,7 @@ class Repository:
         """Prepare the next version; nothing is written.
 
         Timestamp and snapshot always get a new version. A targets role gets one when its content or its
-        keys changed, or when it would expire before ``now + runway``.
+        keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
 
         Args:
             targets: What each source yields, by its name; a source that is absent loses its role.

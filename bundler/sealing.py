@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from manifests import durable
 from manifests.blobs import CHUNK_BYTES, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
+from manifests.errors import StorageError
 from manifests.manifest import Manifest
 from manifests.trust import trusted_root
 
@@ -105,10 +107,12 @@ class Sealing:
 
         Raises:
             UsageError: ``create.exists``.
-            StorageError: The disk is full, read-only or failing.
+            StorageError: ``storage.space``: there is too little room; the disk is full, read-only or failing.
         """
         directory = out.absolute()
-        durable.make_directory(directory)
+        with written_to(directory):
+            durable.make_directory(directory)
+            _check_room(directory, manifests)
         files = [Placed.at(directory / manifest.file_name) for manifest in manifests]
         return Journal.begin(self.home, files, version)
 
@@ -134,7 +138,8 @@ class Sealing:
         sealed = []
         for place, volume in zip(journal.files, volumes, strict=True):
             with FollowingDigest(place.partial) as digest:
-                write(place.partial, volume, documents, self.store, compressed, self.progress, digest.reach)
+                with written_to(place.final.parent):
+                    write(place.partial, volume, documents, self.store, compressed, self.progress, digest.reach)
                 now, state = self.clock(), trusted_root(root)  # as a relay that knows only the first root
                 verify_sealed(place.partial, state, now, self.progress, accept_expired=accept_expired)
                 length = place.partial.stat().st_size
@@ -147,8 +152,45 @@ class Sealing:
         return Written(journal, tuple(sealed), tuple(beside))
 
     def _beside(self, extra: Extra, place: Placed) -> BesideFile:
-        extra.write(place.partial)
+        with written_to(place.final.parent):
+            extra.write(place.partial)
         return BesideFile(extra.kind, place.final, place.partial.stat().st_size, file_digest(place.partial))
+
+
+@contextmanager
+def written_to(directory: Path) -> Iterator[None]:
+    """Say what to do when the place that the operator chose cannot take the files."""
+    try:
+        yield
+    except StorageError as error:
+        if str(directory) in error.what:
+            large = error.code == "storage.file-too-large"
+            way = "no file is that large there: bundle create --volume-size fat32" if large else "choose another --out"
+            error.todo = error.todo or way
+        raise
+
+
+def _check_room(directory: Path, manifests: Sequence[Manifest]) -> None:
+    """Refuse before the first byte what would end minutes later."""
+    need = sum(
+        sum(document.length if document.deflated is None else document.deflated[1] for document in manifest.documents)
+        + sum(blob.stored_length for blob in manifest.blobs)
+        + sum(patch.patch_length for patch in manifest.patches)
+        for manifest in manifests
+    )
+    with durable.storage_errors(directory):
+        room = os.statvfs(directory)
+    free = room.f_bavail * room.f_frsize
+    if room.f_blocks and free < need:  # a file system that does not tell its size says 0
+        raise StorageError(
+            "storage.space",
+            f"There is too little room in {directory}",
+            have=f"{free:,} bytes free",
+            need=f"at least {need:,}",
+            todo="make room, or choose another --out; what a site lacks takes less: bundle create --since RECEIPT",
+            free=free,
+            needed=need,
+        )
 
 
 def put(path: Path, data: bytes) -> None:

@@ -231,11 +231,12 @@ def _check_ours(receipt: Receipt, home: Home) -> None:
             need=f"publisher {publisher}, one of its {len(roots)} roots",
             todo="if it is a site of ours: bring this home back from its newest backup" if ahead else None,
         )
-    if receipt.snapshot_version > repository.snapshot_version:
+    if receipt.snapshot_version > max(repository.snapshot_version, repository.floor):
         raise ConfigurationError(
             "receipt.ahead",
             "The site is ahead of this publisher",
             have=f"version {repository.snapshot_version} here",
             need=f"version {receipt.snapshot_version}, which the site has",
-            todo="bring this home back from its newest backup: what is sealed here would be refused at the site",
+            todo="bring this home back from its newest backup; if this was the newest: bundle restored --above "
+            f"{receipt.snapshot_version}, or the number of the site that has the highest",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.difference import Difference, difference
@@ -14,6 +15,7 @@ from bundler.slip import Volume, prepare, render_html, render_text
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
 from manifests.bundle import claimed_documents, open_bundle
+from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest, Target
 
 
@@ -34,13 +36,13 @@ def beside(home: Home, recovery_percent: float | None = None) -> Extras:
 def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
-    changes = _changes(home, first.manifest)
+    compared = changes(home, first.manifest)
     slip = prepare(
         first.manifest,
         *_signed(first),
         [Volume(file.path.name, file.length, file.sha256) for file in ordered],
-        difference=changes,
-        rules=() if changes is None else compare(changes, _content_of(home.store())),
+        difference=compared,
+        rules=() if compared is None else compare(compared, _content_of(home.store())),
         recovery_percent=recovery_percent,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
@@ -54,12 +56,14 @@ def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     return found.pop(signature.NAME), list(found.items())
 
 
-def _changes(home: Home, manifest: Manifest) -> Difference | None:
+def changes(home: Home, manifest: Manifest) -> Difference | None:
+    """Compare with the newest version before this one that can still be read."""
     history = History(home)
-    before = [version for version in history.versions() if version < manifest.snapshot_version]
-    if not before:
-        return None
-    return difference(history.generation(max(before)).volumes[0].manifest, manifest)
+    for version in sorted(history.versions(), reverse=True):
+        if version < manifest.snapshot_version:
+            with suppress(ConfigurationError):  # history.damaged: the slip is no reason to seal nothing
+                return difference(history.generation(version).volumes[0].manifest, manifest)
+    return None
 
 
 def _content_of(store: BlobStore) -> Content:

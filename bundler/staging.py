@@ -101,7 +101,8 @@ class _Stage:
         for name in reversed(names):
             self._add_role(name, _target_files(name, targets[name]), None, delegations[name])
         self._add_role(Targets.type, {}, _delegations(delegations), self._repository.authority(Targets.type))
-        version = self._repository.snapshot_version + 1
+        self._raise_those_gone()
+        version = max(self._repository.snapshot_version, self._repository.floor) + 1
         expires = self._now + self._expiries.of(Snapshot.type)
         snapshot = self._sign(Snapshot.type, Snapshot(version, expires=expires, meta=self._meta))
         self._documents.append((f"{version}.snapshot.json", snapshot))
@@ -130,17 +131,23 @@ class _Stage:
         listed = self._meta.get(f"{role}.json")
         if current is not None and listed is not None:
             same = current.signed.targets == files and current.signed.delegations == delegations
-            if same and _is_signed(current, authority):
+            if same and listed.version > self._repository.floor and _is_signed(current, authority):
                 if current.signed.expires >= self._deadline:
                     data = (self._repository.directory / f"{listed.version}.{role}.json").read_bytes()
                     self._documents.append((f"{listed.version}.{role}.json", data))
                     return
                 self._check_renewable(role, authority, current.signed)
-        version = 1 if listed is None else listed.version + 1
+        version = max(0 if listed is None else listed.version, self._repository.floor) + 1
         expires = self._now + self._expiries.of(role)
         data = self._sign(role, Targets(version, expires=expires, targets=files, delegations=delegations))
         self._meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
         self._documents.append((f"{version}.{role}.json", data))
+
+    def _raise_those_gone(self) -> None:
+        """List roles that nobody is pointed to any more above the floor too; nobody reads their files."""
+        for name, meta in self._meta.items():
+            if meta.version <= self._repository.floor:
+                self._meta[name] = MetaFile(self._repository.floor + 1)
 
     def _sign(self, role: str, signed: Content) -> bytes:
         """Sign a new version with every key at hand that may."""

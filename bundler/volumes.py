@@ -21,6 +21,8 @@ HELP = (
     "dvd (4.69 GB), cd (700 MB)."
 )
 
+MAX_BYTES = 10**15
+"""No medium is larger, and every number here stays one that JSON carries exactly."""
 MAX_VOLUMES = 9999
 MEMBER_BYTES = 124
 """Of zip records per member, beside twice its name: both headers and both zip64 fields."""
@@ -91,11 +93,12 @@ def parse_size(text: str) -> int:
     if text.lower() in PRESETS:
         return PRESETS[text.lower()]
     found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]*)", text)
-    if found is None or found[2].upper() not in _UNITS:
+    size = None if found is None else _UNITS.get(found[2].upper())
+    if found is None or size is None or (size := int(Decimal(found[1]) * size)) > MAX_BYTES:
         raise UsageError(
             "create.volume-size", f"{text!r} is no size", need=f"such as 4GB, 700MB, 4GiB, {', '.join(PRESETS)}"
         )
-    return int(Decimal(found[1]) * _UNITS[found[2].upper()])
+    return size
 
 
 def plan(pieces: Sequence[Piece], fixed: int, size: int | None) -> tuple[Volume, ...]:
@@ -115,14 +118,29 @@ def plan(pieces: Sequence[Piece], fixed: int, size: int | None) -> tuple[Volume,
     if size is None:
         stretches = tuple(piece.slice for piece in pieces if piece.stretch)
         return (Volume(tuple(piece.key for piece in pieces if not piece.stretch), stretches),)
+    planned = _plan(pieces, fixed, size)
+    if not isinstance(planned, int):
+        return planned
+    enough = size
+    while isinstance(planned, int):
+        enough = max(planned, enough + enough // 64)
+        planned = _plan(pieces, fixed, enough)
+    raise _too_small(size, enough)
+
+
+def _plan(pieces: Sequence[Piece], fixed: int, size: int) -> tuple[Volume, ...] | int:
+    """Return the volumes; where they are too small, a larger size, which may be too small as well."""
     reserved = 0
     while True:
         capacity = size - fixed - reserved
         least = max((piece.overhead for piece in pieces), default=0) + LEAST_PART_BYTES
         least = max([least, *(piece.overhead + piece.stored_length for piece in pieces if not piece.divisible)])
         if capacity < least and not (reserved == 0 and _all_fit(pieces, capacity)):
-            raise _too_small(size, fixed + reserved + least)
-        volumes = _fill(pieces, capacity)
+            return fixed + reserved + least
+        try:
+            volumes = _fill(pieces, capacity)
+        except _TooManyError:
+            return 2 * size
         rows = _rows(volumes)
         if rows <= reserved:
             return volumes
@@ -137,6 +155,10 @@ def _rows(volumes: Sequence[Volume]) -> int:
     """Return what the list of parts takes in every manifest."""
     slices = [part.key for volume in volumes for part in volume.slices]
     return PART_ROW_BYTES * len(slices) + PARTED_ROW_BYTES * len(set(slices))
+
+
+class _TooManyError(Exception):
+    """More than :data:`MAX_VOLUMES`."""
 
 
 class _Filling:
@@ -177,9 +199,7 @@ class _Filling:
 
     def _open(self) -> int:
         if len(self._rooms) == MAX_VOLUMES:
-            raise UsageError(
-                "create.volume-size", f"The content takes more than {MAX_VOLUMES} volumes", need="larger volumes"
-            )
+            raise _TooManyError
         self._rooms.append(self._capacity)
         self._whole.append([])
         self._slices.append([])
@@ -196,10 +216,12 @@ def _fill(pieces: Sequence[Piece], capacity: int) -> tuple[Volume, ...]:
     return filling.volumes()
 
 
-def _too_small(size: int, need: int) -> UsageError:
+def _too_small(size: int, enough: int) -> UsageError:
+    kilobytes = enough // 1000 + 2  # signed documents differ by some bytes from one sealing to the next
     return UsageError(
         "create.volume-size",
-        "The volumes are too small for what each of them must carry",
+        f"The volumes are too small: each must carry metadata and the list of targets, and they may be {MAX_VOLUMES}",
         have=f"{size:,} bytes",
-        need=f"at least {need:,} bytes: metadata, the list of targets, and room for some content",
+        need=f"{kilobytes * 1000:,} bytes",
+        todo=f"--volume-size {kilobytes}KB",
     )

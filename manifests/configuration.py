@@ -6,6 +6,7 @@ Both programs read theirs through this; each ships its own schema beside its cod
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -20,6 +21,10 @@ from manifests.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+
+_USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
+"""User and password in a URL: no URL of a configuration may hold them, and no error shows those of one that does."""
 
 
 @cache
@@ -102,7 +107,8 @@ def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
         return ConfigurationError(
             "config.value", f"{file}: {place} is {error.instance!r}", need=need, todo=hint, key=place
         )
-    return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {error.message[:300]}", key=place)
+    said = _USER.sub("//***@", error.message)[:300]
+    return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {said}", key=place)
 
 
 def _unknown_key(error: ValidationError, file: Path, place: str) -> ConfigurationError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from manifests.blobs import Blob
@@ -11,7 +13,7 @@ from manifests.console import Progress
 from manifests.durable import storage_errors, sync_filesystem
 from manifests.errors import StorageError
 from relay.home import Home
-from relay.state import State
+from relay.state import GenerationTarget, State
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at and what was found. ``newest`` is the generation that is served."""
+    """What was looked at and what was found. ``newest`` is the generation that is served, of those that are whole."""
 
     newest: int
     blobs: int
@@ -43,6 +45,9 @@ class Report:
             if any(self.newest in damage.generations for damage in self.damage):
                 steps.append(f"relay import the bundle of generation {self.newest} again if it was a full one")
                 steps.append("or, in the DMZ, bundle create --full, and import that")
+            elif pending := sorted({n for damage in self.damage for n in damage.generations if n > self.newest}):
+                steps.append(f"relay import the bundles of generation {pending[-1]} again")
+                steps.append("or relay receipt, and with it in the DMZ: bundle create --since RECEIPT")
             else:
                 steps.append(f"nothing more: generation {self.newest}, which is served, needs none of it")
         if any(damage.sha256 is None for damage in self.damage):
@@ -64,7 +69,7 @@ def check(home: Home, progress: Progress) -> Report:
         damage = [Damage("database", text) for text in state.damage()]
         damage += _check_manifests(state)
         newest = state.newest_generation()
-        wanted = _wanted(state)
+        wanted = _wanted(home, state)
     progress.start("Hash the store", sum(blob.length for blob in wanted))
     for blob, (paths, generations) in sorted(wanted.items(), key=lambda item: item[0].sha256):
         what = _examine(home, blob)
@@ -88,13 +93,21 @@ def discard(home: Home, report: Report, *, wait_seconds: float) -> None:
         sync_filesystem(home.path)
 
 
-def _wanted(state: State) -> dict[Blob, tuple[set[str], set[int]]]:
+def _wanted(home: Home, state: State) -> dict[Blob, tuple[set[str], set[int]]]:
+    """Return what must be here for generations that are whole, and what has come of others."""
     wanted: dict[Blob, tuple[set[str], set[int]]] = {}
-    for target in state.targets():
+    for target in chain(state.targets(), _arrived(home, state)):
         paths, generations = wanted.setdefault(Blob(target.sha256, target.length), (set(), set()))
         paths.add(target.path)
         generations.add(target.generation)
     return wanted
+
+
+def _arrived(home: Home, state: State) -> Iterator[GenerationTarget]:
+    for pending in state.pending.generations():
+        for target in state.pending.targets(pending.number):
+            if home.blobs.path(target.sha256).exists():
+                yield target
 
 
 def _examine(home: Home, blob: Blob) -> str | None:

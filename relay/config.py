@@ -95,7 +95,7 @@ class Config:
 
 
 def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
-    """Read ``127.0.0.1:4122``, ``[::1]:4122`` or ``relay.site:4122``.
+    """Read ``127.0.0.1:4122``, ``[::1]:4122`` or ``relay.example:4122``.
 
     Args:
         text: Host and port.

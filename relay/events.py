@@ -1,28 +1,38 @@
-"""The audit log: what changed the state stands in the database, what changed nothing in a file beside it.
+"""The audit log: what changed the state stands in the database, what changed nothing in files beside it.
 
-A refusal must leave the database byte for byte as it was, so it is a line of ``audit.jsonl``. The file only
-grows; a line that a power cut tore is passed over.
+A refusal must leave the database byte for byte as it was, so it is a line of ``audit.jsonl``. That file only grows;
+once it is large it gets a number, ``audit.000001.jsonl``, and a new one is begun. Numbered files are never changed
+and never removed. A line that a power cut tore is passed over.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterator
+import re
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from manifests.clock import from_text, to_text
-from manifests.durable import storage_errors
+from manifests.durable import fsync_directory, replace, storage_errors
 from manifests.errors import MalformedError
+from manifests.limits import MIB
 from relay.home import Home
 from relay.state import Event, State
 
 REFUSED = "refused"
 """Kind of the event of a refused bundle; its ``code`` is the reason."""
 
+FILE_BYTES = 8 * MIB
+"""Size from which a file is put aside: some ten thousand lines, which any editor opens."""
+
 _TAIL_BYTES = 256 * 1024
 """How far back the last refusal is looked for."""
+_ASIDE = re.compile(r"audit\.([0-9]{6,})\.jsonl")
 
 
 def shown(name: str) -> str:
@@ -31,8 +41,13 @@ def shown(name: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def record(home: Home, event: Event) -> None:
+def record(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
     """Append an event to the audit log, durably.
+
+    Args:
+        home: The relay's directory.
+        event: What happened.
+        file_bytes: Size from which a file is put aside.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
@@ -42,50 +57,123 @@ def record(home: Home, event: Event) -> None:
         sort_keys=True,
         ensure_ascii=True,
     )
-    with storage_errors(home.audit_file):
-        descriptor = os.open(home.audit_file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            size = os.fstat(descriptor).st_size
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            os.write(descriptor, (b"\n" if torn else b"") + line.encode("ascii") + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with storage_errors(home.audit_file), _appending(home, file_bytes) as descriptor:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        rest = (b"\n" if torn else b"") + line.encode("ascii") + b"\n"
+        while rest:  # a disk that fills takes some of it, and fails the next time
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+        if size == 0:
+            fsync_directory(home.path)
 
 
-def read(home: Home, state: State, limit: int | None = None) -> tuple[Event, ...]:
+def read(home: Home, state: State, limit: int | None = None, kinds: Collection[str] = ()) -> tuple[Event, ...]:
     """Return the newest events of both places, newest last.
 
     Args:
         home: The relay's directory.
         state: Its open state.
         limit: How many at most; ``None`` for all.
+        kinds: Which ones; all when empty.
     """
-    logged = list(_lines(home.audit_file))
-    kept = state.events(limit=-1 if limit is None else limit)
+    logged: list[Event] = []
+    for events in _newest_first(home):
+        logged[:0] = [event for event in events if not kinds or event.kind in kinds]
+        if limit is not None and len(logged) >= limit:
+            break
+    kept = state.events(kinds, limit=-1 if limit is None else limit)
     merged = sorted((*kept, *logged), key=lambda event: event.at)
     return tuple(merged if limit is None else merged[max(len(merged) - limit, 0) :])
 
 
 def last_logged(home: Home, kind: str) -> Event | None:
     """Return the newest event of a kind in the audit log, looking back over its last 256 KiB."""
-    found = [event for event in _lines(home.audit_file, tail_bytes=_TAIL_BYTES) if event.kind == kind]
-    return found[-1] if found else None
+    for events in _newest_first(home, _TAIL_BYTES):
+        found = [event for event in events if event.kind == kind]
+        if found:
+            return found[-1]
+    return None
 
 
-def _lines(path: Path, tail_bytes: int | None = None) -> Iterator[Event]:
-    with storage_errors(path):
+def position(home: Home) -> tuple[int, int]:
+    """Return what differs once a line was added: which file grows, and how long it is."""
+    try:
+        status = home.audit_file.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_ino, status.st_size
+
+
+@contextmanager
+def _appending(home: Home, file_bytes: int) -> Iterator[int]:
+    """Open the file that grows, for one writer at a time, after putting a large one aside.
+
+    Whoever waited for a file that was put aside meanwhile opens the new one.
+    """
+    while True:
+        descriptor = os.open(home.audit_file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            file = path.open("rb")
-        except FileNotFoundError:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            status = os.fstat(descriptor)
+            if position(home)[0] != status.st_ino or (status.st_size >= file_bytes and _put_aside(home, status)):
+                continue
+            yield descriptor
             return
-        with file:
-            if tail_bytes is not None:
-                file.seek(max(path.stat().st_size - tail_bytes, 0))
-            for line in file:
-                event = _event(line)
-                if event is not None:
-                    yield event
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child on its way to exec still shares the descriptor
+            os.close(descriptor)
+
+
+def _put_aside(home: Home, status: os.stat_result) -> bool:
+    """Give the file that grows the next number; where that cannot be, it grows on, for no line may be lost."""
+    number = max((number for number, _ in _aside(home)), default=0) + 1
+    try:
+        replace(home.audit_file, home.path / f"audit.{number:06}.jsonl")
+    except OSError:
+        return False
+    with suppress(OSError):  # begun by root, the new one must not shut the service out
+        descriptor = os.open(home.audit_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, stat.S_IMODE(status.st_mode))
+        try:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        finally:
+            os.close(descriptor)
+    return True
+
+
+def _aside(home: Home) -> list[tuple[int, Path]]:
+    """Return the numbered files, oldest first."""
+    found = ((_ASIDE.fullmatch(path.name), path) for path in home.path.iterdir())
+    return sorted((int(match[1]), path) for match, path in found if match)
+
+
+def _newest_first(home: Home, tail_bytes: int | None = None) -> Iterator[list[Event]]:
+    """Yield the events of each file, the newest file first; with ``tail_bytes`` only those of so much of the end."""
+    seen: set[int] = set()
+    for path in _paths(home):
+        with storage_errors(path):
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                continue
+            with file:
+                status = os.fstat(file.fileno())
+                if status.st_ino in seen:
+                    continue
+                seen.add(status.st_ino)
+                if tail_bytes is not None:
+                    file.seek(max(status.st_size - tail_bytes, 0))
+                    tail_bytes -= status.st_size
+                events = [event for line in file if (event := _event(line)) is not None]
+        yield events
+        if tail_bytes is not None and tail_bytes <= 0:
+            return
+
+
+def _paths(home: Home) -> Iterator[Path]:
+    """Yield the files, newest first. One that is put aside meanwhile comes twice, and none is passed over."""
+    yield home.audit_file
+    yield from (path for _, path in reversed(_aside(home)))
 
 
 def _event(line: bytes) -> Event | None:

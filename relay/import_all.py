@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manifests import recovery
 from manifests.bundle import claimed_manifest, open_bundle
 from manifests.durable import storage_errors
-from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
+from manifests.errors import IncompleteError, LockedError, RollbackError, SealiftError, StorageError
 from manifests.manifest import NAME
 from relay.importer import ImportResult
 from relay.salvage import MEDIUM
@@ -57,13 +58,18 @@ def import_all(
         if claim is not None and not named and claim[0] < newest():
             yield Attempt(path, passed_over=f"Version {claim[0]} is older than generation {newest()}")
         else:
-            yield _attempt(path, import_one)
+            attempt = _attempt(path, import_one)
+            older = isinstance(attempt.error, RollbackError) and attempt.error.code == "tuf.rollback.timestamp"
+            if older and not named:  # nobody could tell before recovery data had made it whole
+                attempt = Attempt(path, passed_over=f"It is older than generation {newest()}")
+            yield attempt
 
 
 def bundles_in(directory: Path) -> tuple[tuple[Path, int | None], ...]:
     """Return the bundles of a directory with the version that they claim, oldest first.
 
-    A file that begins like a bundle and cannot be read further stands last, with ``None``.
+    A file that may be one and cannot be read stands last, with ``None``: it begins like a bundle, gives errors
+    where it begins, or has recovery data beside it.
 
     Raises:
         StorageError: The directory cannot be read.
@@ -104,7 +110,13 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
 
 def _claims_in(directory: Path) -> list[tuple[Path, _Claim]]:
     with storage_errors(directory):
-        entries = sorted(entry for entry in directory.iterdir() if _begins_like_a_bundle(entry))
+        found = sorted(directory.iterdir())
+    names = {entry.name.lower() for entry in found}
+    entries = [
+        entry
+        for entry in found
+        if _begins_like_a_bundle(entry, protected=recovery.side_name(entry.name).lower() in names)
+    ]
     claims = [(entry, _claim(entry)) for entry in entries]
     return sorted(claims, key=lambda claim: (claim[1] is None, claim[1] or (0, 0), claim[0].name))
 
@@ -120,15 +132,26 @@ def _attempt(path: Path, import_one: Callable[[Path], ImportResult]) -> Attempt:
         return Attempt(path, error=error)
 
 
-def _begins_like_a_bundle(path: Path) -> bool:
-    if not stat.S_ISREG(path.lstat().st_mode):
-        return False
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _begins_like_a_bundle(path: Path, *, protected: bool) -> bool:
+    """Tell whether a file may be a bundle; what cannot be read at all is for the import to say.
+
+    Args:
+        path: An entry of a directory.
+        protected: Whether recovery data lies beside it, so that it may be one even if its beginning is lost.
+    """
     try:
-        beginning = os.pread(descriptor, _BEGINNING_BYTES, 0)
-    finally:
-        os.close(descriptor)
-    return beginning.startswith(b"PK\x03\x04") and beginning.endswith(NAME.encode("ascii"))
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            beginning = os.pread(descriptor, _BEGINNING_BYTES, 0)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return protected or (beginning.startswith(b"PK\x03\x04") and beginning.endswith(NAME.encode("ascii")))
 
 
 def _claim(path: Path) -> _Claim:

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from manifests.bundle import VerifiedBundle, open_bundle
+from manifests.bundle import VerifiedBundle
 from manifests.clock import Clock, to_text
 from manifests.console import NoProgress, Progress
 from manifests.errors import (
@@ -174,7 +174,7 @@ class _Import:
             raise
 
     def _import(self, path: Path) -> ImportResult:
-        with open_bundle(path) as file, State(self.home.database) as state:
+        with salvage.opened(path) as file, State(self.home.database) as state:
             now = self.clock()
             self.progress.start(f"Verify {events.shown(self.path.name)}")
             bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
@@ -336,7 +336,8 @@ def _save_parts(state: State, taken: Taken) -> None:
 
 def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
-    error.todo = error.todo or _way_out(home)
+    if pending.of_another_count(error.code) or not error.todo:
+        error.todo = _way_out(home, error.code)
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_store.take(home, config, path, error, now)
@@ -352,9 +353,11 @@ def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: da
         events.record(home, Event(now, events.REFUSED, f"{events.shown(path.name)} was refused: {error}", details))
 
 
-def _way_out(home: Home) -> str | None:
-    """Return what to do about a file that says nothing that can be believed, not even which bundle it is."""
+def _way_out(home: Home, code: str) -> str | None:
+    """Return what to do about a file that says nothing that can be believed, or counts otherwise than those before."""
     with suppress(StorageError, LockedError), State(home.database) as state:
+        if pending.of_another_count(code):
+            return pending.renumber(state.newest_generation())
         since = pending.newest_whole(state, home.blobs)
         return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
     return None

@@ -144,6 +144,22 @@ def increment(since: int) -> str:
     return f"bundle create --since {since}" if since else "bundle create --full"
 
 
+def of_another_count(code: str) -> bool:
+    """Tell whether a refusal means that the publisher gives a version twice, or counts back: it lost its place.
+
+    An older timestamp does not: that is an older bundle, which is what there is every day.
+    """
+    return code.startswith(("tuf.version.", "tuf.removed.", "tuf.rollback.")) and code != "tuf.rollback.timestamp"
+
+
+def renumber(above: int) -> str:
+    """Return what a publisher has to do of whom this site has seen more than he remembers."""
+    return (
+        f"in the DMZ, whose home came back from a backup or is in use twice: bundle restored --above {above}, "
+        "then bundle create"
+    )
+
+
 def missing(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[GenerationTarget, ...]:
     """Return the targets whose content is not here."""
     return tuple(target for target in targets if not store.holds(Blob(target.sha256, target.length)))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from manifests import durable
-from manifests import manifest as manifest_format
 from manifests.blobs import Blob
 from manifests.features import load_catalogue, render, to_disable
 from manifests.receipt import (
@@ -107,7 +106,8 @@ def make(
         )
         part = pending or arrived(state, home.blobs)
         if part is not None:
-            holds = tuple(sorted(part.holds)[:MAX_DIGESTS])
+            damaged = {damage.sha256 for damage in report.damage} if report is not None else set()
+            holds = tuple(sorted(part.holds - damaged)[:MAX_DIGESTS])
             receipt = replace(
                 receipt, pending_generation=part.generation, pending_holds=holds, pending_parts=_told(part.parts)
             )
@@ -208,8 +208,7 @@ def _sources(state: State) -> tuple[SourceAge, ...]:
     served = next((ring.generation for ring in state.rings() if ring.name == DEFAULT_RING), None)
     if served is None:
         return ()
-    manifest = manifest_format.decode(state.manifest(served))
-    return tuple(SourceAge(source.name, source.pulled_at) for source in manifest.sources)
+    return tuple(SourceAge(source.name, source.pulled_at) for source in state.sources(served))
 
 
 def _features(config: Config) -> FeaturesState:

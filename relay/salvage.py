@@ -9,11 +9,13 @@ generation: what is trusted and what is served stay as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 
-from manifests.bundle import VerifiedBundle, verify, verify_front
+from manifests.bundle import VerifiedBundle, open_bundle, verify, verify_front
 from manifests.errors import (
     IncompleteError,
     MalformedError,
@@ -47,6 +49,23 @@ class Damage:
     member: str
     error: SealiftError
     needed: bool
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a bundle; where that fails the medium is at fault, not the store.
+
+    Raises:
+        MalformedError: ``bundle.not-a-file``, ``bundle.hard-link``.
+        StorageError: It cannot be opened.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_bundle(path))
+        except StorageError as error:
+            _name_the_medium(error)
+            raise
+        yield file
 
 
 def believe(

@@ -83,7 +83,7 @@ class Views:
         self._checked_at = 0.0
         self._lock = Lock()
         self._state: State | None = None
-        self._version: tuple[int, int] = (-1, -1)
+        self._version: tuple[int, tuple[int, int]] = (-1, (0, 0))
         self._view: View | None = None
 
     def current(self) -> View:
@@ -104,7 +104,7 @@ class Views:
         if self._state is None:
             self._state = State(self._home.database)
         checked_at = monotonic()
-        version = (self._state.data_version, _size(self._home))
+        version = (self._state.data_version, events.position(self._home))
         if self._view is None or version[0] != self._version[0]:
             self._view = build(self._home, self._config, self._state)
         elif version != self._version:
@@ -201,10 +201,3 @@ def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
 
 def _outcome(event: Event, subject: str) -> Outcome:
     return Outcome(event.at, str(event.details.get(subject, "")), event.text)
-
-
-def _size(home: Home) -> int:
-    try:
-        return home.audit_file.stat().st_size
-    except FileNotFoundError:
-        return 0

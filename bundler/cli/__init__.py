@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": ("bundler.cli.diff", "Compare two bundles, target by target and rule by rule."),
     "sites": ("bundler.cli.sites", "Which site has what; import: take in receipts."),
     "gc": ("bundler.cli.gc", "Remove versions and content that nobody needs any longer."),
+    "restored": ("bundler.cli.restored", "Go on after this home came back from a backup."),
     "keys": ("bundler.cli.keys", "List and rotate keys; the root ceremony by files."),
     "rulepack": ("bundler.cli.rulepack", "Build or show an open rule pack (.dsru)."),
 }

@@ -50,7 +50,7 @@ class Percent(click.ParamType[int]):
         """Return the number."""
         text = str(value).removesuffix("%").strip()
         if not text.isdecimal() or not 1 <= int(text) <= 100:
-            self.fail(f"{value!r} is not 1% to 100%", param, ctx)
+            self.fail(f"{value!r} is not a whole number from 1% to 100%", param, ctx)
         return int(text)
 
 
@@ -115,6 +115,7 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.keys import signers_of
     from bundler.volumes import parse_size
     from manifests.durable import storage_errors
+    from manifests.limits import DEFAULT
 
     _check(wishes)
     home = open_home(settings.home)
@@ -126,8 +127,8 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
             return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
     notes = None
     if wishes.note is not None:
-        with storage_errors(wishes.note):
-            notes = wishes.note.read_bytes()
+        with storage_errors(wishes.note), wishes.note.open("rb") as file:
+            notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
     order = Order(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
@@ -138,7 +139,8 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
-    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file)
+    attended = wishes.every is None
+    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with progress(settings) as shown:
         return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
 

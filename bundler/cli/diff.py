@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bundler.cli.options import named
 from manifests.console import output_option, print_json
 
 
@@ -29,7 +30,10 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     from manifests.bundle import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
-        before, after = ClaimedBundle(old_file), ClaimedBundle(new_file)
+        with named(old):
+            before = ClaimedBundle(old_file)
+        with named(new):
+            after = ClaimedBundle(new_file)
         found = difference(before.manifest, after.manifest)
         by_rule = compare(found, ClaimedContent(before, after))
     if output == "json":

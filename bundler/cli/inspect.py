@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bundler.cli.options import named
 from manifests.console import output_option, print_json
 
 
@@ -20,7 +21,7 @@ def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
 
     found = []
     for path in files:
-        with open_bundle(path) as file:
+        with named(path), open_bundle(path) as file:
             manifest = claimed_manifest(file)
         if output == "json":
             found.append({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})

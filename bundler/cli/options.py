@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from manifests.errors import SealiftError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +31,18 @@ no_passphrase_option = click.option(
 def secrets_options(command: Command) -> Command:
     """Add ``--passphrase-file`` and ``--pin-file``."""
     return passphrase_option(pin_option(command))
+
+
+@contextmanager
+def named(path: Path, todo: str = "compare its sha256 with the slip, and copy it again") -> Iterator[None]:
+    """Let a refusal say which of the files it means, and what to do about it."""
+    try:
+        yield
+    except SealiftError as error:
+        if str(path) not in error.what:
+            error.what = f"{path}: {error.what}"
+        error.todo = error.todo or todo
+        raise
 
 
 def warn_open_keys(where: Path) -> None:

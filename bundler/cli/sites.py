@@ -14,6 +14,7 @@ from manifests.console import Settings, output_option, print_json, table
 if TYPE_CHECKING:
     from bundler.site_status import SiteStatus
     from bundler.sites import Imported, Sites
+    from manifests.errors import MalformedError, SealiftError
 
 _TEXT_BYTES = 4 * 1024 * 1024
 """Ceiling on one file of scanned texts; the largest receipt is a tenth of that."""
@@ -73,8 +74,7 @@ def import_(
     home = open_home(settings.home)
     sites = Sites.load(home)
     done: list[Imported] = []
-    refused: list[SealiftError] = []
-    found = _receipts(receipts)
+    found, refused = _receipts(receipts)
     if name is not None and len(found) > 1:
         raise click.UsageError("--name is for one receipt")
     for data in found:
@@ -105,10 +105,13 @@ def remove(settings: Settings, site: str) -> None:
     click.echo(f"{removed.name}: forgotten, key {removed.keyid[:12]}")
 
 
-def _receipts(files: tuple[BinaryIO, ...]) -> tuple[bytes, ...]:
-    """Return the receipt files among the inputs, and those that the scanned texts of all the others make."""
+def _receipts(files: tuple[BinaryIO, ...]) -> tuple[tuple[bytes, ...], list[SealiftError]]:
+    """Return the receipt files among the inputs, and those that the scanned texts of all the others make.
+
+    What is wrong with the texts keeps no file out, and comes beside them.
+    """
     from manifests.durable import storage_errors
-    from manifests.errors import MalformedError
+    from manifests.errors import SealiftError
     from manifests.receipt import from_texts
 
     whole: list[bytes] = []
@@ -116,16 +119,26 @@ def _receipts(files: tuple[BinaryIO, ...]) -> tuple[bytes, ...]:
     for file in files:
         with storage_errors(Path(file.name)):
             data = file.read(_TEXT_BYTES + 1)
-        if data.lstrip()[:1] == b"{" or len(data) > _TEXT_BYTES:
+        if len(data) > _TEXT_BYTES:
+            raise _no_receipt(f"{file.name} is too large for a receipt")
+        if data.lstrip()[:1] == b"{":
             whole.append(data)
         else:
             lines += data.decode("utf-8-sig", "replace").splitlines()
-    found = tuple(dict.fromkeys((*whole, *from_texts(lines))))
-    if not found:
-        raise MalformedError(
-            "receipt.form", "There is no receipt in that", need="the file of relay receipt --out, or texts of its codes"
-        )
-    return found
+    refused: list[SealiftError] = []
+    try:
+        whole += from_texts(lines)
+    except SealiftError as error:
+        refused.append(error)
+    if not whole and not refused:
+        raise _no_receipt("There is no receipt in that")
+    return tuple(dict.fromkeys(whole)), refused
+
+
+def _no_receipt(what: str) -> MalformedError:
+    from manifests.errors import MalformedError
+
+    return MalformedError("receipt.form", what, need="the file of relay receipt --out, or texts of its codes")
 
 
 def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> Imported:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bundler.source_status import Status
 
 
+_NOT_NEW = frozenset({"unchanged", "as last time"})
+"""States of what a pull would not change, or of what nobody can know before it."""
+
+
 @click.group(invoke_without_command=True)
 @output_option
 @click.pass_context
@@ -125,7 +129,7 @@ def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str,
         said = f"{result.error} [{result.error.code if result.error else ''}]"
         return (result.name, result.kind, "FAILED", "", *here, "", "", said)
     targets = result.check.targets
-    new = sum(target.state != "unchanged" for target in targets)
+    new = sum(target.state not in _NOT_NEW for target in targets)
     said = result.check.note + _licence(status)
     return (
         result.name,

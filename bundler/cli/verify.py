@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bundler.cli.options import named
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
 
@@ -21,13 +22,14 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
     from bundler import describe
     from bundler.seal import verify_sealed
     from manifests.durable import storage_errors
+    from manifests.limits import DEFAULT
     from manifests.trust import trusted_root
 
-    with storage_errors(root):
-        state = trusted_root(root.read_bytes())
+    with named(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
+        state = trusted_root(file.read(DEFAULT.root_bytes + 1))
     found = []
     for path in files:
-        with progress(settings) as shown:
+        with named(path), progress(settings) as shown:
             manifest = verify_sealed(path, state, system_clock(), shown, accept_expired=accept_expired)
         if output == "json":
             found.append({"file": str(path), "verified": True, **describe.manifest_to_json(manifest, targets=False)})

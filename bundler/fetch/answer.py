@@ -88,6 +88,7 @@ class Answer:
         unchanged: 304: there is no body.
         start: Where in the file the body begins; 0 unless a range was asked for and given.
         length: Of the body, in bytes, if the server says.
+        bounded: It can be told where the body ends: not just by the connection's end, which may come early.
         html: It is called a web page.
         validators: To ask again with.
         chunks: Yields the body once, as it came over the wire.
@@ -96,6 +97,7 @@ class Answer:
     unchanged: bool
     start: int
     length: int | None
+    bounded: bool
     html: bool
     validators: Validators
     chunks: Iterator[bytes]
@@ -112,7 +114,7 @@ def validators(headers: Mapping[str, str]) -> Validators:
     if etag is not None and not etag.startswith("W/"):
         return Validators(etag, modified, etag)
     at, now = http_date(modified), http_date(headers.get("Date"))
-    settled = at is not None and now is not None and at + _SETTLED <= now
+    settled = at is not None and now is not None and now - at >= _SETTLED
     return Validators(etag, modified, modified if settled else None)
 
 
@@ -121,18 +123,47 @@ def is_html(headers: Mapping[str, str]) -> bool:
     return headers.get("Content-Type", "").partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
 
 
+def is_chunked(headers: Mapping[str, str]) -> bool:
+    """Tell whether the body comes in chunks."""
+    return _transfer(headers) == "chunked"
+
+
+def require_bounded(url: str, answer: Answer) -> None:
+    """Refuse a body that ends with its connection, and so may be cut short unnoticed (RFC 9112 section 8).
+
+    Raises:
+        FetchError: ``http.unbounded``.
+    """
+    if not answer.bounded:
+        raise FetchError(
+            "http.unbounded",
+            f"{shown(url)}: its server says neither how long it is nor where it ends, so it may be cut short unnoticed",
+            need="Content-Length, or chunks",
+            todo="correct the server, or give the file's checksum",
+        )
+
+
 def length(url: str, headers: Mapping[str, str]) -> int | None:
     """Read ``Content-Length``.
 
     Raises:
-        FetchError: ``http.protocol``.
+        FetchError: ``http.protocol``; ``http.encoding`` for a body that is encoded on its way, but for chunks.
     """
+    transfer = _transfer(headers)
+    if transfer not in {"chunked", "identity"}:
+        raise FetchError(
+            "http.encoding", f"{shown(url)} is sent as {transfer[:40]!r} though we asked for the file as it is"
+        )
     text = headers.get("Content-Length")
-    if text is None or "chunked" in headers.get("Transfer-Encoding", "").lower():
+    if text is None or transfer == "chunked":
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise FetchError("http.protocol", f"{shown(url)} gives the length {text[:40]!r}")
     return int(text)
+
+
+def _transfer(headers: Mapping[str, str]) -> str:
+    return headers.get("Transfer-Encoding", "identity").strip().lower()
 
 
 def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
@@ -145,10 +176,10 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
     match = _CONTENT_RANGE.fullmatch(said.strip())
     announced = length(url, headers)
     etag = headers.get("ETag")
-    if match is not None and (etag is None or ask.if_range is None or ask.if_range[0] != '"' or etag == ask.if_range):
+    if match is not None and _same_file(ask, etag, headers.get("Last-Modified")):
         first, last = int(match[1]), int(match[2])
         total = None if match[3] == "*" else int(match[3])
-        whole = total is None or last == (total - 1 if ask.end is None else min(ask.end, total - 1))
+        whole = _reaches_end(ask, last, total)
         if first == ask.start and first <= last and whole and announced in {None, last - first + 1}:
             return first
     raise FetchError(
@@ -157,6 +188,23 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
         have=f"Content-Range {said[:80]!r}, ETag {(etag or '')[:80]!r}",
         need=f"bytes from {ask.start} of the file with {(ask.if_range or 'any validator')[:80]}",
     )
+
+
+def _same_file(ask: Ask, etag: str | None, modified: str | None) -> bool:
+    """Tell whether a part continues the file that was begun, also where the server passed over ``If-Range``.
+
+    With an ETag the part must have it too (RFC 9110 section 15.3.7); a date it may leave out.
+    """
+    if ask.if_range is None:
+        return True
+    return etag == ask.if_range if ask.if_range.startswith('"') else modified in {None, ask.if_range}
+
+
+def _reaches_end(ask: Ask, last: int, total: int | None) -> bool:
+    """Tell whether a part ends where it should. To the end of a file of unknown length no part surely reaches."""
+    if total is None:
+        return ask.end is not None and last <= ask.end
+    return last == (total - 1 if ask.end is None else min(ask.end, total - 1))
 
 
 def check_encoding(url: str, headers: Mapping[str, str]) -> None:
@@ -188,6 +236,6 @@ def http_date(text: str | None) -> datetime | None:
     """Read a date as HTTP writes it; ``None`` for anything else."""
     try:
         at = email.utils.parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):  # numbers beyond what a date can hold
         return None
     return at if at is not None and at.tzinfo is not None else None

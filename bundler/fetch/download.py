@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundler.fetch.answer import Answer, Ask, Validators
+from bundler.fetch.answer import Answer, Ask, Validators, require_bounded
 from bundler.fetch.memory import Memory
 from bundler.fetch.partial import Partial, Partials, file_chunks
 from bundler.fetch.portal import is_page, without_portal
@@ -107,6 +107,8 @@ class Downloads:
         if answer.unchanged and known is not None:
             return None, known, self._memory.file(wanted.path, wanted.url).updated(answer.validators)
         wanted.check_length(answer.total)
+        if wanted.check is None and wanted.length is None:
+            require_bounded(wanted.url, answer)
         if announce:
             self._bench.progress.start(f"{self._name}: {wanted.path}", answer.total)
         chunks = answer.chunks if may_be_page(wanted) else without_portal(wanted.url, answer)

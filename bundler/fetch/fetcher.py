@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from bundler.fetch.answer import Ask
+from bundler.fetch.answer import Ask, require_bounded
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.download import Downloads, may_be_page
 from bundler.fetch.memory import Memory
@@ -232,6 +232,7 @@ class Fetcher:
                 self._read[url] = known[1]
                 return b"".join(self._bench.read(known[1]))
             data = b"".join(answer.chunks)
+            require_bounded(url, answer)
             if not html and not is_page(urlsplit(url).path):
                 refuse_portal(url, answer, data)
             self._read[url] = self._bench.batch.add([data])

@@ -14,17 +14,18 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
 from bundler.fetch.credentials import basic
 from bundler.fetch.deadline import pools
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import plain, shown
 from manifests.errors import ConfigurationError, FetchError
 
 _USERINFO = re.compile(r"[^\s/'\"]+@")
@@ -145,8 +146,8 @@ class Client:
             raise _failure("http.protocol", url, "the server or our settings break HTTP", error) from error
 
     def _proxies(self, url: str) -> dict[str, str]:
-        proxy = self._options.proxy
-        return {"http": proxy, "https": proxy} if proxy else get_environ_proxies(url, no_proxy=None)
+        proxy = self._options.proxy or _proxy_of_environment(url)
+        return {"http": proxy, "https": proxy} if proxy else {}
 
     def _proxy_failure(self, url: str, error: Exception) -> FetchError:
         if "failed: 407" in _cause(error):
@@ -170,6 +171,31 @@ class Client:
         )
 
 
+def _proxy_of_environment(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL.
+
+    Raises:
+        FetchError: ``http.proxy`` for what is no address of a proxy; its user and password are not shown.
+    """
+    given = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not given:
+        return None
+    proxy = given if "://" in given else f"http://{given}"
+    try:
+        parts = urlsplit(proxy)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise FetchError(
+            "http.proxy",
+            f"{shown(url)}: what the environment names as proxy is not the address of one",
+            need="http://user:password@host:port; in user and password / is written %2F, ? is %3F and # is %23",
+            todo="correct https_proxy, http_proxy or all_proxy",
+        )
+    return proxy
+
+
 def silent(url: str, seconds: float) -> FetchError:
     """Return the error for a server that says nothing."""
     return FetchError("http.timeout", f"{shown(url)} was silent for {seconds:g} seconds")
@@ -187,7 +213,7 @@ def _cause(error: BaseException) -> str:
             break
         inner = deeper
     text = getattr(inner, "strerror", None) or str(inner)
-    return _USERINFO.sub("***@", f"{type(inner).__name__}: {text}")[:300]
+    return plain(_USERINFO.sub("***@", f"{type(inner).__name__}: {text}".strip())[:300])
 
 
 def _argument(error: BaseException) -> BaseException | None:

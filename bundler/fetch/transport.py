@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from bundler.fetch import answer as reading
 from bundler.fetch.answer import ALL, Answer, Ask
 from bundler.fetch.cooldown import Cooldown
+from bundler.fetch.deadline import watched
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, is_sound, redirected, shown
+from bundler.fetch.urls import authority, is_sound, plain, redirected, shown
 from manifests.clock import Clock
 from manifests.errors import FetchError
 
@@ -92,7 +94,7 @@ class Transport:
 
     def _wait(self, error: FetchError, tried: int) -> float | None:
         """Return how long to wait before the next try; ``None`` when there is none."""
-        asked = error.context.get("retry_after_seconds")
+        asked = error.context.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
         last = tried >= self._options.attempts
         if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
             self._cooldown.begin(str(error.context["host"]), asked)
@@ -121,14 +123,15 @@ class Transport:
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
-            raise FetchError("http.protocol", f"{url.partition('?')[0]!r} is no URL that can be fetched")
+            raise FetchError("http.protocol", f"{shown(url)!r} is no URL that can be fetched")
         deadline = time.monotonic() + self._options.total_seconds
         ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
         current, response = self._follow(url, ask.headers())
-        try:
-            yield self._answer(url, current, response, ask, _Bounds(deadline, ceiling))
-        finally:
-            self._end(current, response)
+        with watched(response, deadline) as late:
+            try:
+                yield self._answer(url, current, response, ask, _Bounds(deadline, ceiling, late))
+            finally:
+                self._end(current, response)
 
     def _end(self, url: str, response: requests.Response) -> None:
         """Close an answer, and a plain connection with it.
@@ -184,6 +187,7 @@ class Transport:
             unchanged=unchanged,
             start=start,
             length=None if unchanged else length,
+            bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
             validators=reading.validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
@@ -193,32 +197,36 @@ class Transport:
         self, url: str, response: requests.Response, start: int, length: int | None, bounds: _Bounds
     ) -> Iterator[bytes]:
         received = 0
-        while chunk := self._read(url, response, received, length):
+        while chunk := self._read(url, response, received, length, bounds):
             received += len(chunk)
             if start + received > bounds.max_bytes:
                 raise _too_large(url, f"{start + received:,} bytes and more", bounds)
-            if time.monotonic() > bounds.deadline:
-                raise FetchError(
-                    "http.too-slow",
-                    f"{shown(url)} took too long",
-                    have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
-                )
             yield chunk
         if length is not None and received != length:
             raise _truncated(url, received, length)
 
-    def _read(self, url: str, response: requests.Response, received: int, length: int | None) -> bytes:
+    def _read(self, url: str, response: requests.Response, received: int, length: int | None, bounds: _Bounds) -> bytes:
         """Read what is there; unlike ``read`` this returns as soon as anything came, so the deadline is looked at."""
         try:
-            return bytes(response.raw.read1(_READ_BYTES, decode_content=False))
+            chunk = bytes(response.raw.read1(_READ_BYTES, decode_content=False))
         except ReadTimeoutError as error:
             raise silent(url, self._options.timeout_seconds) from error
         except (HTTPError, OSError) as error:
-            raise _truncated(url, received, length) from error
+            raise self._too_slow(url, received) if bounds.over else _truncated(url, received, length) from error
+        if bounds.over:
+            raise self._too_slow(url, received)
+        return chunk
+
+    def _too_slow(self, url: str, received: int) -> FetchError:
+        return FetchError(
+            "http.too-slow",
+            f"{shown(url)} took too long",
+            have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
+        )
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
-        what = f"{shown(url)} answered {status} {response.reason or ''}".rstrip()
+        what = f"{shown(url)} answered {status} {plain(response.reason or '')[:100]}".rstrip()
         host = authority(current)
         if status in _BUSY:
             seconds = reading.retry_after(response, self._clock)
@@ -236,10 +244,16 @@ class Transport:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """How far one body may go: until ``deadline`` on the monotonic clock, up to ``max_bytes``."""
+    """How far one body may go: until ``deadline`` on the monotonic clock or ``late`` is set, up to ``max_bytes``."""
 
     deadline: float
     max_bytes: int
+    late: threading.Event
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return self.late.is_set() or time.monotonic() > self.deadline
 
 
 def _too_large(url: str, have: str, bounds: _Bounds) -> FetchError:

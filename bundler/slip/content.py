@@ -57,7 +57,8 @@ class SourceLine:
     """A source: what it holds in all, and what changed.
 
     ``length`` in bytes; ``age_days`` is set when the newest pull failed and older content is carried;
-    ``changes`` is ``None`` when there is nothing to compare with; ``rules`` are the changes by format.
+    ``changes`` is ``None`` when there is nothing to compare with; ``rules`` are the changes by format; ``licence``
+    is what the publisher notes of it, if anything.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SourceLine:
     age_days: int | None = None
     changes: Counts | None = None
     rules: tuple[tuple[str, Counts], ...] = ()
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,4 +227,5 @@ def _source_lines(
             age_days=None if source.failure is None else (manifest.created - source.pulled_at).days,
             changes=None if found is None else Counts(len(found.added), len(found.updated), len(found.removed)),
             rules=tuple((f.format, Counts(len(f.added), len(f.updated), len(f.removed))) for f in formats),
+            licence=None if source.licence is None else one_line(source.licence),
         )

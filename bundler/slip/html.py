@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from bundler.describe_difference import fit
 from bundler.slip.content import Counts, Slip, SourceLine, Volume, abridged, groups, size
-from bundler.slip.text import in_all, moment, top_roles
+from bundler.slip.text import in_all, licensed, moment, top_roles
 
 _STYLE = """
 @page { size: auto; margin: 12mm 15mm; }
@@ -62,12 +63,24 @@ body.dense { font-size: 8pt; line-height: 1.25; }
 .part { display: block; }
 .dense .part { display: inline; }
 .dense .part + .part::before { content: "; "; }
+.licence { display: block; font-size: 8pt; }
+.dense li { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.dense .licence { display: inline; font-size: inherit; }
 .sign p::after { content: ""; flex: 1; border-bottom: .4pt solid #111; margin-left: 2mm; }
 """
 
 
-_ROOMY_LINES = 28
-"""Lines that vary from bundle to bundle and still fit on a Letter page in the large type."""
+_ROOMY_LINES = 21.0
+"""What varies from bundle to bundle and still fits on a Letter page in the large type, in lines of that type."""
+_VOLUME_LINES = 2.4
+_RULE_LINES = 0.4
+"""What a row of the table takes beside its text."""
+_NOTE_COLUMNS = 100
+"""So much of a note fits on a line."""
+_NARROW_COLUMNS = 32
+"""So much of a licence fits on a line beside changes."""
+_LICENCE_COLUMNS = 65
+"""So much of a licence as the text has room for, too."""
 
 
 def render_html(slip: Slip) -> str:
@@ -83,9 +96,16 @@ def render_html(slip: Slip) -> str:
     )
 
 
-def _lines(slip: Slip) -> int:
-    sources = sum(max(1, len(source.rules) + 1) + (source.age_days is not None) for source in slip.sources)
-    return 2 * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + len(slip.notes)
+def _lines(slip: Slip) -> float:
+    sources = sum(_height(source) for source in abridged(slip.sources)[0])
+    notes = sum(1 + len(line) // _NOTE_COLUMNS for line in slip.notes) + (slip.more_notes > 0)
+    return _VOLUME_LINES * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + notes
+
+
+def _height(source: SourceLine) -> float:
+    licence = 0 if source.licence is None else 1 + (len(source.licence) > _NARROW_COLUMNS)
+    beside = len(source.rules) + (source.changes is not None)
+    return max(1 + licence + (source.age_days is not None), beside) + _RULE_LINES
 
 
 def _head(slip: Slip) -> str:
@@ -144,7 +164,8 @@ def _trust(slip: Slip) -> str:
 def _sources(slip: Slip) -> str:
     shown, rest = abridged(slip.sources)
     changes = "" if slip.previous is None else f"<th>changes since version {slip.previous}</th>"
-    head = f'<tr><th>source</th><th class="n">files</th><th class="n">size</th>{changes}</tr>\n'
+    name = "source, licence" if licensed(slip) else "source"
+    head = f'<tr><th>{name}</th><th class="n">files</th><th class="n">size</th>{changes}</tr>\n'
     rows = [_source(source, changes=bool(changes)) for source in shown]
     if rest:
         last = SourceLine(f"{len(rest)} more sources", sum(s.files for s in rest), sum(s.length for s in rest))
@@ -159,6 +180,8 @@ def _source(source: SourceLine, *, changes: bool) -> str:
         parts.append(f'<span class="{kind}">files: {source.changes}</span>')
     parts += [f'<span class="part">{escape(name)} rules: {counts}</span>' for name, counts in source.rules]
     name = escape(source.name)
+    if source.licence is not None:
+        name += f' <span class="licence quiet">{escape(fit(source.licence, _LICENCE_COLUMNS))}</span>'
     if source.age_days is not None:
         name += f'<br> <span class="warn">last good content, {source.age_days} days old</span>'
     cell = "<td>" + "".join(parts) + "</td>" if changes else ""

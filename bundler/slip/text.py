@@ -75,16 +75,33 @@ def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
     return tuple(end for end in slip.roles if end.role in top or end in below[:1])
 
 
+def licensed(slip: Slip) -> bool:
+    """Tell whether the publisher notes the licence of any source."""
+    return any(source.licence is not None for source in slip.sources)
+
+
 def _sources(slip: Slip) -> Iterator[str]:
     since = "" if slip.previous is None else f"; changes since version {slip.previous}"
-    yield f"SOURCES{since}"
+    yield f"SOURCES{', LICENCES' if licensed(slip) else ''}{since}"
     shown, rest = abridged(slip.sources)
     for source in shown:
-        yield f"{fit(source.name, 26):<26} {source.files:>9,} files {size(source.length):>12}"
+        yield from _source(source)
         yield from _changes(source)
     if rest:
         total = sum(source.length for source in rest)
         yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size(total):>12}"
+
+
+def _source(source: SourceLine) -> Iterator[str]:
+    """Write the line of a source, with its licence at the end where that has the room, else below."""
+    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size(source.length):>12}"
+    if source.licence is None:
+        yield line
+    elif fit(both := f"{line}  {source.licence}", COLUMNS) == both:
+        yield both
+    else:
+        yield line
+        yield fit(f"    licence: {source.licence}", COLUMNS)
 
 
 def _changes(source: SourceLine) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, Self, TypeAlias
 
 from bundler.sources.globs import EVERY_PATH, GlobSet
+from bundler.sources.versions import Floor, Version, check_not_older
 from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
@@ -41,9 +42,12 @@ class Pull:
         targets: Sorted by path.
         verification: What was checked of the upstream's own signatures and checksums.
         items: What is known of the inside of targets; paths as in ``targets``.
-        memo: What the next pull wants to remember, such as validators for conditional requests.
+        memo: What the next pull wants to remember, such as validators for conditional requests. It goes with the
+            pull; what has to outlive a change of the configuration belongs into ``floor``.
         unchanged: Nothing differs from the last good pull.
         version: The upstream's own version of all this, for people; ``None`` where it has none.
+        floor: The versions that came, which the upstream must not go back behind. They are remembered apart from the
+            pull: a thing that does not come any more keeps its floor.
         afterwards: What to do once the content and the record of the pull are durable, such as removing an original.
     """
 
@@ -53,6 +57,7 @@ class Pull:
     memo: Mapping[str, JSON] = field(default_factory=dict)
     unchanged: bool = False
     version: str | None = None
+    floor: Floor = field(default_factory=dict)
     afterwards: Callable[[], None] | None = None
 
 
@@ -69,8 +74,8 @@ class Workbench:
         previous: The last good pull with the same configuration.
         globs: Which paths will be carried. What they do not take is dropped after the pull, whatever the kind; a
             kind asks them itself to save the work, or where files only make sense together.
-        allow_older: Whether a version lower than that of the last good pull is accepted;
-            see :func:`bundler.sources.versions.check_not_older`.
+        allow_older: Whether a version below the floor is accepted.
+        floor: What the upstream must not go back behind; see :meth:`check_not_older`.
     """
 
     store: BlobStore
@@ -81,6 +86,7 @@ class Workbench:
     previous: Pull | None = None
     globs: GlobSet = EVERY_PATH
     allow_older: bool = False
+    floor: Floor = field(default_factory=dict)
 
     def remembered(self, path: str) -> Blob | None:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""
@@ -121,6 +127,20 @@ class Workbench:
         """Return one table of the last good pull's memo, empty when there is none."""
         value = self.previous.memo.get(key) if self.previous else None
         return value if isinstance(value, Mapping) else {}
+
+    def check_not_older(self, source: str, thing: str, new: Version, *, what: str = "its upstream") -> None:
+        """Refuse a version of a thing that is below the thing's floor.
+
+        Args:
+            source: The source's name.
+            thing: As in :attr:`Pull.floor`.
+            new: What the upstream has now.
+            what: What went back, for people.
+
+        Raises:
+            RollbackError: ``source.older``.
+        """
+        check_not_older(source, new, self.floor.get(thing), self.allow_older, what=what)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ Algorithm = Literal["sha256", "sha512", "md5"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 HEX_DIGITS = {"sha256": 64, "sha512": 128, "md5": 32}
 
-_LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:[ \t]+\*?(?P<name>\S.*?))?\s*")
+_LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:[ \t]+\*?(?P<name>\S.*))?\s*")
 _BSD_LINE = re.compile(r"[A-Z0-9-]+ \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)\s*")
 
 
@@ -70,7 +70,9 @@ def parse(data: bytes, algorithm: Algorithm, file_name: str, *, name: str) -> Ch
     rows = [match for line in lines if (match := _BSD_LINE.fullmatch(line) or _LINE.fullmatch(line))]
     bare = [row["digest"] for row in rows if row["name"] is None]
     named = [
-        row["digest"] for row in rows if row["name"] and row["name"].replace("\\", "/").split("/")[-1] == file_name
+        row["digest"]
+        for row in rows
+        if row["name"] and row["name"].rstrip().replace("\\", "/").rpartition("/")[2] == file_name
     ]
     found = {digest.lower() for digest in named or (bare if len(lines) == 1 else [])}
     if len(found) != 1 or len(digest := found.pop()) != HEX_DIGITS[algorithm]:

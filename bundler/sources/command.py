@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, SourceCheck, Workbench
 from bundler.sources.directory import DirectorySource, absolute
 from bundler.sources.programs import Printed, Program, last_lines, require_program, run, workspace
-from bundler.sources.versions import check_not_older
+from bundler.sources.versions import UPSTREAM, Version, version_text
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import GIB
 
@@ -103,7 +103,8 @@ class CommandSource:
         if not found.targets:
             raise program.error("no-files", "left no file that include and exclude take", todo="correct the globs")
         unchanged = bench.previous is not None and bench.previous.targets == found.targets
-        return Pull(found.targets, NOT_VERIFIED, unchanged=unchanged, version=version)
+        floor = {UPSTREAM: () if version is None else _numbers(version)}
+        return Pull(found.targets, NOT_VERIFIED, unchanged=unchanged, version=version, floor=floor)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """Say whether the command could be run, and what it left last time; it is not run.
@@ -156,19 +157,19 @@ class CommandSource:
         """Return the version that the command printed last, which must not have gone back."""
         lines = (_VERSION.fullmatch(line.strip()) for line in printed.output.splitlines())
         version = next((match["version"] for match in reversed([*lines]) if match), None)
-        old = bench.previous.version if bench.previous else None
-        if version is None and old is not None and not bench.allow_older:
+        old = bench.floor.get(UPSTREAM)
+        if version is None and old and not bench.allow_older:
             raise program.error(
                 "version",
-                "did not say its version, though it did the last time",
-                have=f"version: {old} from the last good pull",
+                "did not say its version, though it did before",
+                have=f"version: {version_text(old)} pulled before",
                 need="a line such as version: 1.2.3 on its standard output",
                 todo=f"write allow_older = true for {self.name} if that is meant",
             )
         if version is not None:
-            check_not_older(self.name, _numbers(version), None if old is None else _numbers(old), bench.allow_older)
+            bench.check_not_older(self.name, UPSTREAM, _numbers(version))
         return version
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _numbers(version: str) -> Version:
     return tuple(int(part) for part in re.split("[.-]", version))

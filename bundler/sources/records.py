@@ -1,4 +1,4 @@
-"""What the home remembers of each source: its last good pull, and why the newest one failed.
+"""What the home remembers of each source: its last good pull, its floor, and why the newest pull failed.
 
 One file per source, ``<home>/sources/<name>.json``, replaced durably and only after the content that
 it names is durable.
@@ -7,14 +7,16 @@ it names is durable.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bundler.sources.base import Pull, PulledTarget
 from bundler.sources.globs import GlobSet
+from bundler.sources.versions import Floor
 from manifests import clock, durable, strictjson
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
@@ -23,6 +25,7 @@ from manifests.manifest import Item
 
 FORMAT = "sealift-source/1"
 _MAX_BYTES = 512 * MIB
+_VERSION = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,21 @@ class Failure:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is remembered of one source. ``failure`` is cleared by the next good pull."""
+    """All that is remembered of one source.
+
+    Args:
+        name: The source's.
+        kind: Of another kind nothing is remembered.
+        good: The last good pull; a changed configuration voids it.
+        failure: Cleared by the next good pull.
+        floor: What the upstream must not go back behind, however the source is configured since.
+    """
 
     name: str
     kind: str
     good: Good | None = None
     failure: Failure | None = None
+    floor: Floor = field(default_factory=dict)
 
 
 def configuration_digest(kind: str, options: Mapping[str, Any], transport: frozenset[str], globs: GlobSet) -> str:
@@ -106,6 +118,7 @@ def save(directory: Path, record: Record) -> None:
 
 def _to_json(record: Record) -> dict[str, Any]:
     value: dict[str, Any] = {"format": FORMAT, "name": record.name, "kind": record.kind, "good": None, "failure": None}
+    value["floor"] = {thing: ".".join(map(str, version)) for thing, version in record.floor.items()}
     if record.good is not None:
         pull = record.good.pull
         value["good"] = {
@@ -138,7 +151,16 @@ def _from_json(value: dict[str, Any]) -> Record:
         failure=None
         if failure is None
         else Failure(failure["code"], failure["text"], clock.from_text(failure["failed_at"])),
+        floor=_floor_from_json(value.get("floor", {})),
     )
+
+
+def _floor_from_json(value: Mapping[str, str]) -> Floor:
+    """Read a floor. Versions are text, because their parts may be larger than a number in JSON."""
+    for thing, text in value.items():
+        if not _VERSION.fullmatch(text):
+            raise MalformedError("source.floor", f"the floor of {thing!r} is {text[:40]!r}", need="a version")
+    return {thing: tuple(map(int, text.split("."))) for thing, text in value.items()}
 
 
 def _good_from_json(value: dict[str, Any]) -> Good:

@@ -80,7 +80,9 @@ class TufSource:
     def pull(self, bench: Workbench) -> Pull:
         """Verify what the repository lists now, and fetch what of it is not here.
 
-        What was believed is kept even when a later step is refused, so that no older version passes again.
+        What was believed is kept even when a later step is refused, so that no older version passes again, however
+        the source is configured then. It is the floor of this kind, beside the records because it grows with what was
+        verified and not with what was pulled whole.
 
         Raises:
             NotAuthenticError: ``tuf.signature.*``, ``tuf.hash.*``, ``tuf.length.*``, ``tuf.version.*``,
@@ -160,14 +162,21 @@ class TufSource:
 
     @contextmanager
     def _session(self, bench: Workbench, *, keep: bool) -> Iterator[Workflow]:
-        """Run the workflow on what was trusted before; keep what it came to trust, however it ends."""
+        """Run the workflow on what was trusted before; keep what it came to trust, however it ends.
+
+        Where older is allowed the root chain alone is trusted before, and only a whole new state replaces the old one.
+        """
         directory = MetadataDirectory(bench.store.root.parent / "trusted" / self.name)
         before = self._trusted(directory, keep=keep)
+        if bench.allow_older:
+            before = TrustedState(before.root)
         workflow = Workflow(before, bench.clock(), DEFAULT, require_extension=False)
+        whole = False
         try:
             yield workflow
+            whole = True
         finally:
-            if keep:
+            if keep and (whole or not bench.allow_older):
                 directory.save(before, workflow.state)
 
     def _trusted(self, directory: MetadataDirectory, *, keep: bool) -> TrustedState:

@@ -84,7 +84,7 @@ def decode(operation: str, reply: Reply) -> Any:
     envelope, _ = _answer(operation, reply)
     try:
         return _binding().get(operation).process_reply(envelope)
-    except (ZeepError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (ZeepError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise answer_error(f"its form is wrong ({type(error).__name__})") from error
 
 
@@ -241,7 +241,10 @@ def _state(value: object) -> AppliedState | None:
 def _instant(value: object) -> datetime | None:
     if not isinstance(value, datetime):
         return None
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except (OverflowError, ValueError):  # in the first or last hours that there are, or an odd time zone
+        return None
 
 
 def _count(value: Any, name: str) -> int:

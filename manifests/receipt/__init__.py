@@ -15,6 +15,7 @@ from manifests.receipt.document import (
     Ranges,
     Receipt,
     SourceAge,
+    check_note,
     check_site_name,
 )
 from manifests.receipt.envelope import MAX_BYTES, SignedReceipt, fingerprint, sign, verify
@@ -33,6 +34,7 @@ __all__ = [
     "Receipt",
     "SignedReceipt",
     "SourceAge",
+    "check_note",
     "check_site_name",
     "fingerprint",
     "from_texts",

@@ -27,6 +27,8 @@ MAX_RANGES = 512
 MAX_GENERATIONS = 10_000
 """Generations of one receipt: 27 years of daily ones."""
 
+MAX_NOTE_CHARACTERS = 200
+
 DamageKind = Literal["missing", "altered", "manifest", "database"]
 
 Ranges = tuple[tuple[int, int], ...]
@@ -128,6 +130,22 @@ def check_site_name(name: str) -> str:
             "name.site", f"{name[:80]!r} cannot be the name of a site", need="1-63 of a-z, 0-9 and inner hyphens"
         )
     return name
+
+
+def check_note(note: str) -> str:
+    """Return a note for the publisher.
+
+    Raises:
+        MalformedError: ``name.note``.
+    """
+    if not 1 <= len(note) <= MAX_NOTE_CHARACTERS or not note.isprintable():
+        raise MalformedError(
+            "name.note",
+            "The note is not a line of text",
+            have=f"{len(note):,} characters",
+            need=f"1 to {MAX_NOTE_CHARACTERS} characters, all of them visible",
+        )
+    return note
 
 
 def encode(receipt: Receipt) -> bytes:

@@ -29,6 +29,7 @@ MAX_BYTES = MIB
 
 _SIGNATURE_BYTES = 64
 """Ed25519, RFC 8032 section 5.1.6."""
+_AGAIN = "give the file that relay receipt --out wrote; if that is damaged, ask the site for it again"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ def verify(data: bytes) -> SignedReceipt:
             ``receipt.schema``, ``receipt.order``, ``receipt.generations``, ``name.*`` or ``time.format``.
         NotAuthenticError: ``receipt.signature``.
     """
+    try:
+        return _verify(data)
+    except MalformedError as error:
+        error.todo = error.todo or _AGAIN
+        raise
+
+
+def _verify(data: bytes) -> SignedReceipt:
     payload, keyid, signature = _decode(data)
     value = document.read(payload)
     key = _key(value["site"]["public"])

@@ -21,7 +21,7 @@ def command(settings: Settings, limit: int, kinds: tuple[str, ...], output: str)
 
     home = open_home(settings.home)
     with State(home.database) as state:
-        found = [event for event in events.read(home, state) if not kinds or event.kind in kinds][-limit:]
+        found = events.read(home, state, limit, kinds)
     if output == "json":
         print_json(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from manifests.clock import system_clock, to_text
 from manifests.console import Settings, output_option, print_json, progress
+from manifests.errors import UsageError
 
 if TYPE_CHECKING:
     from relay.import_all import Attempt
@@ -63,6 +65,13 @@ def command(
                 click.echo(_to_text(attempt))
     if output == "json":
         print_json({"files": [_to_json(attempt) for attempt in attempts]})
+    if not attempts:
+        raise UsageError(
+            "import.nothing",
+            f"There is no bundle in {', '.join(map(str, paths))}",
+            need="files such as plant-000042-full.zip, whatever their names",
+            todo=f"see whether the stick is mounted there: ls {shlex.join(map(str, paths))}",
+        )
     error = shortfall(attempts, newest())
     if error is not None:
         raise error

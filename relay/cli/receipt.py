@@ -12,7 +12,8 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console import Settings, output_option, print_json, progress
-from manifests.receipt import SignedReceipt, fingerprint, to_texts
+from manifests.errors import MalformedError, UsageError
+from manifests.receipt import SignedReceipt, check_note, check_site_name, fingerprint, to_texts
 
 
 @click.command()
@@ -37,6 +38,7 @@ def command(
     from relay.config import load_config
     from relay.home import open_home
 
+    _check(name, note)
     home = open_home(settings.home)
     report = None
     if whole:
@@ -57,6 +59,21 @@ def command(
         click.echo(signed.data, nl=False)
     if not settings.quiet and (qr or out is None):
         click.echo(_summary(signed), err=True)
+
+
+def _check(name: str | None, note: str | None) -> None:
+    """Refuse what no receipt can say before one is made.
+
+    Raises:
+        UsageError: ``name.site``, ``name.note``.
+    """
+    try:
+        if name is not None:
+            check_site_name(name)
+        if note is not None:
+            check_note(note)
+    except MalformedError as error:
+        raise UsageError(error.code, error.what, have=error.have, need=error.need) from error
 
 
 def _write(out: Path, signed: SignedReceipt) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -21,6 +22,7 @@ from manifests.features import (
 )
 from relay.server.messages import Request, Response, not_found, text
 from relay.server.routes import Page
+from relay.status import Status
 from relay.view import View
 
 _JSON = "application/json"
@@ -84,11 +86,18 @@ def file_counts(view: View) -> dict[str, int]:
 
 
 def health(view: View, now: datetime) -> Response:
-    """Say whether files are served. Stale is 200: a balancer that took the relay away would make it worse."""
+    """Say whether files are served, and what is wrong all the same.
+
+    That is still 200: a balancer that took the relay away because of it would make it worse.
+    """
     if view.default_ring not in view.rings:
         return text(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
-    reasons = view.status.stale_reasons(now)
-    return text(200, f"stale: {'; '.join(reasons)}\n" if reasons else "ok\n")
+    wrong = {
+        "stale": view.status.stale_reasons(now),
+        "not delivered": [f"{one.place} [{one.code}] {one.what}" for one in view.status.delivery_problems],
+    }
+    lines = [f"{label}: {'; '.join(reasons)}\n" for label, reasons in wrong.items() if reasons]
+    return text(200, "".join(lines) or "ok\n")
 
 
 def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
@@ -127,6 +136,11 @@ def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
         {f'source="{s.name}"': int(status.source_stale(s, now)) for s in status.sources},
     )
     lines += _labelled(
+        "sealift_delivery_problems",
+        "What is not where a source is meant to be delivered, by place and source.",
+        _delivery_problems(status),
+    )
+    lines += _labelled(
         "sealift_role_expires_timestamp_seconds",
         "When a role's signature expires.",
         {f'role="{role.role}"': int(role.expires_at.timestamp()) for role in status.roles},
@@ -134,6 +148,13 @@ def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
     lines += ["# HELP sealift_responses_total Responses by status.", "# TYPE sealift_responses_total counter"]
     lines += [f"{name} {value}" for name, value in sorted(counters.items())]
     return "\n".join(lines) + "\n"
+
+
+def _delivery_problems(status: Status) -> dict[str, int]:
+    """Count problems, with a 0 for every source that is meant for a place: an alert then ends rather than vanishes."""
+    counts = Counter({(source.deliver, source.name): 0 for source in status.sources if source.deliver is not None})
+    counts.update((problem.place, problem.source) for problem in status.delivery_problems)
+    return {f'place="{place}",source="{source}"': count for (place, source), count in sorted(counts.items())}
 
 
 def _metric(name: str, kind: str, text: str, value: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The database file: tables, opening, and SQLite's errors turned into ours."""
+"""The database file: tables, opening, bringing an older one up to date, and SQLite's errors turned into ours."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from pathlib import Path
 
 from manifests.errors import ConfigurationError, LockedError, StorageError
 
-USER_VERSION = 1
+USER_VERSION = 2
+"""Raised with every change of the tables; what older ones lack is added by :func:`connect`."""
 
 _BUSY_SECONDS = 30.0
 
 _TABLES = """
-CREATE TABLE trusted (            -- the metadata that is believed, exact bytes, in the order of the walk
+CREATE TABLE IF NOT EXISTS trusted (            -- the metadata that is believed, exact bytes, in the order of the walk
     position   INTEGER PRIMARY KEY,
     role       TEXT NOT NULL UNIQUE,
     version    INTEGER NOT NULL,
     expires_at TEXT NOT NULL,
     data       BLOB NOT NULL
 );
-CREATE TABLE clock (              -- the latest signed instant that was ever verified
+CREATE TABLE IF NOT EXISTS clock (              -- the latest signed instant that was ever verified
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     floor TEXT
 );
-CREATE TABLE metadata (           -- the publisher's repository as it is served again
+CREATE TABLE IF NOT EXISTS metadata (           -- the publisher's repository as it is served again
     name            TEXT PRIMARY KEY,
     last_generation INTEGER NOT NULL,
     data            BLOB NOT NULL
 );
-CREATE TABLE generations (
+CREATE TABLE IF NOT EXISTS generations (
     number          INTEGER PRIMARY KEY,
     publisher       TEXT NOT NULL,
     created         TEXT NOT NULL,
@@ -43,14 +44,14 @@ CREATE TABLE generations (
     signature       BLOB NOT NULL,
     manifest        BLOB NOT NULL
 );
-CREATE TABLE generation_targets (
+CREATE TABLE IF NOT EXISTS generation_targets (
     generation INTEGER NOT NULL REFERENCES generations (number),
     path       TEXT NOT NULL,
     sha256     TEXT NOT NULL,
     length     INTEGER NOT NULL,
     PRIMARY KEY (generation, path)
 ) WITHOUT ROWID;
-CREATE TABLE generation_sources (   -- what the manifest says of them
+CREATE TABLE IF NOT EXISTS generation_sources (   -- what the manifest says of them
     generation INTEGER NOT NULL REFERENCES generations (number),
     name       TEXT NOT NULL,
     kind       TEXT NOT NULL,
@@ -63,13 +64,13 @@ CREATE TABLE generation_sources (   -- what the manifest says of them
     deliver    TEXT,
     PRIMARY KEY (generation, name)
 ) WITHOUT ROWID;
-CREATE TABLE rings (
+CREATE TABLE IF NOT EXISTS rings (
     name            TEXT PRIMARY KEY,
     generation      INTEGER REFERENCES generations (number),
     activated_at    TEXT,
     published_until TEXT          -- the latest published_at ever given in this ring: it only grows
 );
-CREATE TABLE publications (
+CREATE TABLE IF NOT EXISTS publications (
     ring         TEXT NOT NULL REFERENCES rings (name),
     path         TEXT NOT NULL,
     sha256       TEXT NOT NULL,
@@ -77,19 +78,19 @@ CREATE TABLE publications (
     published_at TEXT NOT NULL,
     PRIMARY KEY (ring, path)
 ) WITHOUT ROWID;
-CREATE TABLE pending_generations (   -- verified, not whole: not trusted, not served
+CREATE TABLE IF NOT EXISTS pending_generations (   -- verified, not whole: not trusted, not served
     number    INTEGER PRIMARY KEY,
     publisher TEXT NOT NULL,
     created   TEXT NOT NULL
 );
-CREATE TABLE pending_targets (
+CREATE TABLE IF NOT EXISTS pending_targets (
     generation INTEGER NOT NULL REFERENCES pending_generations (number) ON DELETE CASCADE,
     path       TEXT NOT NULL,
     sha256     TEXT NOT NULL,
     length     INTEGER NOT NULL,
     PRIMARY KEY (generation, path)
 ) WITHOUT ROWID;
-CREATE TABLE pending_volumes (       -- the bundles of it that were seen
+CREATE TABLE IF NOT EXISTS pending_volumes (       -- the bundles of it that were seen
     manifest_sha256 TEXT PRIMARY KEY,
     generation      INTEGER NOT NULL REFERENCES pending_generations (number) ON DELETE CASCADE,
     volume          INTEGER NOT NULL,
@@ -99,13 +100,13 @@ CREATE TABLE pending_volumes (       -- the bundles of it that were seen
     whole           INTEGER NOT NULL,  -- 0 when some of what it carries could not be read
     seen_at         TEXT NOT NULL
 );
-CREATE TABLE parts (                 -- which bytes are in of a file that comes in parts
+CREATE TABLE IF NOT EXISTS parts (                 -- which bytes are in of a file that comes in parts
     sha256 TEXT NOT NULL,
     first  INTEGER NOT NULL,
     behind INTEGER NOT NULL,
     PRIMARY KEY (sha256, first)
 ) WITHOUT ROWID;
-CREATE TABLE deliveries (            -- files of ours in directories of other programs
+CREATE TABLE IF NOT EXISTS deliveries (            -- files of ours in directories of other programs
     directory  TEXT NOT NULL,
     file_name  TEXT NOT NULL,
     place      TEXT NOT NULL,
@@ -119,7 +120,7 @@ CREATE TABLE deliveries (            -- files of ours in directories of other pr
     placed_at  TEXT,
     PRIMARY KEY (directory, file_name)
 ) WITHOUT ROWID;
-CREATE TABLE delivery_problems (     -- what is not where it should be, and why
+CREATE TABLE IF NOT EXISTS delivery_problems (     -- what is not where it should be, and why
     place     TEXT NOT NULL,
     source    TEXT NOT NULL,
     file_name TEXT NOT NULL,
@@ -132,13 +133,28 @@ CREATE TABLE delivery_problems (     -- what is not where it should be, and why
     since     TEXT NOT NULL,
     PRIMARY KEY (place, source, file_name)
 ) WITHOUT ROWID;
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      TEXT NOT NULL,
     kind    TEXT NOT NULL,
     text    TEXT NOT NULL,
     details TEXT NOT NULL
 );
+"""
+
+_SOURCES_OF_BEFORE = """
+INSERT INTO generation_sources
+SELECT number, said ->> 'name', said ->> 'kind', said ->> 'pulled_at', said ->> 'failure' IS NOT NULL,
+       said ->> 'version', said ->> 'licence', said ->> 'fresh_days', said ->> 'mount', said ->> 'deliver'
+FROM (
+    SELECT number, source.value AS said
+    FROM generations, json_each(CAST(manifest AS TEXT), '$.sources') AS source
+    WHERE number NOT IN (SELECT generation FROM generation_sources)
+);
+"""
+"""What version 1 did not note of a generation before it had the table; the manifest has it.
+
+Version 1 was several: tables came to it one by one, and none that was there was ever changed.
 """
 
 _CAUSES = {
@@ -189,7 +205,7 @@ def create(path: Path) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {USER_VERSION}; COMMIT;")
+            _run(connection, _TABLES)
         finally:
             connection.close()
 
@@ -197,9 +213,11 @@ def create(path: Path) -> None:
 def connect(path: Path) -> sqlite3.Connection:
     """Open an existing database; transactions are begun and ended by the caller.
 
+    One that an older version of Sealift made is brought up to date, in one transaction.
+
     Raises:
-        ConfigurationError: ``state.version`` when another version of Sealift made it.
-        StorageError: It cannot be opened.
+        ConfigurationError: ``state.version`` when a newer version of Sealift made it, or none.
+        StorageError: It cannot be opened, or be brought up to date.
     """
     with database_errors(path):
         connection = sqlite3.connect(
@@ -212,18 +230,35 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            _check_version(path, version)
+            if version < USER_VERSION:
+                _run(connection, _TABLES, _SOURCES_OF_BEFORE)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
+def _run(connection: sqlite3.Connection, *scripts: str) -> None:
+    """Run scripts whole or not at all, and note the version that they make."""
+    connection.executescript(f"BEGIN IMMEDIATE; {' '.join(scripts)} PRAGMA user_version = {USER_VERSION}; COMMIT;")
+
+
 def _check_version(path: Path, version: int) -> None:
-    if version != USER_VERSION:
+    if version < 1:
         raise ConfigurationError(
             "state.version",
-            f"{path} was made by another version of Sealift",
+            f"{path} is not the state of a relay",
+            have="a database without a version",
+            need="the state.db that relay init made",
+            todo="restore it from its backup, or make a relay in another directory: relay init",
+        )
+    if version > USER_VERSION:
+        raise ConfigurationError(
+            "state.version",
+            f"{path} was made by a newer version of Sealift",
             have=f"state version {version}",
-            need=f"{USER_VERSION}",
+            need=f"{USER_VERSION} or older",
+            todo="install that version of Sealift or a newer one; the state is as it was",
         )

@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 
 from bundler.holdings import holdings_of
 from bundler.home import Home
+from bundler.restored import number_above
 from bundler.sites import Sites
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
@@ -113,6 +114,13 @@ def test_a_site_ahead_of_the_publisher_tells_of_a_publisher_brought_back_too_old
 ) -> None:
     ahead = ours(forge, NORTH, serial=11, snapshot_version=4, generations=(4,))
     refused(home, ahead, ConfigurationError, "receipt.ahead")
+
+
+def test_a_site_that_was_ahead_is_believed_once_the_publisher_numbers_above_it(home: Home, forge: BundleForge) -> None:
+    number_above(home, 4)
+    assert take(home, ours(forge, NORTH, serial=11, snapshot_version=4, generations=(4,))) == "updated"
+    further = ours(forge, NORTH, serial=12, snapshot_version=5, generations=(5,))
+    refused(home, further, ConfigurationError, "receipt.ahead")
 
 
 def test_a_signed_manifest_is_no_receipt(home: Home, forge: BundleForge) -> None:

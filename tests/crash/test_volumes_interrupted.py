@@ -23,8 +23,8 @@ from tests.support.relay_homes import make_config, make_home
 pytestmark = pytest.mark.needs("root", "mkfs.ext4", "strace")
 
 CALLS = "write,pwrite64,fsync,fdatasync,syncfs,rename,unlink,chmod,ftruncate,fallocate"
-CUTS, LONG_CUTS = 40, 1000
-STRIDE = 11
+CUTS, LONG_CUTS = 20, 1000
+STRIDE = 23
 GENERATIONS = (0, 0, 0, 1, 1, 2, 2, 2, 4)
 """The newest generation after so many files."""
 STORED = (0, 1, 2, 0, 1, 0, 1, 2, 0)
@@ -175,7 +175,7 @@ def kill_at(rig, stride):
     return found
 
 
-def test_a_kill_at_every_eleventh_system_call_leaves_whole_states(rig):
+def test_a_kill_at_every_twenty_third_system_call_leaves_whole_states(rig):
     found = kill_at(rig, STRIDE)
     assert found[0] > 0
     assert found[2] > 0

@@ -189,7 +189,7 @@ def test_an_upstream_that_serves_an_older_version_than_yesterday_is_refused_unle
     server.serve("/latest", b"7.1")
     server.serve("/rules-7.1.tar", FORGED)
     result = refused(publisher, "source.older")
-    assert result.failures[0].error.have == "7.2 from the last good pull, 7.1 upstream"
+    assert result.failures[0].error.have == "7.2 pulled before, 7.1 upstream"
     publisher.configure(**options, allow_older=True)
     assert publisher.pull().failures == ()
     assert publisher.seal().sources[0].version == "7.1"

@@ -169,8 +169,11 @@ def crash_at(publisher: Publisher, call: str, number: int) -> bool:
 
 
 @pytest.mark.needs("strace")
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink", "ftruncate"])
-def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publisher: Publisher, call: str) -> None:
+def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(
+    publisher: Publisher, call: str, stride: int
+) -> None:
     publisher.create()
     number, version = 1, 1
     while crash_at(publisher, call, number):
@@ -187,19 +190,26 @@ def test_a_crash_leaves_the_old_state_or_the_new_and_the_next_run_goes_on(publis
         assert visible[-1] == f"plant-{version:06d}-full.zip"
         assert len(visible) == version
         publisher.bundle("verify", "--root", publisher.root, *[publisher.out / name for name in visible[-2:]])
-        number += 1 if number < 12 else 7
+        number += stride
     assert number > 1
 
 
 @pytest.mark.needs("root")
-def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(publisher: Publisher, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("room", "code"),
+    [("size=64k", "storage.space"), ("nr_inodes=3", "storage.full")],
+    ids=["seen before", "met midway"],
+)
+def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(
+    publisher: Publisher, tmp_path: Path, room: str, code: str
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small])
+    run(["mount", "-t", "tmpfs", "-o", room, "none", small])
     try:
         done = publisher.bundle("create", "--out", small, check=False)
         assert done.returncode == 40
-        assert "[storage.full]" in done.stderr
+        assert f"[{code}]" in done.stderr
         assert list(small.iterdir()) == []
         assert publisher.version() == 0
     finally:

@@ -16,6 +16,8 @@ from manifests.bundle import claimed_manifest, open_bundle
 from tests.support.content import DATA, lay_out
 from tests.support.publisher import Publisher
 
+pytestmark = pytest.mark.needs("shared/data")
+
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Publisher, list[Path]]:

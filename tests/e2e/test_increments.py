@@ -49,6 +49,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Publisher, dict[int,
     return publisher, made
 
 
+@pytest.mark.needs("shared/data")
 @pytest.mark.parametrize("date", [2, 3])
 def test_an_increment_carries_exactly_what_changed(real: tuple[Publisher, dict[int, Path]], date: int) -> None:
     publisher, made = real
@@ -66,6 +67,7 @@ def test_an_increment_carries_exactly_what_changed(real: tuple[Publisher, dict[i
     publisher.bundle("verify", "--root", publisher.root, made[date])
 
 
+@pytest.mark.needs("shared/data")
 def test_patches_give_what_they_promise_and_are_smaller_than_the_whole(
     real: tuple[Publisher, dict[int, Path]], tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_patches_give_what_they_promise_and_are_smaller_than_the_whole(
         assert content == store.path(patch.sha256).read_bytes()
 
 
+@pytest.mark.needs("shared/data")
 def test_a_lost_bundle_costs_one_more_increment_and_never_a_full_one(
     real: tuple[Publisher, dict[int, Path]],
 ) -> None:
@@ -90,6 +93,7 @@ def test_a_lost_bundle_costs_one_more_increment_and_never_a_full_one(
     assert made[3].stat().st_size < made[1].stat().st_size / 2
 
 
+@pytest.mark.needs("shared/data")
 def test_every_bundle_is_made_again_bit_for_bit(real: tuple[Publisher, dict[int, Path]], tmp_path: Path) -> None:
     publisher, made = real
     for date, path in made.items():

@@ -172,9 +172,12 @@ def test_one_bad_receipt_does_not_keep_the_others_out(publisher: Publisher, site
     site.relay("receipt", "--name", "south")
     (tmp_path / "good.json").write_bytes(site.newest)
     (tmp_path / "bad.json").write_bytes(site.newest.replace(b"A", b"B", 1))
+    (tmp_path / "scanned.txt").write_text("SEALIFT1:1/3:ABC\n")
     known = ("--fingerprint", fingerprint_of(site))
-    done = publisher.bundle("sites", "import", *known, tmp_path / "bad.json", tmp_path / "good.json", check=False)
+    files = [tmp_path / name for name in ("scanned.txt", "bad.json", "good.json")]
+    done = publisher.bundle("sites", "import", *known, *files, check=False)
     assert done.returncode in {20, 21}
+    assert "[receipt.text]" in done.stderr
     assert "south: registered" in done.stdout
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.commands import BIN, clean_environment
+from tests.support.commands import BIN, clean_environment, run
 from tests.support.publisher import Publisher
 
 
@@ -45,3 +46,23 @@ def test_an_interval_that_is_none_is_refused_before_anything_is_pulled(tmp_path:
     done = publisher.bundle("create", "--every", "often", check=False)
     assert done.returncode == 2
     assert "[create.interval]" in done.stderr
+
+
+def test_it_asks_for_no_passphrase_even_on_a_terminal(tmp_path: Path) -> None:
+    secret, home = tmp_path / "passphrase", tmp_path / "home"
+    secret.write_text("correct horse battery staple\n")
+    run([BIN / "bundle", "--home", home, "init", "--publisher", "plant", "--passphrase-file", secret])
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.rules").write_text("# a\n")
+    with (home / "bundler.toml").open("a") as config:
+        config.write(f'[[source]]\nname = "rules"\nkind = "directory"\npath = "{tmp_path}/rules"\n')
+    person, terminal = os.openpty()
+    command = [BIN / "bundle", "--quiet", "--home", home, "create", "--out", tmp_path / "out", "--every", "1d"]
+    with os.fdopen(person), os.fdopen(terminal, "r+b", 0) as stdin:
+        assert stdin.isatty()
+        done = subprocess.run(
+            command, stdin=stdin, capture_output=True, text=True, env=clean_environment(), timeout=120, check=False
+        )
+    assert done.returncode == 3
+    assert "[passphrase.missing]" in done.stderr
+    assert done.stdout == ""

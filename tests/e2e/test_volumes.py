@@ -154,10 +154,11 @@ def crash_at(publisher: Publisher, call: str, number: int) -> bool:
     return done.returncode != 0
 
 
+@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
-def test_a_crash_leaves_all_volumes_or_none(publisher: Publisher, call: str) -> None:
+def test_a_crash_leaves_all_volumes_or_none(publisher: Publisher, call: str, stride: int) -> None:
     create(publisher)
-    version, number, stride = 1, 1, 5
+    version, number = 1, 1
     while crash_at(publisher, call, number):
         publisher.create("--full", "--no-pull", "--volume-size", SIZE)
         after = publisher.version()

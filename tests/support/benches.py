@@ -72,6 +72,7 @@ class Bench:
                 previous,
                 globs=common.globs,
                 allow_older=common.allow_older,
+                floor={} if previous is None else previous.floor,
             )
             batch.commit()
 

@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.support.forked import run_forked
+
 BIN = Path(sys.executable).parent
 """Where ``bundle``, ``relay`` and ``python`` of this environment are."""
+OURS = {str(BIN / name) for name in ("bundle", "relay")}
 
 
 def clean_environment(**variables: object) -> dict[str, str]:
@@ -23,16 +26,21 @@ def run(
     command: Sequence[object], *, check: bool = True, cwd: Path | None = None, timeout: float = 300, **variables: object
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end with captured text; with ``check``, fail with all that it printed."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=timeout,
-        env=clean_environment(**variables),
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    program, *arguments = [str(part) for part in command]
+    environment = clean_environment(**variables)
+    if program in OURS:
+        done = run_forked(Path(program), arguments, cwd=cwd, timeout=timeout, environment=environment)
+    else:
+        done = subprocess.run(
+            [program, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            timeout=timeout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     if check and done.returncode != 0:
         raise AssertionError(f"{command[0]} left with {done.returncode}: {command}\n{done.stdout}\n{done.stderr}")
     return done

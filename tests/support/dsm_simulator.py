@@ -339,6 +339,18 @@ def drips(interval_seconds: float = 0.02) -> Misbehave:
     return behave
 
 
+def drips_before(begin: bytes, interval_seconds: float = 0.02) -> Misbehave:
+    """Return a behaviour that sends the beginning of an answer and then a byte now and then, none of it content."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.wfile.write(begin)
+        while not exchange.server.simulator.stopped.wait(interval_seconds):
+            exchange.wfile.write(b"x")
+            exchange.wfile.flush()
+
+    return behave
+
+
 def breaks_off(body: bytes, missing: int) -> Misbehave:
     """Return a behaviour that announces more than it sends, then hangs up."""
 

@@ -54,6 +54,10 @@ class Exchange(BaseHTTPRequestHandler):
         self.budget = None
         simulator.responder(self.path.partition("?")[0])(self)
 
+    def do_CONNECT(self) -> None:
+        """Be a proxy: the path is ``host:port``."""
+        self.do_GET()
+
     def answer(self, status: int, headers: Mapping[str, object] = {}, body: bytes = b"") -> None:
         """Send a whole answer; ``headers`` may lie."""
         self.send_response(status)
@@ -250,6 +254,17 @@ def chunked(body: bytes) -> Respond:
     return lambda e: e.answer(200, {"Transfer-Encoding": "chunked"}, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
 
 
+def raw(answer: bytes) -> Respond:
+    """Return a responder that sends exactly these bytes, then hangs up."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.wfile.write(answer)
+        exchange.wfile.flush()
+        exchange.hang_up()
+
+    return respond
+
+
 def endless() -> Respond:
     """Return a responder whose body, of unknown length, does not end until the client hangs up."""
 
@@ -290,6 +305,18 @@ def dripping_headers(interval_seconds: float = 0.02) -> Respond:
         exchange.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
         while not exchange.server.simulator.stopped.wait(interval_seconds):
             exchange.wfile.write(b"x")
+            exchange.wfile.flush()
+
+    return respond
+
+
+def dripping_chunks(begin: bytes, again: bytes, interval_seconds: float = 0.02) -> Respond:
+    """Return a responder that drips where no content is: in a chunk's extension, or in trailers."""
+
+    def respond(exchange: Exchange) -> None:
+        exchange.answer(200, {"Transfer-Encoding": "chunked"}, begin)
+        while not exchange.server.simulator.stopped.wait(interval_seconds):
+            exchange.wfile.write(again)
             exchange.wfile.flush()
 
     return respond

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -74,6 +75,14 @@ def test_a_rule_pack_of_the_manager_becomes_a_type() -> None:
     released = datetime(2025, 12, 22, 23, 30, tzinfo=UTC)
     assert update == SecurityUpdate(7, "25-054.dsru", "APPLIED_CURRENT", True, released)
     assert updates() == ()
+
+
+@pytest.mark.parametrize(
+    "day", ["0001-01-01T00:00:00.000+14:00", "9999-12-31T23:59:59.000-14:00", "2025-12-23T01:30:00.000+99:99"]
+)
+def test_a_day_that_no_calendar_holds_is_none(day: str) -> None:
+    (update,) = updates(re.sub("<released>.*</released>", f"<released>{day}</released>", UPDATE))
+    assert update.released is None
 
 
 def test_what_a_newer_manager_adds_is_passed_over() -> None:

@@ -17,7 +17,7 @@ from keyring.errors import KeyringLocked
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, fetch_options
 from bundler.fetch.session import user_agent
-from bundler.fetch.urls import authority
+from bundler.fetch.urls import authority, shown
 from manifests import configuration
 from manifests.errors import ConfigurationError, FetchError
 from tests.support import source_simulator as upstream
@@ -248,6 +248,7 @@ def test_the_schema_takes_no_secret_and_no_nonsense(options: dict[str, Any]) -> 
     with pytest.raises(ConfigurationError) as caught:
         configuration.check(options, rules, file=Path("bundler.toml"))
     assert caught.value.code in {"config.value", "config.unknown-key", "config.missing-key"}
+    assert "secret@" not in str(caught.value)
 
 
 def test_a_file_of_authorities_without_a_certificate_is_named(bench: Bench, tmp_path: Path) -> None:
@@ -294,15 +295,44 @@ def test_nothing_of_the_users_own_settings_is_sent(
     assert not {"authorization", "cookie"} & {name for seen in server.seen for name in seen.headers}
 
 
-@pytest.mark.parametrize("proxy", ["http://site-7:hunter2@localhost:notaport", "http://site-7:hunter2@[::1"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://site-7:hunter2@localhost:notaport",
+        "http://site-7:hunter2@[::1",
+        "http://site-7:hunter2/x@localhost:3128",
+        "http://hunter2:123/4@localhost:3128",
+        "http://site-7:hunter2#x@localhost:3128",
+        "site-7:hunter2?x@localhost:3128",
+        "socks5://site-7:hunter2@localhost:3128",
+    ],
+)
 def test_a_proxy_of_the_environment_that_is_nonsense_does_not_show_its_password(
     bench: Bench, server: SourceSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(FetchError) as caught:
         fetch(bench, tmp_path, server.url("/a"))
-    assert caught.value.code in {"http.protocol", "http.proxy"}
+    assert caught.value.code == "http.proxy"
     assert "hunter2" not in str(caught.value)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:hunter2@host/a?b", "https://user:hun/ter2@host/a", "https://[@hunter2@h"]
+)
+def test_what_is_no_url_is_shown_without_its_password(
+    bench: Bench, server: SourceSimulator, tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(FetchError) as caught:
+        fetch(bench, tmp_path, url)
+    assert caught.value.code == "http.protocol"
+    assert "ter2" not in str(caught.value)
+    assert server.seen == []
+
+
+def test_a_url_is_shown_without_its_query_alone() -> None:
+    assert shown("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
 
 
 def test_hosts_are_compared_with_their_ports() -> None:

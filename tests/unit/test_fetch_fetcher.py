@@ -235,10 +235,14 @@ def test_a_host_that_wants_to_be_left_alone_is_not_asked_by_the_next_run(bench: 
     pulled(bench, Wanted(server.url("/a"), "a"))
 
 
-def test_too_many_requests_without_a_time_cool_down_too(bench: Bench, server: SourceSimulator) -> None:
-    server.on("/a", upstream.status(429))
+@pytest.mark.parametrize("given", [{}, {"retry_after": 0}, {"retry_after": "Tue, 01 Jan 2030 00:00:00 GMT"}], ids=str)
+def test_too_many_requests_without_a_time_to_come_cool_down_too(
+    bench: Bench, server: SourceSimulator, given: dict[str, object]
+) -> None:
+    server.on("/a", upstream.status(429, **given))
     assert refusal(bench, server).code == "http.busy"
     assert len(server.seen) == 3
+    assert all(bench.pauses)
     assert refusal(bench, server).have == "until 2030-01-02T03:19:05Z"
 
 

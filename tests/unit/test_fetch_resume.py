@@ -96,6 +96,15 @@ def no_place(exchange: Exchange) -> None:
     exchange.answer(206, {"ETag": '"1"'}, BODY[HALF:])
 
 
+def nameless(exchange: Exchange) -> None:
+    exchange.answer(206, {"Content-Range": f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"}, OTHER[HALF:])
+
+
+def end_unknown(exchange: Exchange) -> None:
+    span = f"bytes {HALF}-{len(BODY) - 2}/*"
+    exchange.answer(206, {"ETag": '"1"', "Content-Range": span}, BODY[HALF:-1])
+
+
 def lying_length(exchange: Exchange) -> None:
     span = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
     exchange.answer(206, {"ETag": '"1"', "Content-Range": span, "Content-Length": 7}, BODY[HALF : HALF + 7])
@@ -112,7 +121,8 @@ def beyond(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [ignores_if_range, wrong_place, wrong_end, no_place, lying_length, another_length, beyond]
+    "bad",
+    [ignores_if_range, nameless, wrong_place, wrong_end, end_unknown, no_place, lying_length, another_length, beyond],
 )
 def test_an_answer_that_does_not_continue_the_file_makes_it_start_over(
     bench: Bench, server: SourceSimulator, bad: upstream.Respond
@@ -165,6 +175,34 @@ def test_a_date_long_before_the_answer_is_a_strong_validator(bench: Bench, serve
     assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
     assert server.seen[1].headers["if-range"] == headers["last_modified"]
     assert server.seen[1].status == 206
+
+
+def test_a_part_with_another_date_than_the_one_that_was_begun_makes_it_start_over(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    old, new = "Tue, 01 Jan 2019 00:00:00 GMT", "Wed, 02 Jan 2019 00:00:00 GMT"
+    server.on("/a", upstream.cut_after(HALF, upstream.file(BODY, last_modified=old)))
+    broken(bench, Wanted(server.url("/a"), "a"))
+    span = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
+    server.on(
+        "/a",
+        lambda exchange: exchange.answer(206, {"Last-Modified": new, "Content-Range": span}, OTHER[HALF:]),
+        upstream.file(OTHER, last_modified=new),
+    )
+    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions(attempts=2))) == OTHER
+
+
+def test_a_part_of_unknown_length_does_not_end_a_file_that_never_said_its_own(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    def begun(exchange: Exchange) -> None:
+        body = b"%x\r\n%b\r\n" % (HALF, BODY[:HALF])
+        exchange.answer(200, {"Transfer-Encoding": "chunked", "ETag": '"1"'}, body)
+        exchange.hang_up()
+
+    server.on("/a", begun, end_unknown, upstream.file(BODY, etag='"1"'))
+    assert broken(bench, Wanted(server.url("/a"), "a")) == "http.truncated"
+    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions(attempts=2))) == BODY
 
 
 def test_what_an_earlier_boot_left_incomplete_is_not_believed(bench: Bench, server: SourceSimulator) -> None:

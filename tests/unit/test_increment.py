@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
+from bundler import slips
 from bundler.history import Generation, History, SealedVolume
 from bundler.holdings import NOTHING, Holdings
 from bundler.home import Home
 from bundler.increment import EVERYBODY, Readers, held, readers
+from bundler.sites import Sites
 from manifests import manifest as m
-from manifests.errors import ConfigurationError, UsageError
+from manifests.errors import ConfigurationError, MalformedError, UsageError
+from manifests.receipt import to_texts
+from tests.support.relay_bundles import BundleForge
+from tests.support.sites import ours, publisher_home, yes
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 A, B, C, D = (letter * 64 for letter in "abcd")
@@ -216,3 +223,72 @@ def test_what_is_neither_receipt_nor_site_nor_version_is_refused(home: Home) -> 
     with pytest.raises(UsageError) as caught:
         readers(home, "yesterday", NOW)
     assert caught.value.code == "create.since"
+
+
+def test_a_bundle_is_no_receipt_however_large_it_is(home: Home, tmp_path: Path) -> None:
+    bundle = tmp_path / "plant-000001-full.zip"
+    with bundle.open("wb") as file:
+        file.truncate(8 * 10**9)
+    with pytest.raises(UsageError) as caught:
+        readers(home, str(bundle), NOW)
+    assert caught.value.code == "create.since"
+
+
+def test_a_receipt_that_was_cut_short_is_refused_with_what_to_do(home: Home, tmp_path: Path) -> None:
+    receipt = tmp_path / "cut.receipt.json"
+    receipt.write_text('{"payload": "eyJ')
+    with pytest.raises(MalformedError) as caught:
+        readers(home, str(receipt), NOW)
+    assert caught.value.code == "json.syntax"
+    assert "relay receipt --out" in (caught.value.todo or "")
+
+
+def test_texts_of_codes_are_a_receipt_and_any_other_text_is_none(tmp_path: Path) -> None:
+    forge = BundleForge()
+    forge.files = {"rules/a": b"a"}
+    forge.seal(tmp_path / "1.zip")
+    dmz, north = publisher_home(tmp_path / "dmz", forge), CryptoSigner.generate_ed25519()
+    receipt = ours(forge, north, name="north", generations=(1,), snapshot_version=1)
+    Sites.load(dmz).import_receipt(receipt, now=NOW, confirm=yes)
+    codes = tmp_path / "codes.txt"
+    codes.write_text("Code 1\n" + "\n".join(to_texts(receipt)))
+    assert readers(dmz, str(codes), NOW).named == "site north"
+    codes.write_text("nothing here\n")
+    with pytest.raises(UsageError) as caught:
+        readers(dmz, str(codes), NOW)
+    assert caught.value.code == "create.since"
+
+
+def test_an_unknown_version_is_never_answered_with_one_that_the_site_may_not_have(home: Home) -> None:
+    with pytest.raises(UsageError) as older:
+        readers(home, "3", NOW)
+    assert (older.value.have, older.value.todo) == (
+        "versions 1 to 2, 4",
+        "bundle create --full, or --since with the receipt of a site",
+    )
+    with pytest.raises(UsageError) as newer:
+        readers(home, "5", NOW)
+    assert newer.value.what == "Version 5 was never sealed here"
+    assert "bundle restored" in (newer.value.todo or "")
+
+
+def test_a_slip_compares_with_the_newest_version_that_can_be_read(home: Home) -> None:
+    """history.damaged says to seal a full bundle, so that has to work."""
+    order = home.generations / "000004" / "order.json"
+    order.write_text("{}")
+    found = slips.changes(home, sealed(5, "ad").volumes[0].manifest)
+    assert found is not None
+    assert found.old.snapshot_version == 2
+    for version in (1, 2):
+        (home.generations / f"{version:06d}" / "order.json").write_text("{}")
+    assert slips.changes(home, sealed(5, "ad").volumes[0].manifest) is None
+
+
+def test_a_damaged_version_can_be_gone_on_without(home: Home) -> None:
+    (home.generations / "000004" / "order.json").write_text("{}")
+    with pytest.raises(ConfigurationError) as caught:
+        held(History(home), Readers((of(1),)))
+    assert caught.value.code == "history.damaged"
+    directory = (caught.value.todo or "").rpartition("rm -r ")[2]
+    shutil.rmtree(directory)
+    assert held(History(home), Readers((of(1),))).bases

@@ -21,6 +21,7 @@ from manifests.receipt import (
     MAX_TEXT_CHARACTERS,
     PAYLOAD_TYPE,
     base45,
+    check_note,
     document,
     fingerprint,
     from_texts,
@@ -190,6 +191,7 @@ def test_an_envelope_that_is_not_written_our_way_is_refused(code, mutate):
     with pytest.raises(MalformedError) as refused:
         verify(mutate(sign(receipt_of(SIGNER), SIGNER)))
     assert refused.value.code == code
+    assert refused.value.todo
 
 
 def test_the_last_bits_of_base64_cannot_carry_anything():
@@ -298,3 +300,11 @@ def test_a_receipt_with_too_many_codes_says_so_and_the_largest_receipt_still_fit
     with pytest.raises(MalformedError) as refused:
         to_texts(largest, 114)
     assert refused.value.code == "receipt.too-large"
+
+
+@pytest.mark.parametrize("note", ["", "x" * 201, "two\nlines", "a\tb", "\u202eback"])
+def test_a_note_is_one_visible_line(note):
+    with pytest.raises(MalformedError) as refused:
+        check_note(note)
+    assert refused.value.code == "name.note"
+    assert check_note("zweite Schleuse, Süd") == "zweite Schleuse, Süd"

@@ -3,10 +3,11 @@ import sqlite3
 import pytest
 
 from manifests.console import NoProgress
+from relay import receipt
 from relay.check import check, discard
 from relay.state import State
 from tests.support.relay_bundles import BundleForge
-from tests.support.relay_homes import import_bundle, make_home
+from tests.support.relay_homes import import_bundle, make_config, make_home
 
 
 @pytest.fixture
@@ -66,6 +67,35 @@ def test_discarded_damage_comes_back_with_the_bundle(home, forge, tmp_path):
     discard(home, check(home, NoProgress()), wait_seconds=0)
     assert not damaged.exists()
     assert import_bundle(home, tmp_path / "2.zip", forge.clock()).outcome == "repaired"
+    assert check(home, NoProgress()).damage == ()
+
+
+def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_none_of_it_that_rotted(
+    home, forge, tmp_path
+):
+    """Else the generation would be made whole with it, and the publisher would build on it."""
+    forge.files |= {"rules/c": b"c3", "rules/d": b"d3"}
+    first, second = forge.seal_volumes(tmp_path, 2)
+    import_bundle(home, first, forge.clock())
+    with State(home.database) as state:
+        new = [target for target in state.pending.targets(3) if target.path in {"rules/c", "rules/d"}]
+    rotten = next(target for target in new if home.blobs.path(target.sha256).exists())
+    assert check(home, NoProgress()).damage == ()
+    path = home.blobs.path(rotten.sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"XX")
+    report = check(home, NoProgress())
+    assert [(damage.sha256, damage.generations) for damage in report.damage] == [(rotten.sha256, (3,))]
+    assert report.remedy[1:] == (
+        "relay import the bundles of generation 3 again",
+        "or relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
+    )
+    now = forge.clock()()
+    assert rotten.sha256 in receipt.make(home, make_config(home), now).receipt.pending_holds
+    assert rotten.sha256 not in receipt.make(home, make_config(home), now, report=report).receipt.pending_holds
+    discard(home, report, wait_seconds=0)
+    assert import_bundle(home, second, forge.clock()).outcome == "stored"
+    assert import_bundle(home, first, forge.clock()).outcome == "imported"
     assert check(home, NoProgress()).damage == ()
 
 

@@ -50,6 +50,13 @@ def test_import_says_what_it_did_and_leaves_with_the_documented_code(relay, forg
     relay("import", tmp_path / "absent.zip", code=2)
 
 
+def test_a_directory_without_any_bundle_is_said_since_a_stick_may_not_be_mounted_there(relay, tmp_path):
+    (tmp_path / "a stick").mkdir()
+    refused = relay("import", tmp_path / "a stick", code=2)
+    assert "[import.nothing]" in refused.stderr
+    assert f"ls '{tmp_path}/a stick'" in refused.stderr
+
+
 def test_status_events_and_generations_tell_the_story(relay, forge, tmp_path):
     assert "none yet" in relay("status").stdout
     assert "No generation yet" in relay("generations").stdout

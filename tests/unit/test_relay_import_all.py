@@ -1,7 +1,9 @@
 import pytest
 
+from manifests import recovery
+from manifests.console import NoProgress
 from manifests.errors import NotAuthenticError, RollbackError, StorageError
-from relay.import_all import bundles_in, import_all
+from relay.import_all import bundles_in, import_all, shortfall
 from relay.state import State
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_homes import import_bundle, make_home
@@ -31,6 +33,12 @@ def run(home, forge, *paths):
             return state.newest_generation()
 
     return list(import_all(paths, newest, lambda path: import_bundle(home, path, forge.clock())))
+
+
+def protect(path, side):
+    workspace = path.parent.parent / "recovery"
+    workspace.mkdir()
+    recovery.make(path, 100, side, name=path.name, workspace=workspace, progress=NoProgress())
 
 
 def test_a_directory_is_imported_oldest_first_whatever_the_names_say(home, forge, stick):
@@ -83,3 +91,32 @@ def test_a_failing_disk_stops_at_once(home, forge, stick):
     home.blobs.temporary.rmdir()
     with pytest.raises(StorageError):
         run(home, forge, stick)
+
+
+def test_a_bundle_whose_beginning_is_lost_counts_when_recovery_data_lies_beside_it(home, forge, stick):
+    path = forge.seal(stick / "1.zip")
+    protect(path, stick / "1.ZIP.PAR2")
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    assert bundles_in(stick) == ((path, None),)
+    (attempt,) = run(home, forge, stick)
+    assert (attempt.result.outcome, attempt.result.generation) == ("imported", 1)
+
+
+def test_an_older_one_that_is_told_only_once_it_is_repaired_is_passed_over_too(home, forge, stick):
+    path = forge.seal(stick / "1.zip")
+    protect(path, stick / "1.zip.par2")
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    forge.seal(stick / "2.zip")
+    attempts = run(home, forge, stick)
+    assert attempts[0].result.generation == 2
+    assert attempts[1].passed_over == "It is older than generation 2"
+    assert shortfall(attempts, 2) is None
+
+
+def test_a_file_that_cannot_be_opened_does_not_stop_the_others(home, forge, stick):
+    gone = forge.seal(stick / "1.zip")
+    forge.seal(stick / "2.zip")
+    gone.unlink()
+    attempts = run(home, forge, gone, stick)
+    assert sorted(attempt.result is not None for attempt in attempts) == [False, True]
+    assert next(attempt.error for attempt in attempts if attempt.error).exit_code == 40

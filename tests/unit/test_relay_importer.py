@@ -1,8 +1,17 @@
+import copy
 from datetime import timedelta
 
 import pytest
 
-from manifests.errors import ExpiredError, IncompleteError, LockedError, RollbackError, StorageError
+from manifests.errors import (
+    ExpiredError,
+    IncompleteError,
+    LockedError,
+    RollbackError,
+    SealiftError,
+    StorageError,
+)
+from relay import pending
 from relay.importer import import_file
 from relay.state import DEFAULT_RING, State
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
@@ -191,3 +200,32 @@ def test_an_older_bundle_is_refused_into_quarantine_when_asked(home, forge, tmp_
     assert first.exists()
     assert caught.value.context["kept"] == 1
     assert (home.quarantine / f"{caught.value.context['quarantine']}.sealed").is_file()
+
+
+def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    restored = copy.deepcopy(forge)
+    forge.files["rules/a"] = b"seen here"
+    import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
+    restored.files["rules/a"] = b"and not this"
+    again = restored.seal(tmp_path / "again.zip")
+    before = fingerprint(home)
+    with pytest.raises(SealiftError) as caught:
+        import_bundle(home, again, restored.clock())
+    assert caught.value.code == "tuf.version.rules"
+    assert "bundle restored --above 2, then bundle create" in caught.value.todo
+    assert fingerprint(home) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "another"),
+    [
+        ("tuf.version.timestamp", True),
+        ("tuf.rollback.rules", True),
+        ("tuf.removed.rules", True),
+        ("tuf.rollback.timestamp", False),
+        ("tuf.signature.rules", False),
+    ],
+)
+def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(code, another):
+    assert pending.of_another_count(code) is another

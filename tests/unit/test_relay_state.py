@@ -144,13 +144,73 @@ def test_a_generation_is_kept_whole(home, forge, tmp_path):
         assert all(isinstance(blob, Blob) for _, blob, _ in state.publications(DEFAULT_RING))
 
 
-def test_a_database_of_another_version_is_refused(home):
+def make_old(home, *tables):
+    """Take a state back to what version 1 was before it had these tables."""
     with sqlite3.connect(home.database) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.executescript("PRAGMA user_version = 1;" + "".join(f"DROP TABLE {table};" for table in tables))
     connection.close()
+
+
+LATER_TABLES = [
+    "delivery_problems deliveries",
+    "generation_sources",
+    "parts pending_volumes pending_targets pending_generations",
+]
+"""What came to version 1, newest first; each time without a new number."""
+
+
+@pytest.mark.parametrize("stages", range(len(LATER_TABLES) + 1))
+def test_a_database_of_an_older_version_is_brought_up_to_date_and_forgets_nothing(home, forge, tmp_path, stages):
+    facts = {"version": "7", "licence": "MIT, ここ", "fresh_days": 3, "mount": "/", "deliver": "scanner"}
+    forge.said["rules"] = facts | {"failure": "it did not answer"}
+    bring(home, forge, tmp_path, forge.created(1))
+    forge.said["rules"] = {}
+    bring(home, forge, tmp_path, forge.created(2))
+    with State(home.database) as state:
+        before = [state.sources(number) for number in (1, 2)]
+        trusted = state.trusted()
+    assert [(row.licence, row.fresh_days, row.failed) for row in (*before[0], *before[1])] == [
+        ("MIT, ここ", 3, True),
+        (None, None, False),
+    ]
+    make_old(home, *" ".join(LATER_TABLES[:stages]).split())
+    for _ in range(2):
+        with State(home.database) as state:
+            assert [state.sources(number) for number in (1, 2)] == before
+            assert (state.trusted(), state.damage()) == (trusted, ())
+            assert (state.deliveries.all(), state.deliveries.problems()) == ((), ())
+    bring(home, forge, tmp_path, forge.created(3))
+    with State(home.database) as state:
+        assert state.newest_generation() == 3
+
+
+def test_an_older_version_that_cannot_be_brought_up_to_date_stays_as_it_was(home):
+    make_old(home, "generation_sources")
+    with sqlite3.connect(home.database) as connection:
+        connection.execute("CREATE TABLE generation_sources (unlike INTEGER)")
+    connection.close()
+    before = home.database.read_bytes()
+    with pytest.raises(StorageError):
+        State(home.database)
+    assert home.database.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("version", "todo"),
+    [
+        (99, "install that version of Sealift or a newer one; the state is as it was"),
+        (0, "restore it from its backup, or make a relay in another directory: relay init"),
+    ],
+)
+def test_a_database_of_a_newer_version_or_of_none_is_refused_and_left_alone(home, version, todo):
+    with sqlite3.connect(home.database) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    before = home.database.read_bytes()
     with pytest.raises(ConfigurationError) as caught:
         State(home.database)
-    assert caught.value.code == "state.version"
+    assert (caught.value.code, caught.value.todo) == ("state.version", todo)
+    assert home.database.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [None, b"no database " * 1000])

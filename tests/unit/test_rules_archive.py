@@ -147,6 +147,7 @@ def _checksummed(blocks: bytearray) -> bytes:
     return bytes(blocks)
 
 
+@pytest.mark.needs("shared/data")
 def test_the_real_archive_cut_anywhere_is_refused() -> None:
     data = (DATA / "suricata" / "hunting.rules.tar.gz").read_bytes()
     for length in range(0, len(data), 997):

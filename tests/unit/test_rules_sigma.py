@@ -66,6 +66,7 @@ def test_line_ends_and_blank_lines_around_it_are_no_change() -> None:
     assert changed.digest != unix.digest
 
 
+@pytest.mark.needs("shared/data")
 def test_the_real_rule_sets_have_every_id_that_a_yaml_parser_finds(tmp_path) -> None:
     """3132, 3137, 3141 rules; 12 and 4 new, 7 and 0 gone: by PyYAML over the same files."""
     sets = []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def test_text_that_would_move_the_cursor_is_not_shown() -> None:
     assert rule.title == "[2Jx\ufffd"
 
 
+@pytest.mark.needs("shared/data")
 def test_the_real_rule_set_has_256_rules_on_and_31_off() -> None:
     """``grep -cE '^[^#].*sid:'`` and ``grep -cE '^#.*sid:'`` say so."""
     reader = rules.reader_of("suricata/hunting.rules.tar.gz")

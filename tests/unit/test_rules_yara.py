@@ -72,6 +72,7 @@ def test_a_file_that_ends_within_a_rule_is_refused_by_its_name() -> None:
     assert refusal(b"rule 1x { condition: true }").code == "rules.yara"
 
 
+@pytest.mark.needs("shared/data")
 def test_the_real_rule_sets_are_read_as_the_yara_engine_reads_them(tmp_path) -> None:
     """5844, 5848 and 5849 rules by ``yara.compile`` of libyara 4; grep finds 50 more, in comments."""
     names = []

@@ -10,12 +10,27 @@ import pytest
 from manifests.blobs import Blob
 from manifests.errors import StorageError
 from relay.server.app import Application
+from relay.state import DeliveryProblem
 from relay.status import RoleTrust, SourceState
 from tests.support.relay_server import NOW, GivenViews, empty_view, store_in, view_of
 from tests.support.requests_by_hand import field, get
 
 FILES = {f"{path}": (Blob("a" * 64, 5), NOW) for path in ("clamav/a", "clamav/b/c", "rules/x")}
 EXPIRED = {"roles": (RoleTrust("timestamp", 7, NOW - timedelta(days=2)),)}
+
+DELIVERED = (
+    SourceState("agent", "dsa", NOW, deliver="ds_agent"),
+    SourceState("clamav", "clamav", NOW),
+    SourceState("rules", "http", NOW, deliver="scanner"),
+)
+
+
+def problem(file_name: str, code: str, what: str) -> DeliveryProblem:
+    return DeliveryProblem("ds_agent", "agent", file_name, code, what, None, None, None, None, NOW)
+
+
+UNDEFINED = problem("", "delivery.undefined", "No such place")
+FOREIGN = problem("DSRelay-1.zip", "delivery.foreign", "The name is taken")
 
 
 @pytest.fixture
@@ -38,6 +53,40 @@ def test_health_is_ok_when_a_fresh_generation_is_served(ask):
 def test_stale_content_is_served_on_and_health_says_why(ask):
     response = ask("/-/healthz", view=view_of(FILES, **EXPIRED))
     assert (response.status, response.body) == (200, b"stale: timestamp expired on 2026-11-19T12:00:00Z\n")
+
+
+def test_what_could_not_be_delivered_is_said_by_health_status_and_metrics(ask):
+    view = view_of(FILES, **EXPIRED, sources=DELIVERED, delivery_problems=(UNDEFINED, FOREIGN))
+    assert ask("/-/healthz", view=view).body.decode().splitlines() == [
+        "stale: timestamp expired on 2026-11-19T12:00:00Z",
+        "not delivered: ds_agent [delivery.undefined] No such place; ds_agent [delivery.foreign] The name is taken",
+    ]
+    assert b"place ds_agent  NOT DELIVERED delivery.foreign: The name is taken" in ask("/-/status", view=view).body
+    problems = json.loads(ask("/-/status.json", view=view).body)["delivery_problems"]
+    assert [problem["code"] for problem in problems] == ["delivery.undefined", "delivery.foreign"]
+    assert delivery_metrics(ask, view) == [
+        'sealift_delivery_problems{place="ds_agent",source="agent"} 2',
+        'sealift_delivery_problems{place="scanner",source="rules"} 0',
+    ]
+
+
+def test_deliveries_that_are_in_order_count_no_problem_and_health_is_ok(ask):
+    view = view_of(FILES, sources=DELIVERED)
+    assert ask("/-/healthz", view=view).body == b"ok\n"
+    assert delivery_metrics(ask, view) == [
+        'sealift_delivery_problems{place="ds_agent",source="agent"} 0',
+        'sealift_delivery_problems{place="scanner",source="rules"} 0',
+    ]
+
+
+def test_a_problem_of_a_source_that_is_gone_is_counted_too(ask):
+    view = view_of(FILES, delivery_problems=(FOREIGN,))
+    assert delivery_metrics(ask, view) == ['sealift_delivery_problems{place="ds_agent",source="agent"} 1']
+
+
+def delivery_metrics(ask, view):
+    lines = ask("/-/metrics", view=view).body.decode().splitlines()
+    return [line for line in lines if line.startswith("sealift_delivery_problems")]
 
 
 def test_health_is_503_before_the_first_generation(ask):

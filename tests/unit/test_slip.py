@@ -129,6 +129,41 @@ def test_recovery_data_beside_the_volumes_is_said() -> None:
     assert "Recovery data" not in render_text(PLAIN) + render_html(PLAIN)
 
 
+def test_the_licence_of_a_source_is_said_beside_it() -> None:
+    clamav, sigma = PLAIN.sources
+    long = "Plant's <own> subscription 4711, for " + "its own computers " * 9
+    slip = replace(PLAIN, sources=(replace(clamav, licence="GPL-2.0-only"), replace(sigma, licence=long)))
+    text, page = render_text(slip), Page(render_html(slip))
+    for words in (
+        "SOURCES, LICENCES; changes since version 41",
+        "clamav                             7 files    120.00 MB  GPL-2.0-only\n    files: no change",
+        "4.71 MB\n    licence: Plant's <own> subscription 4711, for its own computers its own...\n    LAST GOOD",
+    ):
+        assert words in text
+    assert "source, licence files size" in page.text
+    assert "clamav GPL-2.0-only 7 120.00 MB" in page.text
+    assert "sigma Plant's <own> subscription 4711, for its own computers its own... last good" in page.text
+    assert max(len(line) for line in text.splitlines()) == 78
+    assert "licence" not in (render_text(PLAIN) + Page(render_html(PLAIN)).text).lower()
+
+
+def test_licences_take_at_most_a_line_each_of_the_page() -> None:
+    sources = tuple(SourceLine(f"s{n:02}", 1, n, None, Counts(0, n, 0)) for n in range(40))
+    licensed = tuple(replace(source, licence="word " * 400) for source in sources)
+    lines, before = (len(render_text(replace(PLAIN, sources=some)).splitlines()) for some in (licensed, sources))
+    assert lines == before + 11
+
+
+@pytest.mark.parametrize(
+    ("count", "licence", "type_size"),
+    [(6, None, "roomy"), (6, "MIT", "roomy"), (8, None, "dense"), (5, "w" * 40, "dense")],
+)
+def test_what_would_not_fit_on_a_page_in_the_large_type_is_set_in_the_small(count, licence, type_size) -> None:
+    source = replace(PLAIN.sources[1], age_days=None, licence=licence)
+    slip = replace(PLAIN, sources=tuple(replace(source, name=f"s{n}") for n in range(count)))
+    assert f'<body class="{type_size}">' in render_html(slip)
+
+
 def test_a_digest_can_be_copied_whole_off_the_page() -> None:
     assert (
         "".join(render_html(PLAIN).split("<code>")[1].split("</code>")[0].replace("</span>", "").split("<span>"))
@@ -196,6 +231,7 @@ def sealed(tmp_path: Path, forge: BundleForge, name: str, **options: object) -> 
 def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
     forge = BundleForge()
     forge.files = {"s/a.yml": b"title: A\nid: a\ndetection: {}\n", "t/x": b"x"}
+    forge.said = {"s": {"licence": "DRL 1.1"}}
     one, _ = sealed(tmp_path, forge, "1.zip")
     forge.rotate()
     forge.files["s/a.yml"] += b"level: high\n"
@@ -219,7 +255,7 @@ def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
     assert slip.roles[-1].role == "root"
     assert slip.notes == ("Head", *(f"line {n}" for n in range(7)))
     assert slip.more_notes == 14
-    assert slip.sources[0] == SourceLine("s", 1, 41, None, Counts(0, 1, 0), (("Sigma", Counts(0, 1, 0)),))
+    assert slip.sources[0] == SourceLine("s", 1, 41, None, Counts(0, 1, 0), (("Sigma", Counts(0, 1, 0)),), "DRL 1.1")
     assert slip.sources[1] == SourceLine("t", 1, 1, None, Counts(0, 0, 0))
 
 

@@ -283,7 +283,7 @@ def test_an_older_pattern_than_yesterday_is_refused_unless_it_is_allowed(bench: 
     error = failure(result)
     assert (error.code, error.exit_code) == ("source.older", 22)
     assert (error.have, error.need) == (
-        "1736700 from the last good pull, 1736500 upstream",
+        "1736700 pulled before, 1736500 upstream",
         "1736700 or newer",
     )
     assert "allow_older = true" in str(error.todo)
@@ -322,6 +322,7 @@ def test_a_check_reads_the_index_alone(bench: Bench, server: SourceSimulator) ->
     assert len(states) == 161
     assert {seen.path for seen in server.seen} == {f"{BASE}/ini_xml.zip"}
     bench.pull_all()
+    assert set(checked()[2].values()) == {"unchanged"}
     serve(server, Tree(80, day=2))
     version, _, states = checked()
     assert version == "VSAPI 17.365.00"

@@ -278,7 +278,7 @@ def test_an_upstream_that_went_back_is_refused_unless_allowed(bench: Bench, serv
     lay_out(server, 5)
     error = refused(bench, server, first)
     assert (error.code, error.exit_code) == ("source.older", 22)
-    assert error.have == "6 from the last good pull, 5 upstream"
+    assert error.have == "6 pulled before, 5 upstream"
     assert error.what == "Source 's': the database x went back to an older version"
     with pytest.raises(SealiftError) as caught, bench.workbench(first) as work:
         source(server).check(work)
@@ -461,8 +461,8 @@ def test_after_a_failed_pull_the_last_good_content_is_what_can_be_sealed(bench: 
 def test_a_memory_that_is_not_as_expected_is_no_memory(bench: Bench, server: SourceSimulator) -> None:
     lay_out(server, 4)
     first = pulled(bench, server)
-    for memo in ({"databases": {"x": 4}}, {"databases": {"x": {"version": "4", "header": None}}}, {}):
-        changed = Pull(first.targets, first.verification, first.items, memo)
+    for memo in ({"databases": {"x": 4}}, {"databases": {"x": {"header": None}}}, {}):
+        changed = Pull(first.targets, first.verification, first.items, memo, floor=first.floor)
         assert pulled(bench, server, changed).targets == first.targets
 
 

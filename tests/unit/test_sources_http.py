@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,14 @@ def test_a_checksum_file_that_gives_no_single_digest_is_refused(text: str) -> No
     assert caught.value.code == "http.checksum-format"
 
 
+def test_a_checksum_file_of_blanks_is_read_in_no_time() -> None:
+    began = time.process_time()
+    with pytest.raises(FetchError):
+        parse(f"{MD5}  a{' ' * 500_000}b\n".encode(), "md5", "a", name="sums")
+    assert parse(f"{MD5}  a{' ' * 500_000}\n".encode(), "md5", "a", name="sums").digest == MD5
+    assert time.process_time() - began < 10  # quadratic in length, this took an hour
+
+
 def test_a_checksum_read_just_before_its_file_was_replaced_is_read_again(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY)
     server.on("/a.md5", upstream.file(b"0" * 32), upstream.file(MD5.encode()))
@@ -204,6 +213,35 @@ def test_a_chunked_body_is_fetched(bench: Bench, server: SourceSimulator) -> Non
     assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
 
 
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 180000\r\n\r\n"]
+)
+def test_a_body_whose_end_nothing_tells_is_taken_for_its_checksum_alone(
+    bench: Bench, server: SourceSimulator, head: bytes
+) -> None:
+    server.on("/a", upstream.raw(head + BODY[:-1]))
+    assert refused(bench, server.url("/a")).code == "http.unbounded"
+    assert refused(bench, {"url": server.url("/a"), "sha256": SHA256}).code == "http.checksum"
+    server.on("/a", upstream.raw(head + BODY))
+    assert bench.contents(bench.pull(make("http", urls=[{"url": server.url("/a"), "sha256": SHA256}]))) == {"a": BODY}
+    server.on("/a.md5", upstream.raw(head + MD5.encode()))
+    assert refused(bench, {"url": server.url("/a"), "md5_url": server.url("/a.md5")}).code == "http.unbounded"
+
+
+def test_a_body_encoded_on_its_way_is_refused(bench: Bench, server: SourceSimulator) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    server.on("/a", upstream.raw(head + b"5\r\nhello\r\n0\r\n\r\n"))
+    assert refused(bench, server.url("/a")).code == "http.encoding"
+
+
+@pytest.mark.parametrize("line", [b"HTTP/1.1 404 \x1b[31mgone\r\n\r\n", b"\x1b]0;gone\x07\r\n"])
+def test_what_a_server_says_steers_no_terminal(bench: Bench, server: SourceSimulator, line: bytes) -> None:
+    server.on("/a", upstream.raw(line))
+    error = refused(bench, server.url("/a"))
+    assert "gone" in str(error)
+    assert str(error).isprintable()
+
+
 def test_what_comes_after_the_announced_length_is_neither_content_nor_the_next_answer(
     bench: Bench, server: SourceSimulator
 ) -> None:
@@ -243,6 +281,19 @@ def test_a_server_that_drips_is_left_when_the_time_is_up(bench: Bench, server: S
     assert refused(bench, server.url("/a"), total_seconds=0.3).code == "http.too-slow"
 
 
+@pytest.mark.parametrize(
+    ("begin", "again"), [(b"5;x=", b"x"), (b"5\r\nhello\r\n0\r\n", b"X: y\r\n")], ids=["extension", "trailers"]
+)
+def test_a_server_that_drips_between_the_chunks_is_left_when_the_time_is_up(
+    bench: Bench, server: SourceSimulator, tmp_path: Path, begin: bytes, again: bytes
+) -> None:
+    server.on("/a", upstream.dripping_chunks(begin, again))
+    assert refused(bench, server.url("/a"), total_seconds=0.3).code == "http.too-slow"
+    with SourceSimulator(ca_directory=tmp_path) as secure:
+        secure.on("/a", upstream.dripping_chunks(begin, again))
+        assert refused(bench, secure.url("/a"), total_seconds=0.3, ca=str(tmp_path / "ca.pem")).code == "http.too-slow"
+
+
 def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
     bench: Bench, server: SourceSimulator, tmp_path: Path
 ) -> None:
@@ -252,6 +303,12 @@ def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
     with SourceSimulator(ca_directory=tmp_path) as secure:
         secure.on("/a", upstream.dripping_headers())
         assert refused(bench, secure.url("/a"), total_seconds=0.5, ca=str(tmp_path / "ca.pem")).code == "http.too-slow"
+
+
+def test_a_proxy_whose_answer_drips_is_left_when_the_time_is_up(bench: Bench, server: SourceSimulator) -> None:
+    server.on("upstream.example:443", upstream.dripping_headers())
+    error = refused(bench, "https://upstream.example/a", proxy=server.base, total_seconds=0.5)
+    assert (error.code, error.need) == ("http.too-slow", "a connection within 0.5 seconds")
 
 
 def test_redirects_are_followed_and_the_name_stays(bench: Bench, server: SourceSimulator) -> None:
@@ -306,6 +363,21 @@ def test_a_server_that_wants_us_much_later_is_left_for_the_next_run(bench: Bench
     assert error.code == "http.busy"
     assert error.have == "come back in 86,400 seconds"
     assert bench.pauses == []
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Mon, 01 Jan 2029 00:00:00 +99999999999999999999", "Mon, 01 Jan 2029 99999999999999999999:00:00 GMT", "soon"],
+)
+def test_a_date_that_no_calendar_holds_is_none(bench: Bench, server: SourceSimulator, date: str) -> None:
+    server.on("/a", upstream.status(429, retry_after=date), upstream.file(BODY, last_modified=date))
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
+    assert 0.5 <= bench.pauses[0] <= 1.5
+
+
+def test_a_file_from_the_end_of_time_is_fetched(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/a", BODY, last_modified="Fri, 31 Dec 9999 23:59:59 GMT")
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": BODY}
 
 
 def test_a_body_compressed_against_our_wish_is_refused(bench: Bench, server: SourceSimulator) -> None:

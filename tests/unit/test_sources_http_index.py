@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -88,6 +89,25 @@ def test_links_that_lead_elsewhere_are_passed_over() -> None:
         "javascript:x()", "", "./", "sub/", "sub/deeper/h", "https://h/r/i", "https://[bad/j", "a", "k#part",
     )  # fmt: skip
     assert read(base, page(*links)) == tuple(f"https://h/r/{name}" for name in ("a", "sub/", "i", "k"))
+
+
+def test_links_are_read_however_they_are_written_and_not_where_they_are_hidden() -> None:
+    body = (
+        b"<!DOCTYPE html><![if x]><![]><TITLE>\n Index of /r/ </TITLE>"
+        b"<A title='x' HREF = a&amp;b>a</A><a\nhref='c'>c</a><a class=\"href=no\" href=\"d\">d</a><a name=e>"
+        b"<abbr href=f><a data-href=g><!-- <a href=h> --><script>'<a href=i>'</script><a href=''><a href=j"
+    )
+    assert read("https://h/r/", body) == tuple(f"https://h/r/{name}" for name in ("a&b", "c", "d"))
+
+
+@pytest.mark.parametrize(
+    "unit", ["<a ", "<!--", "<a href='", "</", "<!", "<![CDATA[", "<script>", "<h1 ", "<a href =  "]
+)
+def test_a_broken_page_is_read_in_no_time(unit: str) -> None:
+    begin = "<title>Index of /</title><a href=x></a>"
+    before = time.process_time()
+    assert read("https://h/", (begin + unit * (1_000_000 // len(unit))).encode()) == ("https://h/x",)
+    assert time.process_time() - before < 10  # quadratic in length, this took days
 
 
 @pytest.mark.parametrize("link", ["%2e%2e", "..%2fpasswd", "a%2Fb", "a%5Cb", "%2e%2e/"])

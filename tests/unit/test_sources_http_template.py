@@ -103,7 +103,7 @@ def test_numbers_that_went_back_are_refused(bench: Bench, server: SourceSimulato
     count(server, 1)
     with pytest.raises(RollbackError) as caught:
         bench.pull(source, first)
-    assert (caught.value.code, caught.value.have) == ("source.older", "3 from the last good pull, 1 upstream")
+    assert (caught.value.code, caught.value.have) == ("source.older", "3 pulled before, 1 upstream")
 
 
 def test_counting_ends(bench: Bench, server: SourceSimulator) -> None:

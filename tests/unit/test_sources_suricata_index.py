@@ -97,11 +97,15 @@ def test_an_index_gives_its_sources_by_name() -> None:
         (b"version: 1\nsources: {\n", "suricata.index-syntax", "in line 3"),
         (b"version: 1\nsources: \xff\xfe\n", "suricata.index-syntax", "is not YAML"),
         (b"version: 1\nsources: 2026-13-45\n", "suricata.index-syntax", "is not YAML"),
-        (b"version: !!python/object:os.system 1\n", "suricata.index-syntax", "is not YAML"),
+        (b"version: !!python/object:os.system 1\n", "suricata.index", "it has tags"),
+        (b"version: !!bool maybe\n", "suricata.index", "it has tags"),
+        (b"version: 1\nsources: !!timestamp x\n", "suricata.index", "it has tags"),
+        (b"version: 0x" + b"f" * 5000, "suricata.index", "a number without end"),
+        (b"version: 1\nsources:\n  a: {url: x, summary: 1" + b":59" * 5000 + b"}\n", "suricata.index", "without end"),
         (b"a: &a [x]\nb: [*a, *a]\n", "suricata.index", "references"),
         (b"[" * 5000, "suricata.index", "nested too deeply"),
     ],
-    ids=range(19),
+    ids=range(23),
 )
 def test_what_is_no_index_is_refused_with_its_reason(data: bytes, code: str, words: str) -> None:
     error = refused(data)

@@ -306,6 +306,43 @@ def test_another_pinned_root_of_the_same_repository_keeps_what_was_seen(upstream
     assert upstream.refused().code == "tuf.rollback.timestamp"
 
 
+def test_another_configuration_is_no_way_back_for_a_repository_unless_that_is_allowed(upstream: Upstream) -> None:
+    bench, older = upstream.bench, upstream.sim.fork()
+    upstream.sim.publish("clamav")
+    newer, tables = dict(upstream.sim.files), upstream.options()
+
+    def codes(**options: Any) -> list[str]:
+        bench.configure("s", "tuf", **{**tables, **options})
+        return [failure.error.code for failure in bench.pull_all().failures]
+
+    assert codes() == []
+    trusted = upstream.trusted()
+    upstream.sim.files = older.files
+    same_root = upstream.base / "same.json"
+    same_root.write_bytes(upstream.root.read_bytes())
+    for changed in ({"exclude": ["*.rules"]}, {"root": str(same_root)}):
+        assert codes(**changed) == ["tuf.rollback.timestamp"]
+    assert upstream.trusted() == trusted
+    assert codes(exclude=["*.rules"], allow_older=True) == []
+    assert codes() == []
+    upstream.sim.files = newer
+    assert codes() == []
+    upstream.sim.files = older.files
+    assert codes() == ["tuf.rollback.timestamp"]
+
+
+def test_older_that_is_allowed_and_not_whole_changes_nothing_of_what_is_trusted(upstream: Upstream) -> None:
+    older = upstream.sim.fork()
+    upstream.sim.publish("clamav")
+    upstream.pull()
+    trusted = upstream.trusted()
+    upstream.sim.files = {name: data for name, data in older.files.items() if name != "2.clamav.json"}
+    with pytest.raises(SealiftError) as caught:
+        upstream.pull(allow_older=True)
+    assert caught.value.code == "tuf.missing.clamav"
+    assert upstream.trusted() == trusted
+
+
 def test_the_root_of_another_repository_begins_anew(upstream: Upstream) -> None:
     upstream.sim.publish()
     upstream.pull()

@@ -24,7 +24,7 @@ def test_older_is_refused_with_both_versions_and_the_way_out():
         check_not_older("au", (1, 9), (1, 10), False)
     assert caught.value.code == "source.older"
     assert str(caught.value) == (
-        "Source 'au': its upstream went back to an older version. Have: 1.10 from the last good pull, 1.9 upstream. "
+        "Source 'au': its upstream went back to an older version. Have: 1.10 pulled before, 1.9 upstream. "
         "Need: 1.10 or newer. Do: ask the upstream's operator; if it is meant, write allow_older = true for au and "
         "pull again."
     )

@@ -95,8 +95,17 @@ def test_volumes_too_small_are_refused_with_what_they_would_have_to_be(pieces: l
     with pytest.raises(UsageError) as caught:
         plan(pieces, FIXED, FIXED - 1)
     assert caught.value.code == "create.volume-size"
-    need = int((caught.value.need or "").split()[2].replace(",", ""))
-    assert need > FIXED
+    need = int((caught.value.need or "").split()[0].replace(",", ""))
+    assert plan(pieces, FIXED, need)
+    assert parse_size((caught.value.todo or "").removeprefix("--volume-size ")) == need
+
+
+@given(piece_lists(), st.integers(0, FIXED + 60_000))
+def test_the_size_that_is_asked_for_is_enough(pieces: list[Piece], size: int) -> None:
+    pieces = [*pieces, Piece("large", 500_000, 500_000, 100)]
+    with pytest.raises(UsageError) as caught:
+        plan(pieces, FIXED, size)
+    assert plan(pieces, FIXED, parse_size((caught.value.todo or "").removeprefix("--volume-size ")))
 
 
 def test_what_cannot_be_cut_must_fit() -> None:
@@ -113,6 +122,7 @@ def test_more_volumes_than_a_name_has_room_for_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
         plan([Piece(str(number), 900, 900, 100) for number in range(10_000)], 0, 1_000)
     assert caught.value.code == "create.volume-size"
+    assert caught.value.todo == "--volume-size 4KB"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +148,7 @@ def test_sizes_are_decimal_unless_they_say_otherwise(text: str, length: int) -> 
     assert parse_size(text) == length
 
 
-@pytest.mark.parametrize("text", ["", "GB", "4G", "-1GB", "4,7GB", "1e9", "four", "floppy", "4GB\n", "٤GB"])
+@pytest.mark.parametrize("text", ["", "GB", "4G", "-1GB", "4,7GB", "1e9", "four", "floppy", "4GB\n", "٤GB", "9999TB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_size(text)

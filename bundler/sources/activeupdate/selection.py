@@ -8,6 +8,7 @@ from functools import cached_property
 
 from bundler.sources.activeupdate.components import Component, Index, version_text
 from bundler.sources.activeupdate.index import Found
+from bundler.sources.versions import Floor
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Selection:
         return self.index.mirrored(lambda component: component.line.number in lines)
 
     @property
-    def versions(self) -> Mapping[str, str]:
+    def versions(self) -> Floor:
         """Version of each component that has one to compare."""
-        return {component.place: component.version for component in self.components if component.number is not None}
+        return {component.place: component.number for component in self.components if component.number is not None}
 
     @property
     def version(self) -> str:

@@ -21,7 +21,6 @@ from bundler.sources.activeupdate.components import SECTIONS, Component, version
 from bundler.sources.activeupdate.index import Found, find_index
 from bundler.sources.activeupdate.selection import Selection
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.versions import check_not_older
 from manifests.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
@@ -31,6 +30,7 @@ INDEX_PATH = "server.ini"
 ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
 _SIGNATURE_BYTES = MIB
+_UNCHANGED = "unchanged"
 _GONE = frozenset({404, 410})
 _HALFWAY = frozenset({"http.length", "activeupdate.incomplete"})
 """What an upstream in the middle of an update looks like; the index, read again, tells whether it was."""
@@ -118,13 +118,11 @@ class ActiveUpdateSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             selection = self._select(find_index(fetcher, self.url), bench)
-        known = bench.memo("versions")
-        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), "to read")]
+        index = bench.remembered(INDEX_PATH)
+        same = index is not None and b"".join(bench.read(index)) == selection.mirrored
+        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), _UNCHANGED if same else "to read")]
         for component in selection.files.values():
-            blob = bench.remembered(component.path)
-            same = blob is not None and blob.length == component.length
-            same = same and known.get(component.place) == component.version
-            state = "unchanged" if same else "to fetch"
+            state = _UNCHANGED if _is_held(bench, component, same) else "to fetch"
             targets += [
                 CheckedTarget(component.path, component.length, state),
                 CheckedTarget(component.signature_path, None, state),
@@ -142,13 +140,10 @@ class ActiveUpdateSource:
                 have=f"{len(found.index.components):,} components upstream",
                 todo="correct families, sections, platforms, include or exclude in bundler.toml",
             )
-        known = bench.memo("versions")
         for component in selection.components:
             if component.number is not None:
-                old = known.get(component.place)
-                before = tuple(map(int, old.split("."))) if isinstance(old, str) else None
                 what = f"{component.path} ({component.place})"
-                check_not_older(self.name, component.number, before, bench.allow_older, what=what)
+                bench.check_not_older(self.name, component.place, component.number, what=what)
         return selection
 
     def _tried(
@@ -204,9 +199,18 @@ class ActiveUpdateSource:
             targets=tuple(PulledTarget(path, blob) for path, blob in sorted({**blobs, INDEX_PATH: index}.items())),
             verification=said,
             items=tuple(_item(component) for component in selection.files.values()),
-            memo={**fetcher.memo(), "versions": selection.versions},
+            memo=fetcher.memo(),
             version=selection.version,
+            floor=selection.versions,
         )
+
+
+def _is_held(bench: Workbench, component: Component, same_index: bool) -> bool:
+    """Tell whether what is here is what the index lists: it lists the same as last time, or the same version."""
+    held = bench.remembered(component.path)
+    if held is None or held.length != component.length:
+        return False
+    return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
 
 
 def _item(component: Component) -> Item:

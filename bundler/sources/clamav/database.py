@@ -27,7 +27,6 @@ from bundler.sources.clamav.files import (
     check_sign,
     read_header,
 )
-from bundler.sources.versions import check_not_older
 from manifests.blobs import Blob
 from manifests.errors import FetchError
 from manifests.limits import MIB
@@ -41,7 +40,7 @@ class Known:
     """What the last good pull found out about a database.
 
     Args:
-        version: Of the ``.cvd``.
+        version: Of the ``.cvd``; kept as the database's floor.
         header: SHA-256 of its header.
         verified: Whether its digital signature was verified.
         complete: Whether older increments than those at hand were asked for in vain.
@@ -58,19 +57,14 @@ class Known:
         value = bench.memo("databases").get(name)
         if not isinstance(value, Mapping):
             return None
-        version, header = value.get("version"), value.get("header")
-        if not isinstance(version, int) or not isinstance(header, str):
+        version, header = bench.floor.get(name), value.get("header")
+        if not version or not isinstance(header, str):
             return None
-        return cls(version, header, value.get("verified") is True, value.get("complete") is True)
+        return cls(version[0], header, value.get("verified") is True, value.get("complete") is True)
 
     def to_json(self) -> JSON:
         """Return it as the next pull will find it."""
-        return {
-            "version": self.version,
-            "header": self.header,
-            "verified": self.verified,
-            "complete": self.complete,
-        }
+        return {"header": self.header, "verified": self.verified, "complete": self.complete}
 
 
 @dataclass(frozen=True)
@@ -142,10 +136,8 @@ class Mirror:
         file = f"{name}.cvd"
         data = self.fetcher.head_bytes(f"{self.url}/{file}", HEADER_BYTES)
         header = read_header(data, name=file)
-        known = Known.of(self.bench, name)
-        old = None if known is None else (known.version,)
-        check_not_older(self.source, (header.version,), old, self.bench.allow_older, what=f"the database {name}")
-        return Probe(header, _digest(data), known)
+        self.bench.check_not_older(self.source, name, (header.version,), what=f"the database {name}")
+        return Probe(header, _digest(data), Known.of(self.bench, name))
 
     def pull(self, name: str) -> Database:
         """Fetch what is new of a database.

@@ -122,6 +122,7 @@ class ClamavSource:
             memo=memo,
             unchanged=bench.previous is not None and bench.previous.targets == ordered,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
+            floor={found.name: (found.header.version,) for found in databases},
         )
 
     def check(self, bench: Workbench) -> SourceCheck:

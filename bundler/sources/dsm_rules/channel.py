@@ -13,6 +13,7 @@ from requests import exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from bundler.fetch.deadline import pools, watched
 from bundler.fetch.session import user_agent
 from manifests.dsm import Reply, collect
 from manifests.errors import FetchError
@@ -50,7 +51,7 @@ class HttpsChannel:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "identity"})
-        self._session.mount("https://", _Pinned(endpoint.fingerprint))
+        self._session.mount("https://", _Pinned(endpoint.fingerprint, endpoint.total_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -66,22 +67,11 @@ class HttpsChannel:
         """
         endpoint = self._endpoint
         try:
-            with self._session.post(
-                endpoint.url,
-                data=envelope,
-                headers=dict(headers),
-                stream=True,
-                allow_redirects=False,
-                timeout=endpoint.timeout_seconds,
-                verify=endpoint.fingerprint is None and (str(endpoint.ca) if endpoint.ca else True),
-            ) as response:
-                body = collect(
-                    _chunks(response),
-                    max_bytes=endpoint.max_bytes,
-                    seconds=endpoint.total_seconds,
-                    monotonic=time.monotonic,
-                )
-                return Reply(response.status_code, body)
+            return self._post(envelope, headers)
+        except FetchError as error:
+            if error.code != "http.too-slow":
+                raise
+            raise self._too_slow() from error
         except (exceptions.SSLError, FileNotFoundError) as error:
             raise self._failed("dsm.tls", "its TLS connection is not to be trusted", error) from error
         except (exceptions.Timeout, ReadTimeoutError) as error:
@@ -92,6 +82,39 @@ class HttpsChannel:
         except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._failed("dsm.broken", "its answer broke off", error) from error
 
+    def _post(self, envelope: bytes, headers: Mapping[str, str]) -> Reply:
+        endpoint = self._endpoint
+        with (
+            self._session.post(
+                endpoint.url,
+                data=envelope,
+                headers=dict(headers),
+                stream=True,
+                allow_redirects=False,
+                timeout=endpoint.timeout_seconds,
+                verify=endpoint.fingerprint is None and (str(endpoint.ca) if endpoint.ca else True),
+            ) as response,
+            watched(response, time.monotonic() + endpoint.total_seconds) as late,
+        ):
+            try:
+                body = collect(
+                    _chunks(response),
+                    max_bytes=endpoint.max_bytes,
+                    seconds=endpoint.total_seconds,
+                    monotonic=time.monotonic,
+                )
+            except (HTTPError, OSError) as error:
+                if late.is_set():
+                    raise self._too_slow() from error
+                raise
+            if late.is_set():
+                raise self._too_slow()
+            return Reply(response.status_code, body)
+
+    def _too_slow(self) -> FetchError:
+        what = f"{self._endpoint.url}: its answer took longer than allowed"
+        return FetchError("dsm.too-slow", what, need=f"all of it within {self._endpoint.total_seconds:g} seconds")
+
     def _failed(self, code: str, what: str, error: Exception) -> FetchError:
         todo = "give its certificate's authority as ca, or the certificate's fingerprint" if code == "dsm.tls" else None
         return FetchError(code, f"{self._endpoint.url}: {what}", have=_cause(error), todo=todo)
@@ -100,14 +123,16 @@ class HttpsChannel:
 class _Pinned(HTTPAdapter):
     """Knows a server by its certificate's fingerprint, if there is one to know it by."""
 
-    def __init__(self, fingerprint: str | None) -> None:
+    def __init__(self, fingerprint: str | None, total_seconds: float) -> None:
         self._fingerprint = fingerprint
+        self._pools = pools(total_seconds)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         if self._fingerprint is not None:
             kwargs["assert_fingerprint"] = self._fingerprint
         super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
 from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.directory import absolute
 from bundler.sources.dsm_rules.channel import Endpoint, HttpsChannel
-from bundler.sources.versions import check_not_older
+from bundler.sources.versions import Floor
 from manifests import clock, rulepack
 from manifests.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
@@ -26,6 +26,8 @@ from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _LIMITS = ("timeout_seconds", "total_seconds", "max_bytes")
 _WEB_PAGES = (b"<!doctype html", b"<html")
+_RELEASE, _RELEASED = "release", "released at"
+"""The two things that have a version: the release in a pack's name, and the instant the vendor released it."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -92,7 +94,7 @@ class DsmRulesSource:
 
         Raises:
             FetchError: ``dsm.*``.
-            RollbackError: ``source.older``: the newest pack there is older than the newest of the last good pull.
+            RollbackError: ``source.older``: the newest pack there is older than the newest that came before.
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is a hostile or damaged archive.
         """
         with self._manager() as manager:
@@ -108,9 +110,10 @@ class DsmRulesSource:
             targets=targets,
             verification="; ".join([*said, "exported by the manager over TLS; no upstream signature checked"]),
             items=tuple(item for _, item in packs),
-            memo={"packs": {update.name: _note(update) for update in updates}, "newest": _note(updates[0])},
+            memo={"packs": {update.name: _note(update) for update in updates}},
             unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=_version_text(updates[0]),
+            floor=_versions(updates[0]),
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -153,10 +156,18 @@ class DsmRulesSource:
             )
         for update in updates:
             self._check_name(update, updates)
-        before = bench.memo("newest")
-        old = None if not before else (str(before.get("name", "")), str(before.get("released", "")))
-        check_not_older(self.name, *_versions(updates[0], old), bench.allow_older)
+        self._check_not_older(bench, updates[0], there)
         return updates
+
+    def _check_not_older(self, bench: Workbench, newest: SecurityUpdate, there: Sequence[SecurityUpdate]) -> None:
+        """Compare by release where both have one, else by day and time.
+
+        A manager that still has the pack of the floor did not go back: include and exclude choose otherwise now.
+        """
+        versions = _versions(newest)
+        thing = _RELEASE if _RELEASE in versions and _RELEASE in bench.floor else _RELEASED
+        if bench.floor.get(thing) not in [_versions(update).get(thing, ()) for update in there]:
+            bench.check_not_older(self.name, thing, versions.get(thing, ()))
 
     def _check_name(self, update: SecurityUpdate, updates: Sequence[SecurityUpdate]) -> None:
         if sum(other.name == update.name for other in updates) > 1:
@@ -226,14 +237,11 @@ def _note(update: SecurityUpdate) -> Mapping[str, JSON]:
     return {"id": update.id, "name": update.name, "released": released}
 
 
-def _versions(newest: SecurityUpdate, old: tuple[str, str] | None) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Return the version of the newest pack now and then, by release where both have one, else by day and time."""
-    release = Release.of_file(newest.name)
-    before = None if old is None else Release.of_file(old[0])
-    if release is not None and (old is None or before is not None):
-        return (release.year, release.number), None if before is None else (before.year, before.number)
-    now = "" if newest.released is None else clock.to_text(newest.released)
-    return _numbers(now), None if old is None else _numbers(old[1])
+def _versions(update: SecurityUpdate) -> Floor:
+    """Return what a pack can be compared by."""
+    release = Release.of_file(update.name)
+    found: Floor = {} if release is None else {_RELEASE: (release.year, release.number)}
+    return found if update.released is None else {**found, _RELEASED: _numbers(clock.to_text(update.released))}
 
 
 def _numbers(text: str) -> tuple[int, ...]:

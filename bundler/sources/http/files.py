@@ -96,7 +96,7 @@ def require_sound(source: str, url: str) -> str:
         ConfigurationError: ``source.url``.
     """
     if not is_sound(url):
-        raise ConfigurationError("source.url", f"Source {source!r}: {url.partition('?')[0]!r} is no URL")
+        raise ConfigurationError("source.url", f"Source {source!r}: {shown(url)!r} is no URL")
     return url
 
 

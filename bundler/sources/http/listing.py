@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
@@ -17,7 +18,13 @@ _PAGE_BYTES = 8 * MIB
 _PAGES = 500
 """Directories read of one index."""
 _FILES = 50_000
-_HEADINGS = frozenset({"title", "h1"})
+
+# Not the library's parser: it fails on some markup, and takes hours for a page of broken tags. These look at each
+# character a few times at most.
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\b|\Z)", re.DOTALL | re.IGNORECASE)
+_HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>([^<]*)", re.IGNORECASE)
+_LINK = re.compile(r"<a\s([^<>]*)>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s=]+)\s*(?:=\s*("[^"]*"|'[^']*'|[^\s"']*))?""")
 
 
 @dataclass(frozen=True)
@@ -72,17 +79,23 @@ def read(url: str, page: bytes) -> tuple[str, ...]:
     Raises:
         FetchError: ``http.listing`` when it does not call itself a listing: a sign-in page has links too.
     """
-    parser = _Listing()
-    parser.feed(page.decode("utf-8", "replace"))
-    parser.close()
-    if not any(heading.strip().lower().startswith(("index of", "directory listing")) for heading in parser.headings):
+    text = _HIDDEN.sub("", page.decode("utf-8", "replace"))
+    headings = [" ".join(html.unescape(match[1]).split()) for match in _HEADING.finditer(text)]
+    if not any(heading.lower().startswith(("index of", "directory listing")) for heading in headings):
         raise FetchError(
             "http.listing",
             f"{shown(url)} is a web page, and not a directory listing",
-            have=repr(" ".join(parser.headings[0].split())[:80]) if parser.headings else "a page without a title",
+            have=repr(headings[0][:80]) if headings else "a page without a title",
             need="a page titled “Index of …”, as nginx and Apache make it",
         )
-    return tuple(dict.fromkeys(_below(url, parser.links)))
+    links = [link for match in _LINK.finditer(text) if (link := _reference(match[1]))]
+    return tuple(dict.fromkeys(_below(url, links)))
+
+
+def _reference(attributes: str) -> str:
+    """Return the target of a link; empty when it has none."""
+    values = (match[2] or "" for match in _ATTRIBUTE.finditer(attributes) if match[1].lower() == "href")
+    return html.unescape(next(values, "").strip("\"'"))
 
 
 def _below(url: str, links: list[str]) -> Iterator[str]:
@@ -110,27 +123,3 @@ def _path(index: str, link: str) -> str:
             "http.listing", f"{shown(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
         )
     return "/".join(parts)
-
-
-class _Listing(HTMLParser):
-    """Collects the targets of links, and the texts of title and headings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.headings: list[str] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _HEADINGS:
-            self._inside = True
-            self.headings.append("")
-        if tag == "a":
-            self.links += [value for name, value in attrs if name == "href" and value]
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = self._inside and tag not in _HEADINGS
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.headings[-1] += data

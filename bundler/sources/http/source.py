@@ -16,7 +16,8 @@ from bundler.sources.http.files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, l
 from bundler.sources.http.listing import Index
 from bundler.sources.http.sidecars import Sidecars
 from bundler.sources.http.signatures import SIGNATURE_SCHEMA
-from bundler.sources.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
+from bundler.sources.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
+from bundler.sources.versions import UPSTREAM
 from manifests.errors import ConfigurationError, FetchError
 
 _STALE = frozenset({"http.checksum", "http.signature"})
@@ -86,9 +87,10 @@ class HttpSource:
         return Pull(
             targets=targets,
             verification=self._verification(found.files, signers),
-            memo={**fetcher.memo(), "upstream": {"version": found.version}},
+            memo=fetcher.memo(),
             unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=found.version,
+            floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -110,8 +112,7 @@ class HttpSource:
         if isinstance(self.origin, Index):
             found = self.sidecars.without(self.origin.find(fetcher))
         elif isinstance(self.origin, Template):
-            last = bench.memo("upstream").get("version")
-            found = self.origin.find(fetcher, last if isinstance(last, str) else None, allow_older=bench.allow_older)
+            found = self.origin.find(fetcher, bench)
         else:
             found = Found(self.origin)
         taken = tuple(file for file in found.files if bench.globs.takes(file.path))

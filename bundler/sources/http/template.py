@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.urls import shown
+from bundler.sources.base import Workbench
 from bundler.sources.http.files import Found, Remote, check_path, file_name, require_sound
-from bundler.sources.versions import check_not_older
+from bundler.sources.versions import UPSTREAM, Version
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import MIB
 
@@ -108,29 +109,23 @@ class Template:
             )
         return cls(source, url, path, Page(require_sound(source, probe["url"]), pattern))
 
-    def find(self, fetcher: Fetcher, last: str | None, *, allow_older: bool) -> Found:
+    def find(self, fetcher: Fetcher, bench: Workbench) -> Found:
         """Return the newest version's file.
-
-        Args:
-            fetcher: Asks the upstream.
-            last: The version of the last good pull.
-            allow_older: Accept a lower one.
 
         Raises:
             FetchError: ``http.version`` when there is none.
             RollbackError: ``source.older``.
         """
-        version = self.page.newest(fetcher) if self.page else self._count(fetcher, last)
-        old = None if last is None else number_of(last)
-        check_not_older(self.source, number_of(version), old, allow_older)
+        version = self.page.newest(fetcher) if self.page else self._count(fetcher, bench.floor.get(UPSTREAM, ()))
+        bench.check_not_older(self.source, UPSTREAM, number_of(version))
         return Found((self._remote(version),), version)
 
     def _remote(self, version: str) -> Remote:
         return Remote(self.url.replace(PLACE, version), self.path.replace(PLACE, version))
 
-    def _count(self, fetcher: Fetcher, last: str | None) -> str:
+    def _count(self, fetcher: Fetcher, last: Version) -> str:
         """Try numbers upwards from the last known until one is missing; from the start if that is gone."""
-        known = int(last) if last is not None and last.isdecimal() else self.start
+        known = last[0] if len(last) == 1 else self.start
         for first in dict.fromkeys((known, known + 1, self.start)):
             number = first
             while number < first + self.most and self._exists(fetcher, number):
@@ -140,7 +135,7 @@ class Template:
         raise FetchError(
             "http.version",
             f"{shown(self.url)} exists for no number",
-            have=f"tried {self.start} and, of the last pull, {known}",
+            have=f"tried {self.start} and, the last that was pulled, {known}",
             todo="correct template or probe.start",
         )
 
@@ -155,6 +150,6 @@ class Template:
         return True
 
 
-def number_of(version: str) -> tuple[int, ...]:
+def number_of(version: str) -> Version:
     """Return the numbers in a version, to compare it by: ``v1.10-rc2`` is (1, 10, 2)."""
     return tuple(int(digits) for digits in re.findall(r"\d{1,18}", version, re.ASCII))

@@ -27,6 +27,8 @@ _LISTS = ("tags", "replaces")
 _NAME = re.compile(NAME_PATTERN)
 _FIELD = re.compile(r"%(?:%|\(([^()]*)\)s)?")
 _SPOKEN_OF = 5
+_ENDLESS = re.compile(r"[-+.]?[0-9][0-9a-fA-FxX_:.]{100}")
+"""A number that takes longer to read than it is worth, and that Python would not print."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,20 @@ def read(data: bytes, *, name: str) -> Index:
 
 
 def _load(data: bytes, name: str) -> Any:
-    """Read YAML without references, which can stand for far more than they are, and without great depth."""
+    """Read YAML without references, which can stand for far more than they are, great depth, tags and endless numbers.
+
+    On tags that do not fit their value the library fails in ways of its own.
+    """
     try:
         depth = 0
         for event in yaml.parse(data, Loader=yaml.SafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or depth > _DEPTH:
                 raise _bad(name, "it has references or is nested too deeply")
+            if getattr(event, "tag", None) is not None:
+                raise _bad(name, "it has tags")
+            if isinstance(event, yaml.ScalarEvent) and event.style is None and _ENDLESS.match(event.value):
+                raise _bad(name, "it has a number without end")
         return yaml.safe_load(data)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)

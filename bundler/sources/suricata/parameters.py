@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, get_args
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from bundler.fetch.credentials import Place, Secret
 from manifests.errors import ConfigurationError, FetchError
@@ -68,7 +68,7 @@ class Parameters:
             yield
         except FetchError as error:
             values = [value for rules in self.places for value in self.of(rules).values()]
-            raise _without(error, values) from None
+            raise _without(error, [*values, *map(unquote, values)]) from None  # a redirect may write them otherwise
 
 
 def _without(error: FetchError, values: list[str]) -> FetchError:

@@ -1,0 +1,50 @@
+"""The number that every role's next version must be above: none, unless the home came back from a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from manifests import durable, strictjson
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.limits import MIB
+
+FORMAT = "sealift-floor/1"
+
+
+def path(directory: Path) -> Path:
+    """Return where the floor of a repository stands."""
+    return directory.parent / "floor.json"
+
+
+def read(directory: Path) -> int:
+    """Return what the versions of a repository stay above, 0 for nothing.
+
+    Raises:
+        ConfigurationError: ``repository.damaged``.
+        StorageError: The file cannot be read.
+    """
+    file = path(directory)
+    with durable.storage_errors(file):
+        if not file.exists():
+            return 0
+        data = file.read_bytes()
+    try:
+        value = strictjson.decode(data, name=file.name, max_bytes=MIB)
+        if value["format"] == FORMAT and isinstance(value["above"], int):
+            return int(value["above"])
+    except (MalformedError, KeyError, TypeError):
+        pass
+    raise ConfigurationError(
+        "repository.damaged",
+        f"{file} is not what bundle restored wrote",
+        todo=f"rm {file}; then bundle restored --above VERSION, the highest generation of any site",
+    )
+
+
+def write(directory: Path, above: int) -> None:
+    """Set what the versions of a repository stay above from now on, durably.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    durable.write(path(directory), strictjson.encode({"format": FORMAT, "above": above}))
