@@ -18,6 +18,7 @@ from manifests.blobs import Batch, BlobStore
 from manifests.clock import Clock
 from manifests.console import Progress
 from manifests.errors import (
+    ConfigurationError,
     ExpiredError,
     FetchError,
     IncompleteError,
@@ -131,6 +132,8 @@ def check_all(
 ) -> tuple[CheckResult, ...]:
     """Ask each upstream whether it is there and what a pull would yield; nothing is stored.
 
+    What a source lacks here, such as a password, is said of that source.
+
     Raises:
         UsageError: ``pull.unknown-source``.
         ConfigurationError: The options of a source contradict each other.
@@ -143,7 +146,7 @@ def check_all(
             try:
                 found = _taken_of(config_source, job.source.check(bench))
                 results.append(CheckResult(config_source.name, config_source.kind, found, None))
-            except _UPSTREAM_ERRORS as error:
+            except (*_UPSTREAM_ERRORS, ConfigurationError) as error:  # such as a password that is not there
                 results.append(CheckResult(config_source.name, config_source.kind, None, error))
     return tuple(results)
 

@@ -14,7 +14,8 @@ from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, LockedError, RollbackError, SealiftError, StorageError
 from manifests.manifest import NAME
 from relay.importer import ImportResult
-from relay.salvage import MEDIUM
+from relay.pending import Outstanding
+from relay.salvage import DAMAGED, MEDIUM
 
 _BEGINNING_BYTES = 30 + len(NAME)
 """A bundle begins with the local header of its manifest (APPNOTE 4.3.7): 30 bytes, then the name."""
@@ -86,9 +87,9 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
         attempts: What became of each file.
         newest: The newest generation that is here now.
     """
-    for attempt in attempts:
+    for place, attempt in enumerate(attempts):
         if attempt.error is not None and int(attempt.error.context.get("incomplete") or newest + 1) > newest:
-            return attempt.error
+            return _as_it_is_now(attempt.error, attempts[place + 1 :])
     waiting = [
         attempt.result.outstanding
         for attempt in attempts
@@ -106,6 +107,18 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
         incomplete=left.generation,
         missing=left.missing_targets,
     )
+
+
+def _as_it_is_now(error: SealiftError, later: Sequence[Attempt]) -> SealiftError:
+    """Let a damaged bundle's refusal say what its generation lacks after the files that came behind it, too."""
+    for attempt in later:
+        now: SealiftError | Outstanding | None = attempt.error
+        generation = None if attempt.error is None else attempt.error.context.get("incomplete")
+        if attempt.result is not None and attempt.result.outstanding is not None:
+            now, generation = attempt.result.outstanding, attempt.result.generation
+        if now is not None and error.code == DAMAGED and generation == error.context["incomplete"]:
+            error.have, error.need, error.todo = now.have, now.need, now.todo
+    return error
 
 
 def _claims_in(directory: Path) -> list[tuple[Path, _Claim]]:

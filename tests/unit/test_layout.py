@@ -48,9 +48,7 @@ def test_rules_come_first_then_patches_then_archives_of_rules_and_large_patterns
         metadata=(),
         since=1,
     )
-    patch = PatchMember(
-        digest(PATCHED), LENGTHS[PATCHED], digest("base"), 60_000_000, "zstd", digest("patch"), 100_000
-    )
+    patch = PatchMember(digest(PATCHED), LENGTHS[PATCHED], digest("base"), 60_000_000, "zstd", digest("patch"), 100_000)
     (manifest,) = lay_out(
         contents,
         [Document("tuf/1.root.json", 1, digest("root"))],

@@ -249,6 +249,19 @@ def test_check_stores_nothing_and_names_what_fails(bench: Bench, server: SourceS
     assert records(bench.path) == {}
 
 
+def test_check_names_a_password_that_is_not_there_and_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_PASSWORD", raising=False)
+    given = {"host": "upstream.example", "user": "u", "password_env": "NO_SUCH_PASSWORD"}
+    bench.configure("closed", "http", urls=["https://upstream.example/a"], credentials=given)
+    bench.sources.reverse()
+    results = check_all(bench.home, bench.config, bench.store, lambda: bench.now, NoProgress())
+    assert [(r.name, r.error.code if r.error else None) for r in results] == [
+        ("closed", "source.credentials"),
+        ("web", None),
+        ("files", None),
+    ]
+
+
 def test_the_state_of_every_source_is_told(bench: Bench, server: SourceSimulator) -> None:
     server.on("/b", upstream.status(404))
     bench.pull_all()

