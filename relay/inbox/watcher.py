@@ -80,6 +80,8 @@ class Watcher:
         self._hints = Hints()
         self._told: dict[str, str] = {}
         self._others_imported = False
+        self._troubled: set[Path] = set()
+        """Inboxes that could not be listed when it was tried last."""
         self._alone: dict[Path, float] = {}
         """Bundles that were done with before any recovery data came, and until when that may still come."""
 
@@ -130,7 +132,11 @@ class Watcher:
             listing = list_inbox(inbox.path)
         except OSError as error:
             self._tell(f"list {inbox.path}", f"{inbox.path} cannot be listed ({error.strerror}); it is tried again")
+            self._troubled.add(inbox.path)
             return Listing()
+        if inbox.path in self._troubled:  # a stick that is back: what could not be read of it can be now
+            self._troubled.discard(inbox.path)
+            self._ledger.unblock()
         self._ledger.observe(self._monotonic(), inbox.path, inbox.rules, listing.sightings)
         problem = "holds too many files; some are not looked at" if listing.truncated else ""
         missing = "is not there (yet); it is waited for" if not listing.directories else ""
