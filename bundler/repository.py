@@ -15,7 +15,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from bundler import delegations, floor, staging
+from bundler import delegations, staging, version_floor
 from bundler.config import Expiries
 from bundler.delegations import Delegation
 from bundler.staging import TIMESTAMP, Signers, Staged
@@ -76,7 +76,7 @@ class Repository:
             snapshot = files.read(f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot)
             targets = files.all_targets(snapshot.signed)
         wishes = delegations.read(wishes_path(directory))
-        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, floor.read(directory))
+        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, version_floor.read(directory))
 
     @property
     def snapshot_version(self) -> int:

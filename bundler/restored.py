@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bundler import floor
+from bundler import version_floor
 from bundler.history import History
 from bundler.home import Home
 from bundler.journal import finish_interrupted
@@ -58,5 +58,5 @@ def number_above(home: Home, above: int) -> Restored:
         for version in forgotten:
             history.forget(version)
         above = max(above, repository.floor)
-        floor.write(home.metadata, above)
+        version_floor.write(home.metadata, above)
         return Restored(above, forgotten)

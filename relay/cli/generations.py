@@ -12,7 +12,10 @@ from manifests.console import Settings, output_option, print_json, table
 @output_option
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
-    """List the generations in the store, oldest first, the rings that serve them, and what is not whole yet."""
+    """List the generations in the store, oldest first, the rings that serve them, and what is not whole yet.
+
+    As JSON it says more: when each was created, by whom, and its number of targets.
+    """
     from relay.home import open_home
     from relay.pending import outstanding
     from relay.state import State
@@ -45,16 +48,14 @@ def command(settings: Settings, output: str) -> None:
     rows: list[tuple[str, ...]] = [
         (
             str(row.number),
-            to_text(row.created),
             to_text(row.imported_at),
-            f"{row.targets:,}",
             f"{row.target_bytes:,}",
             ",".join(row.rings) or "-",
             row.file_name,
         )
         for row in found
     ]
-    header = ("generation", "created", "imported", "targets", "bytes", "ring", "file")
+    header = ("generation", "imported", "bytes", "ring", "file")
     click.echo(table(rows, header) if rows else "No generation yet: put a bundle into the inbox.")
     for waiting in pending:
         click.echo(f"\nNot whole yet: {waiting.have}\nNeeded: {waiting.need}\nDo: {waiting.todo}")
