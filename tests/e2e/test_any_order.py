@@ -222,6 +222,7 @@ def test_a_stick_that_is_pulled_out_while_the_service_reads_goes_on_where_it_was
             wait_for(lambda: stored_bytes(site) > 2_000_000, seconds=60, what="some content", log=service.log)
             os.kill(daemon_of(stick), signal.SIGKILL)
             assert service.until("incomplete")["code"] == "bundle.damaged"
+            assert f"{stick} cannot be listed" in service.until("waiting")["text"]
             run(["umount", "-l", stick])
         assert generation(site) == (0, [1])
         assert verify((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation == 1
