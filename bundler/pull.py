@@ -31,8 +31,18 @@ from manifests.errors import (
 from manifests.manifest import SourceRecord, Target
 from manifests.names import check_path_set, check_target_path
 
-_UPSTREAM_ERRORS = (FetchError, MalformedError, NotAuthenticError, RollbackError, ExpiredError, IncompleteError)
-"""What says that an upstream is at fault. A full disk or a wrong configuration stops the whole run instead."""
+_SOURCE_ERRORS = (
+    FetchError,
+    MalformedError,
+    NotAuthenticError,
+    RollbackError,
+    ExpiredError,
+    IncompleteError,
+    ConfigurationError,
+)
+"""What is said of one source: its upstream is at fault, or what it needs here, such as a password, is not there. A full
+disk stops the whole run instead, and so do options that contradict each other, which are seen before anything is asked.
+"""
 _MAX_TEXT = 1900
 
 
@@ -146,7 +156,7 @@ def check_all(
             try:
                 found = _taken_of(config_source, job.source.check(bench))
                 results.append(CheckResult(config_source.name, config_source.kind, found, None))
-            except (*_UPSTREAM_ERRORS, ConfigurationError) as error:  # such as a password that is not there
+            except _SOURCE_ERRORS as error:
                 results.append(CheckResult(config_source.name, config_source.kind, None, error))
     return tuple(results)
 
@@ -229,7 +239,7 @@ def _pull(
         with store.batch() as batch:
             pulled = _checked(job, job.source.pull(job.bench(store, batch, clock, progress, pause)))
             batch.commit()
-    except _UPSTREAM_ERRORS as error:
+    except _SOURCE_ERRORS as error:
         failed = replace(job.record, failure=Failure(error.code, _text(str(error)), clock()))
         save(home.sources, failed)
         return replace(_remembered(job.config, failed, store), error=error)

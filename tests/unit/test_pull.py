@@ -262,6 +262,24 @@ def test_check_names_a_password_that_is_not_there_and_goes_on(bench: Bench, monk
     ]
 
 
+def test_a_password_that_is_not_there_is_the_failure_of_its_source_alone(
+    bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    given = {"host": server.base.removeprefix("http://"), "plain_http": True, "user": "u", "password_env": "PASSWORD"}
+    bench.configure("closed", "http", urls=[server.url("/b")], credentials=given)
+    assert bench.pull_all().failures == ()
+    monkeypatch.delenv("PASSWORD")
+    result = bench.pull_all()
+    assert [(failure.name, failure.error.code) for failure in result.failures] == [("closed", "source.credentials")]
+    assert {record.name: record.failure is None for record in result.records} == {
+        "files": True,
+        "web": True,
+        "closed": False,
+    }
+    assert [target.path for target in result.targets["closed"]] == ["closed/b"]
+
+
 def test_the_state_of_every_source_is_told(bench: Bench, server: SourceSimulator) -> None:
     server.on("/b", upstream.status(404))
     bench.pull_all()
