@@ -262,6 +262,22 @@ def test_a_bundle_that_lacks_its_base_stays_and_is_tried_after_the_next_import(i
     assert list(inbox.iterdir()) == []
 
 
+def test_what_an_inbox_held_that_could_not_be_listed_is_tried_again_at_once(tmp_path: Path, inbox: Path) -> None:
+    """As of a stick that was taken out while it was read: it comes back with the device number and the files it had."""
+    stick, other = tmp_path / "stick", tmp_path / "other"
+    stick.symlink_to(inbox)
+    (inbox / "a.zip").write_bytes(BUNDLE)
+    relay = Relay({"a.zip": [IncompleteError("bundle.damaged", "It is damaged")]})
+    with watching(relay, Inbox(stick, rules=QUICK)):
+        relay.until("incomplete")
+        other.symlink_to(stick)
+        other.replace(stick)
+        assert "cannot be listed" in relay.until("waiting")
+        other.symlink_to(inbox)
+        other.replace(stick)
+        relay.until("imported")
+
+
 def test_a_stop_in_the_middle_of_an_import_leaves_the_file(inbox: Path) -> None:
     started, stopped = threading.Event(), threading.Event()
 
