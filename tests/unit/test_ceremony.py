@@ -15,8 +15,8 @@ from bundler.ceremony import Ceremony, sign_copy
 from bundler.fetch.options import FETCH_OPTIONS
 from bundler.founding import Founding, configuration_text, found
 from bundler.home import Home, open_home
+from bundler.key_status import key_rows, role_rows
 from bundler.keys import HomeSigners
-from bundler.overview import key_rows, role_rows
 from bundler.passphrase import Secrets
 from bundler.proposal import Proposal
 from bundler.repository import Repository, wishes_path

@@ -17,7 +17,7 @@ def command(settings: Settings, output: str) -> None:
     """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.overview import key_rows, role_rows
+    from bundler.key_status import key_rows, role_rows
 
     home = open_home(settings.home)
     config = load(home.config)
