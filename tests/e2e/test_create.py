@@ -152,6 +152,19 @@ def test_release_notes_travel_in_the_bundle(publisher: Publisher, tmp_path: Path
     assert run(["unzip", "-p", bundle, "notes.md"]).stdout == "# Week 47\n"
 
 
+def test_a_file_beyond_all_memory_that_is_named_by_mistake_is_refused(publisher: Publisher, tmp_path: Path) -> None:
+    bundle, huge = publisher.create(), tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(1 << 42)
+    wrong: list[tuple[object, ...]] = [("verify", bundle, "--root", huge)]
+    wrong += [("create", "--out", publisher.out, option, huge) for option in ("--note", "--since")]
+    for command in wrong:
+        done = publisher.bundle(*command, check=False)
+        assert done.returncode in {2, 21}, done.stderr
+        assert "Traceback" not in done.stderr
+    assert publisher.version() == 1
+
+
 def test_the_same_content_again_is_a_new_version_and_no_pull_asks_nobody(publisher: Publisher) -> None:
     publisher.create()
     shutil.rmtree(publisher.content)

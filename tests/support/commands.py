@@ -1,4 +1,4 @@
-"""Run commands as a person would: the installed programs, an environment without anybody's settings."""
+"""Run commands as a person would: to their end, nothing on stdin, an environment without anybody's settings."""
 
 from __future__ import annotations
 

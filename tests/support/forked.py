@@ -1,8 +1,8 @@
 """Run ``bundle`` and ``relay`` in a new process that need not import everything anew.
 
 A server of :mod:`multiprocessing` has imported the heavy modules once; each command is forked from it, with its own
-environment, directory and streams. That saves two thirds of what a short command costs. What is tried under strace, in
-a namespace, from a shell or while it is killed starts the installed programs themselves.
+environment, directory and streams, which takes a quarter of the time. What is tried under strace, in a namespace, from
+a shell or while it is killed starts the installed programs themselves.
 """
 
 from __future__ import annotations
