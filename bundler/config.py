@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, Common
-from manifests import configuration
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
+from manifests.schemas import configuration
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def load(path: Path, kinds: Kinds | None = None) -> Config:
 
 
 def _shipped_kinds() -> Kinds:
-    from bundler.sources import KINDS, kind_class
+    from bundler.kinds import KINDS, kind_class
 
     return Kinds(tuple(KINDS), lambda kind: kind_class(kind).OPTIONS_SCHEMA)
 

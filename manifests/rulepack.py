@@ -13,10 +13,11 @@ from datetime import date
 from functools import total_ordering
 from typing import Any, BinaryIO, Literal, get_args
 
-from manifests import schemas, strictjson
-from manifests.archives import DEFAULT, ArchiveLimits, Member, open_archive
+from manifests import strictjson
+from manifests.archives.archive import DEFAULT, ArchiveLimits, Member, open_archive
 from manifests.errors import MalformedError
 from manifests.limits import MIB
+from manifests.schemas import documents as schemas
 
 FORMAT = "sealift-rulepack/1"
 NAME = "rulepack.json"

@@ -12,9 +12,10 @@ from itertools import pairwise
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, Signer
 
-from manifests import schemas, strictjson
+from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
+from manifests.schemas import documents as schemas
 
 NAME = "manifest.sig.json"
 PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"

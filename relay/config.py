@@ -130,7 +130,7 @@ def load_config(home: Path) -> Config:
     Raises:
         ConfigurationError: ``config.*``: the file is missing, is not TOML, or breaks the schema.
     """
-    from manifests.configuration import load
+    from manifests.schemas.configuration import load
 
     path = home / "relay.toml"
     return from_values(load(path, schema()), home)

@@ -45,7 +45,7 @@ class Home:
 
     @property
     def audit_file(self) -> Path:
-        """What happened and changed nothing of the state: refusals, starts, quarantine; see :mod:`relay.events`."""
+        """What happened and changed nothing of the state: refusals, starts, quarantine; see :mod:`relay.events.log`."""
         return self.path / "audit.jsonl"
 
     @property

@@ -11,16 +11,16 @@ import click
 
 from bundler.cli.options import secrets_options
 from bundler.cli.unattended import HELP as EVERY_HELP
-from bundler.volumes import HELP as SIZE_HELP
+from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 from manifests.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
-    from bundler.create import Created
     from bundler.home import Home
-    from bundler.sealing import Extras
-    from manifests.console import Progress
+    from bundler.jobs.create import Created
+    from bundler.seal.run import Extras
+    from manifests.console.commands import Progress
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler import describe_created
+    from bundler.report import created as describe_created
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
@@ -106,14 +106,14 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 
 def _create(settings: Settings, wishes: _Wishes) -> Created:
-    from bundler.again import create_again
     from bundler.config import load
-    from bundler.create import Order, create
     from bundler.history import History
     from bundler.home import open_home
-    from bundler.increment import readers
-    from bundler.keys import signers_of
-    from bundler.volumes import parse_size
+    from bundler.jobs.again import create_again
+    from bundler.jobs.create import Order, create
+    from bundler.keys.keyring import signers_of
+    from bundler.plan.held import readers
+    from bundler.plan.volumes import parse_size
     from manifests.durable import storage_errors
     from manifests.limits import DEFAULT
 
@@ -147,8 +147,9 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
 
 def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras:
     """Return what goes beside the bundles: the slip, and recovery data when asked for."""
-    from bundler import protect, slips
-    from bundler.sealing import together
+    from bundler.report.slip import files as slips
+    from bundler.seal import recovery as protect
+    from bundler.seal.run import together
 
     if recovery_percent is None:
         return slips.beside(home)

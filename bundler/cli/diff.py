@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli.options import named
-from manifests.console import output_option, print_json
+from manifests.console.commands import output_option, print_json
 
 
 @click.command()
@@ -23,11 +23,11 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     Suricata, YARA, Sigma and open rule packs. Signatures are not verified:
     use `bundle verify` for that. JSON lists everything.
     """
-    from bundler import describe_difference
-    from bundler.claims import ClaimedBundle, ClaimedContent
-    from bundler.difference import difference
-    from bundler.rules_diff import compare
-    from manifests.bundle import open_bundle
+    from bundler.diff.content import ClaimedBundle, ClaimedContent
+    from bundler.diff.rules import compare
+    from bundler.diff.targets import difference
+    from bundler.report import difference as describe_difference
+    from manifests.bundle.verify import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
         with named(old):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 
 
 @click.command()
@@ -22,8 +22,8 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
     last good content of every source.
     """
     from bundler.config import load
-    from bundler.gc import collect
     from bundler.home import open_home
+    from bundler.jobs.gc import collect
 
     home = open_home(settings.home)
     with progress(settings) as shown:

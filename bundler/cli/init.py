@@ -11,7 +11,7 @@ import click
 
 from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def command(
     """Make a publisher: keys, first signed root, commented bundler.toml."""
     import os
 
-    from bundler.founding import Founding, found
-    from bundler.passphrase import Secrets, ask_on_terminal
-    from bundler.repository import Repository
+    from bundler.jobs.init import Founding, found
+    from bundler.keys.secrets import Secrets, ask_on_terminal
+    from bundler.repository.repository import Repository
 
     if no_passphrase and passphrase_file is not None:
         raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli.options import named
-from manifests.console import output_option, print_json
+from manifests.console.commands import output_option, print_json
 
 
 @click.command()
@@ -16,8 +16,8 @@ from manifests.console import output_option, print_json
 @output_option
 def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
     """Say what bundles claim to carry. Nothing is verified: use `bundle verify` for that."""
-    from bundler import describe
-    from manifests.bundle import claimed_manifest, open_bundle
+    from bundler.report import manifest as describe
+    from manifests.bundle.verify import claimed_manifest, open_bundle
 
     found = []
     for path in files:

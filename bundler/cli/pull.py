@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console import Settings, output_option, print_json, progress, table
+from manifests.console.commands import Settings, output_option, print_json, progress, table
 
 if TYPE_CHECKING:
-    from bundler.pull import PullResult
+    from bundler.pull.pull import PullResult
 
 
 @click.command()
@@ -23,7 +23,7 @@ def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     """
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.pull import pull_all
+    from bundler.pull.pull import pull_all
     from manifests.clock import system_clock
 
     home = open_home(settings.home)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()
@@ -26,7 +26,7 @@ def command(settings: Settings, above: int, output: str) -> None:
     was sealed before is forgotten here, so the next bundle carries everything.
     """
     from bundler.home import open_home
-    from bundler.restored import number_above
+    from bundler.jobs.renumber import number_above
 
     done = number_above(open_home(settings.home), above)
     if output == "json":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console import output_option, print_json, table
+from manifests.console.commands import output_option, print_json, table
 
 if TYPE_CHECKING:
     from manifests.rulepack import RulePack
@@ -25,7 +25,7 @@ def command() -> None:
 @output_option
 def build(directory: Path, out: Path | None, release: str | None, output: str) -> None:
     """Make an open rule pack from DIRECTORY, which holds rulepack.json and the rule files that it names."""
-    from bundler.rulepack_build import build as build_pack
+    from bundler.rules.build import build as build_pack
 
     built = build_pack(directory, out, release)
     if output == "json":

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json, table
 
 if TYPE_CHECKING:
-    from bundler.site_status import SiteStatus
-    from bundler.sites import Imported, Sites
+    from bundler.sites.registry import Imported, Sites
+    from bundler.sites.status import SiteStatus
     from manifests.errors import MalformedError, SealiftError
 
 _TEXT_BYTES = 4 * 1024 * 1024
@@ -33,10 +33,10 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.needs import need_of
-    from bundler.repository import Repository
-    from bundler.site_status import statuses
-    from bundler.sites import Sites
+    from bundler.plan.lacking import need_of
+    from bundler.repository.repository import Repository
+    from bundler.sites.registry import Sites
+    from bundler.sites.status import statuses
 
     settings: Settings = ctx.obj
     home = open_home(settings.home)
@@ -68,7 +68,7 @@ def import_(
     whether the fingerprint of its key is the one that the site shows. Older receipts change nothing.
     """
     from bundler.home import open_home
-    from bundler.sites import Sites
+    from bundler.sites.registry import Sites
     from manifests.errors import SealiftError
 
     home = open_home(settings.home)
@@ -99,7 +99,7 @@ def import_(
 def remove(settings: Settings, site: str) -> None:
     """Forget a site that is no more: nothing is kept for it any longer."""
     from bundler.home import open_home
-    from bundler.sites import Sites
+    from bundler.sites.registry import Sites
 
     removed = Sites.load(open_home(settings.home)).remove(site, wait_seconds=60.0)
     click.echo(f"{removed.name}: forgotten, key {removed.keyid[:12]}")
@@ -142,7 +142,7 @@ def _no_receipt(what: str) -> MalformedError:
 
 
 def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> Imported:
-    from bundler.sites import given
+    from bundler.sites.registry import given
 
     confirm = _ask if known is None else given(known)
     return sites.import_receipt(data, now=system_clock(), confirm=confirm, name=name, wait_seconds=wait)
@@ -162,7 +162,7 @@ def _ask(shown: str) -> bool:
 
 
 def _row(status: SiteStatus) -> tuple[str, ...]:
-    from bundler.source_status import age_text
+    from bundler.pull.status import age_text
 
     receipt = status.site.receipt
     behind = f"{status.behind:,} versions" if status.behind > 1 else "1 version" if status.behind else "no"

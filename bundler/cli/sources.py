@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console import Settings, output_option, print_json, progress, table
+from manifests.console.commands import Settings, output_option, print_json, progress, table
 
 if TYPE_CHECKING:
-    from bundler.pull import CheckResult
-    from bundler.source_status import Status
+    from bundler.pull.pull import CheckResult
+    from bundler.pull.status import Status
 
 
 _NOT_NEW = frozenset({"unchanged", "as last time"})
@@ -27,7 +27,7 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.source_status import statuses
+    from bundler.pull.status import statuses
     from manifests.clock import system_clock
 
     settings: Settings = ctx.obj
@@ -53,8 +53,8 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     """
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.pull import check_all
-    from bundler.source_status import statuses
+    from bundler.pull.pull import check_all
+    from bundler.pull.status import statuses
     from manifests.clock import system_clock
     from manifests.errors import FetchError
 
@@ -84,7 +84,7 @@ def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
 
 
 def _age(status: Status, now: datetime) -> str:
-    from bundler.source_status import age_text
+    from bundler.pull.status import age_text
 
     age = status.age(now)
     if age is None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings
+from manifests.console.commands import Settings
 
 if TYPE_CHECKING:
-    from bundler.create import Created
+    from bundler.jobs.create import Created
 
 HELP = "Do it now and then once per INTERVAL (30m, 6h, 1d), unattended: one line of JSON per run."
 
@@ -28,7 +28,7 @@ def go_on(settings: Settings, interval: str, make: Callable[[], Created]) -> Non
         LockedError: Another process does this in the same home.
     """
     from bundler.home import open_home
-    from bundler.unattended import Unattended, parse_interval
+    from bundler.jobs.every import Unattended, parse_interval
     from manifests import lock
 
     seconds = parse_interval(interval)

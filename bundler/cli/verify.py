@@ -8,7 +8,7 @@ import click
 
 from bundler.cli.options import named
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 
 
 @click.command()
@@ -19,8 +19,8 @@ from manifests.console import Settings, output_option, print_json, progress
 @click.pass_obj
 def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str, *, accept_expired: bool) -> None:
     """Verify every byte of bundles against a trusted root. Stops at the first that fails."""
-    from bundler import describe
-    from bundler.seal import verify_sealed
+    from bundler.report import manifest as describe
+    from bundler.seal.write import verify_sealed
     from manifests.durable import storage_errors
     from manifests.limits import DEFAULT
     from manifests.trust import trusted_root

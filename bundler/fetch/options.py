@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, Credentials
-from bundler.sources.directory import absolute
+from bundler.kinds.directory import absolute
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB
 

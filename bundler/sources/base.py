@@ -1,7 +1,7 @@
 """What a source is: something with a name and a kind that yields files from one configured upstream.
 
 A source gets a :class:`Workbench` (where content goes, what the last good pull gave, the time) and
-returns a :class:`Pull`. Target paths here are without the source's name; :mod:`bundler.pull` adds it.
+returns a :class:`Pull`. Target paths here are without the source's name; :mod:`bundler.pull.pull` adds it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bundler.sources.globs import EVERY_PATH, GlobSet
 from bundler.sources.versions import Floor, Version, check_not_older
 from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
-from manifests.console import Progress
+from manifests.console.commands import Progress
 from manifests.durable import storage_errors
 from manifests.manifest import Item
 

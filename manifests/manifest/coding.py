@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from manifests import clock, schemas, strictjson
+from manifests import clock, strictjson
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT, Limits
 from manifests.manifest import rules
@@ -20,6 +20,7 @@ from manifests.manifest.types import (
     SourceRecord,
     Target,
 )
+from manifests.schemas import documents as schemas
 
 FORMAT = "sealift-bundle/1"
 NAME = "manifest.json"

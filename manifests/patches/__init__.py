@@ -2,7 +2,7 @@
 
 An engine is named in the manifest, beside the digests of the base, of the patch and of the result. The bytes of
 all engines are read here, streaming and bounded: see ``hdiff``, ``prefix`` and ``folded`` for the formats. Making
-patches is the publisher's work and stands in ``bundler.patch_engines``.
+patches is the publisher's work and stands in ``bundler.plan.patch_engines``.
 """
 
 from __future__ import annotations

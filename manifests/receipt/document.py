@@ -9,10 +9,11 @@ from datetime import datetime
 from itertools import chain, pairwise
 from typing import Any, Literal
 
-from manifests import clock, schemas, strictjson
+from manifests import clock, strictjson
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.names import check_publisher_name, check_source_name
+from manifests.schemas import documents as schemas
 
 FORMAT = "sealift-receipt/1"
 NAME = "receipt"

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.console import Progress
+from manifests.console.commands import Progress
 from manifests.durable import removed_on_failure, storage_errors
 from manifests.errors import IncompleteError, StorageError, UsageError
 from manifests.limits import MIB

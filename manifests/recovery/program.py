@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from manifests.console import Progress
+from manifests.console.commands import Progress
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB, MIB
 

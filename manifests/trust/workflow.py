@@ -1,7 +1,8 @@
 """The client workflow of TUF as one class: it takes bytes, and advances or raises.
 
 It reads no file, asks no clock and knows no network; what to read, from where and when to keep the
-result is the caller's business (:mod:`manifests.trust.walk`, ``manifests.bundle``, ``relay.tuf_client``).
+result is the caller's business (:mod:`manifests.trust.walk`, ``manifests.bundle.verify``,
+``relay.dialing.tuf.client``).
 Section numbers are those of the TUF specification 1.0.34.
 """
 

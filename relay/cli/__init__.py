@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from manifests.console import LazyGroup, Settings, run
+from manifests.console.commands import LazyGroup, Settings, run
 from manifests.errors import ConfigurationError
 
 COMMANDS = {

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 from manifests.errors import StorageError
 
 
@@ -17,8 +17,8 @@ from manifests.errors import StorageError
 @click.pass_obj
 def command(settings: Settings, wait: float, output: str, *, discard: bool) -> None:
     """Hash everything in the store again; leave with 40 when something is damaged."""
-    from relay import check
     from relay.home import open_home
+    from relay.store import check
 
     home = open_home(settings.home)
     with progress(settings) as shown:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, progress, table
+from manifests.console.commands import Settings, output_option, print_json, progress, table
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:
-    from relay.manager_delivery.delivery import Delivered, Report
+    from relay.dialing.manager.delivery import Delivered, Report
 
 _SAID = {
     "dry-run": "Dry run: nothing was applied. Applying {name} would change:",
@@ -32,9 +32,9 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
     The manager is the one that relay.toml names in [manager]; without it nothing is done. Its address must be a
     private one, and nothing else is dialled. What the manager has already is not stored again.
     """
+    from relay.dialing.manager.delivery import Order
+    from relay.dialing.manager.run import deliver
     from relay.home import open_home
-    from relay.manager_delivery.delivery import Order
-    from relay.manager_delivery.run import deliver
 
     if detect_only and not apply_:
         raise UsageError("usage.option", "--detect-only says how to apply", todo="give --apply too")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import to_text
-from manifests.console import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json, table
 
 
 @click.command()
@@ -15,7 +15,7 @@ from manifests.console import Settings, output_option, print_json, table
 @click.pass_obj
 def command(settings: Settings, limit: int, kinds: tuple[str, ...], output: str) -> None:
     """Print what happened, newest last."""
-    from relay import events
+    from relay.events import log as events
     from relay.home import open_home
     from relay.state import State
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manifests.console import Settings
+from manifests.console.commands import Settings
 from manifests.features import (
     CONNECTIVITIES,
     FORMATS,

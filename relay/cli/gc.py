@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 
 
 @click.command()
@@ -21,8 +21,8 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
     now goes ten minutes later.
     """
     from relay.config import load_config
-    from relay.gc import collect
     from relay.home import open_home
+    from relay.store.gc import collect
 
     home = open_home(settings.home)
     kept = keep or load_config(home.path).keep_generations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import to_text
-from manifests.console import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json, table
 
 
 @click.command()
@@ -17,8 +17,8 @@ def command(settings: Settings, output: str) -> None:
     As JSON it says more: when each was created, by whom, and its number of targets.
     """
     from relay.home import open_home
-    from relay.pending import outstanding
     from relay.state import State
+    from relay.store.outstanding import outstanding
 
     home = open_home(settings.home)
     with State(home.database) as state:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:
-    from relay.import_all import Attempt
+    from relay.importing.several import Attempt
 
 
 @click.command(name="import")
@@ -33,8 +33,8 @@ def command(
     """
     from relay.config import load_config
     from relay.home import open_home
-    from relay.import_all import import_all, shortfall
-    from relay.importer import ImportResult, import_file
+    from relay.importing.importer import ImportResult, import_file
+    from relay.importing.several import import_all, shortfall
     from relay.state import State
 
     home = open_home(settings.home)

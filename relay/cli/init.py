@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 from relay.config import CONNECTIVITIES, DEFAULT_LISTEN, Connectivity
 
 
@@ -34,7 +34,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.durable import storage_errors
     from relay.deliveries import next_step
-    from relay.founding import create_home, fingerprint
+    from relay.init import create_home, fingerprint
     from relay.server.tls import authority_file
 
     with storage_errors(root_path):

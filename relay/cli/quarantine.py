@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json, table
 
 if TYPE_CHECKING:
     from relay.home import Home
-    from relay.quarantine import Record
+    from relay.quarantine.quarantine import Record
 
 
 @click.group(name="quarantine")
@@ -25,8 +25,8 @@ def command() -> None:
 @click.pass_obj
 def list_(settings: Settings, output: str) -> None:
     """List what was refused, oldest first."""
-    from relay import quarantine
     from relay.home import open_home
+    from relay.quarantine import quarantine
 
     found = quarantine.records(open_home(settings.home))
     if output == "json":
@@ -58,8 +58,8 @@ def show(settings: Settings, record_id: str, output: str) -> None:
 @click.pass_obj
 def restore(settings: Settings, record_id: str) -> None:
     """Put a file back into the first inbox, to be tried again."""
-    from relay import quarantine
     from relay.config import load_config
+    from relay.quarantine import quarantine
 
     home, record = _find(settings, record_id)
     path = quarantine.restore(home, load_config(home.path), record)
@@ -73,7 +73,7 @@ def restore(settings: Settings, record_id: str) -> None:
 @click.pass_obj
 def export(settings: Settings, record_id: str, out: Path) -> None:
     """Write a file elsewhere, as it was; it stays in quarantine."""
-    from relay import quarantine
+    from relay.quarantine import quarantine
 
     home, record = _find(settings, record_id)
     quarantine.export(home, record, out)
@@ -86,7 +86,7 @@ def export(settings: Settings, record_id: str, out: Path) -> None:
 @click.pass_obj
 def delete(settings: Settings, record_ids: tuple[str, ...]) -> None:
     """Remove files for good."""
-    from relay import quarantine
+    from relay.quarantine import quarantine
 
     for record_id in record_ids:
         home, record = _find(settings, record_id)
@@ -96,15 +96,15 @@ def delete(settings: Settings, record_ids: tuple[str, ...]) -> None:
 
 
 def _find(settings: Settings, record_id: str) -> tuple[Home, Record]:
-    from relay import quarantine
     from relay.home import open_home
+    from relay.quarantine import quarantine
 
     home = open_home(settings.home)
     return home, quarantine.find(home, record_id)
 
 
 def _log(home: Home, record: Record, done: str) -> None:
-    from relay import events
+    from relay.events import log as events
     from relay.state import Event
 
     text = f"{record.name} ({record.id[:12]}) was {done}"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json, progress
+from manifests.console.commands import Settings, output_option, print_json, progress
 from manifests.errors import MalformedError, UsageError
 from manifests.receipt import SignedReceipt, check_note, check_site_name, fingerprint, to_texts
 
@@ -33,10 +33,10 @@ def command(
     --out and --qr the receipt itself is printed; the newest is always in the home's out/receipt.json. With
     -o json: where it is, what it says, and the fingerprint that the publisher confirms.
     """
-    from relay import receipt
-    from relay.check import check
     from relay.config import load_config
     from relay.home import open_home
+    from relay.receipt import make as receipt
+    from relay.store.check import check
 
     _check(name, note)
     home = open_home(settings.home)
@@ -119,7 +119,7 @@ def _summary(signed: SignedReceipt) -> str:
 
 def _print_codes(signed: SignedReceipt) -> None:
     """Print the codes one screen at a time; into a file or pipe, the fewest that the format allows."""
-    from relay import qr
+    from relay.receipt import qr
 
     terminal = sys.stdout.isatty()
     if terminal:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings
+from manifests.console.commands import Settings
 
 
 @click.command()
@@ -30,7 +30,7 @@ def command(settings: Settings, listen: str | None, form: str) -> None:
     """Watch the inboxes, import what comes, serve it over HTTPS; until SIGTERM or Ctrl-C."""
     from relay.config import load_config, parse_listen
     from relay.home import open_home
-    from relay.service import run
+    from relay.service.service import run
 
     home = open_home(settings.home)
     config = load_config(home.path)
@@ -59,7 +59,7 @@ class _Lines:
 
     def __call__(self, event: str, text: str, **fields: str | int | None) -> None:
         """Write one event."""
-        from relay.events import shown
+        from relay.events.log import shown
 
         now = to_text(system_clock())
         if self._as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import system_clock
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()
@@ -15,8 +15,8 @@ def command(settings: Settings, output: str) -> None:
     """Say what is served, how old it is, and when trust runs out."""
     from relay.config import glance
     from relay.home import open_home
+    from relay.server.view import read_status
     from relay.state import State
-    from relay.view import read_status
 
     home = open_home(settings.home)
     with State(home.database) as state:

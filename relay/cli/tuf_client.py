@@ -14,7 +14,7 @@ from manifests.clock import system_clock
 from manifests.errors import SealiftError, UsageError
 
 if TYPE_CHECKING:
-    from relay.tuf_client import Client
+    from relay.dialing.tuf.client import Client
 
 ValueT = TypeVar("ValueT")
 
@@ -65,7 +65,7 @@ def command(
 def init(options: _Options, root: Path) -> None:
     """Pin the trusted root that a person brought. No network."""
     from manifests.durable import storage_errors
-    from manifests.trusted_directory import MetadataDirectory
+    from manifests.trust.directory import MetadataDirectory
 
     with _refusals():
         with storage_errors(root):
@@ -97,9 +97,9 @@ def download(options: _Options) -> None:
 
 @contextmanager
 def _client(options: _Options) -> Iterator[Client]:
-    from manifests.trusted_directory import MetadataDirectory
-    from relay.tuf_client import session
-    from relay.tuf_http import HttpTransport, authorities_from
+    from manifests.trust.directory import MetadataDirectory
+    from relay.dialing.tuf.client import session
+    from relay.dialing.tuf.http import HttpTransport, authorities_from
 
     url = _needed(options.metadata_url, "--metadata-url")
     directory = MetadataDirectory(options.metadata_dir)

@@ -19,12 +19,12 @@ from functools import partial
 
 from manifests.blobs import Blob
 from manifests.clock import Clock
-from manifests.console import Progress
+from manifests.console.commands import Progress
 from manifests.errors import SealiftError, StorageError
-from relay import events
 from relay.config import Config, DeliveryConfig
 from relay.deliveries import plan
 from relay.deliveries.files import TEMPORARY, Directory, opened
+from relay.events import log as events
 from relay.home import Home
 from relay.state import DEFAULT_RING, Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
 

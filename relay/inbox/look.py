@@ -1,7 +1,7 @@
 """A first look at a settled file: does it begin and end like a bundle, and is anybody still writing it?
 
 This is no verification. It keeps half-copied files from being refused and other people's files from being
-touched; whether a bundle is believed is decided by :mod:`manifests.bundle` alone.
+touched; whether a bundle is believed is decided by :mod:`manifests.bundle.verify` alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from manifests.bundle import claimed_manifest
+from manifests.bundle.verify import claimed_manifest
 from manifests.errors import SealiftError
 from manifests.manifest import NAME
 from relay.inbox.listing import stamp_of

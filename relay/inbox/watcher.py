@@ -13,13 +13,13 @@ from typing import Protocol
 
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from relay.config import Dispose, InboxConfig
-from relay.importer import ImportResult
+from relay.importing.importer import ImportResult
+from relay.importing.recovery import own_side_file
 from relay.inbox.dispose import Disposal, Fate, dispose, dispose_companion
 from relay.inbox.hints import Hints
 from relay.inbox.listing import Listing, list_inbox
 from relay.inbox.look import claim, look
 from relay.inbox.settle import Candidate, Ledger, Phase, Rules, Verdict
-from relay.repair import own_side_file
 
 Importing = Callable[[Path], ImportResult]
 """Imports one file and quarantines what it refuses; raises ``SealiftError`` or :class:`AbandonedError`."""

@@ -12,7 +12,7 @@ from relay.server import pages
 from relay.server.content import Contents, Damage, Representation, represent
 from relay.server.messages import FilePart, Request, RequestHeaders, Response, not_found, text, unavailable
 from relay.server.routes import MetadataFile, StoredFile, resolve
-from relay.view import View
+from relay.server.view import View
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -24,7 +24,7 @@ _KNOWN_PATHS = 8192
 
 
 class ViewProvider(Protocol):
-    """Something that has the newest view, such as :class:`relay.view.Views`."""
+    """Something that has the newest view, such as :class:`relay.server.view.Views`."""
 
     def current(self) -> View:
         """Return the newest view."""

@@ -22,8 +22,8 @@ from manifests.features import (
 )
 from relay.server.messages import Request, Response, not_found, text
 from relay.server.routes import Page
-from relay.status import Status
-from relay.view import View
+from relay.server.view import View
+from relay.status.facts import Status
 
 _JSON = "application/json"
 _LINKS = (

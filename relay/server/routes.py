@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from relay.view import Publication, View
+from relay.server.view import Publication, View
 
 Page = Literal["status", "status.json", "features", "features.json", "healthz", "metrics"]
 Nothing = Literal["absent", "not-yet"]

@@ -6,9 +6,9 @@ floor, generation, ring and event change together or not at all. Nothing is writ
 
 from __future__ import annotations
 
+from relay.state.arriving import PendingGeneration, PendingVolume, Range
 from relay.state.database import State
 from relay.state.deliveries import Delivery, DeliveryProblem, DeliveryState, Wanted
-from relay.state.pending import PendingGeneration, PendingVolume, Range
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
 

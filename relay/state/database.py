@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from manifests.blobs import Blob
 from manifests.clock import from_text, to_text
 from relay.state import schema
+from relay.state.arriving import Pending
 from relay.state.deliveries import Deliveries
-from relay.state.pending import Pending
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
-from relay.status import RoleTrust, SourceState
+from relay.status.facts import RoleTrust, SourceState
 
 if TYPE_CHECKING:
     from manifests.manifest import SourceRecord

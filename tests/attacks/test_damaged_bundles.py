@@ -7,9 +7,9 @@ import random
 import pytest
 
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, RollbackError, SealiftError
-from relay.importer import import_file
-from relay.pending import outstanding
+from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
+from relay.store.outstanding import outstanding
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home

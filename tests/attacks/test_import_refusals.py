@@ -190,7 +190,7 @@ def test_what_is_no_plain_file_is_refused(home, forge, tmp_path, kind):
 
 
 def test_a_frozen_site_sees_that_it_is_stale_and_goes_on_serving(home, forge):
-    from relay.view import Views
+    from relay.server.view import Views
     from tests.support.relay_homes import make_config
 
     views = Views(home, make_config(home))

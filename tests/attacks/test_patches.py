@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from bundler import patch_engines
+from bundler.plan import patch_engines
 from manifests import patches
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import MalformedError, NotAuthenticError

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
-from bundler.holdings import holdings_of
 from bundler.home import Home
-from bundler.restored import number_above
-from bundler.sites import Sites
+from bundler.jobs.renumber import number_above
+from bundler.sites.holdings import holdings_of
+from bundler.sites.registry import Sites
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.receipt import PAYLOAD_TYPE, from_texts, to_texts

@@ -15,7 +15,7 @@ import pytest
 from manifests.errors import SealiftError
 from relay.config import DeliveryConfig
 from relay.home import Home
-from relay.importer import import_file
+from relay.importing.importer import import_file
 from relay.state import State
 from tests.support.child import Child, run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from manifests.errors import SealiftError, StorageError
-from relay.importer import import_file
+from relay.importing.importer import import_file
 from tests.support.child import run_traced
 from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import RollbackError
-from relay.check import check
 from relay.home import open_home
-from relay.importer import import_file
-from relay.pending import outstanding
+from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
+from relay.store.check import check
+from relay.store.outstanding import outstanding
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge

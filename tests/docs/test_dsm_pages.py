@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull import pull_all
-from manifests.console import NoProgress
+from bundler.pull.pull import pull_all
+from manifests.console.commands import NoProgress
 from relay.config import schema
 from tests.support import dsm_simulator as dsm
 from tests.support.benches import Bench
@@ -92,8 +92,8 @@ def reasons(page: str) -> set[str]:
 @pytest.mark.parametrize(
     ("page", "files"),
     [
-        (SOURCES, ["manifests/dsm/*.py", "bundler/sources/dsm_rules/*.py"]),
-        (SOURCES + OPERATORS, ["manifests/dsm/*.py", "relay/manager_delivery/*.py", "relay/cli/deliver_rules.py"]),
+        (SOURCES, ["manifests/dsm/*.py", "bundler/kinds/dsm_rules/*.py"]),
+        (SOURCES + OPERATORS, ["manifests/dsm/*.py", "relay/dialing/manager/*.py", "relay/cli/deliver_rules.py"]),
     ],
     ids=["sources", "operators"],
 )

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from bundler import config
-from bundler.pull import PullResult, pull_all
-from manifests.console import NoProgress
+from bundler.pull.pull import PullResult, pull_all
+from manifests.console.commands import NoProgress
 from tests.support import clamav_forge as forge
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

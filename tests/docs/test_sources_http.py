@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull import PullResult, pull_all
-from bundler.sources.http.signatures import PROGRAMS, SUFFIXES
-from manifests.console import NoProgress
+from bundler.kinds.http.signatures import PROGRAMS, SUFFIXES
+from bundler.pull.pull import PullResult, pull_all
+from manifests.console.commands import NoProgress
 from tests.support.benches import Bench
 from tests.support.commands import run
 from tests.support.source_simulator import SourceSimulator

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull import pull_all
-from bundler.sources import KINDS, kind_class
-from manifests.console import NoProgress
+from bundler.kinds import KINDS, kind_class
+from bundler.pull.pull import pull_all
+from manifests.console.commands import NoProgress
 from tests.support.benches import Bench
 from tests.support.rule_packs import members, pack_7z
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from bundler.config import load
-from bundler.create import Order, create
-from bundler.founding import Founding, found
-from bundler.keys import signers_of
-from bundler.pull import PullResult, pull_all
-from manifests.console import NoProgress
+from bundler.jobs.create import Order, create
+from bundler.jobs.init import Founding, found
+from bundler.keys.keyring import signers_of
+from bundler.pull.pull import PullResult, pull_all
+from manifests.console.commands import NoProgress
 from manifests.manifest import Manifest
 from tests.support import source_simulator as upstream
 from tests.support.source_simulator import Respond, SourceSimulator

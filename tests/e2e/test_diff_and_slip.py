@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bundler import slips
 from bundler.home import open_home
-from bundler.sealing import SealedFile
-from manifests.bundle import claimed_manifest, open_bundle
+from bundler.report.slip import files as slips
+from bundler.seal.run import SealedFile
+from manifests.bundle.verify import claimed_manifest, open_bundle
 from tests.support.content import DATA, lay_out
 from tests.support.publisher import Publisher
 

@@ -230,8 +230,9 @@ def test_importing_and_serving_dial_nobody_where_a_manager_is_configured(tmp_pat
 
 def test_what_serves_and_imports_has_no_soap_in_it() -> None:
     code = (
-        "import sys, relay.cli, relay.cli.run, relay.cli.import_, relay.service, relay.importer, relay.server.app\n"
+        "import sys, relay.cli, relay.cli.run, relay.cli.import_, relay.service.service, relay.importing.importer\n"
+        "import relay.server.app\n"
         "print(sorted(m for m in sys.modules if m.split('.')[0] in {'zeep', 'requests', 'urllib3'} "
-        "or m.startswith(('relay.manager_delivery', 'relay.cli.deliver_rules', 'manifests.dsm'))))"
+        "or m.startswith(('relay.dialing.manager', 'relay.cli.deliver_rules', 'manifests.dsm'))))"
     )
     assert run([BIN / "python", "-c", code]).stdout.strip() == "[]"

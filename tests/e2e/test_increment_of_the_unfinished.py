@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle import claimed_manifest, open_bundle
+from manifests.bundle.verify import claimed_manifest, open_bundle
 from manifests.manifest import Manifest
 from manifests.receipt import Receipt, verify
 from relay.state import DEFAULT_RING, State

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from manifests.receipt import from_texts, to_texts
-from relay import qr
+from relay.receipt import qr
 from tests.support.commands import BIN, clean_environment, run
 from tests.support.publisher import Publisher
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bundler.protect import protect
+from bundler.seal.recovery import protect
 from manifests import recovery
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import IncompleteError
-from relay import repair
 from relay.home import Home
+from relay.importing import recovery as repair
 from tests.support.commands import BIN, run
 from tests.support.damage import PAGE, Pattern, fat_clusters, pages_of, spoil_pages
 from tests.support.media import fat_image
@@ -29,7 +29,7 @@ BUNDLE, SIDE = "forge-000001-full.zip", "forge-000001-full.zip.par2"
 _ATTEMPT = """
 import json, sys
 from pathlib import Path
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import SealiftError
 from relay import repair
 try:

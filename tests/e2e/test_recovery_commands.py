@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle import claimed_manifest, open_bundle
+from manifests.bundle.verify import claimed_manifest, open_bundle
 from manifests.container import read_directory
 from manifests.manifest import Manifest
 from manifests.recovery import side_name
@@ -388,8 +388,9 @@ def random_bytes(_: Goods, path: Path) -> None:
 
 def make_side(file: Path, path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bundler.protect import protect; from manifests.console import "
-        "NoProgress; protect(Path(sys.argv[1]), 5.0, NoProgress(), workspace=Path(sys.argv[3]), out=Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from bundler.seal.recovery import protect; "
+        "from manifests.console.commands import NoProgress; "
+        "protect(Path(sys.argv[1]), 5.0, NoProgress(), workspace=Path(sys.argv[3]), out=Path(sys.argv[2]))"
     )
     run([BIN / "python", "-c", code, file, path, path.with_name("work")], cwd=Path(__file__).parents[2])
     file.unlink()

@@ -26,9 +26,9 @@ from typing import Any
 import pytest
 
 from manifests import patches
-from manifests.archive_7z import _program_path
+from manifests.archives.seven_zip import _program_path
 from manifests.blobs import BlobStore
-from manifests.bundle import claimed_manifest, open_bundle
+from manifests.bundle.verify import claimed_manifest, open_bundle
 from tests.support import dsm_simulator
 from tests.support.commands import run, wait_for
 from tests.support.dsm_simulator import DsmSimulator

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from manifests import bundle
 from manifests.blobs import BlobStore
-from manifests.bundle import claimed_manifest, open_bundle
+from manifests.bundle import verify as bundle
+from manifests.bundle.verify import claimed_manifest, open_bundle
 from manifests.clock import system_clock
 from manifests.manifest import Manifest
 from manifests.trust import trusted_root

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from manifests.blobs import Blob
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import RollbackError
-from relay.check import check
 from relay.home import Home, open_home
-from relay.importer import import_file
+from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
+from relay.store.check import check
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config

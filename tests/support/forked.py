@@ -25,11 +25,11 @@ _CONTEXT.set_forkserver_preload(
     [
         __name__,
         "bundler.cli.create",
-        "bundler.create",
+        "bundler.jobs.create",
         "bundler.cli.verify",
         "relay.cli",
-        "relay.importer",
-        "relay.status",
+        "relay.importing.importer",
+        "relay.status.facts",
     ]
 )
 

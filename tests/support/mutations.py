@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 
-from manifests.bundle import verify
+from manifests.bundle.verify import verify
 from manifests.errors import NotAuthenticError, SealiftError
 from manifests.trust import TrustedState
 from relay.home import Home

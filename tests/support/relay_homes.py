@@ -8,9 +8,9 @@ from pathlib import Path
 
 from manifests.clock import Clock
 from relay.config import Config
-from relay.founding import create_home
 from relay.home import Home
-from relay.importer import ImportResult, import_file
+from relay.importing.importer import ImportResult, import_file
+from relay.init import create_home
 from tests.support.relay_bundles import CREATED
 
 

@@ -19,8 +19,8 @@ from relay.server.content import Damage
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
 from relay.server.tls import TlsFiles, authority_file, create_authority, server_files
-from relay.status import RoleTrust, Status
-from relay.view import Publication, PublishedFile, View
+from relay.server.view import Publication, PublishedFile, View
+from relay.status.facts import RoleTrust, Status
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RING = "default"

@@ -10,8 +10,8 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner, Signer
 
 from bundler.config import Expiries
-from bundler.founding import first_root
-from bundler.repository import Repository, Staged
+from bundler.jobs.init import first_root
+from bundler.repository.repository import Repository, Staged
 from manifests.manifest import Target
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bundler.create import Created
-from bundler.sites import Sites
+from bundler.jobs.create import Created
+from bundler.sites.registry import Sites
 from manifests.errors import SealiftError
 from manifests.recovery import side_name
 from tests.support.year_content import SOURCES, Scale, Year

@@ -8,28 +8,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from bundler.again import create_again
 from bundler.config import load
-from bundler.create import Created, Order, create
-from bundler.founding import Founding, found
-from bundler.gc import collect
-from bundler.increment import readers
-from bundler.keys import signers_of
-from bundler.protect import beside
-from bundler.repository import Repository
-from bundler.seal import compress
-from bundler.sealing import no_extras
-from bundler.sites import Imported, Sites
-from bundler.volumes import MEMBER_BYTES
+from bundler.jobs.again import create_again
+from bundler.jobs.create import Created, Order, create
+from bundler.jobs.gc import collect
+from bundler.jobs.init import Founding, found
+from bundler.keys.keyring import signers_of
+from bundler.plan.held import readers
+from bundler.plan.volumes import MEMBER_BYTES
+from bundler.repository.repository import Repository
+from bundler.seal.recovery import beside
+from bundler.seal.run import no_extras
+from bundler.seal.write import compress
+from bundler.sites.registry import Imported, Sites
 from manifests.blobs import Blob
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.manifest import Manifest
-from relay import gc, receipt
 from relay.config import load_config
 from relay.home import Home
-from relay.importer import ImportResult, import_file
+from relay.importing.importer import ImportResult, import_file
+from relay.receipt import make as receipt
+from relay.server.view import Views
 from relay.state import State
-from relay.view import Views
+from relay.store import gc
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]

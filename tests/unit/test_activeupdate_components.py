@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.sources.activeupdate.choice import Choice
-from bundler.sources.activeupdate.components import Increment, Index, read, version_text
-from bundler.sources.activeupdate.ini import parse
+from bundler.kinds.activeupdate.choice import Choice
+from bundler.kinds.activeupdate.components import Increment, Index, read, version_text
+from bundler.kinds.activeupdate.ini import parse
 from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.errors import MalformedError
 from tests.support.active_update_reader import components as listed_by_a_client

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.sources.activeupdate.ini import MAX_BYTES, MAX_LINE_CHARACTERS, MAX_LINES, parse
+from bundler.kinds.activeupdate.ini import MAX_BYTES, MAX_LINE_CHARACTERS, MAX_LINES, parse
 from manifests.errors import MalformedError
 
 WORD = st.text("abcXYZ019_.", min_size=1, max_size=8)

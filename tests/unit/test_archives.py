@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.archive_7z import _program_path
-from manifests.archives import DEFAULT, kind_of, open_archive
+from manifests.archives.archive import DEFAULT, kind_of, open_archive
+from manifests.archives.seven_zip import _program_path
 from manifests.errors import MalformedError
 from tests.support.rule_packs import pack_7z, pack_zip
 

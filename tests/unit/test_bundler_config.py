@@ -7,8 +7,8 @@ import pytest
 
 from bundler import config
 from bundler.home import Home, open_home
-from bundler.sources import KINDS as SHIPPED
-from bundler.sources import kind_class
+from bundler.kinds import KINDS as SHIPPED
+from bundler.kinds import kind_class
 from bundler.sources.common import COMMON_KEYS, Common
 from bundler.sources.globs import GlobSet
 from manifests.errors import ConfigurationError, LockedError

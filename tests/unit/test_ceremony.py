@@ -10,18 +10,21 @@ from securesystemslib.signer import CryptoSigner, Signature
 from tuf.api.exceptions import ExpiredMetadataError
 from tuf.api.metadata import Metadata, Root
 
-from bundler import config, delegations, keys, public_keys
-from bundler.ceremony import Ceremony, sign_copy
+from bundler import config
+from bundler.ceremony.ceremony import Ceremony, sign_copy
+from bundler.ceremony.key_changes import NewKeys, Roles
+from bundler.ceremony.proposal import Proposal
+from bundler.ceremony.status import key_rows, role_rows
 from bundler.fetch.options import FETCH_OPTIONS
-from bundler.founding import Founding, configuration_text, found
 from bundler.home import Home, open_home
-from bundler.key_status import key_rows, role_rows
-from bundler.keys import HomeSigners
-from bundler.passphrase import Secrets
-from bundler.proposal import Proposal
-from bundler.repository import Repository, wishes_path
-from bundler.roles import NewKeys, Roles
-from bundler.sources import KINDS, kind_class
+from bundler.jobs.init import Founding, configuration_text, found
+from bundler.keys import keyring as keys
+from bundler.keys import public_keys
+from bundler.keys.keyring import HomeSigners
+from bundler.keys.secrets import Secrets
+from bundler.kinds import KINDS, kind_class
+from bundler.repository import delegations
+from bundler.repository.repository import Repository, wishes_path
 from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.trust import Workflow, load_all, trusted_root, update_roots

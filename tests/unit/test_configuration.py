@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests import configuration
 from manifests.errors import ConfigurationError
+from manifests.schemas import configuration
 
 RULES = {
     "type": "object",

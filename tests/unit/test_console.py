@@ -12,8 +12,8 @@ import click
 import pytest
 
 from bundler.cli import COMMANDS as BUNDLE_COMMANDS
-from manifests import console
-from manifests.console import LazyGroup, NoProgress, Settings
+from manifests.console import commands as console
+from manifests.console.commands import LazyGroup, NoProgress, Settings
 from manifests.errors import SealiftError, exit_code_table
 from relay.cli import COMMANDS as RELAY_COMMANDS
 

@@ -18,8 +18,8 @@ from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, fetch_options
 from bundler.fetch.session import user_agent
 from bundler.fetch.urls import authority, shown
-from manifests import configuration
 from manifests.errors import ConfigurationError, FetchError
+from manifests.schemas import configuration
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

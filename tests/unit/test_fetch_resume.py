@@ -15,11 +15,11 @@ from bundler.config import Config
 from bundler.fetch import partial
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FetchOptions
-from bundler.gc import collect
+from bundler.jobs.gc import collect
 from bundler.sources.checksums import Checksum
 from manifests import strictjson
 from manifests.blobs import Blob
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import FetchError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.following import FollowingDigest
+from bundler.seal.running_digest import FollowingDigest
 from manifests.errors import StorageError
 
 CONTENT = bytes(range(256)) * 12_000

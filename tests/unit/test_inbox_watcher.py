@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import IncompleteError, LockedError, NotAuthenticError, SealiftError, StorageError
-from relay.importer import ImportResult
+from relay.importing.importer import ImportResult
 from relay.inbox.settle import Rules
 from relay.inbox.watcher import AbandonedError, Inbox, Watcher
 from tests.unit.test_inbox_files import BUNDLE, zip_bytes

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from bundler import slips
 from bundler.history import Generation, History, SealedVolume
-from bundler.holdings import NOTHING, Holdings
 from bundler.home import Home
-from bundler.increment import EVERYBODY, Readers, held, readers
-from bundler.sites import Sites
+from bundler.plan.held import EVERYBODY, Readers, held, readers
+from bundler.report.slip import files as slips
+from bundler.sites.holdings import NOTHING, Holdings
+from bundler.sites.registry import Sites
 from manifests import manifest as m
 from manifests.errors import ConfigurationError, MalformedError, UsageError
 from manifests.receipt import to_texts

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import CryptoSigner
 
-from bundler import keys, public_keys
-from bundler.passphrase import Secrets
+from bundler.keys import keyring as keys
+from bundler.keys import public_keys
+from bundler.keys.secrets import Secrets
 from manifests.errors import ConfigurationError, MalformedError
 
 PASSPHRASE = b"correct horse"

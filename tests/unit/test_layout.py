@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bundler.home import Home
-from bundler.layout import Contents, lay_out
+from bundler.plan.layout import Contents, lay_out
 from manifests.clock import from_text
 from manifests.manifest import BlobMember, Document, PatchMember, SourceRecord, Target
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import (
     ConfigurationError,
     FetchError,
@@ -24,12 +24,12 @@ from manifests.errors import (
     UsageError,
 )
 from manifests.lock import exclusive
-from relay import events
+from relay.dialing.manager.addresses import address_of, is_private
+from relay.dialing.manager.delivery import Order, Report
+from relay.dialing.manager.run import deliver
+from relay.dialing.manager.settings import load_settings
+from relay.events import log as events
 from relay.home import Home
-from relay.manager_delivery.addresses import address_of, is_private
-from relay.manager_delivery.delivery import Order, Report
-from relay.manager_delivery.run import deliver
-from relay.manager_delivery.settings import load_settings
 from relay.state import State
 from tests.support import dsm_simulator as dsm
 from tests.support.commands import BIN, run
@@ -502,7 +502,7 @@ def test_an_import_contract_lets_nobody_in_but_the_command() -> None:
     contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     guarded = {contract["name"]: contract for contract in contracts if contract["type"] == "protected"}
     delivery = guarded["the way to the manager is behind its own command"]
-    assert delivery["protected_modules"] == ["relay.manager_delivery"]
+    assert delivery["protected_modules"] == ["relay.dialing.manager"]
     assert delivery["allowed_importers"] == ["relay.cli.deliver_rules"]
     command = guarded["nothing imports the command that dials the manager"]
     assert command["protected_modules"] == ["relay.cli.deliver_rules"]
@@ -522,9 +522,9 @@ def test_nothing_in_the_relay_names_the_delivery_but_its_own_command() -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("relay/service.py", "from relay.manager_delivery import run as _run"),
-        ("relay/importer.py", "from relay.cli import deliver_rules as _rules"),
-        ("relay/out.py", "from manifests import dsm as _dsm"),
+        ("relay/service/service.py", "from relay.dialing.manager import run as _run"),
+        ("relay/importing/importer.py", "from relay.cli import deliver_rules as _rules"),
+        ("relay/deliveries/features.py", "from manifests import dsm as _dsm"),
     ],
 )
 def test_an_import_of_the_delivery_by_anything_else_breaks_a_contract(tmp_path: Path, module: str, line: str) -> None:

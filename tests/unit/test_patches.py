@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler import patch_engines
+from bundler.plan import patch_engines
 from manifests import patches
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.errors import MalformedError, StorageError

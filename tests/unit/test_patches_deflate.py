@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from isal import igzip
 
-from bundler import patch_engines
-from bundler.patch_streams import find_streams, is_archive
-from bundler.patching import best_patch
+from bundler.plan import patch_engines
+from bundler.plan.patch_streams import find_streams, is_archive
+from bundler.plan.patching import best_patch
 from manifests import patches
 from manifests.blobs import BlobStore
 from manifests.errors import MalformedError

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from bundler.patching import MAX_CANDIDATES, MIN_TARGET_BYTES, best_patch, candidates_for
+from bundler.plan.patching import MAX_CANDIDATES, MIN_TARGET_BYTES, best_patch, candidates_for
 from manifests import patches
 from manifests.blobs import Blob, BlobStore
 from manifests.manifest import Target

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler.pull import check_all, last_good
-from bundler.source_status import age_text, statuses
-from bundler.sources import KINDS, kind_class
+from bundler.kinds import KINDS, kind_class
+from bundler.pull.pull import check_all, last_good
+from bundler.pull.status import age_text, statuses
 from manifests import strictjson
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, StorageError, UsageError
 from manifests.manifest import BlobMember, Manifest, Target, decode, encode
 from tests.support import source_simulator as upstream

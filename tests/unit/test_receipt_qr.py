@@ -5,7 +5,7 @@ import segno
 from securesystemslib.signer import CryptoSigner
 
 from manifests.receipt import MAX_TEXT_CHARACTERS, from_texts, sign
-from relay import qr
+from relay.receipt import qr
 from tests.support.sites import realistic_receipt, receipt_of
 
 SIGNER = CryptoSigner.generate_ed25519()

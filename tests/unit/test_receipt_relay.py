@@ -8,16 +8,16 @@ from threading import Thread
 
 import pytest
 
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.features import load_catalogue, to_disable
 from manifests.receipt import Damage, SourceAge, document, verify
-from relay import receipt as module
-from relay.check import check, discard
-from relay.out import write_features
-from relay.receipt import Pending, Said, make
-from relay.sitekey import key_file, open_key
+from relay.deliveries.features import write_features
+from relay.receipt import make as module
+from relay.receipt.make import Pending, Said, make
+from relay.receipt.site_key import key_file, open_key
 from relay.state import State
+from relay.store.check import check, discard
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 

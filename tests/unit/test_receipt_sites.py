@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from bundler.holdings import Holdings, holdings_of
-from bundler.site_status import statuses
-from bundler.sites import Sites, given
+from bundler.sites.holdings import Holdings, holdings_of
+from bundler.sites.registry import Sites, given
+from bundler.sites.status import statuses
 from manifests.errors import ConfigurationError, LockedError, MalformedError, NotAuthenticError, UsageError
 from manifests.receipt import Damage, fingerprint
 from tests.support.relay_bundles import BundleForge

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bundler.protect import beside, protect
-from bundler.sealing import SealedFile
+from bundler.seal.recovery import beside, protect
+from bundler.seal.run import SealedFile
 from manifests import recovery
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import (
     ConfigurationError,
     IncompleteError,
@@ -27,7 +27,7 @@ from manifests.errors import (
 from manifests.recovery import program
 from manifests.recovery.packets import CREATOR, FILE, HEADER, MAGIC, MAIN, RECOVERY, RecoverySet, packet_at, packets_in
 from manifests.recovery.side_file import COPIES, PAGE_BYTES, length_of, write_plain
-from relay import repair
+from relay.importing import recovery as repair
 from tests.support.damage import pages_of, spoil_pages
 
 QUIET = NoProgress()

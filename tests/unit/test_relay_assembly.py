@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import NotAuthenticError
 from manifests.manifest import Part
-from relay.assembly import Assembly, Place, covered, file_of, gaps, left_over, present
+from relay.store.parts import Assembly, Place, covered, file_of, gaps, left_over, present
 
 RANGES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))))
 

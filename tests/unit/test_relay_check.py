@@ -2,10 +2,10 @@ import sqlite3
 
 import pytest
 
-from manifests.console import NoProgress
-from relay import receipt
-from relay.check import check, discard
+from manifests.console.commands import NoProgress
+from relay.receipt import make as receipt
 from relay.state import State
+from relay.store.check import check, discard
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 

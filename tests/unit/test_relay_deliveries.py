@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest
 from relay.config import DeliveryConfig, load_config
 from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
-from relay.importer import import_file
+from relay.importing.importer import import_file
+from relay.server.view import read_status
 from relay.state import DEFAULT_RING, State
-from relay.view import read_status
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_homes import make_config, make_home
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import StorageError
-from relay import events
 from relay.config import load_config
+from relay.events import log as events
+from relay.server.view import Views
 from relay.state import Event, State
-from relay.view import Views
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_home
 

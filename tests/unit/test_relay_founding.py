@@ -4,8 +4,8 @@ import pytest
 
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from relay.config import load_config
-from relay.founding import create_home, fingerprint
 from relay.home import open_home
+from relay.init import create_home, fingerprint
 from relay.state import State
 from tests.support.relay_bundles import CREATED, BundleForge, new_signer
 from tests.support.relay_homes import make_home

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import LockedError
-from relay.gc import GRACE, collect
 from relay.state import DEFAULT_RING, State
+from relay.store.gc import GRACE, collect
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_home

@@ -1,9 +1,9 @@
 import pytest
 
 from manifests import recovery
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import NotAuthenticError, RollbackError, StorageError
-from relay.import_all import bundles_in, import_all, shortfall
+from relay.importing.several import bundles_in, import_all, shortfall
 from relay.state import State
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_homes import import_bundle, make_home

@@ -11,9 +11,9 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from relay import pending
-from relay.importer import import_file
+from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
+from relay.store import outstanding as pending
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from bundler.protect import protect
-from manifests.console import NoProgress
+from bundler.seal.recovery import protect
+from manifests.console.commands import NoProgress
 from manifests.errors import IncompleteError
-from relay import events
+from relay.events import log as events
 from tests.support.damage import spoil_pages
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_home

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from relay.mounting import conflict, mounted
+from relay.rings.mounting import conflict, mounted
 from relay.server.app import Application
 from relay.server.routes import resolve
+from relay.server.view import Views, build
 from relay.state import State
-from relay.view import Views, build
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 from tests.support.requests_by_hand import get

@@ -3,8 +3,8 @@ import os
 import pytest
 
 from manifests.errors import MalformedError, NotAuthenticError, StorageError, UsageError
-from relay import quarantine
 from relay.config import InboxConfig
+from relay.quarantine import quarantine
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_config, make_home
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from relay.inbox.watcher import AbandonedError
-from relay.service import _Abandonable, _in_thread, _notify
+from relay.service.service import _Abandonable, _in_thread, _notify
 
 
 def test_an_import_is_abandoned_at_its_next_step_once_the_service_stops() -> None:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import RollbackError
-from relay.view import Views
+from relay.server.view import Views
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 

@@ -6,10 +6,10 @@ import random
 import pytest
 
 from manifests.errors import IncompleteError, RollbackError, SealiftError, StorageError
-from relay.assembly import file_of
-from relay.importer import import_file
-from relay.pending import arrived, outstanding
+from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
+from relay.store.outstanding import arrived, outstanding
+from relay.store.parts import file_of
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home

@@ -8,11 +8,11 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root
 
-from bundler import delegations
 from bundler.config import Expiries
-from bundler.delegations import Delegation
-from bundler.repository import Repository, runway, wishes_path
-from bundler.staging import path_patterns
+from bundler.repository import delegations
+from bundler.repository.delegations import Delegation
+from bundler.repository.repository import Repository, runway, wishes_path
+from bundler.repository.staging import path_patterns
 from manifests.errors import ConfigurationError, MalformedError
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW, RUNWAY, Publisher, target

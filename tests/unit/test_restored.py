@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bundler import version_floor
 from bundler.history import History
 from bundler.home import Home
-from bundler.restored import MOST_AHEAD, number_above
+from bundler.jobs.renumber import MOST_AHEAD, number_above
+from bundler.repository import floor as version_floor
 from manifests.errors import ConfigurationError, SealiftError, UsageError
 from manifests.trust import Workflow, load_all, trusted_root, update_roots
 from tests.support.ngclient import updater

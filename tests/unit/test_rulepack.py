@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.rulepack_build import build
+from bundler.rules.build import build
 from manifests import rulepack
 from manifests.errors import ConfigurationError, MalformedError, SealiftError
 from manifests.manifest import Item

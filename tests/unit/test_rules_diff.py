@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler import describe_difference, patch_engines
-from bundler.claims import ClaimedBundle, ClaimedContent
-from bundler.difference import difference
-from bundler.rules_diff import NotCompared, RuleChange, SourceRules, Version, compare
+from bundler.diff.content import ClaimedBundle, ClaimedContent
+from bundler.diff.rules import NotCompared, RuleChange, SourceRules, Version, compare
+from bundler.diff.targets import difference
+from bundler.plan import patch_engines
+from bundler.report import difference as describe_difference
 from manifests.blobs import Blob
 from manifests.errors import NotAuthenticError
 from manifests.manifest import BlobMember, Manifest, Part, Parted, PatchMember, SourceRecord, Target

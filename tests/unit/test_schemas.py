@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from manifests import schemas
-from manifests.acceptance import compile_schema, ecma_pattern
 from manifests.errors import MalformedError
+from manifests.schemas import documents as schemas
+from manifests.schemas.accept import compile_schema, ecma_pattern
 
 NAMES = sorted(
     entry.name.removesuffix(".schema.json")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bundler.home import Home
-from bundler.journal import finish_interrupted
-from bundler.sealing import Sealing, written_to
+from bundler.seal.journal import finish_interrupted
+from bundler.seal.run import Sealing, written_to
 from manifests import durable
 from manifests.clock import from_text
-from manifests.console import NoProgress
+from manifests.console.commands import NoProgress
 from manifests.errors import StorageError
 from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
 

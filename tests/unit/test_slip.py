@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.claims import ClaimedBundle, ClaimedContent
-from bundler.describe_difference import fit
-from bundler.difference import difference
-from bundler.rules_diff import compare
-from bundler.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
-from bundler.slip.content import size
-from manifests.bundle import claimed_documents
+from bundler.diff.content import ClaimedBundle, ClaimedContent
+from bundler.diff.rules import compare
+from bundler.diff.targets import difference
+from bundler.report.difference import fit
+from bundler.report.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
+from bundler.report.slip.content import size
+from manifests.bundle.verify import claimed_documents
 from manifests.errors import MalformedError
 from tests.support.relay_bundles import BundleForge
 

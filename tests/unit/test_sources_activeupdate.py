@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull import PullResult, check_all
-from manifests.console import NoProgress
+from bundler.pull.pull import PullResult, check_all
+from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.active_update_reader import components

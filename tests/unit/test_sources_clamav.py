@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bundler.kinds.clamav.source import ClamavSource
 from bundler.sources.base import Pull
-from bundler.sources.clamav.source import ClamavSource
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import clamav_forge as forge
 from tests.support import source_simulator as upstream

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.sources.clamav import sigtool as clamav_sigtool
-from bundler.sources.clamav.files import HEADER_BYTES, Header, check_body, check_cdiff, check_sign, read_header
+from bundler.kinds.clamav import sigtool as clamav_sigtool
+from bundler.kinds.clamav.files import HEADER_BYTES, Header, check_body, check_cdiff, check_sign, read_header
 from manifests.errors import FetchError, MalformedError, NotAuthenticError
 from tests.support import clamav_forge as forge
 from tests.support.content import DATA

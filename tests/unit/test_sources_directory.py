@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.kinds.directory import DirectorySource
 from bundler.sources.base import Workbench
-from bundler.sources.directory import DirectorySource
 from bundler.sources.globs import GlobSet
 from manifests.errors import ConfigurationError, FetchError
 from tests.support.benches import Bench, make

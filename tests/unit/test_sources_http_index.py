@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bundler.sources.http.listing import read
+from bundler.kinds.http.listing import read
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundler.sources.http.template import number_of
+from bundler.kinds.http.template import number_of
 from manifests.errors import ConfigurationError, FetchError, RollbackError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make

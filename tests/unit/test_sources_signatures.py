@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bundler.sources.http.signatures import SUFFIXES, Program, Signature
-from bundler.sources.http.signatures_ed25519 import public_key
+from bundler.kinds.http.signatures import SUFFIXES, Program, Signature
+from bundler.kinds.http.signatures_ed25519 import public_key
 from manifests.errors import ConfigurationError, FetchError, NotAuthenticError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make

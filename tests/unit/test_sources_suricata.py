@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bundler.kinds.suricata.parameters import Parameters
 from bundler.sources.base import Pull
-from bundler.sources.suricata.parameters import Parameters
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.sources.suricata.index import Entry, Index, chosen, filled, read, write
+from bundler.kinds.suricata.index import Entry, Index, chosen, filled, read, write
 from manifests.errors import FetchError, MalformedError, SealiftError
 
 INDEX = b"""\

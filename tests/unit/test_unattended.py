@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bundler.create import Created
-from bundler.pull import SourceFailure
-from bundler.sealing import SealedFile
-from bundler.unattended import Unattended, parse_interval
+from bundler.jobs.create import Created
+from bundler.jobs.every import Unattended, parse_interval
+from bundler.pull.pull import SourceFailure
+from bundler.seal.run import SealedFile
 from manifests.errors import ConfigurationError, FetchError, LockedError, SealiftError, UsageError
 from manifests.manifest import Manifest, SourceRecord
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bundler import volumes
-from bundler.volumes import LEAST_PART_BYTES, PART_ROW_BYTES, PARTED_ROW_BYTES, Piece, Volume, parse_size, plan
+from bundler.plan import volumes
+from bundler.plan.volumes import LEAST_PART_BYTES, PART_ROW_BYTES, PARTED_ROW_BYTES, Piece, Volume, parse_size, plan
 from manifests.errors import UsageError
 
 FIXED = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manifests.console import LazyGroup
+from manifests.console.commands import LazyGroup
 
 COMMANDS = {
     "list": ("bundler.cli.keys.list_", "List roles, keys, where they are, and when trust runs out."),

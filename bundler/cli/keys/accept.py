@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli.keys.common import Given, session, tell
-from manifests.console import Settings, output_option
+from manifests.console.commands import Settings, output_option
 
 
 @click.command()

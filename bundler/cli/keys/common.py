@@ -13,14 +13,14 @@ import click
 
 from bundler.cli.options import no_passphrase_option, secrets_options, warn_open_keys
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 
 if TYPE_CHECKING:
-    from bundler.ceremony import Ceremony, Outcome
+    from bundler.ceremony.ceremony import Ceremony, Outcome
+    from bundler.ceremony.key_changes import NewKeys, Roles
     from bundler.config import Config
     from bundler.home import Home
-    from bundler.passphrase import Secrets
-    from bundler.roles import NewKeys, Roles
+    from bundler.keys.secrets import Secrets
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -84,13 +84,13 @@ class Session:
 @contextmanager
 def session(settings: Settings, given: Given) -> Iterator[Session]:
     """Open the home under its lock; what a root would change is shown on stderr before it is signed."""
-    from bundler import hsm
-    from bundler.ceremony import Ceremony
+    from bundler.ceremony.ceremony import Ceremony
+    from bundler.ceremony.key_changes import Roles
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.keys import HomeSigners, open_signer
-    from bundler.passphrase import Secrets, ask_on_terminal
-    from bundler.roles import Roles
+    from bundler.keys import hsm
+    from bundler.keys.keyring import HomeSigners, open_signer
+    from bundler.keys.secrets import Secrets, ask_on_terminal
 
     home = open_home(settings.home)
     config = load(home.config)
@@ -105,7 +105,7 @@ def session(settings: Settings, given: Given) -> Iterator[Session]:
 
 def new_keys(session: Session, *, no_passphrase: bool) -> NewKeys:
     """Say how to make private keys in the home."""
-    from bundler.roles import NewKeys
+    from bundler.ceremony.key_changes import NewKeys
 
     if no_passphrase:
         warn_open_keys(session.home.keys)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from manifests.console import Settings
+from manifests.console.commands import Settings
 
 
 @click.command()
@@ -17,7 +17,7 @@ from manifests.console import Settings
 def command(settings: Settings, out: Path | None) -> None:
     """Print the newest root, after verifying its whole chain. Its SHA-256 goes to stderr: compare it by another way."""
     from bundler.home import open_home
-    from bundler.repository import Repository
+    from bundler.repository.repository import Repository
     from manifests import durable
 
     data = Repository.load(open_home(settings.home).metadata).roots[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
-from manifests.console import output_option, print_json
+from manifests.console.commands import output_option, print_json
 
 
 @click.command()
@@ -18,8 +18,8 @@ from manifests.console import output_option, print_json
 @output_option
 def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphrase: bool) -> None:
     """Make an Ed25519 key: FILE (keep it) and FILE with the suffix .pub (hand it over). Needs no home."""
-    from bundler.keys import generate
-    from bundler.passphrase import Secrets, ask_on_terminal
+    from bundler.keys.keyring import generate
+    from bundler.keys.secrets import Secrets, ask_on_terminal
 
     passphrase = None
     if no_passphrase:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json, table
 
 
 @click.command("list")
@@ -15,9 +15,9 @@ from manifests.console import Settings, output_option, print_json, table
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
     """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
+    from bundler.ceremony.status import key_rows, role_rows
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.key_status import key_rows, role_rows
 
     home = open_home(settings.home)
     config = load(home.config)

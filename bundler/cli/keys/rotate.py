@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bundler.cli.keys.common import Given, change_options, new_keys, no_passphrase_option, session, tell
-from manifests.console import Settings
+from manifests.console.commands import Settings
 
 
 @click.command()

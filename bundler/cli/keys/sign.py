@@ -12,14 +12,14 @@ import click
 
 from bundler.cli.keys.common import show_changes
 from bundler.cli.options import secrets_options
-from manifests.console import Settings
+from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
-    from bundler.passphrase import Secrets
-    from bundler.proposal import Proposal
+    from bundler.ceremony.proposal import Proposal
+    from bundler.keys.secrets import Secrets
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -44,8 +44,8 @@ def command(
     yes: bool,
 ) -> None:
     """Sign FILE, a proposed root; shows what it changes and asks first."""
-    from bundler.ceremony import sign_copy
-    from bundler.passphrase import Secrets, ask_on_terminal
+    from bundler.ceremony.ceremony import sign_copy
+    from bundler.keys.secrets import Secrets, ask_on_terminal
 
     secrets = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
 
@@ -70,10 +70,10 @@ def _confirm(proposal: Proposal) -> None:
 
 def _signers(settings: Settings, proposal: Proposal, uris: Sequence[str], secrets: Secrets) -> Sequence[Signer]:
     """Return the keys named on the command line, else the home's root keys."""
-    from bundler import hsm
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.keys import HomeSigners, open_signer
+    from bundler.keys import hsm
+    from bundler.keys.keyring import HomeSigners, open_signer
     from manifests.errors import ConfigurationError
 
     if uris:

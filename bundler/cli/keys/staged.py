@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli.keys.common import Given, outcome_to_json, session
-from manifests.console import Settings, output_option, print_json
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()
@@ -17,7 +17,7 @@ from manifests.console import Settings, output_option, print_json
 @click.pass_obj
 def command(settings: Settings, out: Path | None, output: str, *, discard: bool) -> None:
     """Show, copy out or discard the root that waits for signatures."""
-    from bundler.ceremony import Outcome
+    from bundler.ceremony.ceremony import Outcome
     from manifests import durable
 
     with session(

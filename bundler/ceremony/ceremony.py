@@ -1,0 +1,217 @@
+"""The ceremony in the publisher's home: propose a root, gather its signatures, put it in force.
+
+Everything here changes the home, so the caller holds its lock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from securesystemslib.signer import Signer
+from tuf.api.metadata import Metadata, Root
+
+from bundler.ceremony.proposal import Proposal, authority, with_authority
+from bundler.config import Expiries
+from bundler.home import Home
+from bundler.keys.keyring import HomeSigners
+from bundler.repository.delegations import Delegation
+from bundler.repository.repository import Repository
+from manifests import durable
+from manifests.errors import ConfigurationError, NotAuthenticError
+
+Change = Callable[[Delegation], Delegation]
+"""What shall become of a role's keys and threshold."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A proposal, and whether it is in force (the next bundle carries it) or waits for signatures."""
+
+    proposal: Proposal
+    in_force: bool
+
+
+class Ceremony:
+    """One step of the ceremony in one home.
+
+    Args:
+        home: The publisher's directory.
+        signers: Gives the root keys that are at hand.
+        expiries: How long the new root is good for.
+        now: What that counts from.
+        show: Told what a root would change, before anybody signs it.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        signers: HomeSigners,
+        expiries: Expiries,
+        now: datetime,
+        show: Callable[[Sequence[str]], object] = len,
+    ) -> None:
+        self._home = home
+        self._signers = signers
+        self._expires = now + expiries.of(Root.type)
+        self._show = show
+
+    def change(self, role: str, change: Change, *, sign: bool = True) -> Outcome:
+        """Change the keys or threshold of root, targets, snapshot or timestamp.
+
+        A change while another one waits for signatures is added to it; signatures gathered so far are void then.
+
+        Args:
+            role: The role.
+            change: What shall become of it.
+            sign: Sign with the root keys at hand, and put the root in force when they suffice.
+
+        Raises:
+            ConfigurationError: ``keys.threshold``, ``keys.unchanged``, ``repository.damaged``, ``passphrase.*``...
+            StorageError: The disk is full, read-only or failing; the old root is in force.
+        """
+        current, waiting = self.current(), self.waiting()
+        base = current.signed if waiting is None else waiting.proposed
+        before = authority(base, role)
+        after = change(before)
+        after.check(role)
+        if after == before:
+            raise ConfigurationError("keys.unchanged", f"The role {role} has these keys and this threshold already")
+        return self._propose(current, with_authority(base, role, after), sign=sign)
+
+    def renew(self, *, sign: bool = True) -> Outcome:
+        """Propose the same root with a later expiry; raises as :meth:`change`."""
+        current, waiting = self.current(), self.waiting()
+        base = current.signed if waiting is None else waiting.proposed
+        copy = Root.from_dict(json.loads(json.dumps(base.to_dict())))
+        return self._propose(current, copy, sign=sign)
+
+    def accept(self, files: Sequence[Path]) -> Outcome:
+        """Gather the signatures of signed copies, and put the root in force when they suffice.
+
+        Args:
+            files: Signed copies of one proposal; signatures of copies accepted earlier count too.
+
+        Raises:
+            MalformedError: ``json.*``, ``ceremony.format``.
+            NotAuthenticError: ``ceremony.current``, ``ceremony.signature``, or ``ceremony.threshold``: what came
+                is kept, and more is needed.
+            ConfigurationError: ``ceremony.stale``, ``ceremony.different``.
+            StorageError: A file cannot be read, or the disk is full, read-only or failing.
+        """
+        proposal = self._gather(files)
+        outcome = self._settle(proposal)
+        if not outcome.in_force:
+            raise NotAuthenticError(
+                "ceremony.threshold",
+                f"Root {proposal.proposed.version} is not signed by enough keys; the signatures that came are kept",
+                have=f"{len(proposal.signatures)} signatures",
+                need=" and ".join(proposal.missing),
+                todo=f"let their owners sign a copy of {self._home.staged_root}: bundle keys sign FILE --key KEY",
+            )
+        return outcome
+
+    def discard(self) -> None:
+        """Forget the proposal that waits for signatures.
+
+        Raises:
+            ConfigurationError: ``ceremony.nothing``.
+        """
+        self.require_waiting()
+        self._forget()
+
+    def current(self) -> Metadata[Root]:
+        """Return the root in force."""
+        return Metadata[Root].from_bytes(Repository.load(self._home.metadata).roots[-1])
+
+    def waiting(self) -> Proposal | None:
+        """Return the proposal that waits for signatures, if any."""
+        path = self._home.staged_root
+        with durable.storage_errors(path):
+            if not path.exists():
+                return None
+            proposal = Proposal.decode(path.read_bytes(), str(path))
+        if proposal.proposed.version <= self.current().signed.version:
+            self._forget()  # a crash came between putting it in force and forgetting it
+            return None
+        return proposal
+
+    def require_waiting(self) -> Proposal:
+        """Return the proposal that waits for signatures.
+
+        Raises:
+            ConfigurationError: ``ceremony.nothing``.
+        """
+        proposal = self.waiting()
+        if proposal is None:
+            raise ConfigurationError(
+                "ceremony.nothing", "No root waits for signatures", todo="propose one: bundle keys rotate|add|revoke"
+            )
+        return proposal
+
+    def _propose(self, current: Metadata[Root], wanted: Root, *, sign: bool) -> Outcome:
+        proposal = Proposal.after(current, wanted, self._expires)
+        self._show(proposal.changes())
+        if sign:
+            proposal = proposal.signed_by(self._signers.of(proposal.signing_keys))
+        return self._settle(proposal)
+
+    def _gather(self, files: Sequence[Path]) -> Proposal:
+        proposal = self.waiting()
+        for path in files:
+            with durable.storage_errors(path):
+                copy = Proposal.decode(path.read_bytes(), str(path))
+            if copy.current.signed != self.current().signed:
+                raise ConfigurationError(
+                    "ceremony.stale",
+                    f"{path} follows another root than the one in force",
+                    have=f"root {copy.current.signed.version} before it",
+                    need=f"root {self.current().signed.version} as it is here",
+                    todo="propose the change again: bundle keys rotate|add|revoke",
+                )
+            if proposal is not None and not proposal.is_same_as(copy):
+                raise ConfigurationError(
+                    "ceremony.different",
+                    f"{path} proposes another root than the one that waits here",
+                    todo="sign a copy of the one that waits (bundle keys staged --out FILE), or discard it first",
+                )
+            proposal = copy if proposal is None else proposal.with_signatures(copy.signatures, str(path))
+        return self.require_waiting() if proposal is None else proposal
+
+    def _settle(self, proposal: Proposal) -> Outcome:
+        """Put a proposal in force, or keep it waiting."""
+        if not proposal.complete:
+            durable.write(self._home.staged_root, proposal.encode())
+            return Outcome(proposal, in_force=False)
+        durable.write(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
+        self._forget()
+        return Outcome(proposal, in_force=True)
+
+    def _forget(self) -> None:
+        with durable.storage_errors(self._home.staged_root):
+            self._home.staged_root.unlink(missing_ok=True)
+
+
+def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Signer]]) -> Proposal:
+    """Sign a travelling proposal; needs no home.
+
+    Args:
+        path: The proposal.
+        out: Where the signed copy goes; may be ``path``.
+        signers: Shown the proposal; gives who signs it, or raises.
+
+    Raises:
+        MalformedError: ``json.*``, ``ceremony.format``.
+        NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
+        ConfigurationError: ``ceremony.not-a-signer``.
+        StorageError: The file cannot be read, or the disk is full, read-only or failing.
+    """
+    with durable.storage_errors(path):
+        data = path.read_bytes()
+    proposal = Proposal.decode(data, str(path))
+    signed = proposal.signed_by(signers(proposal))
+    durable.write(out, signed.encode())
+    return signed

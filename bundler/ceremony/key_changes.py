@@ -1,0 +1,190 @@
+"""What a command does to the keys of a role: root's own four by ceremony, a source's by the next bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from securesystemslib.signer import Key
+from tuf.api.metadata import Root
+
+from bundler.ceremony.ceremony import Ceremony, Change, Outcome
+from bundler.ceremony.proposal import authority
+from bundler.home import Home
+from bundler.keys import hsm, public_keys
+from bundler.keys import keyring as keys
+from bundler.keys.secrets import Secrets
+from bundler.repository import delegations
+from bundler.repository.delegations import Delegation
+from bundler.repository.repository import Repository, wishes_path
+from manifests import durable
+from manifests.errors import ConfigurationError, UsageError
+from manifests.schemas.configuration import nearest
+
+ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
+
+
+@dataclass(frozen=True)
+class NewKeys:
+    """How to make private keys: ``passphrase`` None leaves them open."""
+
+    passphrase: bytes | None
+
+
+class Roles:
+    """Changes to the roles of one home; its caller holds the lock.
+
+    Args:
+        home: The publisher's directory.
+        sources: Names of the configured sources.
+        ceremony: Carries out what root has to say about.
+        secrets: Opens tokens.
+        sign: Sign new roots with the keys at hand.
+    """
+
+    def __init__(
+        self, home: Home, sources: Sequence[str], ceremony: Ceremony, secrets: Secrets, *, sign: bool = True
+    ) -> None:
+        self._home = home
+        self._sources = sources
+        self._ceremony = ceremony
+        self._secrets = secrets
+        self._sign = sign
+
+    def add(self, role: str, given: str) -> Outcome | None:
+        """Add a key that exists: a ``.pub`` file or ``hsm:<id>?label=<token>``.
+
+        Returns:
+            What became of the root; None for a source, whose change the next bundle carries.
+
+        Raises:
+            ConfigurationError: ``keys.role``, ``keys.unchanged``, ``pkcs11.*``, ``repository.damaged``.
+            MalformedError: ``json.*``, ``key.public``.
+            StorageError: A file cannot be read, or the disk is full, read-only or failing.
+        """
+        self._check_role(role)
+        key = self._adopt(role, given)
+        return self._apply(role, lambda before: before.with_keys(key))
+
+    def generate(self, role: str, new: NewKeys) -> Outcome | None:
+        """Make a key here and add it; raises as :meth:`add`."""
+        self._check_role(role)
+        with self._made(role, new, 1) as made:
+            return self._apply(role, lambda before: before.with_keys(*made))
+
+    def rotate(self, role: str, old: str | None, given: str | None, new: NewKeys | None) -> Outcome | None:
+        """Replace one key of a role, or all of them by as many.
+
+        Args:
+            role: The role.
+            old: The key id to replace, or its beginning; None for all.
+            given: The key that takes its place, as for :meth:`add`; None to make new ones here.
+            new: How to make them.
+
+        Raises:
+            ConfigurationError: ``keys.unknown``; ``keys.which``: the role has several keys and not all are here;
+                and as :meth:`add`.
+        """
+        self._check_role(role)
+        before = self._before(role)
+        leaving = self._leaving(role, before, old)
+        if given is not None:
+            key = self._adopt(role, given)
+            return self._apply(role, lambda _: before.with_keys(key).without(*leaving))
+        if new is None:
+            raise UsageError("keys.new", "Neither a key nor a way to make one was given")
+        with self._made(role, new, max(1, len(leaving))) as made:
+            return self._apply(role, lambda _: before.with_keys(*made).without(*leaving))
+
+    def revoke(self, role: str, keyid: str) -> Outcome | None:
+        """Take a key from a role. A source that loses its last own key is signed by the ``targets`` keys again.
+
+        Raises:
+            ConfigurationError: ``keys.unknown``, ``keys.threshold``; and as :meth:`add`.
+        """
+        self._check_role(role)
+        whole = self._before(role).resolve(keyid, role)
+        return self._apply(role, lambda before: before.without(whole))
+
+    def threshold(self, role: str, threshold: int) -> Outcome | None:
+        """Change how many keys of a role must sign; raises as :meth:`add`, and ``keys.threshold``."""
+        self._check_role(role)
+        return self._apply(role, lambda before: before.with_threshold(threshold))
+
+    def _apply(self, role: str, change: Change) -> Outcome | None:
+        if role in ROOT_ROLES:
+            return self._ceremony.change(role, change, sign=self._sign)
+        path = wishes_path(self._home.metadata)
+        wishes = delegations.read(path)
+        before = wishes.get(role, Delegation((), 1))
+        after = change(before)
+        if after == before:
+            raise ConfigurationError("keys.unchanged", f"The source {role} has these keys and this threshold already")
+        if after.keys:
+            after.check(role)
+            wishes[role] = after
+        else:
+            del wishes[role]
+        delegations.write(path, wishes)
+        return None
+
+    def _before(self, role: str) -> Delegation:
+        """Return a role's keys as the next version would have them without a change."""
+        if role not in ROOT_ROLES:
+            return delegations.read(wishes_path(self._home.metadata)).get(role, Delegation((), 1))
+        waiting = self._ceremony.waiting()
+        return authority(self._ceremony.current().signed if waiting is None else waiting.proposed, role)
+
+    def _leaving(self, role: str, before: Delegation, old: str | None) -> tuple[str, ...]:
+        if old is not None:
+            return (before.resolve(old, role),)
+        keyring = keys.Keyring.load(self._home.keys)
+        if len(before.keys) > 1 and not all(keyring.is_here(keyid) for keyid in before.keyids):
+            raise ConfigurationError(
+                "keys.which",
+                f"The role {role} has {len(before.keys)} keys, and not all of them are here",
+                have=", ".join(keyid[:12] for keyid in before.keyids),
+                todo=f"say which one to replace: bundle keys rotate {role} --replace KEYID",
+            )
+        return before.keyids
+
+    def _adopt(self, role: str, given: str) -> Key:
+        """Take a public key into the home's directory."""
+        uri: str | None
+        if given.startswith("hsm:"):
+            uri, key = hsm.import_key(given, self._secrets)
+        else:
+            key, uri = public_keys.read(Path(given))
+        if not keys.Keyring.load(self._home.keys).is_here(key.keyid):
+            durable.write(self._home.keys / f"{keys.key_name(role, key)}.pub", public_keys.encode(key, uri))
+        return key
+
+    @contextmanager
+    def _made(self, role: str, new: NewKeys, count: int) -> Iterator[tuple[Key, ...]]:
+        """Make keys, and take their files away again when what they were made for fails."""
+        made = [keys.generate_for(role, self._home.keys, new.passphrase) for _ in range(count)]
+        try:
+            yield tuple(generated.entry.key for generated in made)
+        except BaseException:
+            for generated in made:
+                for suffix in (".pem", ".pub"):
+                    (self._home.keys / f"{generated.entry.name}{suffix}").unlink(missing_ok=True)
+            raise
+
+    def _check_role(self, role: str) -> None:
+        """Refuse a role that is neither root's nor a source's.
+
+        Raises:
+            ConfigurationError: ``keys.role``.
+        """
+        known = {*ROOT_ROLES, *self._sources, *Repository.load(self._home.metadata).sources}
+        if role not in known:
+            match = nearest(role, known)
+            raise ConfigurationError(
+                "keys.role",
+                f"There is no role {role!r}",
+                need=f"{Root.type}, targets, snapshot, timestamp, or a source of bundler.toml",
+                todo=f"did you mean {match!r}?" if match else None,
+            )

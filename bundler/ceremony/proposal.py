@@ -1,0 +1,234 @@
+"""A root that is being agreed on: it travels as a file, people sign copies, the signatures come together.
+
+The file holds the current root beside the proposed one, so that whoever signs sees what would change,
+on a machine that knows nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.signer import Key, Signature, Signer
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root, RootVerificationResult
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
+
+from bundler.repository.delegations import Delegation
+from manifests import clock, strictjson
+from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
+from manifests.limits import DEFAULT
+
+FORMAT = "sealift-root-proposal/1"
+_BYTES = 2 * DEFAULT.root_bytes + 1024
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The root in force, the root that shall follow it, and the signatures gathered so far."""
+
+    current: Metadata[Root]
+    proposed: Root
+    signatures: tuple[Signature, ...] = ()
+
+    @classmethod
+    def after(cls, current: Metadata[Root], wanted: Root, expires: datetime) -> Proposal:
+        """Propose ``wanted`` as the version after ``current``; nobody has signed it.
+
+        Raises:
+            ConfigurationError: ``keys.threshold``.
+        """
+        for role in wanted.roles:
+            authority(wanted, role).check(role)
+        wanted.version = current.signed.version + 1
+        wanted.expires = expires
+        return cls(current, wanted)
+
+    @classmethod
+    def decode(cls, data: bytes, name: str) -> Proposal:
+        """Read a proposal and check that it hangs together.
+
+        Args:
+            data: The file's bytes.
+            name: What to call it in errors.
+
+        Raises:
+            MalformedError: ``json.*``, ``ceremony.format``.
+            NotAuthenticError: ``ceremony.current``: its current root is not signed by its own keys;
+                ``ceremony.signature``: a signature does not hold, or is by nobody who may sign.
+        """
+        value = strictjson.decode(data, name=name, max_bytes=_BYTES)
+        refusal = MalformedError("ceremony.format", f"{name} is no proposed root", need=FORMAT)
+        if not isinstance(value, dict) or value.keys() != {"format", "current", "proposed"}:
+            raise refusal
+        current, proposed = _root(value["current"]), _root(value["proposed"])
+        if value["format"] != FORMAT or current is None or proposed is None:
+            raise refusal
+        if proposed.signed.version != current.signed.version + 1:
+            raise refusal
+        try:
+            current.signed.verify_delegate(Root.type, current.signed_bytes, current.signatures)
+        except (RepositoryError, ValueError):
+            raise NotAuthenticError(
+                "ceremony.current", f"{name}: the current root in it is not signed by its own keys"
+            ) from None
+        return cls(current, proposed.signed).with_signatures(proposed.signatures.values(), name)
+
+    def encode(self) -> bytes:
+        """Write the travelling file."""
+        return strictjson.encode(
+            {"format": FORMAT, "current": self.current.to_dict(), "proposed": self._metadata().to_dict()}
+        )
+
+    def root_bytes(self) -> bytes:
+        """Return the proposed root as TUF metadata, with its signatures."""
+        return self._metadata().to_bytes(JSONSerializer(compact=True))
+
+    @property
+    def complete(self) -> bool:
+        """Whether enough keys of the current root and of the proposed one have signed."""
+        return self._result().verified
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Who else must sign: a sentence for the current root and one for the proposed; none when complete."""
+        result = self._result()
+        sides = ((self.current.signed.version, result.first), (self.proposed.version, result.second))
+        return tuple(
+            f"{side.missing} more of the keys of root {version}: "
+            + ", ".join(sorted(keyid[:12] for keyid in side.unsigned))
+            for version, side in sides
+            if side.missing
+        )
+
+    @property
+    def signing_keys(self) -> tuple[Key, ...]:
+        """The keys that may sign: root keys of the current root and of the proposed one."""
+        return tuple(self._allowed().values())
+
+    def signed_by(self, signers: Sequence[Signer]) -> Proposal:
+        """Add signatures.
+
+        Raises:
+            ConfigurationError: ``ceremony.not-a-signer``: a key that neither root knows as a root key.
+        """
+        payload = self._metadata().signed_bytes
+        allowed = self._allowed()
+        for signer in signers:
+            if signer.public_key.keyid not in allowed:
+                raise ConfigurationError(
+                    "ceremony.not-a-signer",
+                    f"The key {signer.public_key.keyid[:12]} is no root key, neither now nor in the proposed root",
+                    need="one of " + ", ".join(sorted(keyid[:12] for keyid in allowed)),
+                )
+        return self.with_signatures([signer.sign(payload) for signer in signers], "the proposal")
+
+    def with_signatures(self, signatures: Iterable[Signature], name: str) -> Proposal:
+        """Take over signatures that hold.
+
+        Raises:
+            NotAuthenticError: ``ceremony.signature``.
+        """
+        payload = self._metadata().signed_bytes
+        allowed = self._allowed()
+        found = {signature.keyid: signature for signature in self.signatures}
+        for signature in signatures:
+            try:
+                allowed[signature.keyid].verify_signature(signature, payload)
+            except (KeyError, UnverifiedSignatureError):
+                raise NotAuthenticError(
+                    "ceremony.signature", f"{name}: the signature by {signature.keyid[:12]} does not hold"
+                ) from None
+            found[signature.keyid] = signature
+        return Proposal(self.current, self.proposed, tuple(found[keyid] for keyid in sorted(found)))
+
+    def is_same_as(self, other: Proposal) -> bool:
+        """Tell whether both propose the same root after the same root, whoever signed so far."""
+        return (self.current.signed, self.proposed) == (other.current.signed, other.proposed)
+
+    def changes(self) -> tuple[str, ...]:
+        """Say line by line what the proposed root changes."""
+        return describe_changes(self.current.signed, self.proposed)
+
+    def summary(self) -> tuple[str, ...]:
+        """Say line by line what the proposed root is as a whole, and which root it claims to follow.
+
+        The differences alone are worth no more than the current root in the file, which may be forged; its
+        digest can be compared with what ``bundle keys export-root`` told.
+        """
+        digest = hashlib.sha256(self.current.to_bytes(JSONSerializer(compact=True))).hexdigest()
+        lines = [
+            f"follows root {self.current.signed.version}, sha256 {digest}",
+            f"root {self.proposed.version} as a whole",
+        ]
+        for role in sorted(self.proposed.roles):
+            given = authority(self.proposed, role)
+            lines.append(f"  {role}: {given.threshold} of " + ", ".join(_describe(key) for key in given.keys))
+        return tuple(lines)
+
+    def _allowed(self) -> dict[str, Key]:
+        return {
+            key.keyid: key for root in (self.current.signed, self.proposed) for key in authority(root, Root.type).keys
+        }
+
+    def _metadata(self) -> Metadata[Root]:
+        return Metadata(self.proposed, {signature.keyid: signature for signature in self.signatures})
+
+    def _result(self) -> RootVerificationResult:
+        metadata = self._metadata()
+        return self.proposed.get_root_verification_result(
+            self.current.signed, metadata.signed_bytes, metadata.signatures
+        )
+
+
+def authority(root: Root, role: str) -> Delegation:
+    """Return the keys and threshold that a root gives to one of its roles."""
+    entry = root.roles[role]
+    return Delegation(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
+
+
+def with_authority(root: Root, role: str, wanted: Delegation) -> Root:
+    """Return a copy of a root in which a role has other keys or another threshold."""
+    copy = Root.from_dict(json.loads(json.dumps(root.to_dict())))
+    for keyid in list(copy.roles[role].keyids):
+        copy.revoke_key(keyid, role)
+    for key in wanted.keys:
+        copy.add_key(key, role)
+    copy.roles[role].threshold = wanted.threshold
+    return copy
+
+
+def describe_changes(old: Root, new: Root) -> tuple[str, ...]:
+    """Say line by line what differs between two roots; thresholds and keys per role, expiry."""
+    lines = [f"root {old.version} -> {new.version}"]
+    for role in sorted(set(old.roles) | set(new.roles)):
+        before, after = authority(old, role), authority(new, role)
+        lines += [f"  {role}: - key {_describe(key)}" for key in before.keys if key.keyid not in after.keyids]
+        lines += [f"  {role}: + key {_describe(key)}" for key in after.keys if key.keyid not in before.keyids]
+        if before.threshold != after.threshold:
+            lines.append(f"  {role}: threshold {before.threshold} -> {after.threshold}")
+    if old.consistent_snapshot != new.consistent_snapshot:
+        lines.append(f"  consistent snapshots: {old.consistent_snapshot} -> {new.consistent_snapshot}")
+    if old.unrecognized_fields != new.unrecognized_fields:
+        lines.append("  fields that this program does not know differ")
+    lines.append(f"  expires: {clock.to_text(old.expires)} -> {clock.to_text(new.expires)}")
+    return tuple(lines)
+
+
+def _describe(key: Key) -> str:
+    return f"{key.keyid[:12]} ({key.scheme})"
+
+
+def _root(value: Any) -> Metadata[Root] | None:
+    """Read root metadata from decoded JSON; None when it is something else."""
+    try:
+        metadata = JSONDeserializer().deserialize(json.dumps(value).encode("utf-8"))
+    except DeserializationError:
+        return None
+    return metadata if isinstance(metadata.signed, Root) else None

@@ -1,0 +1,76 @@
+"""What ``bundle keys list`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bundler.ceremony.key_changes import ROOT_ROLES
+from bundler.home import Home
+from bundler.keys.keyring import Keyring
+from bundler.repository.repository import Repository, runway
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key of a role; ``role`` is None for a key that no role uses, ``uri`` when its private half is not here."""
+
+    role: str | None
+    keyid: str
+    scheme: str
+    uri: str | None
+
+
+@dataclass(frozen=True)
+class RoleRow:
+    """A role: how many of its keys must sign, and until when it is good; None before its first version."""
+
+    role: str
+    threshold: int
+    keys: int
+    expires_at: datetime | None
+    days: int | None
+
+
+def key_rows(home: Home, sources: Sequence[str]) -> tuple[KeyRow, ...]:
+    """Return a row per role and key, root first, then the keys that are in the home and serve no role.
+
+    Raises:
+        ConfigurationError: ``repository.damaged``.
+        MalformedError: ``json.*``, ``key.public``.
+        StorageError: A file cannot be read.
+    """
+    repository, entries = Repository.load(home.metadata), Keyring.load(home.keys).entries
+    rows = []
+    used: set[str] = set()
+    for role in _roles(repository, sources):
+        for key in repository.authority(role).keys:
+            used.add(key.keyid)
+            rows.append(KeyRow(role, key.keyid, key.scheme, entries[key.keyid].uri if key.keyid in entries else None))
+    rows += [KeyRow(None, keyid, entry.key.scheme, entry.uri) for keyid, entry in entries.items() if keyid not in used]
+    return tuple(rows)
+
+
+def role_rows(home: Home, sources: Sequence[str], now: datetime) -> tuple[RoleRow, ...]:
+    """Return a row per role, root first; raises as :func:`key_rows`."""
+    repository = Repository.load(home.metadata)
+    good = {row.role: row for row in runway(repository, now)}
+    rows = []
+    for role in _roles(repository, sources):
+        authority = repository.authority(role)
+        until = good.get(role)
+        rows.append(
+            RoleRow(
+                role,
+                authority.threshold,
+                len(authority.keys),
+                until.expires_at if until else None,
+                until.days if until else None,
+            )
+        )
+    return tuple(rows)
+
+
+def _roles(repository: Repository, sources: Sequence[str]) -> list[str]:
+    return [*ROOT_ROLES, *sorted({*sources, *repository.sources})]

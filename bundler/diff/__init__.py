@@ -1,0 +1,1 @@
+"""What changed between two bundles: target by target, rule by rule."""

@@ -1,0 +1,121 @@
+"""``bundle create --again``: the same files as before, bit for bit.
+
+Manifests and signatures are those that were kept; documents, content and patches come from the store by their
+digests; what was deflated is deflated again, and must give the signed bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bundler.history import Generation, History
+from bundler.home import Home
+from bundler.jobs.create import Created
+from bundler.seal.journal import finish_interrupted
+from bundler.seal.run import Extras, Sealing, no_extras
+from bundler.seal.write import Compressed, compress
+from manifests.blobs import Blob, BlobStore
+from manifests.clock import Clock
+from manifests.console.commands import Progress
+from manifests.errors import IncompleteError
+from manifests.manifest import Manifest
+
+
+def create_again(
+    home: Home, version: int, out: Path, clock: Clock, progress: Progress, extras: Extras = no_extras
+) -> Created:
+    """Make the bundles of an earlier version once more. No version advances, nothing is signed.
+
+    Args:
+        home: The publisher's directory.
+        version: Which.
+        out: The directory that they go to.
+        clock: Tells the time.
+        progress: Told about each step.
+        extras: What goes beside the bundles.
+
+    Raises:
+        UsageError: ``history.unknown``; ``create.exists``.
+        IncompleteError: ``again.content-gone``: some of the content is not kept any longer;
+            ``again.deflate``: this version of the program compresses differently.
+        StorageError: The disk is full or failing.
+        LockedError: Another process works in the home.
+    """
+    with home.lock():
+        finish_interrupted(home)
+        store = home.store()
+        generation = History(home).generation(version)
+        manifests = [volume.manifest for volume in generation.volumes]
+        _check_kept(generation, store)
+        documents = [(d.name, b"".join(store.read(d.sha256))) for d in manifests[0].documents]
+        with compress(_deflated(manifests), store, progress) as compressed:
+            _check_same(manifests, compressed)
+            sealing = Sealing(home, store, clock, progress, extras)
+            try:
+                journal = sealing.begin(out, manifests, None)
+                written = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                written.journal.commit(home)
+            finally:
+                finish_interrupted(home)
+        return Created(written.files, written.beside, warnings=_warnings(home, version))
+
+
+def _warnings(home: Home, version: int) -> tuple[str, ...]:
+    newest = History(home).versions()[-1]
+    text = f"version {version} is not the newest, which is {newest}: a site that has a later version refuses it"
+    return () if version == newest else (text,)
+
+
+def _deflated(manifests: Sequence[Manifest]) -> list[Blob]:
+    members = (blob for manifest in manifests for blob in manifest.blobs if blob.method == "deflate")
+    documents = (document for document in manifests[0].documents if document.deflated is not None)
+    blobs = [Blob(blob.sha256, blob.length) for blob in members]
+    return blobs + [Blob(document.sha256, document.length) for document in documents]
+
+
+def _sources(manifest: Manifest) -> Iterator[Blob]:
+    """Yield what must be in the store for a volume to be written."""
+    parts = {part.sha256 for parted in manifest.parted for part in parted.parts}
+    yield from (Blob(document.sha256, document.length) for document in manifest.documents)
+    yield from (Blob(blob.sha256, blob.length) for blob in manifest.blobs if blob.sha256 not in parts)
+    yield from (Blob(patch.patch_sha256, patch.patch_length) for patch in manifest.patches)
+    if any(blob.sha256 in parts for blob in manifest.blobs):
+        yield from (Blob(parted.sha256, parted.length) for parted in manifest.parted)
+
+
+def _check_kept(generation: Generation, store: BlobStore) -> None:
+    needed = {blob for volume in generation.volumes for blob in _sources(volume.manifest)}
+    gone = [blob for blob in needed if not store.holds(blob)]
+    if gone:
+        raise IncompleteError(
+            "again.content-gone",
+            f"Version {generation.version} cannot be made again: some of what it carried is not kept any longer",
+            have=f"{len(needed) - len(gone):,} of {len(needed):,} pieces",
+            need=f"{sum(blob.length for blob in gone):,} bytes more",
+            todo="bundle create --since RECEIPT, or --full",
+        )
+
+
+def _check_same(manifests: Sequence[Manifest], compressed: Compressed) -> None:
+    stored = {
+        document.name: (Blob(document.sha256, document.length), document.deflated)
+        for document in manifests[0].documents
+        if document.deflated is not None
+    }
+    stored |= {
+        blob.name: (Blob(blob.sha256, blob.length), (blob.stored_sha256, blob.stored_length))
+        for manifest in manifests
+        for blob in manifest.blobs
+        if blob.method == "deflate"
+    }
+    for name, (blob, stream) in stored.items():
+        made = compressed.member(blob)
+        if (made.stored_sha256, made.stored_length) != stream:
+            raise IncompleteError(
+                "again.deflate",
+                "This program compresses otherwise than the one that sealed the bundle",
+                have=f"{name}: another stream",
+                need=f"the program that sealed it: {manifests[0].tool}",
+                todo="bundle create --since RECEIPT, or --full",
+            )

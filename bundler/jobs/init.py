@@ -1,0 +1,160 @@
+"""``bundle init``: a publisher comes to be, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from securesystemslib.signer import Key, Signer
+from tuf.api.metadata import Metadata, Root
+from tuf.api.serialization.json import JSONSerializer
+
+from bundler import config
+from bundler.config import Expiries
+from bundler.home import Home
+from bundler.keys import keyring as keys
+from bundler.repository.repository import Repository
+from manifests import durable
+from manifests.errors import ConfigurationError, UsageError
+from manifests.names import check_publisher_name
+
+ONLINE_ROLES = ("targets", "snapshot", "timestamp")
+MAX_ROOT_KEYS = 64
+"""More people than ever signed one root; each key costs every agent bytes."""
+
+
+@dataclass(frozen=True)
+class Founding:
+    """What the operator asked for.
+
+    Args:
+        publisher: The name that bundles begin with.
+        root_keys: How many root keys to make.
+        threshold: How many of them must sign a root.
+        passphrase: Encrypts the private keys; None leaves them open.
+        expiries: How long signatures are good for; written to the configuration where they are not the defaults.
+    """
+
+    publisher: str
+    root_keys: int = 1
+    threshold: int = 1
+    passphrase: bytes | None = None
+    expiries: Expiries = field(default_factory=Expiries)
+
+
+def found(path: Path, wanted: Founding, now: datetime) -> Home:
+    """Make the home, its keys, the first signed root and a commented configuration.
+
+    The home is built beside its place and renamed there at the end, so a failure leaves nothing of it.
+
+    Args:
+        path: Where; must not exist, or be an empty directory.
+        wanted: What.
+        now: The moment that the first root's expiry counts from.
+
+    Raises:
+        ConfigurationError: ``home.exists``; ``config.value``: expiries that no bundle could keep to.
+        UsageError: ``init.threshold``.
+        MalformedError: ``name.publisher``.
+        StorageError: The disk is full, read-only or failing.
+    """
+    check_publisher_name(wanted.publisher)
+    if not 1 <= wanted.threshold <= wanted.root_keys <= MAX_ROOT_KEYS:
+        raise UsageError(
+            "init.threshold",
+            f"{wanted.threshold} of {wanted.root_keys} root keys cannot be",
+            need=f"1 <= threshold <= root keys <= {MAX_ROOT_KEYS}",
+        )
+    _refuse_existing(path)
+    with _built_beside(path) as place:
+        home = Home(place)
+        for directory in (home.metadata, home.sources):
+            durable.make_directory(directory)
+        durable.make_directory(home.keys, mode=0o700)
+        home.store().create()
+        _write_root(home, wanted, now)
+        durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
+        config.load(home.config)
+    return Home(path)
+
+
+def configuration_text(publisher: str, expiries: Expiries) -> str:
+    """Return the commented ``bundler.toml`` of a new publisher; what is not a default stands without its ``#``."""
+    text = files("bundler").joinpath("data", "bundler.example.toml").read_text("utf-8")
+    text = text.replace("@PUBLISHER@", publisher)
+    for role, days in asdict(expiries).items():
+        default = getattr(Expiries, role)
+        if days != default:
+            text = text.replace("#[expiry_days]", "[expiry_days]")
+            text = text.replace(f"\n#{role} = {default}\n", f"\n{role} = {days}\n")
+    return text
+
+
+def first_root(
+    role_keys: Mapping[str, Sequence[Key]], threshold: int, expires: datetime, signers: Sequence[Signer]
+) -> bytes:
+    """Return version 1 of root, signed.
+
+    Args:
+        role_keys: The keys of root, targets, snapshot and timestamp.
+        threshold: How many root keys must sign a root; the other roles need one.
+        expires: When it ends.
+        signers: The root keys that sign.
+    """
+    root = Root(1, expires=expires, consistent_snapshot=True)
+    for role, role_key in ((role, key) for role, group in role_keys.items() for key in group):
+        root.add_key(role_key, role)
+    root.roles[Root.type].threshold = threshold
+    metadata = Metadata(root)
+    for signer in signers:
+        metadata.sign(signer, append=True)
+    return metadata.to_bytes(JSONSerializer(compact=True))
+
+
+def _write_root(home: Home, wanted: Founding, now: datetime) -> None:
+    made = {
+        role: [
+            keys.generate_for(role, home.keys, wanted.passphrase)
+            for _ in range(wanted.root_keys if role == Root.type else 1)
+        ]
+        for role in (Root.type, *ONLINE_ROLES)
+    }
+    signers = [entry.signer for entry in made[Root.type]]
+    role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
+    data = first_root(role_keys, wanted.threshold, now + wanted.expiries.of(Root.type), signers)
+    durable.write(home.metadata / "1.root.json", data)
+    Repository.load(home.metadata)
+
+
+def _refuse_existing(path: Path) -> None:
+    with durable.storage_errors(path):
+        taken = path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir())))
+    if taken:
+        raise ConfigurationError(
+            "home.exists",
+            f"{path} is there already",
+            need="a path where nothing is, or an empty directory",
+            todo="bundle --home OTHER init, or go on with this one: bundle keys list",
+        )
+
+
+@contextmanager
+def _built_beside(path: Path) -> Iterator[Path]:
+    """Give a directory to build in; at the end it takes the name ``path``, or is removed."""
+    durable.make_directory(path.parent)
+    place = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    durable.make_directory(place, mode=0o750)
+    try:
+        yield place
+        with durable.storage_errors(path):
+            durable.sync_filesystem(place)
+            durable.replace(place, path)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise

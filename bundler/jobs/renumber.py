@@ -1,0 +1,62 @@
+"""What a publisher's versions stay above once its home came back from a backup that sites are ahead of.
+
+A site never goes back, in any role: a version that it trusts already, with other content, is refused, and so is
+an older one. No role's version is ever above that of the snapshot, so all of them are above the highest snapshot
+that any site has as soon as each is signed anew with a higher version than that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.history import History
+from bundler.home import Home
+from bundler.repository import floor as version_floor
+from bundler.repository.repository import Repository
+from bundler.seal.journal import finish_interrupted
+from manifests.errors import UsageError
+
+MOST_AHEAD = 100_000
+"""How far ahead a site can be believed to be: ten years of a bundle an hour. A typing error cannot be taken back."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What the next versions will be above, and the versions that nobody is taken to have any more."""
+
+    above: int
+    forgotten: tuple[int, ...]
+
+
+def number_above(home: Home, above: int) -> Restored:
+    """Let every role's next version be above ``above``, and take no site to have anything.
+
+    The versions that are remembered are forgotten, because those that sites have may be others of the same number.
+
+    Args:
+        home: A publisher's directory that came back from a backup.
+        above: The highest version that any site has.
+
+    Raises:
+        ConfigurationError: ``repository.damaged``.
+        UsageError: ``restored.above``: nobody can have that version.
+        StorageError: The disk is full, read-only or failing; do it again.
+        LockedError: Another process works in the home.
+    """
+    with home.lock():
+        finish_interrupted(home)
+        repository, history = Repository.load(home.metadata), History(home)
+        most = max(repository.snapshot_version, repository.floor) + MOST_AHEAD
+        if not 1 <= above <= most:
+            raise UsageError(
+                "restored.above",
+                f"No site of this publisher can have version {above}",
+                have=f"version {repository.snapshot_version} here",
+                need=f"1 to {most}: the highest generation in any site's relay status",
+            )
+        forgotten = history.versions()
+        for version in forgotten:
+            history.forget(version)
+        above = max(above, repository.floor)
+        version_floor.write(home.metadata, above)
+        return Restored(above, forgotten)

@@ -1,0 +1,1 @@
+"""Keys of the publisher: files, tokens, and the secrets that open them."""

@@ -1,0 +1,223 @@
+"""Keys of the publisher: public key files, private key files, tokens, and who signs for a role.
+
+A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` holds the public
+key as JSON, ``<name>.pem`` the private key as PKCS#8. Without the ``.pem`` the key is known but not here:
+moved to a stick, or on a token that the ``.pub`` names by its URI.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
+
+from bundler.config import Config
+from bundler.home import Home
+from bundler.keys import hsm, pkcs8, public_keys
+from bundler.keys.secrets import Secrets, ask_nobody, ask_on_terminal
+from bundler.repository.repository import Repository
+from manifests import durable
+from manifests.errors import ConfigurationError
+
+_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """A key that the home knows.
+
+    Args:
+        name: File name without its suffix.
+        key: The public key.
+        uri: ``file:<path>`` or ``hsm:<id>?label=<token>``; None when the private key is not here.
+    """
+
+    name: str
+    key: Key
+    uri: str | None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A key made just now, still open."""
+
+    entry: KeyEntry
+    signer: CryptoSigner
+
+
+def key_name(role: str, key: Key) -> str:
+    """Return the name for the files of a role's key."""
+    return f"{role}-{key.keyid[:12]}"
+
+
+def generate(path: Path, passphrase: bytes | None) -> Generated:
+    """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
+
+    Args:
+        path: The private key's file; must not exist.
+        passphrase: Encrypts it; None leaves it open.
+
+    Raises:
+        ConfigurationError: ``key.exists``.
+        StorageError: The disk is full, read-only or failing.
+    """
+    return _write(path, Ed25519PrivateKey.generate(), passphrase)
+
+
+def generate_for(role: str, directory: Path, passphrase: bytes | None) -> Generated:
+    """Make a role's key in a key directory, its files named after both; raises as :func:`generate`."""
+    private = Ed25519PrivateKey.generate()
+    key = SSlibKey.from_crypto(private.public_key())
+    return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)
+
+
+def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> Generated:
+    signer = CryptoSigner(private)
+    public = path.with_suffix(".pub")
+    for file in (path, public):
+        if file.exists():
+            raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
+    durable.write(path, pkcs8.encode(private, passphrase), mode=0o600)
+    durable.write(public, public_keys.encode(signer.public_key))
+    return Generated(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
+
+
+def read_private(path: Path, secrets: Secrets) -> CryptoSigner:
+    """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
+
+    Raises:
+        ConfigurationError: ``key.private``, ``passphrase.wrong``, ``passphrase.missing``.
+        StorageError: The file cannot be read.
+    """
+    with durable.storage_errors(path):
+        data = path.read_bytes()
+
+    def open_with(passphrase: bytes | None) -> CryptoSigner | None:
+        try:
+            return CryptoSigner(load_pem_private_key(data, passphrase))
+        except ValueError:
+            return None
+
+    try:
+        encrypted = _ENCRYPTED in data
+        signer = secrets.unlock(path.name, open_with) if encrypted else open_with(None)
+    except (TypeError, UnsupportedAlgorithm):
+        signer = None
+    if signer is None:
+        raise ConfigurationError("key.private", f"{path} is not a private key", need="PEM with PKCS#8")
+    return signer
+
+
+def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
+    """Open the private key that a URI names.
+
+    Args:
+        uri: ``file:<path>``, a bare path, or ``hsm:<id>?label=<token>``.
+        key: The public key it must be; None to take what is there.
+        secrets: Opens it.
+
+    Raises:
+        ConfigurationError: ``key.private``, ``key.mismatch``, ``passphrase.*``, ``pkcs11.*``.
+        StorageError: The file cannot be read.
+    """
+    if uri.startswith("hsm:"):
+        return hsm.signer(uri, hsm.import_key(uri, secrets)[1] if key is None else key, secrets)
+    signer = read_private(Path(uri.removeprefix("file:")), secrets)
+    if key is not None and signer.public_key.keyid != key.keyid:
+        raise ConfigurationError(
+            "key.mismatch",
+            f"{uri} holds another key",
+            have=signer.public_key.keyid[:12],
+            need=key.keyid[:12],
+        )
+    return signer
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """Every key that a home knows, by key id."""
+
+    directory: Path
+    entries: Mapping[str, KeyEntry]
+
+    @classmethod
+    def load(cls, directory: Path) -> Keyring:
+        """Read every ``.pub`` of a directory.
+
+        Raises:
+            MalformedError: ``json.*``, ``key.public``.
+            StorageError: A file cannot be read.
+        """
+        entries: dict[str, KeyEntry] = {}
+        for path in sorted(directory.glob("*.pub")):
+            key, uri = public_keys.read(path)
+            private = path.with_suffix(".pem")
+            if private.exists():
+                uri = f"file:{private}"
+            if uri is not None or key.keyid not in entries:
+                entries[key.keyid] = KeyEntry(path.stem, key, uri)
+        return cls(directory, entries)
+
+    def is_here(self, keyid: str) -> bool:
+        """Tell whether the private key can be used from this home."""
+        return keyid in self.entries and self.entries[keyid].uri is not None
+
+
+class HomeSigners:
+    """Gives the signers of a role: those of its keys that are here. Opens each key once, when first asked.
+
+    Args:
+        home: The publisher's directory.
+        secrets: Opens the keys.
+        also: Signers from elsewhere, such as a stick.
+    """
+
+    def __init__(self, home: Home, secrets: Secrets, also: Sequence[Signer] = ()) -> None:
+        self._home = home
+        self._secrets = secrets
+        self._open: dict[str, Signer] = {signer.public_key.keyid: signer for signer in also}
+
+    def __call__(self, role: str) -> tuple[Signer, ...]:
+        """Return the signers of a role, in the order of its keys; fewer than its threshold when keys are elsewhere.
+
+        Raises:
+            ConfigurationError: ``repository.damaged``, ``key.*``, ``passphrase.*``, ``pkcs11.*``.
+            StorageError: A file cannot be read.
+        """
+        return self.of(Repository.load(self._home.metadata).authority(role).keys)
+
+    def of(self, keys: Sequence[Key]) -> tuple[Signer, ...]:
+        """Return the signers of those keys that are here."""
+        keyring = Keyring.load(self._home.keys)
+        for key in keys:
+            if key.keyid not in self._open and keyring.is_here(key.keyid):
+                self._open[key.keyid] = open_signer(keyring.entries[key.keyid].uri or "", key, self._secrets)
+        return tuple(self._open[key.keyid] for key in keys if key.keyid in self._open)
+
+
+def signers_of(
+    home: Home,
+    config: Config,
+    passphrase_file: Path | None = None,
+    pin_file: Path | None = None,
+    *,
+    attended: bool = True,
+) -> HomeSigners:
+    """Return the home's signers, asking on the terminal for what no file gives.
+
+    Args:
+        home: The publisher's directory.
+        config: Names the PKCS#11 library.
+        passphrase_file: From the command line; else ``SEALIFT_PASSPHRASE_FILE``.
+        pin_file: From the command line; else ``SEALIFT_PIN_FILE``.
+        attended: Whether somebody is there to be asked.
+    """
+    hsm.use_module(config.pkcs11_module)
+    ask = ask_on_terminal if attended else ask_nobody
+    return HomeSigners(home, Secrets.choose(ask, os.environ, passphrase_file, pin_file))

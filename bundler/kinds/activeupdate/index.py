@@ -1,0 +1,77 @@
+"""The index of an ActiveUpdate tree, found the way clients find it: in ``ini_xml.zip``, else as ``server.ini``."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from bundler.fetch.fetcher import Fetcher
+from bundler.kinds.activeupdate import components as activeupdate_components
+from bundler.kinds.activeupdate import ini as activeupdate_ini
+from bundler.kinds.activeupdate.components import Index
+from manifests.archives.archive import ArchiveLimits, open_archive
+from manifests.errors import FetchError, MalformedError
+from manifests.limits import MIB
+
+ZIP_NAME = "ini_xml.zip"
+INI_NAME = "server.ini"
+
+_LIMITS = ArchiveLimits(
+    packed_bytes=16 * MIB,
+    entries=1_000,
+    total_bytes=64 * MIB,
+    entry_bytes=activeupdate_ini.MAX_BYTES,
+)
+_NOT_THERE = frozenset({403, 404, 410})
+_UNREADABLE = frozenset({"archive.truncated", "archive.damaged"})
+"""A zip that nobody can read is as good as none. One that is hostile is no accident, and refused."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An index: its bytes as the upstream has them, what it lists, and which file it stood in."""
+
+    data: bytes
+    index: Index
+    origin: str
+
+
+def find_index(fetcher: Fetcher, url: str) -> Found:
+    """Return the index of the tree at ``url``.
+
+    Raises:
+        FetchError: As :meth:`bundler.fetch.fetcher.Fetcher.document`.
+        MalformedError: ``archive.*`` for a hostile zip, ``ini.*``, or ``activeupdate.*``.
+    """
+    data, origin = _from_zip(fetcher, url), f"{INI_NAME} in {ZIP_NAME}"
+    if data is None:
+        data, origin = fetcher.document(f"{url}/{INI_NAME}", max_bytes=activeupdate_ini.MAX_BYTES), INI_NAME
+    return Found(data, activeupdate_components.read(activeupdate_ini.parse(data, INI_NAME)), origin)
+
+
+def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
+    try:
+        packed = fetcher.document(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes)
+    except FetchError as error:
+        if error.code == "http.status" and error.context.get("status") in _NOT_THERE:
+            return None
+        raise
+    try:
+        return _unpacked(packed)
+    except MalformedError as error:
+        if error.code in _UNREADABLE:
+            return None
+        raise MalformedError(
+            error.code, f"{ZIP_NAME} is refused: {error.what}", have=error.have, need=error.need, todo=error.todo
+        ) from error
+
+
+def _unpacked(packed: bytes) -> bytes | None:
+    """Return ``server.ini`` out of the zip, in memory; nothing is written anywhere."""
+    archive = open_archive(io.BytesIO(packed), _LIMITS)
+    if archive is None or archive.kind != "zip":
+        return None
+    name = next((entry.name for entry in archive.files if entry.name.casefold() == INI_NAME), None)
+    if name is None:
+        return None
+    return next(member.data for member in archive.read({name}) if member.name == name)

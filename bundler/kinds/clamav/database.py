@@ -1,0 +1,247 @@
+"""One database of a ClamAV mirror: the ``.cvd``, the chain of increments that leads to it, and ``.sign`` files.
+
+What is carried is always a set that freshclam accepts. A client asks for the increments from its own version up to
+the one that the header of ``X.cvd`` names: with a hole in the chain it stops before the hole, and without the very
+last increment it stays where it is. So the chain is unbroken and ends in the database's version. Where the upstream
+has no last increment, an empty one takes its place, ClamAV's own sign for "take the whole database".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.kinds.clamav import sigtool as clamav_sigtool
+from bundler.kinds.clamav.files import (
+    HEADER_BYTES,
+    SIGN_BYTES,
+    Header,
+    check_body,
+    check_cdiff,
+    check_sign,
+    read_header,
+)
+from bundler.sources.base import JSON, PulledTarget, Workbench
+from manifests.blobs import Blob
+from manifests.errors import FetchError
+from manifests.limits import MIB
+
+_CDIFF_BYTES = 256 * MIB
+_ABSENT = frozenset({404, 410})
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the last good pull found out about a database.
+
+    Args:
+        version: Of the ``.cvd``; kept as the database's floor.
+        header: SHA-256 of its header.
+        verified: Whether its digital signature was verified.
+        complete: Whether older increments than those at hand were asked for in vain.
+    """
+
+    version: int
+    header: str
+    verified: bool
+    complete: bool
+
+    @classmethod
+    def of(cls, bench: Workbench, name: str) -> Self | None:
+        """Return what is remembered, if anything is."""
+        value = bench.memo("databases").get(name)
+        if not isinstance(value, Mapping):
+            return None
+        version, header = bench.floor.get(name), value.get("header")
+        if not version or not isinstance(header, str):
+            return None
+        return cls(version[0], header, value.get("verified") is True, value.get("complete") is True)
+
+    def to_json(self) -> JSON:
+        """Return it as the next pull will find it."""
+        return {"header": self.header, "verified": self.verified, "complete": self.complete}
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database as it will be carried.
+
+    Args:
+        name: Such as ``daily``.
+        header: The database's own.
+        targets: All its files.
+        increments: So many increments lead to it; 0 when clients must take it whole.
+        known: What to remember.
+    """
+
+    name: str
+    header: Header
+    targets: tuple[PulledTarget, ...]
+    increments: int
+    known: Known
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A database's header at the upstream, next to what is known of it."""
+
+    header: Header
+    digest: str
+    known: Known | None
+
+    @property
+    def unchanged(self) -> bool:
+        """Tell whether it is the very header of the last good pull."""
+        return self.known is not None and self.known.header == self.digest
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether what has this header was verified before: the header holds the signature and what it is of."""
+        return self.known is not None and self.unchanged and self.known.verified
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """An upstream with the layout of ClamAV's own.
+
+    Args:
+        source: The source's name, for errors.
+        url: Where the databases are, without a final slash.
+        cdiffs: Carry at most so many increments of each.
+        fetcher: Fetches.
+        bench: The source's.
+        sigtool: Verifies signatures, where it is installed.
+    """
+
+    source: str
+    url: str
+    cdiffs: int
+    fetcher: Fetcher
+    bench: Workbench
+    sigtool: Path | None
+
+    def probe(self, name: str) -> Probe:
+        """Read a database's header, and nothing else.
+
+        Raises:
+            FetchError: As :class:`Fetcher`.
+            MalformedError: ``clamav.header``.
+            RollbackError: ``source.older``.
+        """
+        file = f"{name}.cvd"
+        data = self.fetcher.head_bytes(f"{self.url}/{file}", HEADER_BYTES)
+        header = read_header(data, name=file)
+        self.bench.check_not_older(self.source, name, (header.version,), what=f"the database {name}")
+        return Probe(header, _digest(data), Known.of(self.bench, name))
+
+    def pull(self, name: str) -> Database:
+        """Fetch what is new of a database.
+
+        Raises:
+            FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``.
+            MalformedError: ``clamav.header``, ``clamav.cdiff``, ``clamav.sign``.
+            NotAuthenticError: ``clamav.md5``, ``clamav.signature``.
+            RollbackError: ``source.older``.
+        """
+        probe = self.probe(name)
+        file = f"{name}.cvd"
+        blob = self.bench.remembered(file) if probe.unchanged else None
+        if blob is None:
+            blob = self._whole(name, probe)
+            probe = self._checked(file, blob, probe)
+        version = probe.header.version
+        sign = self._sign(f"{name}-{version}.cvd.sign")
+        verified = probe.verified or self._verified(file, blob, sign)
+        chain, complete = self._chain(name, version, probe.known)
+        increments = sum(target.path.endswith(".cdiff") and target.blob.length > 0 for target in chain)
+        targets = (PulledTarget(file, blob), *([sign] if sign else []), *chain)
+        return Database(name, probe.header, targets, increments, Known(version, probe.digest, verified, complete))
+
+    def _whole(self, name: str, probe: Probe) -> Blob:
+        """Fetch a database whose header is new.
+
+        It is asked for under a name of its own for each version, so unconditionally: a mirror whose file times stand
+        still would call it unchanged.
+        """
+        return self.fetcher.get(Wanted(f"{self.url}/{name}.cvd", f"{name}-{probe.header.version}.cvd")).blob
+
+    def _checked(self, file: str, blob: Blob, probe: Probe) -> Probe:
+        """Check a database that was just fetched, which may be a newer one than was asked about."""
+        with self.bench.open(blob) as stream:
+            data = stream.read(HEADER_BYTES)
+        header = read_header(data, name=file)
+        if header.version < probe.header.version:
+            raise FetchError(
+                "clamav.changing",
+                f"{file} is not what its own header was a moment ago",
+                have=f"version {header.version}",
+                need=f"version {probe.header.version}",
+                todo="pull again; a mirror of several servers needs a while until all have the newest",
+            )
+        check_body(header, self.bench.read(blob), name=file)
+        return Probe(header, _digest(data), probe.known)
+
+    def _verified(self, file: str, blob: Blob, sign: PulledTarget | None) -> bool:
+        if self.sigtool is None:
+            return False
+        with ExitStack() as stack:
+            files = [(file, stack.enter_context(self.bench.open(blob)))]
+            if sign is not None:
+                files.append((sign.path, stack.enter_context(self.bench.open(sign.blob))))
+            clamav_sigtool.verify(self.sigtool, file, files)
+        return True
+
+    def _chain(self, name: str, version: int, known: Known | None) -> tuple[tuple[PulledTarget, ...], bool]:
+        """Return the increments with their signatures, newest first; and whether none older need be asked for."""
+        chain: list[PulledTarget] = []
+        lowest = max(2, version - self.cdiffs + 1)
+        for number in range(version, lowest - 1, -1):
+            found = self._increment(name, number, ask=not (known and known.complete and number < known.version))
+            if not found:
+                complete = number < version
+                break
+            chain += found
+        else:
+            complete = True
+        if not chain and version > 1:
+            chain.append(PulledTarget(f"{name}-{version}.cdiff", self.bench.batch.add(())))
+        return tuple(chain), complete
+
+    def _increment(self, name: str, number: int, *, ask: bool) -> tuple[PulledTarget, ...]:
+        """Return one increment and its signature; nothing when the upstream does not have it."""
+        file = f"{name}-{number}.cdiff"
+        held = self.bench.remembered(file)
+        if held is not None and held.length > 0:
+            sign = self.bench.remembered(f"{file}.sign")
+            return (PulledTarget(file, held), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
+        fetched = self._get_or_none(Wanted(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
+        if fetched is None:
+            return ()
+        check_cdiff(self.bench.read(fetched.blob), number, name=file)
+        signed = self._sign(f"{file}.sign")
+        return (PulledTarget(file, fetched.blob), *([signed] if signed else []))
+
+    def _sign(self, file: str) -> PulledTarget | None:
+        """Return a ``.sign`` file where the upstream has one; its name says the version, so it never changes."""
+        held = self.bench.remembered(file)
+        if held is not None:
+            return PulledTarget(file, held)
+        data = self.fetcher.document_or_none(f"{self.url}/{file}", max_bytes=SIGN_BYTES)
+        return None if data is None else PulledTarget(file, self.bench.batch.add([check_sign(data, name=file)]))
+
+    def _get_or_none(self, wanted: Wanted) -> Fetched | None:
+        try:
+            return self.fetcher.get(wanted)
+        except FetchError as error:
+            if error.context.get("status") in _ABSENT:
+                return None
+            raise
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

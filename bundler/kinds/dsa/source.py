@@ -1,0 +1,204 @@
+"""Source ``dsa``: the bundle of security updates that a Deep Security relay packs with ``dsa_control -b``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar, Self
+
+from bundler.kinds.directory import absolute
+from bundler.kinds.dsa.output import look
+from bundler.kinds.files import ChangedError, Fingerprint, chunks, opened
+from bundler.kinds.programs import Program, last_lines, require_program, run, workspace
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from manifests.archives.archive import kind_of
+from manifests.archives.zip_reader import ZipReader
+from manifests.blobs import Blob
+from manifests.durable import storage_errors
+from manifests.errors import MalformedError
+from manifests.limits import GIB
+from manifests.names import check_target_path
+
+DSA_CONTROL = "/opt/ds_agent/dsa_control"
+_DEFAULT_SECONDS = 3600
+_DEFAULT_BYTES = 16 * GIB
+_PATHS = {"type": "string", "minLength": 1}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class DsaSource:
+    """Run ``dsa_control -b`` and carry the zip that it names, untouched and under its own name.
+
+    Args:
+        path: The vendor's program.
+        directories: Where it may put its zip, for names that it prints without their directory.
+        remove_original: Remove the zip once its content and the record of the pull are durable.
+        timeout_seconds: The longest that it may take.
+        max_bytes: The largest zip.
+    """
+
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = frozenset({"timeout_seconds", "max_bytes", "remove_original"})
+    OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "path": _PATHS,
+            "output_directory": {"anyOf": [_PATHS, {"type": "array", "items": _PATHS, "minItems": 1}]},
+            "remove_original": {"type": "boolean"},
+            "timeout_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 7 * 86400},
+            "max_bytes": {"type": "integer", "minimum": 1},
+        },
+    }
+
+    name: str
+    path: Path
+    directories: tuple[Path, ...]
+    remove_original: bool = False
+    timeout_seconds: float = _DEFAULT_SECONDS
+    max_bytes: int = _DEFAULT_BYTES
+
+    @classmethod
+    def from_config(cls, name: str, options: Mapping[str, Any]) -> Self:
+        """Make the source from its options.
+
+        Raises:
+            ConfigurationError: ``source.path`` for a path that is not absolute.
+        """
+        path = absolute(name, options.get("path", DSA_CONTROL))
+        given = options.get("output_directory", [str(path.parent)])
+        return cls(
+            name,
+            path,
+            tuple(absolute(name, text) for text in ([given] if isinstance(given, str) else given)),
+            options.get("remove_original", False),
+            float(options.get("timeout_seconds", _DEFAULT_SECONDS)),
+            int(options.get("max_bytes", _DEFAULT_BYTES)),
+        )
+
+    def pull(self, bench: Workbench) -> Pull:
+        """Let the vendor's program make a new zip and take it over.
+
+        Raises:
+            FetchError: ``dsa.not-found``, ``.not-executable``, ``.timeout``, ``.failed``, ``.no-name``, ``.no-bundle``,
+                ``.ambiguous``, ``.half-written``, ``.changing``, ``.too-large`` or ``.name``.
+            StorageError: The disk is full, read-only or failing.
+        """
+        bench.progress.start(f"running {self.path} -b")
+        with workspace(bench.store.temporary, "dsa") as place:
+            out, scratch = place / "out", place / "scratch"
+            with storage_errors(place):
+                out.mkdir()
+                scratch.mkdir()
+                probe = place / "began"
+                probe.touch()
+                began_ns = probe.stat().st_ctime_ns
+            zip_file = self._made(bench, out, scratch, began_ns)
+            target = PulledTarget(zip_file.name, self._read(bench, zip_file))
+            inside = zip_file.is_relative_to(place)
+        return Pull(
+            (target,),
+            NOT_VERIFIED,
+            unchanged=bench.previous is not None and bench.previous.targets == (target,),
+            afterwards=_removal(zip_file) if self.remove_original and not inside else None,
+        )
+
+    def check(self, bench: Workbench) -> SourceCheck:
+        """Say whether the program is there, and what it made the last time; it is not run.
+
+        Raises:
+            FetchError: ``dsa.not-found`` or ``.not-executable``.
+        """
+        require_program(self._program)
+        last = bench.previous.targets if bench.previous else ()
+        targets = tuple(CheckedTarget(target.path, target.blob.length, "as last time") for target in last)
+        return SourceCheck(targets, f"{self.path} is there; a check does not run it")
+
+    @property
+    def _program(self) -> Program:
+        return Program(self.name, "dsa", (str(self.path), "-b"), self.timeout_seconds, {})
+
+    def _made(self, bench: Workbench, out: Path, scratch: Path, began_ns: int) -> Path:
+        """Run the program; return the one new zip that it named."""
+        program = self._program
+        printed = run(program, out, scratch, bench.progress)
+        seen = look(f"{printed.output}\n{printed.errors}", (out, *self.directories), began_ns)
+        if len(seen.new) == 1:
+            return seen.new[0]
+        if seen.new:
+            raise program.error(
+                "ambiguous",
+                "named more than one new zip",
+                have=", ".join(map(str, seen.new[:_SHOWN])),
+                need="exactly one",
+                todo="run it by hand, and carry the right file by a source of kind directory",
+            )
+        if seen.others:
+            raise program.error(
+                "no-bundle",
+                "named no zip that it made just now",
+                have="; ".join(seen.others[:_SHOWN]),
+                need="a new file",
+                todo=f"say where it puts its zip: output_directory = [...] for {self.name}",
+            )
+        raise program.error("no-name", "ended well and named no zip", have=last_lines(printed), todo="run it by hand")
+
+    def _read(self, bench: Workbench, path: Path) -> Blob:
+        """Take over the content of a zip that is whole and holds still."""
+        program = self._program
+        _check_name(program, f"{self.name}/{path.name}")
+        try:
+            mark = Fingerprint.of(path.lstat())
+            _check_size(program, path, mark.length, self.max_bytes)
+            bench.progress.start(f"reading {path}", mark.length)
+            with opened(path, mark) as file:
+                _check_whole(program, path, file)
+                return bench.batch.add(chunks(path, file, bench.progress))
+        except (OSError, ChangedError) as error:
+            raise program.error("changing", f"ended, but {path} is still written to, or gone") from error
+
+
+def _check_name(program: Program, path: str) -> None:
+    try:
+        check_target_path(path)
+    except MalformedError as error:
+        raise program.error("name", f"gave its zip a name that cannot be carried: {error.what}") from error
+
+
+def _check_size(program: Program, path: Path, length: int, max_bytes: int) -> None:
+    if length > max_bytes:
+        raise program.error(
+            "too-large",
+            f"made {path}, which is larger than allowed",
+            have=f"{length:,} bytes",
+            need=f"at most {max_bytes:,}",
+            todo="raise max_bytes if it is really that large",
+        )
+
+
+def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
+    """Refuse what lacks a zip's beginning or end. What is inside is the vendor's: it is not looked at."""
+    try:
+        zipped = kind_of(file) == "zip"
+        if zipped:
+            ZipReader(file).entries()
+    except MalformedError as error:
+        if error.code != "archive.method":
+            raise program.error(
+                "half-written", f"left no whole zip in {path}: {error.what}", have=error.have
+            ) from error
+    if not zipped:
+        raise program.error("half-written", f"left something in {path} that does not begin like a zip")
+    file.seek(0)
+
+
+def _removal(path: Path) -> Callable[[], None]:
+    """Return what removes the original. That it stays is no reason to lose what was pulled."""
+
+    def remove() -> None:
+        with suppress(OSError):
+            path.unlink()
+
+    return remove

@@ -1,0 +1,125 @@
+"""Directory listings as nginx and Apache make them: which files are below, and which directories."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from bundler.fetch.fetcher import Fetcher
+from bundler.fetch.urls import shown
+from bundler.kinds.http.files import Found, Remote
+from manifests.errors import FetchError
+from manifests.limits import MIB
+
+_PAGE_BYTES = 8 * MIB
+_PAGES = 500
+"""Directories read of one index."""
+_FILES = 50_000
+
+# Not the library's parser: it fails on some markup, and takes hours for a page of broken tags. These look at each
+# character a few times at most.
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\b|\Z)", re.DOTALL | re.IGNORECASE)
+_HEADING = re.compile(r"<(?:title|h1)\b[^<>]*>([^<]*)", re.IGNORECASE)
+_LINK = re.compile(r"<a\s([^<>]*)>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s=]+)\s*(?:=\s*("[^"]*"|'[^']*'|[^\s"']*))?""")
+
+
+@dataclass(frozen=True)
+class Index:
+    """A directory that its server lists.
+
+    Args:
+        url: Ends in a slash.
+        depth: How many levels of directories are read; 1 is the index alone.
+    """
+
+    url: str
+    depth: int
+
+    def find(self, fetcher: Fetcher) -> Found:
+        """Return every file below, sorted by path.
+
+        Raises:
+            FetchError: ``http.listing`` when a page is no listing, lists nothing, or there is too much; or as
+                :meth:`bundler.fetch.fetcher.Fetcher.document`.
+        """
+        files: dict[str, Remote] = {}
+        directories, pages = [(self.url, 1)], 0
+        while directories:
+            url, level = directories.pop()
+            pages += 1
+            for link in read(url, fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)):
+                path = _path(self.url, link)
+                if not link.endswith("/"):
+                    files[path] = Remote(link, path)
+                elif level < self.depth:
+                    directories.append((link, level + 1))
+            if pages + len(directories) > _PAGES or len(files) > _FILES:
+                raise FetchError(
+                    "http.listing",
+                    f"{shown(self.url)} lists more than is read",
+                    need=f"at most {_PAGES:,} directories and {_FILES:,} files",
+                    todo="lower depth, or choose a directory further down",
+                )
+        if not files:
+            raise FetchError("http.listing", f"{shown(self.url)} lists no file", todo="correct index or depth")
+        return Found(tuple(files[path] for path in sorted(files)))
+
+
+def read(url: str, page: bytes) -> tuple[str, ...]:
+    """Return the links of a listing that lie directly below it; directories end in a slash.
+
+    Args:
+        url: The listing's own, ending in a slash.
+        page: Its HTML.
+
+    Raises:
+        FetchError: ``http.listing`` when it does not call itself a listing: a sign-in page has links too.
+    """
+    text = _HIDDEN.sub("", page.decode("utf-8", "replace"))
+    headings = [" ".join(html.unescape(match[1]).split()) for match in _HEADING.finditer(text)]
+    if not any(heading.lower().startswith(("index of", "directory listing")) for heading in headings):
+        raise FetchError(
+            "http.listing",
+            f"{shown(url)} is a web page, and not a directory listing",
+            have=repr(headings[0][:80]) if headings else "a page without a title",
+            need="a page titled “Index of …”, as nginx and Apache make it",
+        )
+    links = [link for match in _LINK.finditer(text) if (link := _reference(match[1]))]
+    return tuple(dict.fromkeys(_below(url, links)))
+
+
+def _reference(attributes: str) -> str:
+    """Return the target of a link; empty when it has none."""
+    values = (match[2] or "" for match in _ATTRIBUTE.finditer(attributes) if match[1].lower() == "href")
+    return html.unescape(next(values, "").strip("\"'"))
+
+
+def _below(url: str, links: list[str]) -> Iterator[str]:
+    """Yield the links one level below; all others (parent, sorting, other places) are passed over."""
+    for link in links:
+        try:
+            target = urldefrag(urljoin(url, link.strip())).url
+            rest = target.removeprefix(url)
+            sound = target.startswith(url) and rest and not urlsplit(target).query and "?" not in target
+        except ValueError:
+            continue
+        if sound and "/" not in rest.removesuffix("/"):
+            yield target
+
+
+def _path(index: str, link: str) -> str:
+    """Return the path of a link below the index, decoded.
+
+    Raises:
+        FetchError: ``http.listing`` when a name holds a slash or leads elsewhere.
+    """
+    parts = [unquote(part, errors="replace") for part in link.removeprefix(index).split("/")]
+    if any("/" in part or part in {".", ".."} or "\\" in part for part in parts):
+        raise FetchError(
+            "http.listing", f"{shown(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
+        )
+    return "/".join(parts)

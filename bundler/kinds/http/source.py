@@ -1,0 +1,171 @@
+"""Source ``http``: files at listed URLs, below a directory index, or at a URL with a version in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from bundler.fetch.fetcher import Fetched, Fetcher
+from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
+from bundler.kinds.http.listing import Index
+from bundler.kinds.http.sidecars import Sidecars
+from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
+from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.checksums import ALGORITHMS
+from bundler.sources.versions import UPSTREAM
+from manifests.errors import ConfigurationError, FetchError
+
+_STALE = frozenset({"http.checksum", "http.signature"})
+"""A sidecar may have been read just before its file was replaced."""
+
+
+@dataclass(frozen=True)
+class HttpSource:
+    """Carry what stands at some URLs.
+
+    Args:
+        origin: The files themselves, or how they are found.
+        sidecars: What is checked by files beside them.
+        options: How they are fetched.
+    """
+
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = FETCH_OPTIONS
+    OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "urls": URLS_SCHEMA,
+            "index": {**URL_SCHEMA, "pattern": "^https?://[^\\s/?#@]+/([^\\s?#]*/)?$"},
+            "depth": {"type": "integer", "minimum": 1, "maximum": 8},
+            "template": TEMPLATE_SCHEMA,
+            "path": {"type": "string", "minLength": 1},
+            "probe": PROBE_SCHEMA,
+            "checksum": {"enum": list(ALGORITHMS)},
+            "signature": SIGNATURE_SCHEMA,
+            "carry_sidecars": {"type": "boolean"},
+            **FETCH_KEYS,
+        },
+    }
+
+    name: str
+    origin: tuple[Remote, ...] | Index | Template
+    sidecars: Sidecars
+    options: FetchOptions
+
+    @classmethod
+    def from_config(cls, name: str, options: Mapping[str, Any]) -> Self:
+        """Make the source from its options.
+
+        Raises:
+            ConfigurationError: ``source.http`` when they do not say where the files are, ``source.url`` when a URL
+                gives no file name or two give the same, ``source.checksum`` when a file has more than one,
+                ``source.probe``, ``source.signature``, or as :func:`bundler.fetch.options.fetch_options`.
+        """
+        sidecars = Sidecars.from_config(name, options)
+        return cls(name, _origin(name, options), sidecars, fetch_options(name, options))
+
+    def pull(self, bench: Workbench) -> Pull:
+        """Fetch what changed.
+
+        Raises:
+            FetchError: ``http.checksum-format``, ``http.listing``, ``http.version``, or as
+                :meth:`bundler.fetch.fetcher.Fetcher.get`.
+            NotAuthenticError: ``http.signature``, ``http.signature-format``.
+            RollbackError: ``source.older``.
+        """
+        with Fetcher(self.options, bench, self.name) as fetcher:
+            found = self._find(fetcher, bench)
+            stale = _STALE if self.sidecars.any_of(found.files) else frozenset()
+            got, signers = fetcher.again(lambda: self._get_all(fetcher, bench, found), stale)
+            carried = self.sidecars.carried(fetcher, found.files)
+        targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))
+        return Pull(
+            targets=targets,
+            verification=self._verification(found.files, signers),
+            memo=fetcher.memo(),
+            unchanged=bench.previous is not None and bench.previous.targets == targets,
+            version=found.version,
+            floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
+        )
+
+    def check(self, bench: Workbench) -> SourceCheck:
+        """Ask for every URL and read no body.
+
+        Raises:
+            FetchError: As :meth:`pull`, but for what only a body shows.
+            RollbackError: ``source.older``.
+        """
+        with Fetcher(self.options, bench, self.name) as fetcher:
+            found = self._find(fetcher, bench)
+            looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(fetcher, file)), found.files)
+        hosts = sorted({urlsplit(file.url).netloc for file in found.files})
+        targets = (CheckedTarget(one.path, one.length, "unchanged" if one.unchanged else "to fetch") for one in looked)
+        return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}", found.version)
+
+    def _find(self, fetcher: Fetcher, bench: Workbench) -> Found:
+        """Return the files that will be carried."""
+        if isinstance(self.origin, Index):
+            found = self.sidecars.without(self.origin.find(fetcher))
+        elif isinstance(self.origin, Template):
+            found = self.origin.find(fetcher, bench)
+        else:
+            found = Found(self.origin)
+        taken = tuple(file for file in found.files if bench.globs.takes(file.path))
+        if not taken:
+            raise FetchError(
+                "source.nothing-included",
+                f"Source {self.name!r}: include and exclude leave nothing of what its upstream has",
+                have=f"{len(found.files):,} files, the first is {found.files[0].path}",
+                todo="correct the globs in bundler.toml",
+            )
+        return Found(taken, found.version)
+
+    def _get_all(
+        self, fetcher: Fetcher, bench: Workbench, found: Found
+    ) -> tuple[tuple[Fetched, ...], Mapping[str, int]]:
+        """Fetch and check all; return with it how many files who signed."""
+        got = fetcher.get_all(fetcher.each(lambda file: self.sidecars.wanted(fetcher, file), found.files))
+        pairs = list(zip(found.files, got, strict=True))
+        signers = fetcher.each(lambda pair: self.sidecars.signer(fetcher, bench, pair[0], pair[1].blob), pairs)
+        return got, Counter(signer for signer in signers if signer is not None)
+
+    def _verification(self, files: tuple[Remote, ...], signers: Mapping[str, int]) -> str:
+        total = len(files)
+        pinned = sum(file.checksum is not None for file in files)
+        published = sum(self.sidecars.checksum_of(file) is not None for file in files)
+        plain = sum(file.url.startswith("http:") for file in files)
+        said = [f"{count} of {total} signed by {signer}" for signer, count in sorted(signers.items())]
+        said += [f"{pinned} of {total} match the checksum in our configuration"] if pinned else []
+        said += [f"{published} of {total} match the checksum that their server publishes"] if published else []
+        if not signers:
+            said += ["no upstream signature checked"] if said else [NOT_VERIFIED]
+        said += [f"{plain} of {total} came over plain http"] if plain else []
+        return "; ".join(said)
+
+
+def _origin(name: str, options: Mapping[str, Any]) -> tuple[Remote, ...] | Index | Template:
+    """Return where the files are.
+
+    Raises:
+        ConfigurationError: As :meth:`HttpSource.from_config`.
+    """
+    given = [key for key in ("urls", "index", "template") if key in options]
+    allowed = {"index": {"depth"}, "template": {"path", "probe"}}.get(given[0] if given else "", set())
+    strange = sorted({"depth", "path", "probe"} & set(options) - allowed)
+    if len(given) != 1 or strange:
+        raise ConfigurationError(
+            "source.http",
+            f"Source {name!r} does not say in one way where its files are",
+            have=", ".join([*given, *strange]) or "nothing",
+            need="urls, or index (with depth), or template (with probe and path)",
+        )
+    if "index" in options:
+        return Index(require_sound(name, options["index"]), options.get("depth", 1))
+    if "template" in options:
+        return Template.from_config(name, options["template"], options.get("path"), options.get("probe", {}))
+    return listed(name, options["urls"])

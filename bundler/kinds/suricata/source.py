@@ -1,0 +1,293 @@
+"""Source ``suricata``: rule sets chosen from an index, and an index of our own that leads clients to the relay."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import shown
+from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
+from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
+from bundler.rules import MAX_FILE_BYTES, reader_of
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.checksums import parse
+from manifests.blobs import Blob
+from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.limits import MIB
+from manifests.manifest import Item
+from manifests.names import check_path_set, check_target_path
+
+INDEX_URL = "https://www.openinfosecfoundation.org/rules/index.yaml"
+"""The index that suricata-update asks for unless told otherwise."""
+RELAY_URL = "https://localhost:4122"
+INDEX = "index.yaml"
+
+_MD5_BYTES = 4096
+_RULES_BYTES = 256 * MIB
+"""Ceiling on one rule set; the largest in use are some five million bytes packed."""
+_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 1000}
+_NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
+_SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """One rule set to fetch: its entry in an index, where it is, and under which path it is carried."""
+
+    entry: Entry
+    url: str
+    path: str
+
+    @property
+    def checksum_url(self) -> str | None:
+        """Where its server publishes its MD5, if it does."""
+        if isinstance(self.entry.checksum, str):
+            return self.entry.checksum
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=f"{parts.path}.md5")) if self.entry.checksum else None
+
+
+@dataclass(frozen=True)
+class SuricataSource:
+    """Carry rule sets of Suricata.
+
+    Args:
+        index: Where the index is.
+        sources: Names of what is chosen from it.
+        own: Rule sets given by URL.
+        suricata_version: Of the engines inside, for URLs that depend on it.
+        parameters: What subscribers fill into URLs.
+        relay_url: How the clients inside reach the relay.
+        options: How to fetch.
+    """
+
+    TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = FETCH_OPTIONS | {"parameters"}
+    OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "index": _URL,
+            "sources": {"type": "array", "uniqueItems": True, "items": _NAME},
+            "urls": {
+                "type": "array",
+                "items": {
+                    "if": {"type": "object"},
+                    "then": {
+                        "additionalProperties": False,
+                        "required": ["url"],
+                        "properties": {
+                            "url": _URL,
+                            "name": _NAME,
+                            "checksum": {"if": {"type": "string"}, "then": _URL, "else": {"type": "boolean"}},
+                            **dict.fromkeys(("summary", "vendor", "license"), _TEXT),
+                        },
+                    },
+                    "else": _URL,
+                },
+            },
+            "suricata_version": {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){1,2}$"},
+            "parameters": PARAMETERS_SCHEMA,
+            "relay_url": {"type": "string", "pattern": "^https?://[^\\s/?#@]+/?$"},
+            **FETCH_KEYS,
+        },
+    }
+
+    name: str
+    index: str
+    sources: tuple[str, ...]
+    own: tuple[Entry, ...]
+    suricata_version: str | None
+    parameters: Parameters
+    relay_url: str
+    options: FetchOptions
+
+    @classmethod
+    def from_config(cls, name: str, options: Mapping[str, Any]) -> Self:
+        """Make the source from its options.
+
+        Raises:
+            ConfigurationError: ``source.url`` when there is nothing to fetch or two rule sets have one name;
+                ``source.parameters`` for a rule set that is not chosen; ``source.*`` as :func:`fetch_options`.
+        """
+        sources = tuple(sorted(options.get("sources", ())))
+        own = tuple(_own(name, given) for given in options.get("urls", ()))
+        names = [*sources, *(entry.name for entry in own)]
+        if not names:
+            raise ConfigurationError(
+                "source.url", f"Source {name!r} has nothing to fetch", need='sources = ["et/open"], urls, or both'
+            )
+        for unknown in sorted(options.get("parameters", {}).keys() - set(sources)):
+            raise ConfigurationError(
+                "source.parameters",
+                f"Source {name!r} has parameters for {unknown!r}, which is none of its sources",
+                have=", ".join(sources) or "none",
+            )
+        for double in sorted({given for given in names if names.count(given) > 1}):
+            raise ConfigurationError(
+                "source.url", f"Source {name!r} has two rule sets {double!r}", todo="give one of them another name"
+            )
+        return cls(
+            name,
+            options.get("index", INDEX_URL),
+            sources,
+            own,
+            options.get("suricata_version"),
+            Parameters.from_config(name, options.get("parameters", {})),
+            options.get("relay_url", RELAY_URL).rstrip("/"),
+            fetch_options(name, options),
+        )
+
+    def pull(self, bench: Workbench) -> Pull:
+        """Fetch what changed and write the index.
+
+        Raises:
+            FetchError: As :class:`Fetcher`; ``suricata.unknown-source``, ``.obsolete``, ``.parameter``, ``.name``.
+            MalformedError: ``suricata.index``, ``suricata.index-syntax``; ``rules.*`` or ``archive.*`` for a rule set
+                that suricata-update could not read.
+        """
+        with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
+            index = self._index(fetcher)
+            sets = self._rule_sets(index)
+            wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), frozenset({"http.checksum"}))
+            memo = fetcher.memo()
+        items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
+        targets = self._targets(bench, index, sets, fetched)
+        return Pull(
+            targets=targets,
+            verification=_verification(wanted),
+            items=tuple(sorted(items, key=lambda item: item.path)),
+            memo=memo,
+            unchanged=bench.previous is not None and bench.previous.targets == targets,
+        )
+
+    def check(self, bench: Workbench) -> SourceCheck:
+        """Read the index and what the servers publish of the rule sets' MD5.
+
+        Raises:
+            FetchError: As :meth:`pull`.
+            MalformedError: ``suricata.index``, ``suricata.index-syntax``.
+        """
+        with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
+            sets = self._rule_sets(self._index(fetcher))
+            looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
+        targets = [
+            CheckedTarget(look.path, look.length, "unchanged" if look.unchanged else "to fetch") for look in looks
+        ]
+        asked = [self.index] if self.sources else []
+        hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
+        return SourceCheck(tuple(sorted(targets, key=lambda target: target.path)), f"reached {', '.join(hosts)}")
+
+    def _fetch(self, fetcher: Fetcher, sets: Sequence[RuleSet]) -> tuple[tuple[Wanted, ...], tuple[Fetched, ...]]:
+        wanted = tuple(self._wanted(fetcher, rules) for rules in sets)
+        return wanted, fetcher.get_all(wanted)
+
+    def _index(self, fetcher: Fetcher) -> Index:
+        """Return what is to be carried, and what the upstream's index says beside it."""
+        own = {entry.name: entry for entry in self.own}
+        if not self.sources:
+            return Index(own)
+        name = shown(self.index)
+        upstream = read(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
+        taken = {entry.name: entry for entry in chosen(upstream.entries, self.sources, index=name)}
+        return Index({**own, **taken}, upstream.versions)
+
+    def _rule_sets(self, index: Index) -> tuple[RuleSet, ...]:
+        sets = tuple(self._rule_set(entry) for entry in index.entries.values())
+        check_path_set(path for rules in sets for path in (rules.path, f"{rules.path}.md5"))
+        return sets
+
+    def _rule_set(self, entry: Entry) -> RuleSet:
+        version = {"__version__": self.suricata_version} if self.suricata_version else {}
+        values = self.parameters.of(entry.name)
+        name = unquote(urlsplit(filled(entry, {**dict.fromkeys(values, "x"), **version})).path, errors="replace")
+        path = f"{entry.name}/{name.rpartition('/')[2]}"
+        try:
+            check_target_path(f"{self.name}/{path}")
+        except MalformedError as error:
+            raise FetchError(
+                "suricata.name", f"{entry.name} cannot be carried: {error.what}", need=error.need
+            ) from error
+        return RuleSet(entry, filled(entry, {**values, **version}), path)
+
+    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> Wanted:
+        """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""
+        url = rules.checksum_url
+        data = None if url is None else fetcher.document_or_none(url, max_bytes=_MD5_BYTES)
+        check = None
+        if url is not None and data is not None:
+            check = parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url))
+        return Wanted(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
+
+    def _targets(
+        self, bench: Workbench, index: Index, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
+    ) -> tuple[PulledTarget, ...]:
+        """Return the rule sets, each with its bare MD5 as suricata-update compares it, and the index."""
+        moved = Index({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
+        targets = [PulledTarget(INDEX, bench.batch.add([write(moved)]))]
+        for file in fetched:
+            digest = hashlib.md5(usedforsecurity=False)
+            for chunk in bench.read(file.blob):
+                digest.update(chunk)
+            targets += [
+                PulledTarget(file.path, file.blob),
+                PulledTarget(f"{file.path}.md5", bench.batch.add([f"{digest.hexdigest()}\n".encode()])),
+            ]
+        return tuple(sorted(targets, key=lambda target: target.path))
+
+    def _moved(self, rules: RuleSet) -> Entry:
+        return rules.entry.moved(f"{self.relay_url}/{self.name}/{quote(rules.path)}")
+
+
+def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
+    table = {"url": given} if isinstance(given, str) else given
+    stem = _SUFFIX.sub("", unquote(urlsplit(table["url"]).path.rpartition("/")[2], errors="replace"))
+    name = table.get("name", f"{source}/{stem}")
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise ConfigurationError(
+            "source.url", f"Source {source!r}: no name can be made of {table['url']!r}", todo="give it a name"
+        )
+    texts = {"summary": f"{stem}, carried by Sealift", "vendor": source, "license": "unknown"} | {
+        key: table[key] for key in ("summary", "vendor", "license") if key in table
+    }
+    return Entry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
+
+
+def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> Item:
+    """Count the rules of a set, and so make sure that suricata-update will be able to read it."""
+    if file.unchanged and bench.previous is not None:
+        for item in bench.previous.items:
+            if item.path == file.path:
+                return item
+    return Item(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
+
+
+def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...]:
+    reader = reader_of(file.path)
+    if reader is None or file.blob.length > MAX_FILE_BYTES:
+        return ()
+    try:
+        rules = reader(_whole(bench, file.blob))
+    except MalformedError as error:
+        raise MalformedError(
+            error.code, f"{file.path}: {error.what}", have=error.have, need=error.need, todo=error.todo
+        ) from error
+    return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules)))
+
+
+def _whole(bench: Workbench, blob: Blob) -> bytes:
+    return b"".join(bench.read(blob))
+
+
+def _verification(wanted: Sequence[Wanted]) -> str:
+    published = sum(one.check is not None for one in wanted)
+    plain = sum(one.url.startswith("http:") for one in wanted)
+    said = [f"{published} of {len(wanted)} match the MD5 that their server publishes; no upstream signature checked"]
+    said = said if published else [NOT_VERIFIED]
+    return "; ".join(said + ([f"{plain} of {len(wanted)} came over plain http"] if plain else []))

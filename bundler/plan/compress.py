@@ -1,0 +1,102 @@
+"""Compress what is worth it, before the bundle is begun: its manifest pins the compressed bytes and stands first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.console.commands import Progress
+from manifests.container import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
+from manifests.durable import storage_errors
+
+THREADS = 2
+"""How many cores a sealing machine is taken to have for it."""
+SAMPLE_BYTES = 128 * 1024
+"""How much of a blob above ``SEGMENT_BYTES`` is tried first; encrypted and compressed content shows at once."""
+LARGE_BYTES = 8 * SEGMENT_BYTES
+"""From here on all threads work on one blob; below, each has its own."""
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A deflated blob in a spool file."""
+
+    spool: BinaryIO
+    offset: int
+    deflated: Deflated
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the raw DEFLATE stream."""
+        done = 0
+        while done < self.deflated.stored_length:
+            wanted = min(CHUNK_BYTES, self.deflated.stored_length - done)
+            chunk = os.pread(self.spool.fileno(), wanted, self.offset + done)
+            yield chunk
+            done += len(chunk)
+
+
+def deflate_all(
+    blobs: Sequence[Blob], store: BlobStore, spools: Sequence[BinaryIO], progress: Progress
+) -> dict[str, Spooled]:
+    """Deflate what is worth it: all threads on one large blob, then each on small ones (ISA-L releases the lock).
+
+    Args:
+        blobs: What there is to compress, each once.
+        store: Where their content is.
+        spools: One empty file for each thread.
+        progress: Told about every blob.
+
+    Returns:
+        By digest, the blobs that become smaller by it; the others are stored as they are.
+
+    Raises:
+        StorageError: The disk is full or failing.
+    """
+    free: SimpleQueue[BinaryIO] = SimpleQueue()
+    for spool in spools:
+        free.put(spool)
+
+    def attempt(blob: Blob) -> Spooled | None:
+        spool = free.get()
+        try:
+            with storage_errors(store.temporary):
+                return _deflate_one(blob, store, spool, None)
+        finally:
+            free.put(spool)
+
+    result: dict[str, Spooled | None] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for blob in (blob for blob in blobs if blob.length >= LARGE_BYTES):
+            with storage_errors(store.temporary):
+                result[blob.sha256] = _deflate_one(blob, store, spools[0], pool)
+            progress.advance(blob.length)
+        small = [blob for blob in blobs if MIN_GAIN_BYTES < blob.length < LARGE_BYTES]
+        for blob, spooled in zip(small, pool.map(attempt, small), strict=True):
+            progress.advance(blob.length)
+            result[blob.sha256] = spooled
+    return {sha256: spooled for sha256, spooled in result.items() if spooled is not None}
+
+
+def _deflate_one(blob: Blob, store: BlobStore, spool: BinaryIO, pool: Executor | None) -> Spooled | None:
+    """Deflate one blob at the end of a spool, or find that it does not pay."""
+    if not _sample_pays(store, blob):
+        return None
+    offset = spool.seek(0, os.SEEK_END)
+    deflated = deflate(store.read(blob.sha256), spool.write, pool)
+    spool.flush()
+    if not pays(deflated):
+        spool.truncate(offset)
+        return None
+    return Spooled(spool, offset, deflated)
+
+
+def _sample_pays(store: BlobStore, blob: Blob) -> bool:
+    if blob.length <= SEGMENT_BYTES:
+        return True
+    with store.path(blob.sha256).open("rb") as file:
+        return pays(deflate([file.read(SAMPLE_BYTES)], len))

@@ -1,0 +1,210 @@
+"""What the readers of the next bundle hold already, and how each target therefore arrives.
+
+"Arrived" is only what a receipt says, or the operator with ``--since VERSION``. That a bundle was made says
+nothing about any site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from bundler import history as history_module
+from bundler.history import History
+from bundler.home import Home
+from bundler.sites.holdings import Holdings, common, covered, gaps, holdings_of
+from bundler.sites.registry import Sites
+from manifests.durable import storage_errors
+from manifests.errors import UsageError
+from manifests.manifest import Target
+from manifests.receipt import MAX_BYTES, Ranges, from_texts
+
+LAST = "last"
+
+
+@dataclass(frozen=True)
+class Readers:
+    """For whom a bundle is made.
+
+    Args:
+        holdings: What each reader has; the bundle serves all of them. None: nobody is taken to have anything.
+        named: Who they are, for people.
+    """
+
+    holdings: tuple[Holdings, ...] | None = None
+    named: str = "every site, whatever it has"
+
+
+EVERYBODY = Readers()
+
+
+@dataclass(frozen=True)
+class Held:
+    """What all readers have.
+
+    Args:
+        generations: Digest to the generation that vouches for it: the newest of a reader that has it, and the
+            lowest of these among the readers.
+        bases: The targets of each generation that all readers have, newest generation first.
+        parts: Of content that not all readers have: the bytes that all of them have, by digest.
+        begun: Digest of such content to the newest generation that it belongs to.
+    """
+
+    generations: Mapping[str, int] = field(default_factory=dict)
+    bases: tuple[tuple[Target, ...], ...] = ()
+    parts: Mapping[str, Ranges] = field(default_factory=dict)
+    begun: Mapping[str, int] = field(default_factory=dict)
+
+    def since(self, used: Iterable[str]) -> int | None:
+        """Return the lowest generation that a reader of a bundle must have which uses these digests."""
+        vouching = {**self.begun, **self.generations}
+        return min((vouching[digest] for digest in used), default=None)
+
+    def rest(self, targets: Iterable[Target], carried_length: Callable[[Target], int]) -> dict[str, Ranges]:
+        """Return, by digest, the bytes that need not be carried of targets that arrive as blobs.
+
+        Args:
+            targets: Of the next bundle.
+            carried_length: What the whole content takes in a bundle, in bytes; where that is less, it is carried.
+        """
+        return {
+            target.sha256: self.parts[target.sha256]
+            for target in targets
+            if target.arrives == "blob"
+            and target.sha256 in self.parts
+            and 0 < self.missing(target) < carried_length(target)
+        }
+
+    def missing(self, target: Target) -> int:
+        """Return how many bytes of a content not all readers have; of one that was never begun, all."""
+        return covered(gaps(self.parts.get(target.sha256, ()), target.length))
+
+    def mark(self, targets: Sequence[Target]) -> tuple[Target, ...]:
+        """Return the targets, those that all readers have as ``held``."""
+        return tuple(
+            replace(target, arrives="held" if target.sha256 in self.generations else "blob") for target in targets
+        )
+
+
+def readers(home: Home, since: str | None, now: datetime, *, full: bool = False) -> Readers:
+    """Turn what the operator typed into who has what. Call without the home's lock: a receipt is taken in.
+
+    Args:
+        home: The publisher's directory.
+        since: A version, ``last``, the file of a receipt, or the name of a site; None for every registered site.
+        now: The system's time.
+        full: Ask nobody.
+
+    Raises:
+        UsageError: ``create.since``: it is none of these; ``history.unknown``: that version is not kept.
+        SealiftError: The receipt is refused, see :meth:`bundler.sites.registry.Sites.import_receipt`.
+    """
+    if full:
+        return EVERYBODY
+    sites = Sites.load(home)
+    if since is None:
+        if not len(sites):
+            return EVERYBODY
+        return Readers(
+            tuple(holdings_of(site.receipt) for site in sites), "sites " + ", ".join(site.name for site in sites)
+        )
+    versions = History(home).versions()
+    if since == LAST or since.isdecimal():
+        version = (versions[-1] if versions else 0) if since == LAST else int(since)
+        if version not in versions:
+            raise history_module.unknown(version, versions)
+        return Readers((Holdings(frozenset({version})),), f"sites that have version {version}")
+    return _one_site(sites, since, now)
+
+
+def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
+    path = Path(since)
+    if path.is_file():
+        with storage_errors(path), path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise _no_reader(since, sites)
+        if not data.lstrip().startswith(b"{"):
+            scanned = from_texts(data.decode("utf-8-sig", "replace").splitlines())
+            if len(scanned) != 1:
+                raise _no_reader(since, sites)
+            data = scanned[0]
+        site = sites.import_receipt(data, now=now, confirm=_nobody_is_asked).site
+    elif any(site.name == since or (len(since) >= 12 and site.keyid.startswith(since)) for site in sites):
+        site = sites.get(since)
+    else:
+        raise _no_reader(since, sites)
+    return Readers((holdings_of(site.receipt),), f"site {site.name}")
+
+
+def _no_reader(since: str, sites: Sites) -> UsageError:
+    return UsageError(
+        "create.since",
+        f"{since!r} is no receipt, no site and no version",
+        have="sites " + (", ".join(site.name for site in sites) or "(none)"),
+        need="the file of a receipt, the name of a site, a version, or last",
+        todo="bundle sites",
+    )
+
+
+def _nobody_is_asked(_: str) -> bool:
+    return False
+
+
+def held(history: History, who: Readers) -> Held:
+    """Find what all readers have.
+
+    A generation that is not kept here counts for nothing, so what only it vouches for is carried again.
+
+    Raises:
+        ConfigurationError: ``history.damaged``.
+        StorageError: A file cannot be read.
+    """
+    if not who.holdings:
+        return Held()
+    known = {version: history.targets(version) for version in reversed(history.versions())}
+    each = [_digests(known, holdings) for holdings in who.holdings]
+    everybody = set.intersection(*(set(digests) for digests in each))
+    generations = {digest: min(digests[digest] for digests in each) for digest in everybody}
+    bases = (tuple(target for target in targets if target.sha256 in everybody) for targets in known.values())
+    begun = _begun(known, {digest for holdings in who.holdings for digest in holdings.parts} - everybody)
+    parts = {digest: _common_parts(digest, who.holdings, each) for digest in begun}
+    parts = {digest: ranges for digest, ranges in parts.items() if ranges}
+    return Held(
+        generations,
+        tuple(targets for targets in bases if targets),
+        parts,
+        {digest: begun[digest] for digest in parts},
+    )
+
+
+def _begun(known: Mapping[int, Sequence[Target]], digests: set[str]) -> dict[str, int]:
+    """Return the newest generation of each digest that is in one. ``known`` is newest first."""
+    found: dict[str, int] = {}
+    for version, targets in known.items():
+        for target in targets:
+            if target.sha256 in digests:
+                found.setdefault(target.sha256, version)
+    return found
+
+
+def _common_parts(digest: str, holdings: Sequence[Holdings], each: Sequence[Mapping[str, int]]) -> Ranges:
+    """Return the bytes of a content that every reader has: in parts, or because the reader has all of it."""
+    lacking = [one for one, whole in zip(holdings, each, strict=True) if digest not in whole]
+    return common([one.parts.get(digest, ()) for one in lacking])
+
+
+def _digests(known: Mapping[int, Sequence[Target]], holdings: Holdings) -> dict[str, int]:
+    """Return what one reader has, with the newest generation that vouches for it. ``known`` is newest first."""
+    found: dict[str, int] = {}
+    for version, targets in known.items():
+        for target in targets:
+            whole = version in holdings.generations and target.sha256 not in holdings.without
+            if whole or target.sha256 in holdings.extra:
+                found.setdefault(target.sha256, version)
+    return found
+
+
+__all__ = ["EVERYBODY", "LAST", "Held", "Readers", "held", "readers"]

@@ -1,0 +1,1 @@
+"""Pulling every configured source, and what is remembered of each pull."""

@@ -1,0 +1,81 @@
+"""What is remembered of each source, for people: how much, how old, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bundler.config import Config
+from bundler.home import Home
+from bundler.pull.pull import last_good
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal.
+
+    ``version`` is the upstream's own, where it has one; ``fresh_days`` and ``licence`` are the operator's words.
+    """
+
+    name: str
+    kind: str
+    targets: int = 0
+    content_bytes: int = 0
+    pulled_at: datetime | None = None
+    verification: str = ""
+    failure: str | None = None
+    version: str | None = None
+    fresh_days: int | None = None
+    licence: str | None = None
+
+    def age(self, now: datetime) -> timedelta | None:
+        """Return how long ago it was pulled."""
+        return None if self.pulled_at is None else max(now - self.pulled_at, timedelta(0))
+
+    def stale(self, now: datetime) -> bool:
+        """Tell whether it is older than its ``fresh_days``; without them the site's own rule decides."""
+        age = self.age(now)
+        return age is not None and self.fresh_days is not None and age > timedelta(days=self.fresh_days)
+
+
+def statuses(home: Home, config: Config) -> tuple[Status, ...]:
+    """Return what is remembered of each source, in the order of the configuration.
+
+    Raises:
+        ConfigurationError: A record is damaged.
+    """
+    result = last_good(home, config, home.store())
+    errors = {failure.name: f"{failure.error} [{failure.error.code}]" for failure in result.failures}
+    records = {record.name: record for record in result.records}
+    found: list[Status] = []
+    for source in config.sources:
+        record = records.get(source.name)
+        said = source.common
+        status = Status(
+            source.name,
+            source.kind,
+            failure=errors.get(source.name),
+            fresh_days=said.fresh_days,
+            licence=said.licence,
+        )
+        if record is not None:
+            targets = result.targets[source.name]
+            status = replace(
+                status,
+                targets=len(targets),
+                content_bytes=sum(target.length for target in targets),
+                pulled_at=record.pulled_at,
+                verification=record.verification,
+                version=record.version,
+            )
+        found.append(status)
+    return tuple(found)
+
+
+def age_text(age: timedelta) -> str:
+    """Say an age as people do: ``3 days 4 hours``, ``12 minutes``."""
+    seconds = max(0, int(age.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
+    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
+    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in units if count][:2]
+    return " ".join(said) or "less than a minute"

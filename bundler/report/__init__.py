@@ -1,0 +1,1 @@
+"""What a bundle carries and what a run did, for people and programs: text, JSON, slip."""

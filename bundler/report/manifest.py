@@ -1,0 +1,119 @@
+"""Say in words and in JSON what a manifest lists. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from manifests.clock import to_text
+from manifests.console.commands import table
+from manifests.manifest import Manifest, SourceRecord, Target
+
+
+def source_of(target: Target) -> str:
+    """Return the name of the source that a target belongs to."""
+    return target.path.partition("/")[0]
+
+
+def target_to_json(target: Target) -> dict[str, Any]:
+    """Return a target as one JSON object."""
+    return {"path": target.path, "length": target.length, "sha256": target.sha256}
+
+
+def carried_bytes(manifest: Manifest) -> int:
+    """Return what the content of one volume takes in its file, in bytes: whole, in parts and as patches."""
+    return sum(blob.stored_length for blob in manifest.blobs) + sum(p.patch_length for p in manifest.patches)
+
+
+def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
+    """Return what a manifest says as one JSON object; the list of targets only when asked."""
+    value: dict[str, Any] = {
+        "publisher": manifest.publisher,
+        "snapshot_version": manifest.snapshot_version,
+        "root_version": manifest.root_version,
+        "created": to_text(manifest.created),
+        "since": manifest.since,
+        "volume": {"index": manifest.volume_index, "count": manifest.volume_count},
+        "tool": manifest.tool,
+        "targets": len(manifest.targets),
+        "content_bytes": sum(target.length for target in manifest.targets),
+        "carried_bytes": carried_bytes(manifest),
+        "sources": [_source_to_json(source, manifest) for source in manifest.sources],
+    }
+    if targets:
+        value["target_list"] = [target_to_json(target) for target in manifest.targets]
+    return value
+
+
+def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None = None) -> str:
+    """Return what a manifest says, for a terminal of 80 columns.
+
+    Args:
+        manifest: That of one volume.
+        targets: Whether to list every target.
+        carried: What the content takes in all volumes together, in bytes, where they are spoken of together.
+    """
+    kind = "full" if manifest.since is None else f"increment since {manifest.since}"
+    lines = [
+        f"publisher  {manifest.publisher}",
+        f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
+        f"created    {to_text(manifest.created)} by {manifest.tool}",
+        f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
+        f"{carried_bytes(manifest) if carried is None else carried:,} bytes carried",
+    ]
+    if manifest.volume_count > 1:
+        this = f"{manifest.volume_index} of " if carried is None else ""
+        lines.append(f"volume{'s' if carried is not None else ' '}    {this}{manifest.volume_count}")
+    for source in manifest.sources:
+        lines += ["", *_source_to_lines(source, manifest)]
+    if targets:
+        rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
+        lines += ["", table(rows, ("sha256", "        bytes", "path"))]
+    return "\n".join(lines)
+
+
+def _own(source: SourceRecord, targets: Sequence[Target]) -> list[Target]:
+    return [target for target in targets if source_of(target) == source.name]
+
+
+def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
+    own = _own(source, manifest.targets)
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "pulled_at": to_text(source.pulled_at),
+        "age_seconds": int((manifest.created - source.pulled_at).total_seconds()),
+        "failure": source.failure,
+        "verification": source.verification,
+        "version": source.version,
+        "licence": source.licence,
+        "fresh_days": source.fresh_days,
+        "mount": source.mount,
+        "deliver": source.deliver,
+        "targets": len(own),
+        "content_bytes": sum(target.length for target in own),
+        "items": [{"path": item.path, "label": item.label, "facts": dict(item.facts)} for item in source.items],
+    }
+
+
+def _source_to_lines(source: SourceRecord, manifest: Manifest) -> list[str]:
+    own = _own(source, manifest.targets)
+    lines = [
+        f"{source.name} ({source.kind}): {len(own):,} targets, {sum(target.length for target in own):,} bytes",
+        f"  pulled {to_text(source.pulled_at)}; {source.verification}",
+    ]
+    told = {
+        "version": source.version,
+        "licence": source.licence,
+        "fresh for": None if source.fresh_days is None else f"{source.fresh_days} days",
+        "to be served at": source.mount,
+        "to be delivered to": source.deliver,
+    }
+    lines += [f"  {label} {text}" for label, text in told.items() if text is not None]
+    if source.failure is not None:
+        age = manifest.created - source.pulled_at
+        lines.append(f"  LAST GOOD CONTENT, {age.days} days {age.seconds // 3600} hours old; failed: {source.failure}")
+    for item in source.items:
+        facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in item.facts)
+        lines.append(f"  {item.path}: {item.label}" + (f" ({facts})" if facts else ""))
+    return lines

@@ -1,0 +1,81 @@
+"""Slips for sealed bundles: two more files beside them, a text and a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bundler.diff.rules import Content, compare
+from bundler.diff.targets import Difference, difference
+from bundler.history import History
+from bundler.home import Home
+from bundler.report.slip import Volume, prepare, render_html, render_text
+from bundler.seal.run import Extra, Extras, SealedFile, put
+from manifests import signature
+from manifests.blobs import Blob, BlobStore
+from manifests.bundle.verify import claimed_documents, open_bundle
+from manifests.errors import ConfigurationError
+from manifests.manifest import Manifest, Target
+
+
+def beside(home: Home, recovery_percent: float | None = None) -> Extras:
+    """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
+
+    Args:
+        home: Whose history says what the version before was, and whose store holds its rules.
+        recovery_percent: How much recovery data goes beside each bundle, if any does.
+    """
+
+    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
+        return tuple(_extras(home, files, recovery_percent)) if files else ()
+
+    return extras
+
+
+def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
+    ordered = sorted(files, key=lambda file: file.manifest.volume_index)
+    first = ordered[0]
+    compared = changes(home, first.manifest)
+    slip = prepare(
+        first.manifest,
+        *_signed(first),
+        [Volume(file.path.name, file.length, file.sha256) for file in ordered],
+        difference=compared,
+        rules=() if compared is None else compare(compared, _content_of(home.store())),
+        recovery_percent=recovery_percent,
+    )
+    texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
+    return [Extra("slip", name, _writer(text)) for name, text in texts]
+
+
+def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return the signature and the documents of a bundle that was verified a moment ago."""
+    with open_bundle(file.partial) as opened:
+        found = claimed_documents(opened)
+    return found.pop(signature.NAME), list(found.items())
+
+
+def changes(home: Home, manifest: Manifest) -> Difference | None:
+    """Compare with the newest version before this one that can still be read."""
+    history = History(home)
+    for version in sorted(history.versions(), reverse=True):
+        if version < manifest.snapshot_version:
+            with suppress(ConfigurationError):  # history.damaged: the slip is no reason to seal nothing
+                return difference(history.generation(version).volumes[0].manifest, manifest)
+    return None
+
+
+def _content_of(store: BlobStore) -> Content:
+    def content(target: Target) -> bytes | None:
+        blob = Blob(target.sha256, target.length)
+        return b"".join(store.read(blob.sha256)) if store.holds(blob) else None
+
+    return content
+
+
+def _writer(text: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        put(path, text.encode("utf-8"))
+
+    return write

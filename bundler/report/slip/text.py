@@ -1,0 +1,137 @@
+"""The slip as plain text of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bundler.report.difference import fit, wrapped
+from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridged, groups, size
+
+COLUMNS = 78
+_LABEL = 14
+
+
+def render_text(slip: Slip) -> str:
+    """Write the slip as text, ending with a newline."""
+    lines = [*_head(slip), "", *_files(slip), "", *_trust(slip), "", *_sources(slip)]
+    if slip.notes:
+        lines += ["", *_notes(slip)]
+    lines += ["", *_compare(slip), "", *_signatures()]
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def moment(instant: datetime) -> str:
+    """Write an instant for people."""
+    return instant.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _row(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}}{fit(text, COLUMNS - _LABEL)}"
+
+
+def _head(slip: Slip) -> Iterator[str]:
+    yield "TRANSFER SLIP"
+    yield "=" * COLUMNS
+    yield _row("Publisher", slip.publisher)
+    yield _row("Version", f"{slip.version}, {slip.kind}")
+    yield _row("Sealed", f"{moment(slip.created)} by {slip.tool}")
+    yield _row("Holds", in_all(slip))
+
+
+def in_all(slip: Slip) -> str:
+    """Say how much there is."""
+    files = sum(source.files for source in slip.sources)
+    content, carried = (
+        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
+    )
+    return f"{files:,} files of {len(slip.sources):,} sources, {size(content)}; {size(carried)} on the stick"
+
+
+def _files(slip: Slip) -> Iterator[str]:
+    yield "ON THE STICK" + (f": {len(slip.volumes)} volumes, in any order" if len(slip.volumes) > 1 else "")
+    for volume in slip.volumes:
+        yield f"[ ] {volume.name}"
+        yield f"    {volume.length:,} bytes; sha256:"
+        yield "    " + " ".join(groups(volume.sha256))
+    if slip.recovery is not None:
+        yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
+
+
+def _trust(slip: Slip) -> Iterator[str]:
+    yield "TRUST"
+    for keyid in slip.keyids:
+        yield _row("Signed by key", keyid)
+    if slip.roles:
+        yield _row("Runs out", f"{moment(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
+        ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
+        yield from wrapped(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
+
+
+def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
+    """Return the top-level roles and the source's role that ends first."""
+    top = {"root", "timestamp", "snapshot", "targets"}
+    below = [end for end in slip.roles if end.role not in top]
+    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
+
+
+def licensed(slip: Slip) -> bool:
+    """Tell whether the publisher notes the licence of any source."""
+    return any(source.licence is not None for source in slip.sources)
+
+
+def _sources(slip: Slip) -> Iterator[str]:
+    since = "" if slip.previous is None else f"; changes since version {slip.previous}"
+    yield f"SOURCES{', LICENCES' if licensed(slip) else ''}{since}"
+    shown, rest = abridged(slip.sources)
+    for source in shown:
+        yield from _source(source)
+        yield from _changes(source)
+    if rest:
+        total = sum(source.length for source in rest)
+        yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size(total):>12}"
+
+
+def _source(source: SourceLine) -> Iterator[str]:
+    """Write the line of a source, with its licence at the end where that has the room, else below."""
+    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size(source.length):>12}"
+    if source.licence is None:
+        yield line
+    elif fit(both := f"{line}  {source.licence}", COLUMNS) == both:
+        yield both
+    else:
+        yield line
+        yield fit(f"    licence: {source.licence}", COLUMNS)
+
+
+def _changes(source: SourceLine) -> Iterator[str]:
+    if source.age_days is not None:
+        yield f"    LAST GOOD CONTENT, {source.age_days} days old: the newest pull failed"
+    if source.changes is not None:
+        parts = [f"files: {source.changes}", *(f"{name} rules: {counts}" for name, counts in source.rules)]
+        yield from wrapped("    ", "; ".join(parts), COLUMNS)
+
+
+def _notes(slip: Slip) -> Iterator[str]:
+    yield "RELEASE NOTES"
+    for line in slip.notes:
+        yield from (fit(part, COLUMNS) for part in wrapped("", line, COLUMNS))
+    if slip.more_notes:
+        yield f"(and {slip.more_notes:,} more lines in notes.md)"
+
+
+def _compare(slip: Slip) -> Iterator[str]:
+    name = slip.volumes[0].name if len(slip.volumes) == 1 else "FILE"
+    yield "TO COMPARE, before the stick crosses and after:"
+    yield f"  sha256sum {name}"
+    yield f"  certutil -hashfile {name} SHA256"
+    yield "  The relay checks signatures and digests by itself. This page is for people."
+
+
+def _signatures() -> Iterator[str]:
+    half = COLUMNS // 2 - 1
+    yield f"{'HANDED OVER BY':<{half}}  TAKEN OVER BY"
+    for label in ("Name", "Date", "Signature"):
+        line = f"{label:<10}" + "_" * (half - 10)
+        yield ""
+        yield f"{line}  {line}"

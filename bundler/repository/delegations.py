@@ -1,0 +1,111 @@
+"""Who may sign for a source: the publisher's wish, which the next bundle's targets role carries out.
+
+A source without an entry is signed by the keys of the ``targets`` role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from securesystemslib.signer import Key
+
+from bundler.keys.public_keys import from_json, to_json
+from manifests import durable, strictjson
+from manifests.errors import ConfigurationError
+from manifests.limits import MIB
+
+MIN_PREFIX = 6
+"""Digits that name a key by hand: two keys of one role share them once in 16 million."""
+
+
+@dataclass(frozen=True)
+class Delegation:
+    """Keys that may sign for a role, and how many of them must."""
+
+    keys: tuple[Key, ...]
+    threshold: int
+
+    @property
+    def keyids(self) -> tuple[str, ...]:
+        """The keys' ids, in the same order."""
+        return tuple(key.keyid for key in self.keys)
+
+    def with_keys(self, *keys: Key) -> Delegation:
+        """Add keys, after those that are there."""
+        return Delegation(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+
+    def without(self, *keyids: str) -> Delegation:
+        """Remove keys."""
+        return Delegation(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
+
+    def with_threshold(self, threshold: int) -> Delegation:
+        """Ask for another number of signatures."""
+        return Delegation(self.keys, threshold)
+
+    def check(self, role: str) -> None:
+        """Refuse a threshold that the keys cannot reach.
+
+        Raises:
+            ConfigurationError: ``keys.threshold``.
+        """
+        if not 1 <= self.threshold <= len(self.keys):
+            raise ConfigurationError(
+                "keys.threshold",
+                f"The role {role} would need {self.threshold} signatures and have {len(self.keys)} keys",
+                need="at least one signature, and as many keys",
+                todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
+            )
+
+    def resolve(self, given: str, role: str) -> str:
+        """Return the whole key id for its beginning, with or without the role before it.
+
+        Raises:
+            ConfigurationError: ``keys.unknown``: no key of the role begins so, or more than one.
+        """
+        start = given.removeprefix(f"{role}-").lower()
+        found = [keyid for keyid in self.keyids if keyid.startswith(start)] if len(start) >= MIN_PREFIX else []
+        if len(found) != 1:
+            raise ConfigurationError(
+                "keys.unknown",
+                f"{given!r} names no single key of the role {role}",
+                have=", ".join(keyid[:12] for keyid in self.keyids),
+                need=f"the first {MIN_PREFIX} or more digits of a key id",
+            )
+        return found[0]
+
+
+def read(path: Path) -> dict[str, Delegation]:
+    """Read the wished delegations by source; none when there is no file.
+
+    Raises:
+        ConfigurationError: ``repository.damaged``.
+        MalformedError: ``json.*``, ``key.public``.
+        StorageError: The file cannot be read.
+    """
+    with durable.storage_errors(path):
+        if not path.exists():
+            return {}
+        data = path.read_bytes()
+    value = strictjson.decode(data, name=str(path), max_bytes=MIB)
+    try:
+        return {
+            source: Delegation(tuple(from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
+            for source, wish in value.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ConfigurationError("repository.damaged", f"{path} is not a list of delegations") from None
+
+
+def write(path: Path, delegations: Mapping[str, Delegation]) -> None:
+    """Write the wished delegations durably.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    value = {
+        source: {"threshold": wish.threshold, "keys": [to_json(key) for key in wish.keys]}
+        for source, wish in delegations.items()
+    }
+    durable.write(path, strictjson.encode(value))

@@ -1,0 +1,240 @@
+"""Making the next version of the repository, in memory: which roles change, and who signs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.signer import Signer
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Root,
+    Signed,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization.json import JSONSerializer
+
+from bundler.config import Expiries
+from bundler.repository.delegations import Delegation
+from manifests import clock
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.manifest import Target
+from manifests.names import MAX_SEGMENTS, check_source_name
+
+if TYPE_CHECKING:
+    from bundler.repository.repository import Repository
+
+TIMESTAMP = "timestamp.json"
+EXTENSION = "x-sealift"
+ADVISED_TARGETS = 30_000
+"""Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
+
+Signers = Callable[[str], Sequence[Signer]]
+"""Gives the signers of a role that are at hand."""
+
+Content = TypeVar("Content", Root, Timestamp, Snapshot, Targets)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The next state of the repository, not written yet.
+
+    Args:
+        snapshot_version: Also the version of timestamp.
+        root_version: The newest root, named in timestamp's ``x-sealift``.
+        created: The instant of sealing, named there too.
+        documents: Every file that a client needs, by name: roots from 1, timestamp, snapshot, targets, one per source.
+        warnings: Sentences for the operator.
+    """
+
+    snapshot_version: int
+    root_version: int
+    created: datetime
+    documents: tuple[tuple[str, bytes], ...]
+    warnings: tuple[str, ...] = ()
+
+
+def stage(
+    repository: Repository,
+    targets: Mapping[str, Sequence[Target]],
+    now: datetime,
+    signers: Signers,
+    expiries: Expiries,
+    runway: timedelta,
+) -> Staged:
+    """Prepare the next version; see :meth:`bundler.repository.repository.Repository.stage`."""
+    return _Stage(repository, now, signers, expiries, runway).run(targets)
+
+
+class _Stage:
+    """One preparation. Each step adds a document and what the snapshot says of it."""
+
+    def __init__(
+        self, repository: Repository, now: datetime, signers: Signers, expiries: Expiries, runway: timedelta
+    ) -> None:
+        self._repository = repository
+        self._now = now
+        self._signers = signers
+        self._expiries = expiries
+        self._deadline = now + runway
+        self._documents: list[tuple[str, bytes]] = []
+        self._meta: dict[str, MetaFile] = {}
+        if repository.snapshot is not None:
+            # A role that is gone stays listed: clients refuse a snapshot that forgets a name (TUF 5.5.5).
+            self._meta = dict(repository.snapshot.signed.meta)
+
+    def run(self, targets: Mapping[str, Sequence[Target]]) -> Staged:
+        root = self._repository.root
+        self._check_runway(Root.type, root)
+        names = sorted(check_source_name(name) for name in targets)
+        delegations = {name: self._repository.authority(name) for name in names}
+        for name in reversed(names):
+            self._add_role(name, _target_files(name, targets[name]), None, delegations[name])
+        self._add_role(Targets.type, {}, _delegations(delegations), self._repository.authority(Targets.type))
+        self._raise_those_gone()
+        version = max(self._repository.snapshot_version, self._repository.floor) + 1
+        expires = self._now + self._expiries.of(Snapshot.type)
+        snapshot = self._sign(Snapshot.type, Snapshot(version, expires=expires, meta=self._meta))
+        self._documents.append((f"{version}.snapshot.json", snapshot))
+        self._add_timestamp(version, snapshot)
+        roots = [(f"{number}.root.json", data) for number, data in enumerate(self._repository.roots, 1)]
+        return Staged(
+            version, root.version, self._now, (*roots, *reversed(self._documents)), tuple(self._warnings(targets))
+        )
+
+    def _add_timestamp(self, version: int, snapshot: bytes) -> None:
+        timestamp = Timestamp(
+            version,
+            expires=self._now + self._expiries.of(Timestamp.type),
+            snapshot_meta=MetaFile.from_data(version, snapshot, ["sha256"]),
+            unrecognized_fields={
+                EXTENSION: {"created": clock.to_text(self._now), "root_version": self._repository.root.version}
+            },
+        )
+        self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
+
+    def _add_role(
+        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Delegation
+    ) -> None:
+        """Carry a targets role over as it is, or sign its next version."""
+        current = self._repository.targets.get(role)
+        listed = self._meta.get(f"{role}.json")
+        if current is not None and listed is not None:
+            same = current.signed.targets == files and current.signed.delegations == delegations
+            if same and listed.version > self._repository.floor and _is_signed(current, authority):
+                if current.signed.expires >= self._deadline:
+                    data = (self._repository.directory / f"{listed.version}.{role}.json").read_bytes()
+                    self._documents.append((f"{listed.version}.{role}.json", data))
+                    return
+                self._check_renewable(role, authority, current.signed)
+        version = max(0 if listed is None else listed.version, self._repository.floor) + 1
+        expires = self._now + self._expiries.of(role)
+        data = self._sign(role, Targets(version, expires=expires, targets=files, delegations=delegations))
+        self._meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
+        self._documents.append((f"{version}.{role}.json", data))
+
+    def _raise_those_gone(self) -> None:
+        """List roles that nobody is pointed to any more above the floor too; nobody reads their files."""
+        for name, meta in self._meta.items():
+            if meta.version <= self._repository.floor:
+                self._meta[name] = MetaFile(self._repository.floor + 1)
+
+    def _sign(self, role: str, signed: Content) -> bytes:
+        """Sign a new version with every key at hand that may."""
+        self._check_runway(role, signed)
+        authority = self._repository.authority(role)
+        metadata: Metadata[Content] = Metadata(signed)
+        payload = metadata.signed_bytes
+        for signer in self._signers(role):
+            if signer.public_key.keyid in authority.keyids:
+                signature = signer.sign(payload)
+                metadata.signatures[signature.keyid] = signature
+        if len(metadata.signatures) < authority.threshold:
+            raise ConfigurationError(
+                "keys.unavailable",
+                f"The role {role} must be signed, and its keys are not here",
+                have=f"{len(metadata.signatures)} of {len(authority.keys)} keys",
+                need=f"{authority.threshold}",
+                todo="bring the keys back into keys/, or give the role others: bundle keys rotate " + role,
+                role=role,
+            )
+        return metadata.to_bytes(JSONSerializer(compact=True))
+
+    def _check_renewable(self, role: str, authority: Delegation, current: Signed) -> None:
+        """Tell a role that only runs out from one that changed, before its keys are asked for."""
+        here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
+        if len(here) < authority.threshold:
+            self._check_runway(role, current)
+
+    def _check_runway(self, role: str, signed: Signed) -> None:
+        if signed.expires >= self._deadline:
+            return
+        renew = "bundle keys renew" if role == Root.type else f"bring the keys of {role} here, or raise its expiry_days"
+        raise ConfigurationError(
+            f"runway.{role}",
+            f"The role {role} expires before the bundle's promised lifetime ends",
+            have=f"{role} is good until {clock.to_text(signed.expires)}",
+            need=f"until {clock.to_text(self._deadline)}",
+            todo=renew,
+            role=role,
+        )
+
+    def _warnings(self, targets: Mapping[str, Sequence[Target]]) -> list[str]:
+        found = [
+            f"{name} has {len(files):,} targets: ordinary TUF clients may refuse a role of more than "
+            f"{ADVISED_TARGETS:,}; split the source"
+            for name, files in sorted(targets.items())
+            if len(files) > ADVISED_TARGETS
+        ]
+        if self._repository.timestamp is not None:
+            extension = self._repository.timestamp.signed.unrecognized_fields.get(EXTENSION, {})
+            last = clock.from_text(extension["created"]) if "created" in extension else self._now
+            if last > self._now:
+                found.append(f"the system clock is behind the last bundle, which was sealed at {clock.to_text(last)}")
+        return found
+
+
+def path_patterns(source: str) -> list[str]:
+    """Return the TUF path patterns of all that a source may yield: ``*`` never crosses a slash, so one per depth."""
+    return ["/".join([source, *["*"] * depth]) for depth in range(1, MAX_SEGMENTS)]
+
+
+def _delegations(authorities: Mapping[str, Delegation]) -> Delegations | None:
+    if not authorities:
+        return None
+    roles = {
+        name: DelegatedRole(name, list(authority.keyids), authority.threshold, True, paths=path_patterns(name))
+        for name, authority in authorities.items()
+    }
+    keys = {key.keyid: key for authority in authorities.values() for key in authority.keys}
+    return Delegations(keys, roles)
+
+
+def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFile]:
+    files = {target.path: TargetFile(target.length, {"sha256": target.sha256}, target.path) for target in targets}
+    for path in files:
+        if not path.startswith(f"{source}/"):
+            raise MalformedError("repository.path", f"The target {path!r} does not belong to the source {source}")
+    return files
+
+
+def _is_signed(metadata: Metadata[Targets], authority: Delegation) -> bool:
+    """Tell whether enough of the keys that count from now on have signed."""
+    payload = metadata.signed_bytes
+    valid = 0
+    for key in authority.keys:
+        if key.keyid in metadata.signatures:
+            with suppress(UnverifiedSignatureError):
+                key.verify_signature(metadata.signatures[key.keyid], payload)
+                valid += 1
+    return valid >= authority.threshold

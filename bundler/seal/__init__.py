@@ -1,0 +1,1 @@
+"""Sealing: bundles written, verified, and put in place as one step."""

@@ -1,0 +1,1 @@
+"""The sites that a publisher knows by their receipts."""

@@ -1,0 +1,1 @@
+"""Foreign archives, looked into without unpacking them to disk."""

@@ -1,0 +1,248 @@
+"""Look into ``.7z`` and ``.zip`` rule packs without writing any of it to disk, and refuse hostile ones.
+
+These are foreign archives, made by ordinary tools, so they are read leniently in form and strictly
+in effect: names must be plain relative paths, nothing but regular files, and every size, count and
+ratio is bounded both as declared and as it really comes out. (A bundle of ours is another matter: it
+has one canonical layout and its own reader.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
+
+from manifests.errors import MalformedError
+from manifests.limits import GIB, MIB
+from manifests.names import check_path_set, check_target_path
+
+Kind = Literal["7z", "zip"]
+
+_MAGIC: tuple[tuple[bytes, Kind], ...] = ((b"7z\xbc\xaf\x27\x1c", "7z"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"))
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """Ceilings on one rule pack. Vendors' weekly packs are a few megabytes with some ten thousand rules."""
+
+    packed_bytes: int = GIB
+    entries: int = 50_000
+    total_bytes: int = 512 * MIB
+    entry_bytes: int = 64 * MIB
+    ratio: int = 200
+    """Refused above this ratio of content to archive once the content exceeds ``ratio_floor_bytes``."""
+    ratio_floor_bytes: int = 16 * MIB
+    dictionary_bytes: int = 256 * MIB
+    """Memory that a decoder may be told to take; ``7z -mx=9`` asks for 64 MiB."""
+    seconds: int = 300
+    """Longest time for a helper program."""
+
+
+DEFAULT = ArchiveLimits()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an archive declares of one entry, before anything is believed. ``length`` in bytes."""
+
+    name: str
+    length: int
+    form: Literal["file", "directory", "link", "special"] = "file"
+    encrypted: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive as it really came out. ``data`` is set for those that were asked for."""
+
+    name: str
+    length: int
+    sha256: str
+    data: bytes | None = None
+
+
+Sink = Callable[[str, bytes], None]
+"""Takes the next piece of the file of this name; raises when it has seen enough."""
+
+
+class Reader(Protocol):
+    """One archive format. Every foreign exception leaves it as a :class:`MalformedError` ``archive.*``."""
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return what the archive declares, in its order."""
+
+    def read(self, sink: Sink) -> None:
+        """Push the content of every file into ``sink``."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive whose declared names and sizes were found harmless. ``files`` are in its order."""
+
+    kind: Kind
+    files: tuple[Entry, ...]
+    reader: Reader
+
+    def read(self, keep: Container[str] = ()) -> tuple[Member, ...]:
+        """Read every file once, hashing it, and keep the bytes of those named.
+
+        Args:
+            keep: Names whose bytes are wanted.
+
+        Returns:
+            One member per file, sorted by name.
+
+        Raises:
+            MalformedError: ``archive.damaged``, ``archive.method``, or ``archive.bomb`` when more comes out than
+                was declared.
+        """
+        collectors = {entry.name: _Collector(entry, keep=entry.name in keep) for entry in self.files}
+        self.reader.read(lambda name, chunk: collectors[name].add(chunk))
+        return tuple(collectors[name].finish() for name in sorted(collectors))
+
+
+def kind_of(file: BinaryIO) -> Kind | None:
+    """Tell a ``.7z`` or ``.zip`` by its first bytes; ``None`` for anything else. The position is put back."""
+    file.seek(0)
+    start = file.read(8)
+    file.seek(0)
+    return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
+
+
+def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> Archive | None:
+    """Read an archive's table of contents and refuse it if anything in it is hostile.
+
+    Args:
+        file: Seekable; must stay open while the archive is used.
+        limits: Ceilings.
+
+    Returns:
+        ``None`` when the file is neither ``.7z`` nor ``.zip``.
+
+    Raises:
+        MalformedError: ``archive.too-large``, ``.truncated``, ``.damaged``, ``.encrypted``, ``.method``, ``.count``,
+            ``.bomb``, ``.link``, ``.special``, ``.traversal``, ``.absolute``, ``.name`` or ``.duplicate``.
+    """
+    kind = kind_of(file)
+    if kind is None:
+        return None
+    packed = file.seek(0, 2)
+    file.seek(0)
+    if packed > limits.packed_bytes:
+        raise MalformedError(
+            "archive.too-large",
+            "The archive is too large",
+            have=f"{packed:,} bytes",
+            need=f"at most {limits.packed_bytes:,}",
+        )
+    reader = _reader(kind, file, limits)
+    entries = reader.entries()
+    _check_names(entries, limits)
+    _check_sizes(entries, packed, limits)
+    return Archive(kind, tuple(entry for entry in entries if entry.form == "file"), reader)
+
+
+class _Collector:
+    """Takes the bytes of one file, and no more than were declared."""
+
+    def __init__(self, entry: Entry, *, keep: bool) -> None:
+        self._entry = entry
+        self._hasher = hashlib.sha256()
+        self._length = 0
+        self._kept: bytearray | None = bytearray() if keep else None
+
+    def add(self, chunk: bytes) -> None:
+        self._length += len(chunk)
+        if self._length > self._entry.length:
+            raise MalformedError("archive.bomb", f"{self._entry.name!r} is longer than the archive declares")
+        self._hasher.update(chunk)
+        if self._kept is not None:
+            self._kept += chunk
+
+    def finish(self) -> Member:
+        if self._length != self._entry.length:
+            raise MalformedError(
+                "archive.damaged",
+                f"{self._entry.name!r} is cut short",
+                have=f"{self._length:,} bytes",
+                need=f"{self._entry.length:,}",
+            )
+        data = None if self._kept is None else bytes(self._kept)
+        return Member(self._entry.name, self._length, self._hasher.hexdigest(), data)
+
+
+def _reader(kind: Kind, file: BinaryIO, limits: ArchiveLimits) -> Reader:
+    if kind == "zip":
+        from manifests.archives.zip_reader import ZipReader
+
+        return ZipReader(file)
+    from manifests.archives.seven_zip import SevenZipReader
+
+    return SevenZipReader(file, limits)
+
+
+def _check_names(entries: Iterable[Entry], limits: ArchiveLimits) -> None:
+    entries = tuple(entries)
+    if len(entries) > limits.entries:
+        raise MalformedError(
+            "archive.count",
+            "The archive has too many entries",
+            have=f"{len(entries):,}",
+            need=f"at most {limits.entries:,}",
+        )
+    seen: set[str] = set()
+    for entry in entries:
+        _check_entry(entry)
+        folded = unicodedata.normalize("NFC", entry.name).casefold().removesuffix("/")
+        if folded in seen:
+            raise MalformedError("archive.duplicate", f"The archive holds {entry.name!r} twice")
+        seen.add(folded)
+    try:
+        check_path_set(entry.name for entry in entries if entry.form == "file")
+    except MalformedError as error:
+        raise MalformedError("archive.duplicate", error.what) from error
+
+
+def _check_entry(entry: Entry) -> None:
+    shown = repr(entry.name[:200])
+    if entry.form in {"link", "special"}:
+        raise MalformedError(f"archive.{entry.form}", f"{shown} in the archive is no regular file")
+    if entry.encrypted:
+        raise MalformedError(
+            "archive.encrypted", f"{shown} in the archive is encrypted", need="an archive without password"
+        )
+    parts = re.split(r"[/\\]", entry.name)
+    if ".." in parts:
+        raise MalformedError("archive.traversal", f"{shown} in the archive points out of it")
+    if parts[0] == "" or _DRIVE.match(entry.name):
+        raise MalformedError("archive.absolute", f"{shown} in the archive is an absolute path")
+    try:
+        check_target_path(entry.name.removesuffix("/") if entry.form == "directory" else entry.name)
+    except MalformedError as error:
+        raise MalformedError("archive.name", f"In the archive: {error.what}", need=error.need) from error
+    if ":" in entry.name:
+        raise MalformedError("archive.name", f"{shown} in the archive holds a colon")
+
+
+def _check_sizes(entries: Iterable[Entry], packed: int, limits: ArchiveLimits) -> None:
+    total = 0
+    for entry in entries:
+        total += entry.length
+        if entry.length > limits.entry_bytes or (entry.form == "directory" and entry.length):
+            raise MalformedError(
+                "archive.bomb",
+                f"{entry.name[:200]!r} in the archive is too large",
+                have=f"{entry.length:,} bytes declared",
+                need=f"at most {limits.entry_bytes:,}",
+            )
+    if total > limits.total_bytes or (total > limits.ratio_floor_bytes and total > packed * limits.ratio):
+        raise MalformedError(
+            "archive.bomb",
+            "The archive would unpack to far more than a rule pack holds",
+            have=f"{total:,} bytes declared in an archive of {packed:,}",
+            need=f"at most {limits.total_bytes:,} bytes and {limits.ratio} times the archive",
+        )

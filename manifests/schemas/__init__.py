@@ -1,0 +1,1 @@
+"""JSON Schemas: those that ship, and checking by them."""

@@ -1,0 +1,139 @@
+"""Configuration files: TOML, checked by a JSON Schema, with errors that name file, key and nearest match.
+
+Both programs read theirs through this; each ships its own schema beside its code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manifests.durable import storage_errors
+from manifests.errors import ConfigurationError
+from manifests.schemas.accept import compile_schema
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+
+_USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
+"""User and password in a URL: no URL of a configuration may hold them, and no error shows those of one that does."""
+
+
+@cache
+def schema(package: str, name: str) -> dict[str, Any]:
+    """Return the JSON Schema ``<package>/data/<name>.schema.json``, read once."""
+    value: dict[str, Any] = json.loads(files(package).joinpath("data", f"{name}.schema.json").read_text("utf-8"))
+    return value
+
+
+def load(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a TOML file and check it.
+
+    Args:
+        path: The file.
+        rules: Its JSON Schema (2020-12); ``additionalProperties: false`` wherever keys are fixed.
+
+    Raises:
+        ConfigurationError: ``config.missing``, ``config.syntax``, or as :func:`check`.
+        StorageError: The file cannot be read.
+    """
+    with storage_errors(path):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise ConfigurationError("config.missing", f"There is no {path}") from None
+    try:
+        value = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError("config.syntax", f"{path} is not TOML: {error}") from None
+    check(value, rules, file=path)
+    return value
+
+
+def check(value: Any, rules: Mapping[str, Any], *, file: Path, at: str = "") -> None:
+    """Refuse a decoded value that its schema does not allow.
+
+    Args:
+        value: The decoded file, or one table of it.
+        rules: The JSON Schema.
+        file: What to name in errors.
+        at: Where ``value`` stands in the file, for example ``source[2]`` (counted from 1).
+
+    Raises:
+        ConfigurationError: ``config.unknown-key``, ``config.missing-key`` or ``config.value``.
+    """
+    if compile_schema(rules)(value):
+        return
+    from jsonschema import Draft202012Validator  # a tenth of a second that only a refusal costs
+    from jsonschema.exceptions import best_match
+
+    errors = list(Draft202012Validator(rules).iter_errors(value))
+    unknown = next((error for error in errors if error.validator == "additionalProperties"), None)
+    error = unknown or best_match(errors)
+    if error is not None:
+        raise _refusal(error, file, at)
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a mistyped one most likely means, or None."""
+    found = get_close_matches(given.lower(), sorted(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
+    """Turn the schema's verdict into our error."""
+    place = _place(at, error.absolute_path)
+    rule: Any = error.validator_value
+    table: Any = error.instance
+    if error.validator == "additionalProperties":
+        return _unknown_key(error, file, place)
+    if error.validator == "required":
+        missing = next(key for key in rule if key not in table)
+        key = f"{place}.{missing}" if place else missing
+        return ConfigurationError("config.missing-key", f"{file}: the key {key} is missing", todo="add it", key=key)
+    if error.validator == "enum":
+        allowed = [str(choice) for choice in rule]
+        match = nearest(str(error.instance), allowed)
+        hint = f"change it to {match!r}" if match else None
+        need = "one of " + ", ".join(allowed)
+        return ConfigurationError(
+            "config.value", f"{file}: {place} is {error.instance!r}", need=need, todo=hint, key=place
+        )
+    said = _USER.sub("//***@", error.message)[:300]
+    return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {said}", key=place)
+
+
+def _unknown_key(error: ValidationError, file: Path, place: str) -> ConfigurationError:
+    rules: Any = error.schema
+    table: Any = error.instance
+    known = list(rules.get("properties", {}))
+    given = next(key for key in table if key not in known)
+    key = f"{place}.{given}" if place else given
+    match = nearest(given, known)
+    return ConfigurationError(
+        "config.unknown-key",
+        f"{file}: there is no key {key}",
+        need="one of " + ", ".join(known),
+        todo=f"did you mean {match!r}?" if match else None,
+        key=key,
+        nearest=match,
+    )
+
+
+def _place(at: str, path: Iterable[str | int]) -> str:
+    """Write a place as people count: ``source[1].urls[2]``."""
+    text = at
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step + 1}]"
+        else:
+            text += f".{step}" if text else step
+    return text

@@ -1,0 +1,1 @@
+"""All that dials out: commands of their own, never the service."""

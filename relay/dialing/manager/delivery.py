@@ -1,0 +1,242 @@
+"""Store rule packs in the manager, say what applying the newest would change, and apply it when told to.
+
+What was stored stands in the relay's events, each with the manager, the name, the digest and the manager's number; so
+a second run stores nothing twice. A pack of that name which the manager has from elsewhere is exported and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from manifests.clock import Clock
+from manifests.console.commands import Progress
+from manifests.dsm import Manager, RuleChanges, SecurityUpdate
+from manifests.errors import FetchError, RollbackError, UsageError
+from manifests.rulepack import Release
+from relay.dialing.manager.packs import Pack, content_of
+from relay.home import Home
+from relay.state import Event, State
+from relay.state.records import Detail
+
+STORED = "manager-stored"
+APPLIED = "manager-applied"
+"""Kinds of events."""
+
+Application = Literal["dry-run", "applied", "already-applied"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the operator wants.
+
+    Args:
+        apply: Apply the pack; else only store it and show what applying would change.
+        detect_only: New rules only detect.
+        pack: Name of the pack to apply, the newest when ``None``. Named, it may be older than the manager's.
+    """
+
+    apply: bool = False
+    detect_only: bool = False
+    pack: str | None = None
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One pack as the manager has it now. ``new`` when this run stored it."""
+
+    pack: Pack
+    update: SecurityUpdate
+    new: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did. ``changes`` is what applying ``chosen`` changes, or has changed."""
+
+    manager: str
+    generation: int
+    packs: tuple[Delivered, ...]
+    chosen: Delivered
+    changes: RuleChanges
+    application: Application
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One run against one manager.
+
+    Args:
+        home: The relay's directory.
+        state: Its open state.
+        manager: A session.
+        shown: The manager's address, for events.
+        clock: Tells the time.
+        progress: Told about each step.
+        max_bytes: Largest pack.
+    """
+
+    home: Home
+    state: State
+    manager: Manager
+    shown: str
+    clock: Clock
+    progress: Progress
+    max_bytes: int
+
+    def run(self, generation: int, packs: Sequence[Pack], order: Order) -> Report:
+        """Store what is not there, then show or apply.
+
+        Args:
+            generation: Whose packs they are, for events.
+            packs: The oldest first, at least one.
+            order: What to do with them.
+
+        Raises:
+            UsageError: ``manager.unknown-pack``.
+            RollbackError: ``manager.older``: the manager has applied a newer pack than our newest.
+            NotAuthenticError: ``blob.digest``: nothing of a damaged pack is sent.
+            FetchError: ``dsm.*``.
+        """
+        chosen = _chosen(packs, order)
+        before = self.manager.security_updates()
+        if order.pack is None:
+            _check_not_older(chosen, before)
+        new = {pack.name for pack in packs if self._stored(pack, before, generation)}
+        after = self.manager.security_updates() if new else before
+        delivered = tuple(Delivered(pack, _there(pack, after), pack.name in new) for pack in packs)
+        target = next(entry for entry in delivered if entry.pack == chosen)
+        self.progress.start(f"what {chosen.name} changes")
+        changes = self.manager.changes(target.update.id)
+        if not order.apply:
+            return Report(self.shown, generation, delivered, target, changes, "dry-run")
+        if _is_applied(target.update, order):
+            return Report(self.shown, generation, delivered, target, changes, "already-applied")
+        return self._applied(Report(self.shown, generation, delivered, target, changes, "applied"), order)
+
+    def _stored(self, pack: Pack, there: Sequence[SecurityUpdate], generation: int) -> bool:
+        """Store a pack unless the manager has it; tell whether it was stored now."""
+        update = _find(pack.name, there)
+        if update is not None:
+            if not self._is_ours(pack, update):
+                self._compare(pack, update, generation)
+            return False
+        if pack.blob.length > self.max_bytes:
+            raise FetchError(
+                "dsm.too-large",
+                f"{pack.path} is larger than what a manager is given",
+                have=f"{pack.blob.length:,} bytes",
+                need=f"at most {self.max_bytes:,}",
+                todo="raise manager.max_mib in relay.toml",
+            )
+        self.progress.start(f"storing {pack.name}", pack.blob.length)
+        update = self.manager.store(content_of(self.home.blobs, pack), pack.name)
+        self.progress.advance(pack.blob.length)
+        if update.name != pack.name:
+            raise FetchError(
+                "dsm.not-stored", f"The manager stored {pack.name} under another name", have=repr(update.name[:100])
+            )
+        self._record(STORED, f"{pack.name} was stored in the manager {self.shown}", pack, update, generation)
+        return True
+
+    def _is_ours(self, pack: Pack, update: SecurityUpdate) -> bool:
+        """Tell whether we stored this very content, or compared it, as this very entry."""
+        wanted = (self.shown, pack.name, pack.blob.sha256, update.id)
+        events = self.state.events(kinds=(STORED,))
+        return any(tuple(e.details.get(key) for key in ("manager", "name", "sha256", "id")) == wanted for e in events)
+
+    def _compare(self, pack: Pack, update: SecurityUpdate, generation: int) -> None:
+        self.progress.start(f"comparing {pack.name}")
+        found = hashlib.sha256(self.manager.export(update.id)).hexdigest()
+        if found != pack.blob.sha256:
+            raise FetchError(
+                "dsm.name-taken",
+                f"The manager has another rule pack named {pack.name}",
+                have=f"sha256 {found}",
+                need=f"sha256 {pack.blob.sha256}",
+                todo="delete it in the manager's console if it should not be there",
+            )
+        text = f"{pack.name} was in the manager {self.shown} already, with the same content"
+        self._record(STORED, text, pack, update, generation)
+
+    def _applied(self, report: Report, order: Order) -> Report:
+        pack, update = report.chosen.pack, report.chosen.update
+        self.progress.start(f"applying {pack.name}")
+        changes = self.manager.apply(update.id, detect_only=order.detect_only)
+        now = self.manager.security_updates()
+        delivered = tuple(Delivered(entry.pack, _there(entry.pack, now), entry.new) for entry in report.packs)
+        target = next(entry for entry in delivered if entry.pack == pack)
+        if not _is_applied(target.update, order):
+            raise FetchError(
+                "dsm.not-applied",
+                f"The manager took {pack.name} and does not say that it is applied",
+                have=f"{target.update.state or 'an unknown state'}, detect only: {target.update.detect_only}",
+                need=f"APPLIED_CURRENT, detect only: {order.detect_only}",
+                todo="look into the manager's console",
+            )
+        how = " with new rules only detecting" if order.detect_only else ""
+        text = f"{pack.name} was applied in the manager {self.shown}{how}"
+        self._record(APPLIED, text, pack, target.update, report.generation)
+        return Report(report.manager, report.generation, delivered, target, changes, "applied")
+
+    def _record(self, kind: str, text: str, pack: Pack, update: SecurityUpdate, generation: int) -> None:
+        details: dict[str, Detail] = {
+            "manager": self.shown,
+            "name": pack.name,
+            "sha256": pack.blob.sha256,
+            "id": update.id,
+            "generation": generation,
+            "detect_only": update.detect_only,
+        }
+        with self.state.transaction():
+            self.state.record(Event(self.clock(), kind, text, details))
+
+
+def _chosen(packs: Sequence[Pack], order: Order) -> Pack:
+    if order.pack is None:
+        return packs[-1]
+    for pack in packs:
+        if pack.name == order.pack:
+            return pack
+    raise UsageError(
+        "manager.unknown-pack",
+        f"The active generation has no rule pack {order.pack!r} for the manager",
+        have=", ".join(pack.name for pack in packs),
+    )
+
+
+def _find(name: str, updates: Sequence[SecurityUpdate]) -> SecurityUpdate | None:
+    found = [update for update in updates if update.name == name]
+    if len(found) > 1:
+        raise FetchError(
+            "dsm.duplicate-name",
+            f"The manager has two rule packs named {name}",
+            todo="delete one of them in the manager's console, under Updates, Rules",
+        )
+    return found[0] if found else None
+
+
+def _there(pack: Pack, updates: Sequence[SecurityUpdate]) -> SecurityUpdate:
+    update = _find(pack.name, updates)
+    if update is None:
+        raise FetchError("dsm.not-stored", f"The manager took {pack.name} and does not list it")
+    return update
+
+
+def _is_applied(update: SecurityUpdate, order: Order) -> bool:
+    return update.state == "APPLIED_CURRENT" and update.detect_only == order.detect_only
+
+
+def _check_not_older(chosen: Pack, updates: Sequence[SecurityUpdate]) -> None:
+    """Refuse to go back by accident: an older pack is applied by its name."""
+    current = next((update for update in updates if update.state == "APPLIED_CURRENT"), None)
+    theirs = None if current is None else Release.of_file(current.name)
+    if theirs is not None and chosen.release is not None and chosen.release < theirs:
+        raise RollbackError(
+            "manager.older",
+            "The manager has applied a newer rule pack than our newest",
+            have=f"{theirs} there, {chosen.release} here",
+            todo=f"import a newer bundle, or go back on purpose: --pack {chosen.name}",
+        )

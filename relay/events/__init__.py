@@ -1,0 +1,1 @@
+"""Events: what happened at this site."""

@@ -1,0 +1,1 @@
+"""Importing: a bundle verified and stored, until its generation is held."""

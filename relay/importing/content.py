@@ -1,0 +1,208 @@
+"""Content out of a believed bundle into the store: blobs, parts and patches, in one pass over the file.
+
+Everything is hashed on the way. A member that is damaged is left out and reported; the others are taken.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifests import patches
+from manifests.blobs import Batch, Blob, check
+from manifests.bundle.verify import VerifiedBundle
+from manifests.console.commands import Progress
+from manifests.durable import storage_errors
+from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
+from manifests.manifest import BlobMember, PatchMember, Target
+from relay.home import Home
+from relay.importing.damaged import Damage, UnreadableError, reading
+from relay.state import Range
+from relay.store.parts import Assembly, Place, places
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of a pass.
+
+    ``new`` counts members that brought something; ``parts`` is what to record, by digest; ``rotten_bytes`` had come
+    before and are not what they were.
+    """
+
+    new: int
+    bytes_read: int
+    damage: tuple[Damage, ...]
+    parts: dict[str, tuple[Range, ...]]
+    rotten_bytes: int = 0
+
+
+class Intake:
+    """One pass over one bundle.
+
+    Args:
+        home: The relay's directory, locked.
+        bundle: Believed, its file open.
+        recorded: Which parts are in, as the state says.
+        progress: Told how far it is.
+        all_or_nothing: The first damaged member ends the pass, and nothing is taken.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        bundle: VerifiedBundle,
+        recorded: dict[str, tuple[Range, ...]],
+        progress: Progress,
+        *,
+        all_or_nothing: bool = False,
+    ) -> None:
+        self._store = home.blobs
+        self._bundle = bundle
+        self._manifest = bundle.manifest
+        self._progress = progress
+        self._all_or_nothing = all_or_nothing
+        self._recorded = recorded
+        self._places = places(bundle.manifest)
+        self._whole = {target.sha256 for target in bundle.manifest.targets if target.arrives == "blob"}
+        self._damage: list[Damage] = []
+        self._new = 0
+        self._read = 0
+
+    def missing(self) -> tuple[Target, ...]:
+        """Return the targets whose content is not here."""
+        targets = self._manifest.targets
+        return tuple(target for target in targets if not self._store.holds(Blob(target.sha256, target.length)))
+
+    def brings(self) -> bool:
+        """Tell whether the bundle carries anything that is not here."""
+        with self._assembly() as assembly:
+            blobs = any(self._wanted(blob) or self._lacking(assembly, blob) for blob in self._manifest.blobs)
+        return blobs or any(self._wanted(patch) for patch in self._manifest.patches)
+
+    def lacking_bases(self) -> tuple[PatchMember, ...]:
+        """Return the patches that are needed and stand on content that is not here."""
+        return tuple(
+            patch
+            for patch in self._manifest.patches
+            if self._wanted(patch) and not self._store.holds(Blob(patch.base_sha256, patch.base_length))
+        )
+
+    def lacking_parts(self) -> frozenset[str]:
+        """Return the digests of content of which a part is taken for held and is not here."""
+        held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
+        places = (place for sha256 in held for place in self._places[sha256] if not self._store.holds(place.whole))
+        with self._assembly() as assembly:
+            return frozenset(place.whole.sha256 for place in assembly.lacking(places))
+
+    def room(self) -> int:
+        """Return how many bytes of the disk the pass may take."""
+        manifest = self._manifest
+        members: tuple[BlobMember | PatchMember, ...] = (*manifest.blobs, *manifest.patches)
+        fresh = sum(member.length for member in members if self._wanted(member))
+        fresh += max((patch.patch_length for patch in manifest.patches), default=0)
+        with self._assembly() as assembly:
+            wholes = {place.whole for blob in manifest.blobs for place in self._lacking(assembly, blob)}
+        return fresh + sum(whole.length for whole in wholes if whole.sha256 not in self._recorded)
+
+    def run(self) -> Taken:
+        """Take everything that is undamaged; it is durable when this returns.
+
+        Raises:
+            IncompleteError: ``base.damaged``: a patch does not apply, since its base is not what it was.
+            NotAuthenticError: ``blob.digest``: a patch or parts, each as signed, do not make what was signed.
+            MalformedError: ``patch.*``.
+            StorageError: The store's disk is full, read-only or failing; nothing is taken.
+        """
+        with self._store.batch() as batch, self._assembly() as assembly:
+            for blob in self._manifest.blobs:
+                with self._noting(blob, needed=self._wanted(blob) or bool(self._lacking(assembly, blob))):
+                    self._take_blob(blob, batch, assembly)
+            for patch in self._manifest.patches:
+                with self._noting(patch, needed=self._wanted(patch)):
+                    self._take_patch(patch, batch)
+            parts = assembly.finish()
+            batch.commit()
+        return Taken(self._new, self._read, tuple(self._damage), parts, assembly.rotten_bytes)
+
+    @contextmanager
+    def _noting(self, member: BlobMember | PatchMember, *, needed: bool) -> Iterator[None]:
+        """Note the damage of a member and go on; any other failure ends the pass."""
+        try:
+            yield
+        except UnreadableError as unreadable:
+            if self._all_or_nothing:
+                raise unreadable.error from unreadable
+            self._damage.append(Damage(member.name, unreadable.error, needed))
+        else:
+            self._new += needed
+
+    def _take_blob(self, blob: BlobMember, batch: Batch, assembly: Assembly) -> None:
+        lacking = self._lacking(assembly, blob)
+        chunks = assembly.write(lacking, self._counted(reading(self._bundle.content(blob))))
+        try:
+            if self._wanted(blob):
+                batch.add(chunks, Blob(blob.sha256, blob.length))
+            else:
+                check(chunks, Blob(blob.sha256, blob.length))
+        except NotAuthenticError as error:  # the digest of what the bundle gave
+            raise UnreadableError(error) from error
+        assembly.filled(lacking)
+
+    def _take_patch(self, patch: PatchMember, batch: Batch) -> None:
+        """Apply a patch once all of it is known to be the signed one."""
+        path = self._store.temporary / f"blob-patch-{secrets.token_hex(8)}"
+        with _removed_in_the_end(path):
+            with storage_errors(path), path.open("xb") as file:
+                for chunk in reading(self._bundle.patch(patch)):
+                    file.write(chunk)
+            if self._wanted(patch):
+                self._apply(patch, path, batch)
+
+    def _apply(self, patch: PatchMember, path: Path, batch: Batch) -> None:
+        base = self._store.path(patch.base_sha256)
+        expected = Blob(patch.sha256, patch.length)
+        try:
+            batch.add(self._counted(patches.apply(patch.engine, base, path, expected)), expected)
+        except (MalformedError, NotAuthenticError) as error:
+            if self._store.digest(patch.base_sha256).sha256 == patch.base_sha256:
+                raise
+            raise IncompleteError(
+                "base.damaged",
+                f"A patch does not apply, since the content that it stands on is damaged here: {patch.base_sha256}",
+                need=f"{patch.base_length:,} bytes with that sha256",
+                todo="relay check --discard, then relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
+            ) from error
+
+    def _assembly(self) -> Assembly:
+        parts = {parted.sha256: parted.parts for parted in self._manifest.parted}
+        return Assembly(self._store, self._recorded, parts)
+
+    def _wanted(self, member: BlobMember | PatchMember) -> bool:
+        """Tell whether a member makes content of a target that is not here."""
+        if isinstance(member, BlobMember) and member.sha256 not in self._whole:
+            return False
+        return not self._store.holds(Blob(member.sha256, member.length))
+
+    def _lacking(self, assembly: Assembly, blob: BlobMember) -> tuple[Place, ...]:
+        """Return the places of a part that are neither filled nor in a blob that is here."""
+        places = (place for place in self._places.get(blob.sha256, ()) if not self._store.holds(place.whole))
+        return assembly.lacking(places)
+
+    def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+            self._read += len(chunk)
+            self._progress.advance(len(chunk))
+
+
+@contextmanager
+def _removed_in_the_end(path: Path) -> Iterator[None]:
+    """Remove a file after the block, however it ends."""
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()

@@ -1,0 +1,142 @@
+"""Damaged bundles: what of them can still be believed, and whose fault a failure is.
+
+A bundle's front (manifest, signature, TUF documents) decides everything. Where it does not verify, nothing of the
+file is touched. Where it does, the place of each member follows from the signed manifest, so the rest of the file
+may be cut off, overwritten or unreadable: every blob that has its digest is kept. A damaged file never makes a
+generation: what is trusted and what is served stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from manifests.bundle.verify import VerifiedBundle, open_bundle, verify, verify_front
+from manifests.errors import (
+    IncompleteError,
+    MalformedError,
+    NotAuthenticError,
+    RollbackError,
+    SealiftError,
+    StorageError,
+)
+from manifests.trust import TrustedState
+from relay.importing import recovery as repair
+from relay.store.outstanding import Outstanding
+
+DAMAGED = "bundle.damaged"
+"""The code of a refusal of which content was kept."""
+MEDIUM = "medium"
+"""In the context of a storage error: it came from where the bundle is, not from the store."""
+
+
+class UnreadableError(Exception):
+    """Content of a bundle cannot be read, or is not what was signed. ``error`` says how; the store is not at fault."""
+
+    def __init__(self, error: SealiftError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A member that could not be taken. ``needed``: its content was not here before."""
+
+    member: str
+    error: SealiftError
+    needed: bool
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a bundle; where that fails the medium is at fault, not the store.
+
+    Raises:
+        MalformedError: ``bundle.not-a-file``, ``bundle.hard-link``.
+        StorageError: It cannot be opened.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_bundle(path))
+        except StorageError as error:
+            _name_the_medium(error)
+            raise
+        yield file
+
+
+def believe(
+    file: BinaryIO, state: TrustedState, now: datetime, *, accept_expired: bool
+) -> tuple[VerifiedBundle, SealiftError | None]:
+    """Verify a bundle; one whose structure is damaged or unreadable by its front alone.
+
+    Returns:
+        The bundle, and what is wrong with its structure when it is not whole.
+
+    Raises:
+        RollbackError: It is older than what is trusted, by a front that verifies but for that.
+        SealiftError: As :func:`manifests.bundle.verify.verify`; when the front does not verify either, the first
+            reason.
+    """
+    try:
+        return verify(file, state, now, accept_expired=accept_expired), None
+    except (MalformedError, StorageError) as error:
+        if not error.code.startswith(("zip.", "storage.")):
+            raise
+        _name_the_medium(error)
+        try:
+            return verify_front(file, state, now, accept_expired=accept_expired), error
+        except RollbackError:
+            raise  # as signed, it is older than what is here: nothing of it is needed, damaged or not
+        except SealiftError:
+            raise error from None
+
+
+def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass a bundle's content on; its failures become :class:`UnreadableError`, so that they differ from the store's.
+
+    Raises:
+        UnreadableError: The medium cannot be read, or the content breaks its form or its stored digest.
+    """
+    try:
+        yield from chunks
+    except (MalformedError, NotAuthenticError, StorageError) as error:
+        _name_the_medium(error)
+        raise UnreadableError(error) from error
+
+
+def may_be_mended(error: SealiftError) -> bool:
+    """Tell whether recovery data could help: the medium is at fault, and not this machine's disk or the signer."""
+    if isinstance(error, StorageError) and MEDIUM not in error.context:
+        return False
+    return error.code == DAMAGED or repair.worth_trying(error)
+
+
+def _name_the_medium(error: SealiftError) -> None:
+    if isinstance(error, StorageError):
+        error.context[MEDIUM] = 1
+
+
+def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteError:
+    """Return the refusal of a bundle whose undamaged content was kept.
+
+    Args:
+        first: What is wrong with it.
+        count: How many members could not be taken.
+        left: What its generation lacks now.
+    """
+    what = f"{count:,} of its members cannot be read" if count else "its end cannot be read"
+    return IncompleteError(
+        DAMAGED,
+        f"The bundle is damaged: {what} ({first.code}: {first.what.rstrip('.')}). What is undamaged is kept",
+        have=left.have,
+        need=left.need,
+        todo=left.todo,
+        cause=first.code,
+        damaged=count,
+        incomplete=left.generation,
+        missing=left.missing_targets,
+    )

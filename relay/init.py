@@ -1,0 +1,102 @@
+"""Making a relay's home: all of it or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from datetime import datetime
+from importlib.resources import files
+from ipaddress import ip_address
+from pathlib import Path
+
+from manifests import durable
+from manifests.errors import ConfigurationError
+from manifests.trust import trusted_root
+from relay.config import Connectivity, parse_listen
+from relay.home import Home
+from relay.quarantine import quarantine
+from relay.server.tls import create_authority
+from relay.state import Event, State
+
+
+def fingerprint(root: bytes) -> str:
+    """Return the SHA-256 of a root's bytes in groups of four, for two people to compare by voice."""
+    digest = hashlib.sha256(root).hexdigest()
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+
+
+def create_home(
+    path: Path, root: bytes, *, connectivity: Connectivity, listen: str, now: datetime, host_name: str
+) -> Home:
+    """Make a relay that trusts one publisher and holds nothing yet.
+
+    Args:
+        path: Its directory: absent, or empty.
+        root: The publisher's ``root.json``, as a person handed it over.
+        connectivity: What of the vendor's cloud can be reached.
+        listen: ``HOST:PORT`` to serve on.
+        now: The system's time.
+        host_name: This machine's name, for the certificate.
+
+    Raises:
+        ConfigurationError: ``home.exists``, ``config.listen``.
+        MalformedError: ``tuf.malformed.root``.
+        NotAuthenticError: ``tuf.signature.root``: the root is not signed by its own keys.
+        StorageError: The disk is full, read-only or failing; nothing is left behind.
+    """
+    host, _ = parse_listen(listen)
+    trusted = trusted_root(root)
+    _refuse_existing(path)
+    durable.make_directory(path.parent)
+    fresh = Home(path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
+    with durable.storage_errors(path):
+        try:
+            fresh.path.mkdir(mode=0o750)
+            _fill(fresh, root, connectivity, listen)
+            event = Event(now, "init", "The publisher's root was pinned", {"root_sha256": _sha256(root)})
+            State.create(fresh.database, trusted, event)
+            create_authority(fresh.tls, now, _names(host, host_name))
+            durable.sync_filesystem(fresh.path)
+            durable.replace(fresh.path, path)
+        except BaseException:
+            shutil.rmtree(fresh.path, ignore_errors=True)
+            raise
+    return Home(path)
+
+
+def _fill(home: Home, root: bytes, connectivity: Connectivity, listen: str) -> None:
+    home.blobs.create()
+    for directory in (home.inbox, home.out):
+        durable.make_directory(directory)
+    quarantine.create(home)
+    template = files("relay").joinpath("data", "relay.toml").read_text("utf-8")
+    text = template.replace("@connectivity@", connectivity).replace("@listen@", listen)
+    durable.write(home.config_file, text.encode("utf-8"))
+    durable.write(home.root_file, root)
+
+
+def _names(host: str, host_name: str) -> tuple[str, ...]:
+    """Return the names of the certificate: a wildcard address is none."""
+    names = ["localhost", "127.0.0.1", "::1", host_name]
+    try:
+        if not ip_address(host).is_unspecified:
+            names.append(host)
+    except ValueError:
+        names.append(host)
+    return tuple(dict.fromkeys(names))
+
+
+def _refuse_existing(path: Path) -> None:
+    with durable.storage_errors(path):
+        if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+            raise ConfigurationError(
+                "home.exists",
+                f"{path} is there already",
+                need="a directory that does not exist yet, or an empty one",
+                todo="relay status, if it is a relay; else choose another --home",
+            )
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,1 @@
+"""Receipts: what this site has, signed by its own key."""

@@ -1,0 +1,1 @@
+"""Rings: which generation each group of agents is served."""

@@ -1,0 +1,203 @@
+"""What the server and the status commands see: one immutable picture of the state, switched at once.
+
+A request takes one :class:`View` and answers from it alone, so no response mixes two generations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Lock
+from time import monotonic
+from types import MappingProxyType
+
+from manifests.blobs import Blob
+from relay.config import Config
+from relay.events import log as events
+from relay.home import Home
+from relay.rings.mounting import mounted
+from relay.state import DEFAULT_RING, Event, State
+from relay.status.facts import Outcome, Status
+from relay.store.outstanding import outstanding
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """One file of a ring. ``modified_at`` is when this relay published the path, in whole seconds."""
+
+    path: str
+    sha256: str
+    length: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What one ring serves: ``files`` by full target path, such as ``clamav/daily.cvd``.
+
+    ``mounted`` is the source whose files are served at the root too.
+    """
+
+    ring: str
+    generation: int
+    created: datetime
+    files: Mapping[str, PublishedFile]
+    mounted: str | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that is served, at one instant.
+
+    ``rings`` is empty before the first import. ``metadata`` holds TUF file names such as ``1.root.json``,
+    ``timestamp.json``, ``7.snapshot.json``; ``tuf_targets`` consistent-snapshot names such as
+    ``clamav/<sha256>.daily.cvd``. ``mount_at_root`` is the source at the root in the default ring.
+    """
+
+    rings: Mapping[str, Publication]
+    default_ring: str
+    metadata: Mapping[str, bytes]
+    tuf_targets: Mapping[str, Blob]
+    mount_at_root: str | None
+    status: Status
+
+
+CHECK_SECONDS = 0.01
+"""How long a view is taken for the newest: looking costs as much as answering a small request."""
+
+
+class Views:
+    """The newest view, rebuilt when the state has changed. Safe to use from several threads.
+
+    Args:
+        home: The relay's directory.
+        config: Its configuration.
+        check_seconds: How long a view is taken for the newest without looking.
+    """
+
+    def __init__(self, home: Home, config: Config, check_seconds: float = CHECK_SECONDS) -> None:
+        self._home = home
+        self._config = config
+        self._check_seconds = check_seconds
+        self._checked_at = 0.0
+        self._lock = Lock()
+        self._state: State | None = None
+        self._version: tuple[int, tuple[int, int]] = (-1, (0, 0))
+        self._view: View | None = None
+
+    def current(self) -> View:
+        """Return the newest view.
+
+        Raises:
+            StorageError: The state cannot be read.
+            ConfigurationError: ``state.version``.
+        """
+        view = self._view
+        if view is not None and monotonic() - self._checked_at < self._check_seconds:
+            return view
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> View:
+        """Read what has changed: a pragma and a stat when nothing has."""
+        if self._state is None:
+            self._state = State(self._home.database)
+        checked_at = monotonic()
+        version = (self._state.data_version, events.position(self._home))
+        if self._view is None or version[0] != self._version[0]:
+            self._view = build(self._home, self._config, self._state)
+        elif version != self._version:
+            refusal = last_refusal(self._home)
+            self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
+        self._version, self._checked_at = version, checked_at
+        return self._view
+
+    def close(self) -> None:
+        """Close the database; the next :meth:`current` opens it again."""
+        with self._lock:
+            if self._state is not None:
+                self._state.close()
+                self._state = None
+                self._view = None
+
+
+def build(home: Home, config: Config, state: State) -> View:
+    """Read the whole state as one view."""
+    with state.snapshot():
+        newest = state.newest_generation()
+        rings = _publications(config, state)
+        default = rings.get(DEFAULT_RING)
+        return View(
+            rings=rings,
+            default_ring=DEFAULT_RING,
+            metadata=state.metadata(),
+            tuf_targets=_tuf_targets(state, newest),
+            mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
+            status=read_status(home, config, state),
+        )
+
+
+def read_status(home: Home, config: Config, state: State) -> Status:
+    """Read how the relay stands, without what it serves."""
+    ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
+    generation = None if ring.generation is None else state.generation(ring.generation)
+    targets, target_bytes = state.publication_size(ring.name)
+    last = state.events(kinds=("import",), limit=1)
+    hold_days = {place.name: place.hold_days for place in config.deliveries}
+    return Status(
+        ring=ring.name,
+        generation=0 if generation is None else generation.number,
+        publisher=None if generation is None else generation.publisher,
+        created=None if generation is None else generation.created,
+        imported_at=None if generation is None else generation.imported_at,
+        clock_floor=state.clock_floor(),
+        roles=state.roles(),
+        targets=targets,
+        target_bytes=target_bytes,
+        generations=state.generation_count(),
+        connectivity=config.connectivity,
+        stale_after_days=config.stale_after_days,
+        last_import=_outcome(last[0], "generation") if last else None,
+        last_refusal=last_refusal(home),
+        pending=outstanding(state, home.blobs),
+        sources=() if generation is None else state.sources(generation.number),
+        deliveries=tuple(replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.all()),
+        delivery_problems=state.deliveries.problems(),
+    )
+
+
+def last_refusal(home: Home) -> Outcome | None:
+    """Return the newest refusal of the audit log."""
+    event = events.last_logged(home, events.REFUSED)
+    return None if event is None else _outcome(event, "code")
+
+
+def _publications(config: Config, state: State) -> Mapping[str, Publication]:
+    result: dict[str, Publication] = {}
+    for ring in state.rings():
+        generation = None if ring.generation is None else state.generation(ring.generation)
+        if generation is not None:
+            files = {
+                path: PublishedFile(path, blob.sha256, blob.length, at)
+                for path, blob, at in state.publications(ring.name)
+            }
+            at_root = mounted(config.mount_at_root, state.sources(generation.number))
+            result[ring.name] = Publication(
+                ring.name, generation.number, generation.created, MappingProxyType(files), at_root
+            )
+    return MappingProxyType(result)
+
+
+def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
+    """Name the content of the newest generation, and of the one before for clients in the middle of a walk."""
+    result: dict[str, Blob] = {}
+    for number in (newest, state.previous_generation(newest)):
+        for target in state.targets(number):
+            directory, _, name = target.path.rpartition("/")
+            result[f"{directory}/{target.sha256}.{name}"] = Blob(target.sha256, target.length)
+    return MappingProxyType(result)
+
+
+def _outcome(event: Event, subject: str) -> Outcome:
+    return Outcome(event.at, str(event.details.get(subject, "")), event.text)
