@@ -41,7 +41,49 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         code, what = _CAUSES.get(error.errno or 0, ("storage.io", f"Reading or writing failed ({error.strerror})"))
-        raise StorageError(code, f"{what}: {error.filename or path}", errno=error.errno) from error
+        place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        raise StorageError(code, f"{what}: {place}", path=place, errno=error.errno) from error
+
+
+def free_bytes(directory: Path) -> int | None:
+    """Return how many bytes an ordinary user may still write below a directory; None where that is not told.
+
+    Raises:
+        StorageError: It cannot be asked.
+    """
+    with storage_errors(directory):
+        room = os.statvfs(directory)
+    return room.f_bavail * room.f_frsize if room.f_blocks else None
+
+
+def require_room(
+    directory: Path, needed_bytes: int, *, reserve_bytes: int = 0, what: str | None = None, todo: str | None = None
+) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Args:
+        directory: Where it would go.
+        needed_bytes: What it takes.
+        reserve_bytes: What must be left beside it.
+        what: What there is too little room for, as a sentence; by default it names the directory.
+        todo: What to do about it.
+
+    Raises:
+        StorageError: ``storage.space``.
+    """
+    free, needed = free_bytes(directory), needed_bytes + reserve_bytes
+    if free is None or free >= needed:
+        return
+    raise StorageError(
+        "storage.space",
+        what or f"There is too little room in {directory}",
+        have=f"{free:,} bytes free in {directory}",
+        need=f"{needed:,} bytes" + (f", {reserve_bytes:,} of them in reserve" if reserve_bytes else ""),
+        todo=todo or "make room, then try again: nothing has changed",
+        path=directory,
+        free=free,
+        needed=needed,
+    )
 
 
 def fsync_directory(directory: Path) -> None:

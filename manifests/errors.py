@@ -16,20 +16,23 @@
       x StorageError        40   disk full, read-only, I/O: leave the bundle, back off
       x LockedError         41   another process works here: wait
 
-A subclass exists only where somebody acts differently. Every error carries a stable ``code``
-(dotted, lower case, what tests and quarantine records name) and says what is wrong, what we have,
-what we need and what to type.
+A subclass exists only where somebody acts differently; so does a typed field. Every error carries a stable
+``code`` (dotted, lower case, what tests and quarantine records name) and says what is wrong, what we have, what we
+need and what to type. Codes, sentences and details are for people and records: no code of ours branches on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
+
+Detail = str | int | None
 
 
 class SealiftError(Exception):
-    """Everything that Sealift refuses or fails at on purpose.
+    """Everything that Sealift refuses or fails at on purpose. A value: nothing of it changes once it is made.
 
     Args:
         code: Stable reason, for example ``zip.gap`` or ``tuf.rollback.snapshot``.
@@ -37,11 +40,18 @@ class SealiftError(Exception):
         have: What we have.
         need: What we need.
         todo: The command to run or the thing to do.
-        context: Anything a machine may want beside it; JSON scalars only.
+        details: Anything a record may want beside it; JSON scalars only. Nobody branches on them.
     """
 
     exit_code: ClassVar[int] = 1
     meaning: ClassVar[str] = "a bug in Sealift"
+
+    code: str
+    what: str
+    have: str | None
+    need: str | None
+    todo: str | None
+    details: Mapping[str, Detail]
 
     def __init__(
         self,
@@ -51,15 +61,39 @@ class SealiftError(Exception):
         have: str | None = None,
         need: str | None = None,
         todo: str | None = None,
-        **context: str | int | None,
+        **details: Detail,
     ) -> None:
         super().__init__(what)
-        self.code = code
-        self.what = what
-        self.have = have
-        self.need = need
-        self.todo = todo
-        self.context = context
+        self._fix(code=code, what=what, have=have, need=need, todo=todo, details=MappingProxyType(details))
+
+    def _fix(self, **fields: Any) -> None:
+        """Set fields for good; a subclass does it once for its own, while it is made."""
+        self.__dict__.update(fields)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("__"):  # Python itself sets __traceback__, __cause__, __notes__
+            raise AttributeError(f"an error is a value: {name} cannot be set; see reworded()")
+        super().__setattr__(name, value)
+
+    def reworded(
+        self,
+        *,
+        what: str | None = None,
+        have: str | None = None,
+        need: str | None = None,
+        todo: str | None = None,
+        **details: Detail,
+    ) -> Self:
+        """Return the same error in other words, for a reader who knows more or less; what is not given stays.
+
+        Type, code and typed fields are those of this one. ``details`` come on top of those that there are.
+        """
+        words = {"what": what, "have": have, "need": need, "todo": todo}
+        made = type(self).__new__(type(self), what or self.what)
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update({name: text for name, text in words.items() if text is not None})
+        made.__dict__["details"] = MappingProxyType({**self.details, **details})
+        return made
 
     def __str__(self) -> str:
         parts = [self.what.rstrip(".") + "."]
@@ -70,7 +104,7 @@ class SealiftError(Exception):
         ]
         return " ".join(parts)
 
-    def to_json(self) -> dict[str, str | int | dict[str, str | int | None] | None]:
+    def to_json(self) -> dict[str, str | int | dict[str, Detail] | None]:
         """Return the error as one JSON object, for ``-o json`` and quarantine records."""
         return {
             "code": self.code,
@@ -79,7 +113,7 @@ class SealiftError(Exception):
             "have": self.have,
             "need": self.need,
             "do": self.todo,
-            "context": dict(self.context),
+            "context": dict(self.details),
         }
 
 
@@ -107,6 +141,8 @@ class FetchError(SealiftError):
     exit_code = 10
     meaning = "fetch failed, nothing was sealed"
 
+    failures: Mapping[str, SealiftError]
+
     def __init__(
         self,
         code: str,
@@ -116,10 +152,10 @@ class FetchError(SealiftError):
         need: str | None = None,
         todo: str | None = None,
         failures: Mapping[str, SealiftError] = MappingProxyType({}),
-        **context: str | int | None,
+        **details: Detail,
     ) -> None:
-        super().__init__(code, what, have=have, need=need, todo=todo, **context)
-        self.failures = failures
+        super().__init__(code, what, have=have, need=need, todo=todo, **details)
+        self._fix(failures=MappingProxyType(dict(failures)))
 
 
 class PartialError(SealiftError):
@@ -172,10 +208,44 @@ class GateError(SealiftError):
 
 
 class StorageError(SealiftError):
-    """The disk is full, read-only or failing."""
+    """The disk is full, read-only or failing.
+
+    Args:
+        path: The file or directory that could not be read or written, where it is one.
+        errno: The system's number for the reason, where the system gave one.
+    """
 
     exit_code = 40
     meaning = "storage: full, read-only or I/O error"
+
+    path: Path | None
+    errno: int | None
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        have: str | None = None,
+        need: str | None = None,
+        todo: str | None = None,
+        path: Path | None = None,
+        errno: int | None = None,
+        **details: Detail,
+    ) -> None:
+        super().__init__(code, what, have=have, need=need, todo=todo, errno=errno, **details)
+        self._fix(path=path, errno=errno)
+
+
+class MediumError(StorageError):
+    """What a bundle lies on cannot be read: the stick is at fault, not the disk of this machine."""
+
+    @classmethod
+    def of(cls, error: StorageError) -> MediumError:
+        """Return an error of reading a bundle as one of its medium, in the same words."""
+        made = cls.__new__(cls, error.what)
+        made.__dict__.update(error.__dict__)
+        return made
 
 
 class LockedError(SealiftError):

@@ -13,14 +13,15 @@ from bundler.cli.options import secrets_options
 from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from bundler.home import Home
     from bundler.jobs.create import Created
     from bundler.seal.run import Extras
-    from manifests.console.commands import Progress
+    from manifests.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()

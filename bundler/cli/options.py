@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from manifests.errors import SealiftError
+from manifests.errors import SealiftError, StorageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,10 +39,9 @@ def named(path: Path, todo: str = "compare its sha256 with the slip, and copy it
     try:
         yield
     except SealiftError as error:
-        if str(path) not in error.what:
-            error.what = f"{path}: {error.what}"
-        error.todo = error.todo or todo
-        raise
+        named_already = isinstance(error, StorageError) and error.path is not None
+        what = error.what if named_already else f"{path}: {error.what}"
+        raise error.reworded(what=what, todo=error.todo or todo) from error
 
 
 def warn_open_keys(where: Path) -> None:

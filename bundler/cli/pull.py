@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console.commands import Settings, output_option, print_json, progress, table
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 if TYPE_CHECKING:
     from bundler.pull.pull import PullResult

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console.commands import output_option, print_json, table
+from manifests.console.commands import output_option, print_json
+from manifests.text import table
 
 if TYPE_CHECKING:
     from manifests.rulepack import RulePack

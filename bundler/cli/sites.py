@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 if TYPE_CHECKING:
     from bundler.sites.registry import Imported, Sites
@@ -162,7 +163,7 @@ def _ask(shown: str) -> bool:
 
 
 def _row(status: SiteStatus) -> tuple[str, ...]:
-    from bundler.pull.status import age_text
+    from manifests.text import age_text
 
     receipt = status.site.receipt
     behind = f"{status.behind:,} versions" if status.behind > 1 else "1 version" if status.behind else "no"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console.commands import Settings, output_option, print_json, progress, table
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 if TYPE_CHECKING:
     from bundler.pull.pull import CheckResult
@@ -84,7 +86,7 @@ def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
 
 
 def _age(status: Status, now: datetime) -> str:
-    from bundler.pull.status import age_text
+    from manifests.text import age_text
 
     age = status.age(now)
     if age is None:

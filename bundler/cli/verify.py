@@ -8,7 +8,8 @@ import click
 
 from bundler.cli.options import named
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()

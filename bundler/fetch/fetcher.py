@@ -152,7 +152,7 @@ class Fetcher:
         try:
             return self.document(url, max_bytes=max_bytes, html=html)
         except FetchError as error:
-            if error.code == "http.status" and error.context.get("status") in _GONE:
+            if error.code == "http.status" and error.details.get("status") in _GONE:
                 return None
             raise
 
@@ -182,7 +182,7 @@ class Fetcher:
         try:
             return self._transport.retrying(attempt)
         except FetchError as error:
-            if error.context.get("status") == 416:  # there is no first byte
+            if error.details.get("status") == 416:  # there is no first byte
                 return b""
             raise
 

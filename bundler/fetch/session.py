@@ -25,8 +25,9 @@ from urllib3.exceptions import HTTPError
 from bundler.fetch.credentials import basic
 from bundler.fetch.deadline import pools
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.urls import plain, shown
+from bundler.fetch.urls import shown
 from manifests.errors import ConfigurationError, FetchError
+from manifests.text import printable
 
 _USERINFO = re.compile(r"[^\s/'\"]+@")
 """User and password in a URL: those of a proxy of the environment may stand in a library's words."""
@@ -213,7 +214,7 @@ def _cause(error: BaseException) -> str:
             break
         inner = deeper
     text = getattr(inner, "strerror", None) or str(inner)
-    return plain(_USERINFO.sub("***@", f"{type(inner).__name__}: {text}".strip())[:300])
+    return printable(_USERINFO.sub("***@", f"{type(inner).__name__}: {text}".strip())[:300])
 
 
 def _argument(error: BaseException) -> BaseException | None:

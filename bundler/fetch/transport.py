@@ -21,9 +21,10 @@ from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.deadline import watched
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, is_sound, plain, redirected, shown
+from bundler.fetch.urls import authority, is_sound, redirected, shown
 from manifests.clock import Clock
 from manifests.errors import FetchError
+from manifests.text import printable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 503})
@@ -94,13 +95,13 @@ class Transport:
 
     def _wait(self, error: FetchError, tried: int) -> float | None:
         """Return how long to wait before the next try; ``None`` when there is none."""
-        asked = error.context.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
+        asked = error.details.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
         last = tried >= self._options.attempts
         if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
-            self._cooldown.begin(str(error.context["host"]), asked)
+            self._cooldown.begin(str(error.details["host"]), asked)
             return None
-        if last and error.context.get("status") == 429:
-            self._cooldown.begin(str(error.context["host"]), _TOO_MANY_SECONDS)
+        if last and error.details.get("status") == 429:
+            self._cooldown.begin(str(error.details["host"]), _TOO_MANY_SECONDS)
         if last or error.code not in _RETRIED:
             return None
         backoff = 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
@@ -134,9 +135,9 @@ class Transport:
                 self._end(current, response)
 
     def _end(self, url: str, response: requests.Response) -> None:
-        """Close an answer, and a plain connection with it.
+        """Close an answer, and a printable connection with it.
 
-        Through a proxy, one plain connection serves all hosts: what a server sends beyond its announced length
+        Through a proxy, one printable connection serves all hosts: what a server sends beyond its announced length
         would be read as the next host's answer.
         """
         response.close()
@@ -226,7 +227,7 @@ class Transport:
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
-        what = f"{shown(url)} answered {status} {plain(response.reason or '')[:100]}".rstrip()
+        what = f"{shown(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
         host = authority(current)
         if status in _BUSY:
             seconds = reading.retry_after(response, self._clock)

@@ -6,6 +6,7 @@ import re
 from urllib.parse import urljoin, urlsplit
 
 from manifests.errors import FetchError
+from manifests.text import printable
 
 _USER = re.compile(r"//[^\s'\"]*@")
 _PORTS = {"http": 80, "https": 443}
@@ -14,12 +15,7 @@ _PORTS = {"http": 80, "https": 443}
 def shown(url: str) -> str:
     """Return a URL, or what is none, for people: without query and user, which may hold a token or a password."""
     text = url.partition("?")[0].partition("#")[0]
-    return plain(text if is_sound(url) else _USER.sub("//***@", text))
-
-
-def plain(text: str) -> str:
-    """Return a stranger's words as they may be shown: what would steer a terminal is written out."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return printable(text if is_sound(url) else _USER.sub("//***@", text))
 
 
 def is_sound(url: str) -> bool:

@@ -17,9 +17,9 @@ from bundler.seal.run import Extras, Sealing, no_extras
 from bundler.seal.write import Compressed, compress
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.errors import IncompleteError
 from manifests.manifest import Manifest
+from manifests.progress import Progress
 
 
 def create_again(

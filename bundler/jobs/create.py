@@ -26,10 +26,10 @@ from bundler.seal.run import BesideFile, Extras, SealedFile, Sealing, no_extras
 from bundler.seal.write import Compressed, compress, may_be_deflated, sign
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.errors import FetchError, UsageError
 from manifests.limits import DEFAULT
 from manifests.manifest import Manifest, PatchMember, Target
+from manifests.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bundler.sites.registry import Sites
 from bundler.sources import records
 from manifests import durable
 from manifests.blobs import BlobStore
-from manifests.console.commands import Progress
+from manifests.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES
-from manifests.console.commands import Progress
 from manifests.errors import FetchError
+from manifests.progress import Progress
 
 ATTEMPTS = 3
 """How often a set of files that changes under our eyes is read again before it is refused."""

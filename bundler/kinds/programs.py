@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from manifests.console.commands import Progress
 from manifests.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import MIB
+from manifests.progress import Progress
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_BYTES = MIB

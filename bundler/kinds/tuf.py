@@ -135,7 +135,7 @@ class TufSource:
             try:
                 return fetcher.document(self.metadata_url + name, max_bytes=max_bytes)
             except FetchError as error:
-                if error.code == "http.status" and error.context.get("status") in _ABSENT:
+                if error.code == "http.status" and error.details.get("status") in _ABSENT:
                     return None
                 raise
 

@@ -10,9 +10,9 @@ from queue import SimpleQueue
 from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
-from manifests.console.commands import Progress
 from manifests.container import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
 from manifests.durable import storage_errors
+from manifests.progress import Progress
 
 THREADS = 2
 """How many cores a sealing machine is taken to have for it."""

@@ -14,12 +14,13 @@ from pathlib import Path
 from bundler import history as history_module
 from bundler.history import History
 from bundler.home import Home
-from bundler.sites.holdings import Holdings, common, covered, gaps, holdings_of
+from bundler.sites.holdings import Holdings, holdings_of
 from bundler.sites.registry import Sites
+from manifests.byte_ranges import Ranges, byte_count, common_ranges, gaps_in
 from manifests.durable import storage_errors
 from manifests.errors import UsageError
 from manifests.manifest import Target
-from manifests.receipt import MAX_BYTES, Ranges, from_texts
+from manifests.receipt import MAX_BYTES, from_texts
 
 LAST = "last"
 
@@ -79,7 +80,7 @@ class Held:
 
     def missing(self, target: Target) -> int:
         """Return how many bytes of a content not all readers have; of one that was never begun, all."""
-        return covered(gaps(self.parts.get(target.sha256, ()), target.length))
+        return byte_count(gaps_in(self.parts.get(target.sha256, ()), 0, target.length))
 
     def mark(self, targets: Sequence[Target]) -> tuple[Target, ...]:
         """Return the targets, those that all readers have as ``held``."""
@@ -193,7 +194,7 @@ def _begun(known: Mapping[int, Sequence[Target]], digests: set[str]) -> dict[str
 def _common_parts(digest: str, holdings: Sequence[Holdings], each: Sequence[Mapping[str, int]]) -> Ranges:
     """Return the bytes of a content that every reader has: in parts, or because the reader has all of it."""
     lacking = [one for one, whole in zip(holdings, each, strict=True) if digest not in whole]
-    return common([one.parts.get(digest, ()) for one in lacking])
+    return common_ranges([one.parts.get(digest, ()) for one in lacking])
 
 
 def _digests(known: Mapping[int, Sequence[Target]], holdings: Holdings) -> dict[str, int]:

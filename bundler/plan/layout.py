@@ -10,9 +10,9 @@ from hashlib import sha256
 
 from bundler.plan import volumes
 from bundler.plan.volumes import Piece, Slice, Volume
-from bundler.sites.holdings import gaps
 from manifests import manifest as manifest_format
 from manifests.blobs import CHUNK_BYTES, BlobStore
+from manifests.byte_ranges import Ranges, gaps_in
 from manifests.durable import storage_errors
 from manifests.manifest import (
     BLOB_PREFIX,
@@ -27,7 +27,6 @@ from manifests.manifest import (
     SourceRecord,
     Target,
 )
-from manifests.receipt import Ranges
 
 NOTHING_BEGUN: Mapping[str, Ranges] = {}
 
@@ -193,7 +192,7 @@ def _pieces(member: BlobMember | PatchMember, begun: Mapping[str, Ranges]) -> It
     if isinstance(member, PatchMember) or member.sha256 not in begun:
         yield piece
         return
-    for first, behind in gaps(begun[member.sha256], member.length):
+    for first, behind in gaps_in(begun[member.sha256], 0, member.length):
         length = behind - first
         yield replace(piece, length=length, stored_length=length, offset=first, stretch=True)
 

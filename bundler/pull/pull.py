@@ -16,7 +16,6 @@ from bundler.sources.records import Failure, Good, Record, configuration_digest,
 from bundler.sources.versions import raised
 from manifests.blobs import Batch, BlobStore
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.errors import (
     ConfigurationError,
     ExpiredError,
@@ -30,6 +29,7 @@ from manifests.errors import (
 )
 from manifests.manifest import SourceRecord, Target
 from manifests.names import check_path_set, check_target_path
+from manifests.progress import Progress
 
 _SOURCE_ERRORS = (
     FetchError,

@@ -70,12 +70,3 @@ def statuses(home: Home, config: Config) -> tuple[Status, ...]:
             )
         found.append(status)
     return tuple(found)
-
-
-def age_text(age: timedelta) -> str:
-    """Say an age as people do: ``3 days 4 hours``, ``12 minutes``."""
-    seconds = max(0, int(age.total_seconds()))
-    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
-    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
-    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in units if count][:2]
-    return " ".join(said) or "less than a minute"

@@ -7,8 +7,8 @@ from typing import Any
 
 from bundler.jobs.create import Created
 from bundler.report import manifest as describe
-from bundler.report.slip.content import size
 from bundler.seal.run import BesideFile, SealedFile
+from manifests.text import size_text
 
 
 def to_json(created: Created) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def to_text(created: Created) -> str:
             form = "to print" if beside.path.suffix == ".html" else "as text"
             lines += ["", str(beside.path), f"{beside.length:,} bytes, the slip {form}"]
     count = len(created.files) + len(created.beside)
-    lines += ["", f"{count:,} files, {_total(created):,} bytes ({size(_total(created))}) in all"]
+    lines += ["", f"{count:,} files, {_total(created):,} bytes ({size_text(_total(created))}) in all"]
     return "\n".join(lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,10 +9,9 @@ from bundler.diff.rules import FormatChanges, NotCompared, RuleChange, SourceRul
 from bundler.diff.targets import Difference, SourceDifference
 from bundler.report.manifest import target_to_json
 from manifests import clock
-from manifests.console.commands import table
 from manifests.manifest import Manifest
+from manifests.text import COLUMNS, fit, table, wrapped
 
-COLUMNS = 80
 _NAME_COLUMNS = 34
 _SHOWN_NOT_COMPARED = 5
 
@@ -58,37 +56,6 @@ def to_text(
             for changes in known[source.name].formats:
                 lines += ["", f"{source.name}: {changes.format} rules", *_rule_lines(changes)]
     return "\n".join(lines)
-
-
-def fit(text: str, columns: int) -> str:
-    """Cut a text to so many columns of a terminal, wide characters counted twice."""
-    if _width(text) <= columns:
-        return text
-    kept, used = "", 0
-    for char in text:
-        used += _width(char)
-        if used > columns - 3:
-            break
-        kept += char
-    return kept + "..."
-
-
-def wrapped(label: str, text: str, columns: int = COLUMNS) -> list[str]:
-    """Break a text between its words, the first line behind a label and the others below it."""
-    lines: list[str] = []
-    line = label
-    for word in text.split(" "):
-        if _width(line) + _width(word) > columns and line.strip():
-            lines.append(line.rstrip())
-            line = " " * len(label)
-        line += word + " "
-    return [*lines, line.rstrip()]
-
-
-def _width(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
 
 
 def _header(difference: Difference) -> list[str]:

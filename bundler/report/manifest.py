@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from manifests.clock import to_text
-from manifests.console.commands import table
 from manifests.manifest import Manifest, SourceRecord, Target
+from manifests.text import table
 
 
 def source_of(target: Target) -> str:

@@ -134,12 +134,12 @@ def finish_interrupted(home: Home) -> None:
         else:
             journal._abandon(home)
     except StorageError as error:
-        if any(str(file.partial) in error.what or str(file.final) in error.what for file in journal.files):
-            error.todo = (
-                "an interrupted bundle create left a file there: make the place writable, or take the medium away; "
-                "then run the command again"
-            )
-        raise
+        if error.path is None or error.path in home.path.parents or error.path.is_relative_to(home.path):
+            raise
+        raise error.reworded(
+            todo="an interrupted bundle create left a file there: make the place writable, or take the medium away; "
+            "then run the command again"
+        ) from error
 
 
 def _load(home: Home) -> Journal | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bundler.seal.run import Extra, Extras, SealedFile
 from manifests import durable, recovery
-from manifests.console.commands import Progress
 from manifests.errors import UsageError
+from manifests.progress import Progress
 
 _PREFIX = "recovery-"
 

@@ -5,6 +5,7 @@ Used by ``bundle create`` for a new version, and again for one that was sealed b
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,9 @@ from bundler.seal.write import Compressed, verify_sealed, write
 from manifests import durable
 from manifests.blobs import CHUNK_BYTES, BlobStore
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.errors import StorageError
 from manifests.manifest import Manifest
+from manifests.progress import Progress
 from manifests.trust import trusted_root
 
 
@@ -163,11 +164,11 @@ def written_to(directory: Path) -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        if str(directory) in error.what:
-            large = error.code == "storage.file-too-large"
-            way = "no file is that large there: bundle create --volume-size fat32" if large else "choose another --out"
-            error.todo = error.todo or way
-        raise
+        if error.path is None or not error.path.is_relative_to(directory):
+            raise
+        large = error.errno == errno.EFBIG
+        way = "no file is that large there: bundle create --volume-size fat32" if large else "choose another --out"
+        raise error.reworded(todo=error.todo or way) from error
 
 
 def _check_room(directory: Path, manifests: Sequence[Manifest]) -> None:

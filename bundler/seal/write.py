@@ -26,11 +26,11 @@ from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
 from manifests.bundle import verify as bundle
-from manifests.console.commands import Progress
 from manifests.container import SEGMENT_BYTES, ContainerWriter, Member
 from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.manifest import TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
+from manifests.progress import Progress
 from manifests.trust import TrustedState
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from manifests.receipt import Ranges, Receipt
+from manifests.byte_ranges import Ranges
+from manifests.receipt import Receipt
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,3 @@ def holdings_of(receipt: Receipt) -> Holdings:
         frozenset(receipt.pending_holds) - without,
         dict(receipt.pending_parts),
     )
-
-
-def common(ranges: Sequence[Ranges]) -> Ranges:
-    """Return the bytes that are in all of several sets of ranges, at least one."""
-    result = ranges[0]
-    for other in ranges[1:]:
-        pairs = ((max(a, c), min(b, d)) for a, b in result for c, d in other)
-        result = tuple(sorted((first, behind) for first, behind in pairs if first < behind))
-    return result
-
-
-def gaps(ranges: Ranges, length: int) -> Ranges:
-    """Return the bytes of a content of this length that are not in its ranges, which are ascending."""
-    edges = [0, *(min(edge, length) for pair in ranges for edge in pair), length]
-    return tuple((first, behind) for first, behind in zip(edges[::2], edges[1::2], strict=True) if first < behind)
-
-
-def covered(ranges: Iterable[tuple[int, int]]) -> int:
-    """Return how many bytes ranges cover."""
-    return sum(behind - first for first, behind in ranges)

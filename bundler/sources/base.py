@@ -16,9 +16,9 @@ from bundler.sources.globs import EVERY_PATH, GlobSet
 from bundler.sources.versions import Floor, Version, check_not_older
 from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.durable import storage_errors
 from manifests.manifest import Item
+from manifests.progress import Progress
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 

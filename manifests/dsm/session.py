@@ -124,5 +124,5 @@ class Manager:
             return decode(operation, reply)
         except FetchError as error:
             if any(secret in (error.have or "") for secret in (self._account.password, self._session) if secret):
-                error.have = "(what the manager says repeats a secret)"
+                raise error.reworded(have="(what the manager says repeats a secret)") from None
             raise

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from manifests.byte_ranges import Ranges
 from manifests.receipt.document import (
     MAX_DIGESTS,
     MAX_RANGES,
@@ -12,7 +13,6 @@ from manifests.receipt.document import (
     Damage,
     DamageKind,
     FeaturesState,
-    Ranges,
     Receipt,
     SourceAge,
     check_note,

@@ -10,6 +10,7 @@ from itertools import chain, pairwise
 from typing import Any, Literal
 
 from manifests import clock, strictjson
+from manifests.byte_ranges import Ranges
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.names import check_publisher_name, check_source_name
@@ -31,9 +32,6 @@ MAX_GENERATIONS = 10_000
 MAX_NOTE_CHARACTERS = 200
 
 DamageKind = Literal["missing", "altered", "manifest", "database"]
-
-Ranges = tuple[tuple[int, int], ...]
-"""Bytes of a content: first, and the first one behind; ascending, none touching another."""
 
 _SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -73,8 +73,7 @@ def verify(data: bytes) -> SignedReceipt:
     try:
         return _verify(data)
     except MalformedError as error:
-        error.todo = error.todo or _AGAIN
-        raise
+        raise error.reworded(todo=error.todo or _AGAIN) from error
 
 
 def _verify(data: bytes) -> SignedReceipt:

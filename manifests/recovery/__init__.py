@@ -12,10 +12,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.console.commands import Progress
 from manifests.durable import removed_on_failure, storage_errors
 from manifests.errors import IncompleteError, StorageError, UsageError
 from manifests.limits import MIB
+from manifests.progress import Progress
 from manifests.recovery import program, side_file
 from manifests.recovery.packets import RecoverySet
 from manifests.recovery.side_file import PAGE_BYTES, SideFile, damaged_blocks, length_of, read

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from manifests.console.commands import Progress
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB, MIB
+from manifests.progress import Progress
 
 WORKING_MIB = 64
 """Memory that the program is told to use for blocks, in MiB."""

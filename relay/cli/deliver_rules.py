@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, progress, table
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
+from manifests.text import table
 
 if TYPE_CHECKING:
     from relay.dialing.manager.delivery import Delivered, Report

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 
 
 @click.command()

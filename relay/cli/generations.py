@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from manifests.clock import to_text
-from manifests.console.commands import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 
 @click.command()

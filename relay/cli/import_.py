@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console.commands import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 if TYPE_CHECKING:
     from relay.home import Home

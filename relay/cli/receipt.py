@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console.commands import Settings, output_option, print_json, progress
+from manifests.console.bars import progress
+from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import MalformedError, UsageError
 from manifests.receipt import SignedReceipt, check_note, check_site_name, fingerprint, to_texts
 

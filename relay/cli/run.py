@@ -59,14 +59,14 @@ class _Lines:
 
     def __call__(self, event: str, text: str, **fields: str | int | None) -> None:
         """Write one event."""
-        from relay.events.log import shown
+        from manifests.text import printable
 
         now = to_text(system_clock())
         if self._as_json:
             given = {name: value for name, value in fields.items() if value is not None}
             line = json.dumps({"time": now, "event": event, "text": text, **given})
         else:
-            line = f"{now} {shown(text)}"
+            line = f"{now} {printable(text)}"
         with self._lock, suppress(OSError):  # a log that is gone is no reason to stop serving
             sys.stderr.write(line + "\n")
             sys.stderr.flush()

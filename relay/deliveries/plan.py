@@ -66,7 +66,7 @@ def make(
 
 def problem(wanted: Wanted, file_name: str, error: SealiftError, now: datetime) -> DeliveryProblem:
     """Return why something is not where it should be."""
-    lines = error.context.get("lines")
+    lines = error.details.get("lines")
     return DeliveryProblem(
         place=wanted.place,
         source=wanted.source,

@@ -19,8 +19,9 @@ from functools import partial
 
 from manifests.blobs import Blob
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.errors import SealiftError, StorageError
+from manifests.progress import Progress
+from manifests.text import printable
 from relay.config import Config, DeliveryConfig
 from relay.deliveries import plan
 from relay.deliveries.files import TEMPORARY, Directory, opened
@@ -120,8 +121,8 @@ class _Run:
         try:
             step()
         except SealiftError as error:
-            error.todo = error.todo or "see to it; it is tried again by itself"
-            self._problems.append(plan.problem(wanted, wanted.file_name, error, self._now))
+            said = error if error.todo else error.reworded(todo="see to it; it is tried again by itself")
+            self._problems.append(plan.problem(wanted, wanted.file_name, said, self._now))
 
     def _recover(self, row: Delivery) -> None:
         """Finish or undo what was interrupted."""
@@ -212,7 +213,7 @@ class _Run:
         """Yield what the store holds of a target."""
         if not self._home.blobs.holds(_blob(one)):
             raise StorageError("delivery.damaged", f"The store has lost {one.path}", todo="relay check")
-        self._progress.start(f"Deliver {events.shown(one.file_name)}", one.length)
+        self._progress.start(f"Deliver {printable(one.file_name)}", one.length)
         for chunk in self._home.blobs.read(one.sha256):
             self._progress.advance(len(chunk))
             yield chunk

@@ -35,12 +35,6 @@ _TAIL_BYTES = 256 * 1024
 _ASIDE = re.compile(r"audit\.([0-9]{6,})\.jsonl")
 
 
-def shown(name: str) -> str:
-    """Return a file's name as text that any database, log and terminal takes: a stick may carry any bytes in it."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
 def record(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
     """Append an event to the audit log, durably.
 

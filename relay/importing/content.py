@@ -14,13 +14,13 @@ from pathlib import Path
 from manifests import patches
 from manifests.blobs import Batch, Blob, check
 from manifests.bundle.verify import VerifiedBundle
-from manifests.console.commands import Progress
+from manifests.byte_ranges import Range
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.manifest import BlobMember, PatchMember, Target
+from manifests.progress import Progress
 from relay.home import Home
 from relay.importing.damaged import Damage, UnreadableError, reading
-from relay.state import Range
 from relay.store.parts import Assembly, Place, places
 
 

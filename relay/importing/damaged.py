@@ -19,6 +19,7 @@ from manifests.bundle.verify import VerifiedBundle, open_bundle, verify, verify_
 from manifests.errors import (
     IncompleteError,
     MalformedError,
+    MediumError,
     NotAuthenticError,
     RollbackError,
     SealiftError,
@@ -30,8 +31,6 @@ from relay.store.outstanding import Outstanding
 
 DAMAGED = "bundle.damaged"
 """The code of a refusal of which content was kept."""
-MEDIUM = "medium"
-"""In the context of a storage error: it came from where the bundle is, not from the store."""
 
 
 class UnreadableError(Exception):
@@ -63,8 +62,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         try:
             file = stack.enter_context(open_bundle(path))
         except StorageError as error:
-            _name_the_medium(error)
-            raise
+            raise MediumError.of(error) from error
         yield file
 
 
@@ -86,13 +84,13 @@ def believe(
     except (MalformedError, StorageError) as error:
         if not error.code.startswith(("zip.", "storage.")):
             raise
-        _name_the_medium(error)
+        broken = _of_the_medium(error)
         try:
-            return verify_front(file, state, now, accept_expired=accept_expired), error
+            return verify_front(file, state, now, accept_expired=accept_expired), broken
         except RollbackError:
             raise  # as signed, it is older than what is here: nothing of it is needed, damaged or not
         except SealiftError:
-            raise error from None
+            raise broken from None
 
 
 def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -104,20 +102,18 @@ def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
     try:
         yield from chunks
     except (MalformedError, NotAuthenticError, StorageError) as error:
-        _name_the_medium(error)
-        raise UnreadableError(error) from error
+        raise UnreadableError(_of_the_medium(error)) from error
 
 
 def may_be_mended(error: SealiftError) -> bool:
     """Tell whether recovery data could help: the medium is at fault, and not this machine's disk or the signer."""
-    if isinstance(error, StorageError) and MEDIUM not in error.context:
+    if isinstance(error, StorageError) and not isinstance(error, MediumError):
         return False
     return error.code == DAMAGED or repair.worth_trying(error)
 
 
-def _name_the_medium(error: SealiftError) -> None:
-    if isinstance(error, StorageError):
-        error.context[MEDIUM] = 1
+def _of_the_medium(error: SealiftError) -> SealiftError:
+    return MediumError.of(error) if isinstance(error, StorageError) else error
 
 
 def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteError:

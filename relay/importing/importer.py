@@ -25,7 +25,6 @@ from typing import Literal
 
 from manifests.bundle.verify import VerifiedBundle
 from manifests.clock import Clock, to_text
-from manifests.console.commands import NoProgress, Progress
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
@@ -36,6 +35,8 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
+from manifests.progress import NoProgress, Progress
+from manifests.text import printable
 from relay.config import Config
 from relay.deliveries import NOTHING, Report, carry_out
 from relay.deliveries import features as out
@@ -125,8 +126,7 @@ def import_file(
             result = job.run()
             result = replace(result, deliveries=carry_out(home, config, clock, job.progress))
     except REFUSALS as error:
-        _refuse(home, config, path, error, clock(), quarantine=quarantine)
-        raise
+        raise _refused(home, config, path, error, clock(), quarantine=quarantine) from error
     _write_features(home, config, clock())
     return result
 
@@ -154,7 +154,7 @@ class _Import:
             if mended is None:
                 raise
             result = self._import_mended(mended, error)
-        text = f"{events.shown(self.path.name)}: {mended.text}"
+        text = f"{printable(self.path.name)}: {mended.text}"
         with suppress(StorageError):
             events.record(self.home, Event(self.clock(), "medium-damaged", text))
         return replace(result, text=f"{result.text}. {mended.text}")
@@ -181,7 +181,7 @@ class _Import:
     def _import(self, path: Path) -> ImportResult:
         with salvage.opened(path) as file, State(self.home.database) as state:
             now = self.clock()
-            self.progress.start(f"Verify {events.shown(self.path.name)}")
+            self.progress.start(f"Verify {printable(self.path.name)}")
             bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
             try:
                 return self._take(bundle, state, now, broken)
@@ -234,7 +234,7 @@ class _Import:
             signature_bytes=bundle.signature_bytes,
             trusted=bundle.state,
             documents=bundle.documents,
-            file_name=events.shown(self.path.name),
+            file_name=printable(self.path.name),
         )
         text = (
             f"Generation {manifest.snapshot_version} of {manifest.publisher}, created {to_text(manifest.created)}: "
@@ -255,7 +255,7 @@ class _Import:
                 "generation": manifest.snapshot_version,
                 "ring": DEFAULT_RING,
                 "published_at": to_text(published),
-                "file": events.shown(self.path.name),
+                "file": printable(self.path.name),
                 "accepted_expired": ",".join(expired) if self.accept_expired else "",
             }
             state.record(Event(now, "import", text, details))
@@ -266,7 +266,7 @@ class _Import:
     def _keep(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, *, whole: bool) -> None:
         """Record that a share of a generation is stored; nothing of it is trusted or served."""
         manifest = bundle.manifest
-        name = events.shown(self.path.name)
+        name = printable(self.path.name)
         text = f"{_volume(bundle)} is stored" if whole else f"What is undamaged of {_volume(bundle)} is stored"
         text += _rot(taken)
         details: dict[str, str | int | bool | None] = {
@@ -300,7 +300,7 @@ class _Import:
             text += f"; {still:,} are still missing"
         with state.transaction():
             _save_parts(state, taken)
-            state.record(Event(now, "repair", text, {"generation": number, "file": events.shown(self.path.name)}))
+            state.record(Event(now, "repair", text, {"generation": number, "file": printable(self.path.name)}))
         return self._result(bundle, "repaired", taken.bytes_read, text)
 
     def _result(
@@ -339,23 +339,25 @@ def _save_parts(state: State, taken: Taken) -> None:
         state.pending.save_parts(sha256, ranges)
 
 
-def _refuse(home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool) -> None:
+def _refused(
+    home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool
+) -> SealiftError:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
     if pending.of_another_count(error.code) or not error.todo:
-        error.todo = _way_out(home, error.code)
+        error = error.reworded(todo=_way_out(home, error.code))
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_store.take(home, config, path, error, now)
-            error.context["quarantine"] = record.id
-            error.context["kept"] = int(record.kept)
+            error = error.reworded(quarantine=record.id, kept=int(record.kept))
     details: dict[str, str | int | bool | None] = {
         "code": error.code,
         "exit_code": error.exit_code,
-        "file": events.shown(path.name),
+        "file": printable(path.name),
     }
-    details["quarantine"] = error.context.get("quarantine")
+    details["quarantine"] = error.details.get("quarantine")
     with suppress(StorageError):  # the refusal matters more than its record
-        events.record(home, Event(now, events.REFUSED, f"{events.shown(path.name)} was refused: {error}", details))
+        events.record(home, Event(now, events.REFUSED, f"{printable(path.name)} was refused: {error}", details))
+    return error
 
 
 def _way_out(home: Home, code: str) -> str | None:

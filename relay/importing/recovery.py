@@ -22,10 +22,10 @@ from typing import BinaryIO
 from manifests import recovery
 from manifests.blobs import CHUNK_BYTES
 from manifests.bundle.verify import open_bundle
-from manifests.console.commands import Progress
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
+from manifests.progress import Progress
 
 PAGE_BYTES = 4096
 """What is given up when a medium cannot be read at some place."""
@@ -75,7 +75,7 @@ class Repaired:
 def worth_trying(error: SealiftError) -> bool:
     """Tell whether an import failed in a way that damage of the medium explains."""
     if isinstance(error, StorageError):
-        return error.context.get("errno") in _UNREADABLE
+        return error.errno in _UNREADABLE
     return isinstance(error, MalformedError | NotAuthenticError)
 
 

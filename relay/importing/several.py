@@ -11,9 +11,9 @@ from pathlib import Path
 from manifests import recovery
 from manifests.bundle.verify import claimed_manifest, open_bundle
 from manifests.durable import storage_errors
-from manifests.errors import IncompleteError, LockedError, RollbackError, SealiftError, StorageError
+from manifests.errors import IncompleteError, LockedError, MediumError, RollbackError, SealiftError, StorageError
 from manifests.manifest import NAME
-from relay.importing.damaged import DAMAGED, MEDIUM
+from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult
 from relay.store.outstanding import Outstanding
 
@@ -88,7 +88,7 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
         newest: The newest generation that is here now.
     """
     for place, attempt in enumerate(attempts):
-        if attempt.error is not None and int(attempt.error.context.get("incomplete") or newest + 1) > newest:
+        if attempt.error is not None and int(attempt.error.details.get("incomplete") or newest + 1) > newest:
             return _as_it_is_now(attempt.error, attempts[place + 1 :])
     waiting = [
         attempt.result.outstanding
@@ -113,11 +113,11 @@ def _as_it_is_now(error: SealiftError, later: Sequence[Attempt]) -> SealiftError
     """Let a damaged bundle's refusal say what its generation lacks after the files that came behind it, too."""
     for attempt in later:
         now: SealiftError | Outstanding | None = attempt.error
-        generation = None if attempt.error is None else attempt.error.context.get("incomplete")
+        generation = None if attempt.error is None else attempt.error.details.get("incomplete")
         if attempt.result is not None and attempt.result.outstanding is not None:
             now, generation = attempt.result.outstanding, attempt.result.generation
-        if now is not None and error.code == DAMAGED and generation == error.context["incomplete"]:
-            error.have, error.need, error.todo = now.have, now.need, now.todo
+        if now is not None and error.code == DAMAGED and generation == error.details["incomplete"]:
+            error = error.reworded(have=now.have, need=now.need, todo=now.todo)
     return error
 
 
@@ -140,7 +140,7 @@ def _attempt(path: Path, import_one: Callable[[Path], ImportResult]) -> Attempt:
     except LockedError:
         raise
     except SealiftError as error:
-        if isinstance(error, StorageError) and MEDIUM not in error.context:
+        if isinstance(error, StorageError) and not isinstance(error, MediumError):
             raise
         return Attempt(path, error=error)
 

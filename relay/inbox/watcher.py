@@ -192,9 +192,9 @@ class Watcher:
     def _failed(self, inbox: Inbox, candidate: Candidate, error: SealiftError) -> None:
         verdict, event = _verdict(error)
         text, fate = f"{candidate.path}: {error}", None
-        if verdict is Verdict.REFUSED and error.context.get("kept"):
+        if verdict is Verdict.REFUSED and error.details.get("kept"):
             disposal = self._dispose(inbox, candidate)
-            text += f" A copy is in quarantine ({error.context['quarantine']}); {disposal.text}."
+            text += f" A copy is in quarantine ({error.details['quarantine']}); {disposal.text}."
             fate = disposal.fate
         self._report(event, text, path=str(candidate.path), code=error.code, exit_code=error.exit_code, file=fate)
         self._ledger.finished(self._monotonic(), candidate, verdict, str(error))

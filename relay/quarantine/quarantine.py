@@ -26,8 +26,8 @@ from manifests import durable
 from manifests.bundle.verify import open_bundle
 from manifests.clock import from_text, to_text
 from manifests.errors import MalformedError, NotAuthenticError, SealiftError, StorageError, UsageError
+from manifests.text import printable
 from relay.config import Config
-from relay.events.log import shown
 from relay.home import Home
 
 CHUNK_BYTES = 1024 * 1024
@@ -93,8 +93,8 @@ def take(home: Home, config: Config, path: Path, error: SealiftError, now: datet
                 exit_code=error.exit_code,
                 text=str(error),
                 at=now,
-                name=shown(path.name),
-                directory=shown(str(path.parent)),
+                name=printable(path.name),
+                directory=printable(str(path.parent)),
                 sha256=sha256,
                 length=length,
                 kept=kept,

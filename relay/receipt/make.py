@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from manifests import durable
 from manifests.blobs import Blob
+from manifests.byte_ranges import Ranges
 from manifests.features import load_catalogue, render, to_disable
 from manifests.receipt import (
     MAX_DIGESTS,
@@ -22,7 +23,6 @@ from manifests.receipt import (
     Damage,
     DamageKind,
     FeaturesState,
-    Ranges,
     Receipt,
     SignedReceipt,
     SourceAge,

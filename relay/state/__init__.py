@@ -6,7 +6,8 @@ floor, generation, ring and event change together or not at all. Nothing is writ
 
 from __future__ import annotations
 
-from relay.state.arriving import PendingGeneration, PendingVolume, Range
+from manifests.byte_ranges import Range
+from relay.state.arriving import PendingGeneration, PendingVolume
 from relay.state.database import State
 from relay.state.deliveries import Delivery, DeliveryProblem, DeliveryState, Wanted
 from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring

@@ -13,15 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from manifests.byte_ranges import Range
 from manifests.clock import from_text, to_text
 from relay.state.records import GenerationTarget
 from relay.state.schema import database_errors
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
-
-Range = tuple[int, int]
-"""First byte, and the first one behind it."""
 
 
 @dataclass(frozen=True)

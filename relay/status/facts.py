@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from manifests.clock import to_text
-from manifests.console.commands import table
+from manifests.text import table
 
 if TYPE_CHECKING:
     from relay.state.deliveries import Delivery, DeliveryProblem

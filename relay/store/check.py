@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from manifests.blobs import Blob
-from manifests.console.commands import Progress
 from manifests.durable import storage_errors, sync_filesystem
 from manifests.errors import StorageError
+from manifests.progress import Progress
 from relay.home import Home
 from relay.state import GenerationTarget, State
 

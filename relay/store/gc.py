@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from manifests.console.commands import Progress
 from manifests.durable import storage_errors
+from manifests.progress import Progress
 from relay.home import Home
 from relay.importing import recovery as repair
 from relay.state import Event, State

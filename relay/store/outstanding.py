@@ -11,7 +11,8 @@ from manifests.blobs import Blob, BlobStore
 from manifests.clock import to_text
 
 if TYPE_CHECKING:
-    from relay.state import GenerationTarget, PendingGeneration, PendingVolume, Range, State
+    from manifests.byte_ranges import Range
+    from relay.state import GenerationTarget, PendingGeneration, PendingVolume, State
 
 
 @dataclass(frozen=True)

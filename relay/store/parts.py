@@ -17,34 +17,12 @@ from pathlib import Path
 from types import TracebackType
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.byte_ranges import Range, gaps_in, merge_ranges
 from manifests.durable import fsync_directory, storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.manifest import Manifest, Part
-from relay.state import Range
 
 _PREFIX = "parts-"
-
-
-def covered(ranges: Iterable[Range]) -> tuple[Range, ...]:
-    """Return the same bytes as ascending ranges of which none touches another."""
-    result: list[Range] = []
-    for first, behind in sorted(ranges):
-        if result and first <= result[-1][1]:
-            result[-1] = (result[-1][0], max(behind, result[-1][1]))
-        elif first < behind:
-            result.append((first, behind))
-    return tuple(result)
-
-
-def gaps(ranges: Sequence[Range], first: int, behind: int) -> tuple[Range, ...]:
-    """Return what of ``first`` to ``behind`` is not in ``ranges``, which :func:`covered` made."""
-    result: list[Range] = []
-    for start, end in ranges:
-        if end > first and start < behind:
-            if start > first:
-                result.append((first, start))
-            first = end
-    return (*result, (first, behind)) if first < behind else tuple(result)
 
 
 @dataclass(frozen=True)
@@ -122,7 +100,7 @@ class Assembly:
 
     def lacking(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """Return the places that are not filled."""
-        return tuple(place for place in places if gaps(self._in(place.whole), place.first, place.behind))
+        return tuple(place for place in places if gaps_in(self._in(place.whole), place.first, place.behind))
 
     def write(self, places: Sequence[Place], chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Pass chunks on, writing each to all its places. What is in already is never written again.
@@ -135,7 +113,7 @@ class Assembly:
         for chunk in chunks:
             for descriptor, place, ranges in holes:
                 start = place.first + done
-                for first, behind in gaps(ranges, start, min(start + len(chunk), place.behind)):
+                for first, behind in gaps_in(ranges, start, min(start + len(chunk), place.behind)):
                     with storage_errors(file_of(self._store, place.whole.sha256)):
                         _write(descriptor, memoryview(chunk)[first - start : behind - start], first)
             done += len(chunk)
@@ -144,7 +122,7 @@ class Assembly:
     def filled(self, places: Iterable[Place]) -> None:
         """Say that what was written there was the right content."""
         for place in places:
-            self._ranges[place.whole] = covered([*self._in(place.whole), (place.first, place.behind)])
+            self._ranges[place.whole] = merge_ranges([*self._in(place.whole), (place.first, place.behind)])
 
     def finish(self) -> dict[str, tuple[Range, ...]]:
         """Make everything durable, and blobs of what is whole.
@@ -189,7 +167,7 @@ class Assembly:
             if self._digest(blob, first, part.length) == part.sha256:
                 right.append((first, first + part.length))
             first += part.length
-        return covered(right)
+        return merge_ranges(right)
 
     def _digest(self, blob: Blob, first: int, length: int) -> str:
         hasher, behind = hashlib.sha256(), first + length

@@ -99,7 +99,7 @@ def test_of_a_torn_copy_everything_before_the_cut_is_kept(home, forge, tmp_path,
     path.write_bytes(path.read_bytes()[:cut])
     error = salvage(home, forge, path)
     assert held(home) == {"clamav/text", *order[:kept]}
-    assert error.context["cause"] == "zip.end"
+    assert error.details["cause"] == "zip.end"
 
 
 def test_an_undamaged_copy_then_makes_the_generation(home, forge, tmp_path):
@@ -142,7 +142,7 @@ def test_a_damaged_volume_gives_its_parts(home, forge, tmp_path):
     good = volumes[0].read_bytes()
     overwrite(volumes[0], place_of(volumes[0], forge.files["rules/large"][:15_000]) + 9, b"damage")
     error = salvage(home, forge, volumes[0])
-    assert error.context["missing"] == 1
+    assert error.details["missing"] == 1
     assert error.need == "1 targets, 15,000 bytes"
     assert "import forge-000002-full-v1-of-2.zip from an undamaged copy" in error.todo
     volumes[0].write_bytes(good)
@@ -157,7 +157,7 @@ def test_a_damaged_patch_is_never_given_to_an_engine(home, forge, tmp_path):
     path = forge.seal(tmp_path / "3.zip", since=2, patched={"rules/1": base})
     overwrite(path, path.read_bytes().index(b"patches/", path.read_bytes().index(b"blobs/")) + 120, b"\xff\xff")
     error = salvage(home, forge, path)
-    assert error.context["damaged"] == 1
+    assert error.details["damaged"] == 1
     assert home.blobs.path(digest_of(b"new too")).exists()
     assert not home.blobs.path(digest_of(base + b"new")).exists()
 
@@ -215,7 +215,7 @@ def test_swapped_content_is_left_out_although_its_crc_is_right(home, forge, tmp_
 
     path = forge.seal(tmp_path / "2.zip", Forgery(members=swap))
     error = salvage(home, forge, path)
-    assert error.context["cause"] == "blob.digest"
+    assert error.details["cause"] == "blob.digest"
     assert held(home) == FILES.keys() - {"rules/2"}
     assert not home.blobs.path(digest_of(b"evil" * 5000)).exists()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.console.commands import NoProgress
 from manifests.errors import RollbackError
+from manifests.progress import NoProgress
 from relay.home import open_home
 from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State

@@ -10,7 +10,7 @@ import pytest
 
 from bundler import config
 from bundler.pull.pull import pull_all
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from relay.config import schema
 from tests.support import dsm_simulator as dsm
 from tests.support.benches import Bench

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundler.seal.recovery import protect
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 
 PAGE = 4096
 KINDS = {b"PAR 2.0\0Main\0\0\0\0": "Main", b"PAR 2.0\0FileDesc": "FileDesc", b"PAR 2.0\0Creator\0": "Creator"}

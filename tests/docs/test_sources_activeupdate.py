@@ -8,7 +8,7 @@ from pathlib import Path
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
 from bundler.sources.common import COMMON_KEYS
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from tests.docs.test_sources_page import PAGE, SECTIONS, blocks_of
 from tests.support.active_update_reader import components
 from tests.support.active_update_tree import Tree

@@ -11,7 +11,7 @@ import yaml
 
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from tests.support import clamav_forge as forge
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

@@ -12,7 +12,7 @@ import pytest
 from bundler import config
 from bundler.kinds.http.signatures import PROGRAMS, SUFFIXES
 from bundler.pull.pull import PullResult, pull_all
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from tests.support.benches import Bench
 from tests.support.commands import run
 from tests.support.source_simulator import SourceSimulator

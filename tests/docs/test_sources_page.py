@@ -10,7 +10,7 @@ import pytest
 from bundler import config
 from bundler.kinds import KINDS, kind_class
 from bundler.pull.pull import pull_all
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from tests.support.benches import Bench
 from tests.support.rule_packs import members, pack_7z
 

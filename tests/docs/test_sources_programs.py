@@ -11,7 +11,7 @@ import trustme
 
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from relay.config import DeliveryConfig, load_config
 from tests.support.benches import Bench
 from tests.support.dsa_control import NAME, DsaControl, vendor_zip

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bundler.seal.recovery import protect
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from manifests.receipt import verify
 from relay.state import DEFAULT_RING, State
 from tests.support.commands import BIN, clean_environment, run, wait_for

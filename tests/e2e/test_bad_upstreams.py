@@ -16,8 +16,8 @@ from bundler.jobs.create import Order, create
 from bundler.jobs.init import Founding, found
 from bundler.keys.keyring import signers_of
 from bundler.pull.pull import PullResult, pull_all
-from manifests.console.commands import NoProgress
 from manifests.manifest import Manifest
+from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
 from tests.support.source_simulator import Respond, SourceSimulator
 

@@ -9,7 +9,7 @@ import pytest
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FetchOptions
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from tests.support.benches import Bench, make
 from tests.support.nginx import Nginx
 

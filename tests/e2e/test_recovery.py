@@ -13,8 +13,8 @@ import pytest
 
 from bundler.seal.recovery import protect
 from manifests import recovery
-from manifests.console.commands import NoProgress
 from manifests.errors import IncompleteError
+from manifests.progress import NoProgress
 from relay.home import Home
 from relay.importing import recovery as repair
 from tests.support.commands import BIN, run
@@ -161,7 +161,7 @@ def test_damage_above_the_rate_is_told_with_its_counts_and_nothing_changes(stick
     with pytest.raises(IncompleteError) as caught:
         repair.attempt(tmp_path / BUNDLE, tmp_path / "home" / "tmp", QUIET)
     assert caught.value.code == "recovery.too-damaged"
-    assert caught.value.context == {
+    assert caught.value.details == {
         "damaged_blocks": blocks // 5,
         "blocks": blocks,
         "recovery_blocks": recovery.plan(len(stick.bundle), RATE).recovery_blocks,

@@ -16,7 +16,7 @@ from bundler.kinds import kind_class
 from bundler.pull.pull import PullResult, pull_all
 from bundler.sources.base import Pull, Source, Workbench
 from bundler.sources.common import COMMON_KEYS, Common
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 """Far after every file that a test writes, so that each counts as settled."""

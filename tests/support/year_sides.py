@@ -22,8 +22,8 @@ from bundler.seal.run import no_extras
 from bundler.seal.write import compress
 from bundler.sites.registry import Imported, Sites
 from manifests.blobs import Blob
-from manifests.console.commands import NoProgress
 from manifests.manifest import Manifest
+from manifests.progress import NoProgress
 from relay.config import load_config
 from relay.home import Home
 from relay.importing.importer import ImportResult, import_file

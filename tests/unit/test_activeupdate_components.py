@@ -262,7 +262,7 @@ def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
 )
 def test_a_component_that_is_not_a_file_of_the_tree_is_refused_with_its_line(value, code):
     error = refusal(f"[PATTERN]\nP.1=pattern/good.zip,1,1\nP.4={value}\n")
-    assert (error.code, error.context["line"]) == (code, 3)
+    assert (error.code, error.details["line"]) == (code, 3)
     assert "P.4 of [PATTERN]" in error.what
 
 

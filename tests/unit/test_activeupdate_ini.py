@@ -109,5 +109,5 @@ def test_a_single_byte_code_passes_through_unread():
 )
 def test_what_readers_could_take_in_two_ways_is_refused(data, code, line):
     error = refusal(data)
-    assert (error.code, error.context.get("line")) == (code, line)
+    assert (error.code, error.details.get("line")) == (code, line)
     assert "server.ini" in error.what

@@ -80,7 +80,7 @@ def test_every_key_of_the_file_arrives(tmp_path):
 )
 def test_a_wrong_source_table_is_refused_with_its_place(tmp_path, table, code, key):
     error = refusal(tmp_path, f'publisher = "acme"\n[[source]]\n{table}')
-    assert (error.code, error.context["key"]) == (code, key)
+    assert (error.code, error.details["key"]) == (code, key)
 
 
 def test_every_kind_takes_the_common_keys_beside_its_own(tmp_path):
@@ -120,7 +120,7 @@ def test_no_kind_has_a_key_of_its_own_that_is_common(kind):
 )
 def test_a_common_key_with_a_value_that_means_nothing_is_refused(tmp_path, line, key):
     error = refusal(tmp_path, f'publisher = "acme"\n[[source]]\nname = "a"\nkind = "http"\n{line}\n')
-    assert (error.code, error.context["key"]) == ("config.value", f"source[1].{key}")
+    assert (error.code, error.details["key"]) == ("config.value", f"source[1].{key}")
 
 
 def test_a_mistyped_common_key_is_named_with_the_nearest(tmp_path):
@@ -146,7 +146,7 @@ def test_the_same_source_twice_is_refused(tmp_path):
 )
 def test_lifetimes_that_no_bundle_could_keep_are_refused(tmp_path, text, key):
     error = refusal(tmp_path, f'publisher = "acme"\n{text}')
-    assert (error.code, error.context["key"]) == ("config.value", key)
+    assert (error.code, error.details["key"]) == ("config.value", key)
 
 
 def test_a_directory_without_configuration_is_no_home(tmp_path):

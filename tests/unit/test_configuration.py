@@ -57,7 +57,7 @@ def test_a_good_file_is_returned_as_it_stands(tmp_path):
 def test_an_unknown_key_is_refused_naming_file_key_and_nearest_match(tmp_path, text, key, nearest):
     error = refusal(tmp_path, text)
     assert error.code == "config.unknown-key"
-    assert error.context == {"key": key, "nearest": nearest}
+    assert error.details == {"key": key, "nearest": nearest}
     assert "x.toml" in error.what
     assert key in error.what
     assert error.todo == (f"did you mean {nearest!r}?" if nearest else None)
@@ -69,17 +69,17 @@ def test_an_unknown_key_is_named_even_when_another_rule_is_broken_too(tmp_path):
 
 def test_a_missing_key_is_named(tmp_path):
     error = refusal(tmp_path, "")
-    assert (error.code, error.context["key"]) == ("config.missing-key", "publisher")
+    assert (error.code, error.details["key"]) == ("config.missing-key", "publisher")
 
 
 def test_a_word_that_is_not_in_its_list_is_refused_with_the_nearest_one(tmp_path):
     error = refusal(tmp_path, 'publisher = "a"\n[[source]]\nkind = "htpp"\n')
-    assert (error.code, error.context["key"], error.todo) == ("config.value", "source[1].kind", "change it to 'http'")
+    assert (error.code, error.details["key"], error.todo) == ("config.value", "source[1].kind", "change it to 'http'")
 
 
 def test_a_value_out_of_bounds_is_refused_with_its_place(tmp_path):
     error = refusal(tmp_path, 'publisher = "a"\n[days]\nroot = 0\n')
-    assert (error.code, error.context["key"]) == ("config.value", "days.root")
+    assert (error.code, error.details["key"]) == ("config.value", "days.root")
 
 
 @pytest.mark.parametrize("data", [b"publisher = ", b"\xff\xfe", b"a = 1\na = 2\n"])

@@ -13,8 +13,9 @@ import pytest
 
 from bundler.cli import COMMANDS as BUNDLE_COMMANDS
 from manifests.console import commands as console
-from manifests.console.commands import LazyGroup, NoProgress, Settings
+from manifests.console.commands import LazyGroup, Settings
 from manifests.errors import SealiftError, exit_code_table
+from manifests.progress import NoProgress
 from relay.cli import COMMANDS as RELAY_COMMANDS
 
 CLASSES = {cls.exit_code: cls for cls in SealiftError.__subclasses__()}

@@ -243,7 +243,7 @@ def test_whatever_a_manager_says_is_an_answer_or_an_error_of_ours(data: st.DataO
 def test_a_status_without_soap_is_named(status: int, code: str) -> None:
     error = refusal("authenticate", Reply(status, b"<html>nothing</html>"))
     assert error.code == code == status_error(status).code
-    assert error.context["status"] == status
+    assert error.details["status"] == status
 
 
 def test_soap_that_is_off_comes_with_the_command_that_switches_it_on() -> None:

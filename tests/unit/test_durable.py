@@ -47,7 +47,7 @@ from manifests.errors import StorageError
 try:
     durable.write(Path(sys.argv[1]), b"new")
 except StorageError as error:
-    print(error.code, error.context["errno"])
+    print(error.code, error.details["errno"])
 """
 
 
@@ -71,7 +71,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(small_disk: Path) -
     with pytest.raises(StorageError) as caught:
         durable.write(path, bytes(512 * 1024))
     assert caught.value.code == "storage.full"
-    assert caught.value.context == {"errno": errno.ENOSPC}
+    assert caught.value.details == {"errno": errno.ENOSPC}
     assert path.read_bytes() == b"old"
     assert names(small_disk) == ["file"]
 

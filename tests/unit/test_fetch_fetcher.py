@@ -86,7 +86,7 @@ def test_the_first_failure_ends_the_rest(bench: Bench, server: SourceSimulator) 
         pytest.raises(FetchError) as caught,
     ):
         fetcher.get_all(wanted)
-    assert (caught.value.code, caught.value.context["status"]) == ("http.status", 404)
+    assert (caught.value.code, caught.value.details["status"]) == ("http.status", 404)
     assert len(server.seen) < 100
 
 

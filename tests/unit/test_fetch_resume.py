@@ -19,8 +19,8 @@ from bundler.jobs.gc import collect
 from bundler.sources.checksums import Checksum
 from manifests import strictjson
 from manifests.blobs import Blob
-from manifests.console.commands import NoProgress
 from manifests.errors import FetchError
+from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import Exchange, SourceSimulator

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from manifests.console.commands import NoProgress
 from manifests.errors import (
     ConfigurationError,
     FetchError,
@@ -24,6 +23,7 @@ from manifests.errors import (
     UsageError,
 )
 from manifests.lock import exclusive
+from manifests.progress import NoProgress
 from relay.dialing.manager.addresses import address_of, is_private
 from relay.dialing.manager.delivery import Order, Report
 from relay.dialing.manager.run import deliver

@@ -9,11 +9,12 @@ import pytest
 
 from bundler.kinds import KINDS, kind_class
 from bundler.pull.pull import check_all, last_good
-from bundler.pull.status import age_text, statuses
+from bundler.pull.status import statuses
 from manifests import strictjson
-from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, StorageError, UsageError
 from manifests.manifest import BlobMember, Manifest, Target, decode, encode
+from manifests.progress import NoProgress
+from manifests.text import age_text
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

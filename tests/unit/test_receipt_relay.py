@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.features import load_catalogue, to_disable
+from manifests.progress import NoProgress
 from manifests.receipt import Damage, SourceAge, document, verify
 from relay.deliveries.features import write_features
 from relay.receipt import make as module

@@ -15,7 +15,6 @@ import pytest
 from bundler.seal.recovery import beside, protect
 from bundler.seal.run import SealedFile
 from manifests import recovery
-from manifests.console.commands import NoProgress
 from manifests.errors import (
     ConfigurationError,
     IncompleteError,
@@ -24,6 +23,7 @@ from manifests.errors import (
     StorageError,
     UsageError,
 )
+from manifests.progress import NoProgress
 from manifests.recovery import program
 from manifests.recovery.packets import CREATOR, FILE, HEADER, MAGIC, MAIN, RECOVERY, RecoverySet, packet_at, packets_in
 from manifests.recovery.side_file import COPIES, PAGE_BYTES, length_of, write_plain
@@ -226,7 +226,7 @@ def test_as_many_blocks_as_there_is_recovery_data_are_rebuilt_and_not_one_more(s
     with pytest.raises(IncompleteError) as caught:
         stick.attempt()
     assert caught.value.code == "recovery.too-damaged"
-    assert caught.value.context == {"damaged_blocks": able + 1, "blocks": 171, "recovery_blocks": able}
+    assert caught.value.details == {"damaged_blocks": able + 1, "blocks": 171, "recovery_blocks": able}
     assert list(stick.temporary.iterdir()) == []
 
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.blobs import Blob, BlobStore
+from manifests.byte_ranges import gaps_in, merge_ranges
 from manifests.errors import NotAuthenticError
 from manifests.manifest import Part
-from relay.store.parts import Assembly, Place, covered, file_of, gaps, left_over, present
+from relay.store.parts import Assembly, Place, file_of, left_over, present
 
 RANGES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))))
 
@@ -19,7 +20,7 @@ def numbers(ranges):
 
 @given(RANGES)
 def test_covered_ranges_are_the_same_bytes_and_touch_nowhere(ranges):
-    result = covered(ranges)
+    result = merge_ranges(ranges)
     assert numbers(result) == numbers(ranges)
     assert all(left[1] < right[0] for left, right in itertools.pairwise(result))
     assert all(first < behind for first, behind in result)
@@ -27,7 +28,7 @@ def test_covered_ranges_are_the_same_bytes_and_touch_nowhere(ranges):
 
 @given(RANGES, st.integers(0, 40), st.integers(0, 40))
 def test_gaps_are_exactly_the_bytes_that_are_not_in(ranges, first, behind):
-    assert numbers(gaps(covered(ranges), first, behind)) == set(range(first, behind)) - numbers(ranges)
+    assert numbers(gaps_in(merge_ranges(ranges), first, behind)) == set(range(first, behind)) - numbers(ranges)
 
 
 CONTENT = bytes(range(200))

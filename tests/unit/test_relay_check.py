@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from relay.receipt import make as receipt
 from relay.state import State
 from relay.store.check import check, discard

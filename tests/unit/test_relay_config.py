@@ -74,7 +74,7 @@ def test_the_root_is_for_whoever_asks_for_nobody_or_for_one_by_name(tmp_path, te
 def test_no_source_can_have_another_name_at_the_root(tmp_path, text):
     with pytest.raises(ConfigurationError) as caught:
         config_of(tmp_path, f'connectivity = "proxy"\n[serve]\nmount_at_root = {text}\n')
-    assert (caught.value.code, caught.value.context["key"]) == ("config.value", "serve.mount_at_root")
+    assert (caught.value.code, caught.value.details["key"]) == ("config.value", "serve.mount_at_root")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest
+from manifests.progress import NoProgress
 from relay.config import DeliveryConfig, load_config
 from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from manifests.console.commands import NoProgress
 from manifests.errors import LockedError
+from manifests.progress import NoProgress
 from relay.state import DEFAULT_RING, State
 from relay.store.gc import GRACE, collect
 from tests.support.relay_bundles import BundleForge

@@ -1,8 +1,8 @@
 import pytest
 
 from manifests import recovery
-from manifests.console.commands import NoProgress
 from manifests.errors import NotAuthenticError, RollbackError, StorageError
+from manifests.progress import NoProgress
 from relay.importing.several import bundles_in, import_all, shortfall
 from relay.state import State
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer

@@ -138,7 +138,7 @@ def test_too_little_room_is_said_before_anything_is_written(home, forge, tmp_pat
     with pytest.raises(StorageError) as caught:
         import_file(home, config, path, clock=forge.clock())
     assert caught.value.code == "storage.space"
-    assert caught.value.context["needed"] > 2**60
+    assert caught.value.details["needed"] > 2**60
     assert fingerprint(home) == before
     assert not home.audit_file.exists()
 
@@ -185,7 +185,7 @@ def test_an_incomplete_bundle_is_not_quarantined_for_its_base_may_yet_come(home,
     forge.seal(tmp_path / "1.zip")
     with pytest.raises(IncompleteError) as caught:
         import_bundle(home, forge.seal(tmp_path / "2.zip", since=1), forge.clock(), quarantine=True)
-    assert "quarantine" not in caught.value.context
+    assert "quarantine" not in caught.value.details
     assert list(home.quarantine.glob("*.json")) == []
 
 
@@ -198,8 +198,8 @@ def test_an_older_bundle_is_refused_into_quarantine_when_asked(home, forge, tmp_
     assert caught.value.exit_code == 22
     assert fingerprint(home) == before
     assert first.exists()
-    assert caught.value.context["kept"] == 1
-    assert (home.quarantine / f"{caught.value.context['quarantine']}.sealed").is_file()
+    assert caught.value.details["kept"] == 1
+    assert (home.quarantine / f"{caught.value.details['quarantine']}.sealed").is_file()
 
 
 def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, forge, tmp_path):

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from bundler.seal.recovery import protect
-from manifests.console.commands import NoProgress
 from manifests.errors import IncompleteError
+from manifests.progress import NoProgress
 from relay.events import log as events
 from tests.support.damage import spoil_pages
 from tests.support.relay_bundles import BundleForge
@@ -54,7 +54,7 @@ def test_damage_beyond_the_rate_still_keeps_what_is_undamaged(home, forge, bundl
     with pytest.raises(IncompleteError) as caught:
         import_bundle(home, bundle, forge.clock())
     assert caught.value.code == "bundle.damaged"
-    assert 0 < caught.value.context["missing"] < 5
+    assert 0 < caught.value.details["missing"] < 5
     assert list(home.blobs.temporary.iterdir()) == []
 
 

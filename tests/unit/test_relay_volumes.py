@@ -228,11 +228,11 @@ def test_room_for_parts_is_asked_for_once(home, forge, tmp_path):
     with pytest.raises(StorageError) as caught:
         import_file(home, make_config(home, reserve_bytes=2**60), volumes[0], clock=forge.clock())
     assert caught.value.code == "storage.space"
-    assert caught.value.context["needed"] - 2**60 > len(LARGE)
+    assert caught.value.details["needed"] - 2**60 > len(LARGE)
     import_bundle(home, volumes[0], forge.clock())
     with pytest.raises(StorageError) as caught:
         import_file(home, make_config(home, reserve_bytes=2**60), volumes[1], clock=forge.clock())
-    assert caught.value.context["needed"] - 2**60 < len(LARGE)
+    assert caught.value.details["needed"] - 2**60 < len(LARGE)
 
 
 def test_content_that_a_generation_lost_comes_back_volume_by_volume(home, forge, tmp_path):

@@ -165,7 +165,7 @@ def test_a_role_that_changed_while_its_keys_are_away_refuses_to_seal(publisher, 
     publisher.missing = {role}
     with pytest.raises(ConfigurationError) as caught:
         publisher.stage(A1)
-    assert (caught.value.code, caught.value.context["role"]) == ("keys.unavailable", role)
+    assert (caught.value.code, caught.value.details["role"]) == ("keys.unavailable", role)
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot"])

@@ -226,5 +226,5 @@ def test_a_refusal_names_the_place_and_the_rule() -> None:
     with pytest.raises(MalformedError) as caught:
         schemas.check(document, "manifest", name="manifest.json")
     assert caught.value.code == "manifest.schema"
-    assert caught.value.context == {"path": "$.targets[0].length"}
+    assert caught.value.details == {"path": "$.targets[0].length"}
     assert "'1' is not of type 'integer'" in caught.value.what

@@ -14,9 +14,9 @@ from bundler.seal.journal import finish_interrupted
 from bundler.seal.run import Sealing, written_to
 from manifests import durable
 from manifests.clock import from_text
-from manifests.console.commands import NoProgress
 from manifests.errors import StorageError
 from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
+from manifests.progress import NoProgress
 
 NOW = from_text("2026-11-21T12:00:00Z")
 PETABYTE = 10**15
@@ -45,7 +45,7 @@ def test_a_bundle_that_does_not_fit_is_refused_before_its_first_byte(sealing: Se
     with pytest.raises(StorageError) as caught:
         sealing.begin(tmp_path / "stick", [MANIFEST], 1)
     assert caught.value.code == "storage.space"
-    assert caught.value.context["needed"] == PETABYTE + 1
+    assert caught.value.details["needed"] == PETABYTE + 1
     assert "--out" in (caught.value.todo or "")
     assert not sealing.home.journal.exists()
     assert not any((tmp_path / "stick").iterdir())

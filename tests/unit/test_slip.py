@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from bundler.diff.content import ClaimedBundle, ClaimedContent
 from bundler.diff.rules import compare
 from bundler.diff.targets import difference
-from bundler.report.difference import fit
 from bundler.report.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
-from bundler.report.slip.content import size
 from manifests.bundle.verify import claimed_documents
 from manifests.errors import MalformedError
+from manifests.text import fit, size_text
 from tests.support.relay_bundles import BundleForge
 
 SHA256 = hashlib.sha256(b"volume").hexdigest()
@@ -140,7 +139,7 @@ def test_the_licence_of_a_source_is_said_beside_it() -> None:
         "4.71 MB\n    licence: Plant's <own> subscription 4711, for its own computers its own...\n    LAST GOOD",
     ):
         assert words in text
-    assert "source, licence files size" in page.text
+    assert "source, licence files size_text" in page.text
     assert "clamav GPL-2.0-only 7 120.00 MB" in page.text
     assert "sigma Plant's <own> subscription 4711, for its own computers its own... last good" in page.text
     assert max(len(line) for line in text.splitlines()) == 78
@@ -214,7 +213,7 @@ def test_a_first_bundle_says_nothing_of_changes() -> None:
 
 
 def test_sizes_are_decimal() -> None:
-    assert [size(length) for length in (999, 1000, 1_500_000, 4_294_967_296)] == [
+    assert [size_text(length) for length in (999, 1000, 1_500_000, 4_294_967_296)] == [
         "999 bytes",
         "1.00 kB",
         "1.50 MB",

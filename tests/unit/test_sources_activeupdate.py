@@ -11,8 +11,8 @@ import pytest
 
 from bundler import config
 from bundler.pull.pull import PullResult, check_all
-from manifests.console.commands import NoProgress
 from manifests.errors import ConfigurationError, SealiftError
+from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
 from tests.support.active_update_reader import components
 from tests.support.active_update_tree import Tree, zipped
@@ -200,7 +200,7 @@ def test_a_component_or_signature_that_is_missing_fails_the_source(
         server.on(f"{BASE}/{missing}", upstream.status(404))
 
     error = refused_today(bench, server, spoil)
-    assert (error.code, error.have, error.context["missing"]) == ("activeupdate.incomplete", "79 of 80 components", 1)
+    assert (error.code, error.have, error.details["missing"]) == ("activeupdate.incomplete", "79 of 80 components", 1)
     assert missing in error.what
 
 
@@ -210,7 +210,7 @@ def test_what_is_missing_is_counted_to_the_end(bench: Bench, server: SourceSimul
     for path in (tree.listed[0], "pattern/vsapi350.sig", tree.listed[50]):
         server.on(f"{BASE}/{path}", upstream.status(404))
     error = failure(bench.pull_all())
-    assert (error.code, error.have, error.context["missing"]) == ("activeupdate.incomplete", "78 of 80 components", 3)
+    assert (error.code, error.have, error.details["missing"]) == ("activeupdate.incomplete", "78 of 80 components", 3)
 
 
 def test_a_signature_of_no_bytes_is_none(bench: Bench, server: SourceSimulator) -> None:
@@ -337,7 +337,7 @@ def test_an_address_that_is_no_tree_is_refused_at_configuration(tmp_path: Path, 
     path.write_text(f'publisher = "acme"\n[[source]]\nname = "au"\nkind = "activeupdate"\nurl = "{url}"\n')
     with pytest.raises(ConfigurationError) as caught:
         config.load(path)
-    assert (caught.value.code, caught.value.context["key"]) == ("config.value", "source[1].url")
+    assert (caught.value.code, caught.value.details["key"]) == ("config.value", "source[1].url")
 
 
 def test_a_ca_that_is_not_there_is_refused_at_configuration() -> None:

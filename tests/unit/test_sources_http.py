@@ -335,7 +335,7 @@ def test_a_redirect_to_something_else_than_http_is_refused(bench: Bench, server:
 def test_a_refusal_is_not_tried_again(bench: Bench, server: SourceSimulator, code: int, reason: str) -> None:
     server.on("/a", upstream.status(code))
     error = refused(bench, server.url("/a"))
-    assert (error.code, error.context["status"]) == (reason, code)
+    assert (error.code, error.details["status"]) == (reason, code)
     assert server.asked("/a") == 1
 
 

@@ -260,7 +260,7 @@ def test_a_missing_signature_is_a_failure(signers: Any, bench: Bench, server: So
     server.serve("/a", BODY)
     with pytest.raises(FetchError) as caught:
         bench.pull(make("http", urls=[server.url("/a")], signature=signers("minisign").configured))
-    assert (caught.value.code, caught.value.context["status"]) == ("http.status", 404)
+    assert (caught.value.code, caught.value.details["status"]) == ("http.status", 404)
 
 
 def test_checksum_sidecars_are_checked_and_carried(bench: Bench, server: SourceSimulator) -> None:

@@ -523,7 +523,7 @@ def _import(life: Life, state: TrustedState) -> tuple[Workflow, SealiftError | N
 
 
 def _stricter_for_bundles(life: Life, error: SealiftError) -> bool:
-    whole = error.context.get("role") in ROLES or error.code == "tuf.delegations"
+    whole = error.details.get("role") in ROLES or error.code == "tuf.delegations"
     same_version = error.code.startswith("tuf.version.") and "other content" in error.what
     return whole or same_version or error.code == "tuf.root-withheld" or _stricter(life, error)
 

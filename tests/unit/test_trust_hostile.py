@@ -295,7 +295,7 @@ def test_a_role_with_an_unusual_name_does_not_reach_the_error_code() -> None:
     del sim.files["2...%2Fodd%20role.json"]
     error = refusal(sim, pinned(sim), at(1))
     assert error.code == "tuf.missing.delegated"
-    assert error.context == {"role": "../odd role"}
+    assert error.details == {"role": "../odd role"}
 
 
 LIMITS = Limits(root_bytes=3000, timestamp_bytes=900, snapshot_bytes=900, targets_bytes=1500)

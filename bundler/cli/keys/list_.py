@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from manifests.clock import system_clock, to_text
-from manifests.console.commands import Settings, output_option, print_json, table
+from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import table
 
 
 @click.command("list")

@@ -53,7 +53,7 @@ def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
     try:
         packed = fetcher.document(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes)
     except FetchError as error:
-        if error.code == "http.status" and error.context.get("status") in _NOT_THERE:
+        if error.code == "http.status" and error.details.get("status") in _NOT_THERE:
             return None
         raise
     try:

@@ -238,4 +238,4 @@ def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
 
 
 def _gone(error: FetchError | IncompleteError) -> bool:
-    return error.code == "http.status" and error.context.get("status") in _GONE
+    return error.code == "http.status" and error.details.get("status") in _GONE

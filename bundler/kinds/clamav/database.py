@@ -238,7 +238,7 @@ class Mirror:
         try:
             return self.fetcher.get(wanted)
         except FetchError as error:
-            if error.context.get("status") in _ABSENT:
+            if error.details.get("status") in _ABSENT:
                 return None
             raise
 

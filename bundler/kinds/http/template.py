@@ -144,7 +144,7 @@ class Template:
         try:
             fetcher.look(Wanted(remote.url, remote.path))
         except FetchError as error:
-            if error.context.get("status") in _GONE:
+            if error.details.get("status") in _GONE:
                 return False
             raise
         return True

@@ -77,9 +77,7 @@ def _without(error: FetchError, values: list[str]) -> FetchError:
             text = text.replace(value, "***") if text is not None else None
         return text
 
-    cleaned = FetchError(
-        error.code, clean(error.what) or "", have=clean(error.have), need=clean(error.need), todo=clean(error.todo)
+    details = {key: clean(value) if isinstance(value, str) else value for key, value in error.details.items()}
+    return error.reworded(
+        **details, what=clean(error.what), have=clean(error.have), need=clean(error.need), todo=clean(error.todo)
     )
-    said = error.context.items()
-    cleaned.context.update({key: clean(value) if isinstance(value, str) else value for key, value in said})
-    return cleaned

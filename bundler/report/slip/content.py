@@ -182,14 +182,6 @@ def groups(digest: str) -> tuple[str, ...]:
     return tuple(digest[start : start + 8] for start in range(0, len(digest), 8))
 
 
-def size(length: int) -> str:
-    """Return a length as people say it; GB = 10^9."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if length >= unit:
-            return f"{length / unit:.2f} {name}"
-    return f"{length} bytes"
-
-
 def _note_lines(notes: bytes) -> tuple[str, ...]:
     lines = (one_line(line).lstrip("#").strip() for line in notes.decode("utf-8", "replace").splitlines())
     return tuple(

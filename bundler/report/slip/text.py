@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from bundler.report.difference import fit, wrapped
-from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridged, groups, size
+from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridged, groups
+from manifests.text import fit, size_text, wrapped
 
 COLUMNS = 78
 _LABEL = 14
@@ -45,7 +45,7 @@ def in_all(slip: Slip) -> str:
     content, carried = (
         sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
     )
-    return f"{files:,} files of {len(slip.sources):,} sources, {size(content)}; {size(carried)} on the stick"
+    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
 
 
 def _files(slip: Slip) -> Iterator[str]:
@@ -89,12 +89,12 @@ def _sources(slip: Slip) -> Iterator[str]:
         yield from _changes(source)
     if rest:
         total = sum(source.length for source in rest)
-        yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size(total):>12}"
+        yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size_text(total):>12}"
 
 
 def _source(source: SourceLine) -> Iterator[str]:
     """Write the line of a source, with its licence at the end where that has the room, else below."""
-    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size(source.length):>12}"
+    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
     if source.licence is None:
         yield line
     elif fit(both := f"{line}  {source.licence}", COLUMNS) == both:

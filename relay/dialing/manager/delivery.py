@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
+from manifests.progress import Progress
 from manifests.rulepack import Release
 from relay.dialing.manager.packs import Pack, content_of
 from relay.home import Home

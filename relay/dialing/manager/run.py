@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from manifests.clock import Clock
-from manifests.console.commands import Progress
 from manifests.dsm import signed_in
 from manifests.errors import SealiftError
 from manifests.lock import exclusive
+from manifests.progress import Progress
 from relay.dialing.manager.addresses import address_of
 from relay.dialing.manager.channel import LanChannel
 from relay.dialing.manager.delivery import Delivery, Order, Report

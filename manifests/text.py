@@ -1,0 +1,108 @@
+"""Text for people: names made printable, sizes, ages, and how it is laid out in the columns of a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from datetime import timedelta
+
+COLUMNS = 80
+"""Of a terminal, where nothing else is known of it."""
+
+
+def printable(text: str) -> str:
+    """Return a stranger's words as they may be shown: what would steer a terminal, or is no text, is written out."""
+    return "".join(char if char.isprintable() else _written_out(char) for char in text)
+
+
+def _written_out(char: str) -> str:
+    undecodable = "\udc80" <= char <= "\udcff"  # a byte of a file's name that is no UTF-8 (PEP 383)
+    return f"\\x{ord(char) - 0xDC00:02x}" if undecodable else ascii(char)[1:-1]
+
+
+def age_text(age: timedelta) -> str:
+    """Say an age as people do: ``3 days 4 hours``, ``12 minutes``."""
+    seconds = max(0, int(age.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
+    units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
+    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in units if count][:2]
+    return " ".join(said) or "less than a minute"
+
+
+def size_text(length: int) -> str:
+    """Return a length as people say it; GB = 10^9."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if length >= unit:
+            return f"{length / unit:.2f} {name}"
+    return f"{length} bytes"
+
+
+def fit(text: str, columns: int) -> str:
+    """Cut a text to so many columns of a terminal, wide characters counted twice."""
+    if width_of(text) <= columns:
+        return text
+    kept, used = "", 0
+    for char in text:
+        used += width_of(char)
+        if used > columns - 3:
+            break
+        kept += char
+    return kept + "..."
+
+
+def wrapped(label: str, text: str, columns: int = COLUMNS) -> list[str]:
+    """Break a text between its words, the first line behind a label and the others below it."""
+    lines: list[str] = []
+    line = label
+    for word in text.split(" "):
+        if width_of(line) + width_of(word) > columns and line.strip():
+            lines.append(line.rstrip())
+            line = " " * len(label)
+        line += word + " "
+    return [*lines, line.rstrip()]
+
+
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None, *, width: int | None = None) -> str:
+    """Lay rows out in columns, left-aligned, two spaces apart.
+
+    Args:
+        rows: Cells of text, equally many in each.
+        header: One more row above.
+        width: Columns of the terminal; a longer last cell goes on below itself. By default the terminal's own, and
+            no limit where stdout is none.
+    """
+    lines = [*([header] if header else []), *rows]
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    limit = _terminal_columns() if width is None else width
+    room = None if limit is None else max(limit - indent, _NARROWEST)
+    return "\n".join(line for cells in lines for line in _row(cells, widths, indent, room))
+
+
+_NARROWEST = 20
+"""Columns that a last cell gets at least, even if the terminal then has to break lines."""
+
+
+def _row(cells: tuple[str, ...], widths: Sequence[int], indent: int, room: int | None) -> list[str]:
+    beginning = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells[:-1], widths[:-1], strict=True))
+    whole = (beginning + cells[-1]).rstrip()
+    if room is None or len(cells[-1]) <= room:
+        return [whole]
+    first, *more = textwrap.wrap(cells[-1], room, break_on_hyphens=False)
+    return [beginning + first, *(" " * indent + line for line in more)]
+
+
+def _terminal_columns() -> int | None:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
