@@ -18,7 +18,7 @@ from manifests.errors import IncompleteError, LockedError, NotAuthenticError, Se
 from relay.importing.importer import ImportResult
 from relay.inbox.settle import Rules
 from relay.inbox.watcher import AbandonedError, Inbox, Watcher
-from tests.unit.test_inbox_files import BUNDLE, zip_bytes
+from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
 
 QUICK = Rules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, hold_seconds=5.0)
 EVENTS_ONLY = Rules(settle_seconds=0.05, rescan_seconds=600.0)

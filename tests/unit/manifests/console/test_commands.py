@@ -158,7 +158,9 @@ def test_quiet_means_quiet(capsys) -> None:
 
 
 def test_a_terminal_sees_bars() -> None:
-    code = "from tests.unit.test_console import group, console; console.run(group, 'program', ['work'])"
+    code = (
+        "from tests.unit.manifests.console.test_commands import group, console; console.run(group, 'program', ['work'])"
+    )
     command = f'"{sys.executable}" -c "{code}"'
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
     done = subprocess.run(

@@ -37,7 +37,7 @@ from tests.support.dsm_simulator import MAGIC, DsmSimulator
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_home
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[5]
 OLD, NEW = "26-030.dsru", "26-031.dsru"
 
 
