@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from manifests import errors
-from manifests.errors import NotAuthenticError, SealiftError, StorageError, exit_code_table
+from manifests.errors import MediumError, NotAuthenticError, SealiftError, StorageError, exit_code_table
 
 EXIT_CODES = {
     "UsageError": 2,
@@ -29,17 +30,39 @@ def test_every_class_has_the_documented_exit_code() -> None:
     assert {cls.__name__: cls.exit_code for cls in SealiftError.__subclasses__()} == EXIT_CODES
 
 
-def test_the_tree_is_one_level_deep_and_no_exit_code_stands_twice() -> None:
+def test_no_exit_code_stands_twice_and_a_narrower_class_leaves_with_that_of_its_parent() -> None:
     subclasses = SealiftError.__subclasses__()
-    assert not [cls for cls in subclasses if cls.__subclasses__()]
+    assert {cls.exit_code for parent in subclasses for cls in parent.__subclasses__()} <= {
+        cls.exit_code for cls in subclasses
+    }
     assert len({cls.exit_code for cls in subclasses}) == len(subclasses)
     assert len({cls.meaning for cls in subclasses}) == len(subclasses)
 
 
 def test_every_exception_of_the_module_is_in_the_tree() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert {cls.__name__ for cls in classes} == EXIT_CODES.keys() | {"SealiftError"}
+    assert {cls.__name__ for cls in SealiftError.__subclasses__()} == EXIT_CODES.keys()
     assert all(issubclass(cls, SealiftError) for cls in classes)
+
+
+def test_an_error_cannot_be_changed_and_is_said_again_in_other_words() -> None:
+    error = StorageError("storage.full", "The disk is full", path=Path("/x"), errno=28)
+    with pytest.raises(AttributeError, match="an error is a value"):
+        error.todo = "make room"
+    with pytest.raises(TypeError):
+        error.details["errno"] = 1
+    again = error.reworded(todo="make room", file="a")
+    assert (error.todo, again.todo, again.what, again.errno, again.path) == (
+        None,
+        "make room",
+        error.what,
+        28,
+        Path("/x"),
+    )
+    assert dict(again.details) == {"errno": 28, "file": "a"}
+    assert type(again) is StorageError
+    medium = MediumError.of(again)
+    assert (type(medium), medium.to_json()) == (MediumError, again.to_json())
 
 
 def test_the_exit_code_table_is_whole_and_ascending() -> None:
