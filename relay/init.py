@@ -15,7 +15,7 @@ from manifests.errors import ConfigurationError
 from manifests.trust import trusted_root
 from relay.config import Connectivity, parse_listen
 from relay.home import Home
-from relay.quarantine import quarantine
+from relay.quarantine import registry as quarantine
 from relay.server.tls import create_authority
 from relay.state import Event, State
 

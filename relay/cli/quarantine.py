@@ -13,7 +13,7 @@ from manifests.text import table
 
 if TYPE_CHECKING:
     from relay.home import Home
-    from relay.quarantine.quarantine import Record
+    from relay.quarantine.registry import Record
 
 
 @click.group(name="quarantine")
@@ -27,7 +27,7 @@ def command() -> None:
 def list_(settings: Settings, output: str) -> None:
     """List what was refused, oldest first."""
     from relay.home import open_home
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
 
     found = quarantine.records(open_home(settings.home))
     if output == "json":
@@ -60,7 +60,7 @@ def show(settings: Settings, record_id: str, output: str) -> None:
 def restore(settings: Settings, record_id: str) -> None:
     """Put a file back into the first inbox, to be tried again."""
     from relay.config import load_config
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
 
     home, record = _find(settings, record_id)
     path = quarantine.restore(home, load_config(home.path), record)
@@ -74,7 +74,7 @@ def restore(settings: Settings, record_id: str) -> None:
 @click.pass_obj
 def export(settings: Settings, record_id: str, out: Path) -> None:
     """Write a file elsewhere, as it was; it stays in quarantine."""
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
 
     home, record = _find(settings, record_id)
     quarantine.export(home, record, out)
@@ -87,7 +87,7 @@ def export(settings: Settings, record_id: str, out: Path) -> None:
 @click.pass_obj
 def delete(settings: Settings, record_ids: tuple[str, ...]) -> None:
     """Remove files for good."""
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
 
     for record_id in record_ids:
         home, record = _find(settings, record_id)
@@ -98,7 +98,7 @@ def delete(settings: Settings, record_ids: tuple[str, ...]) -> None:
 
 def _find(settings: Settings, record_id: str) -> tuple[Home, Record]:
     from relay.home import open_home
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
 
     home = open_home(settings.home)
     return home, quarantine.find(home, record_id)

@@ -46,7 +46,7 @@ from relay.importing import damaged as salvage
 from relay.importing import recovery as repair
 from relay.importing.checks import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.importing.content import Intake, Taken
-from relay.quarantine import quarantine as quarantine_store
+from relay.quarantine import registry as quarantine_store
 from relay.rings import mounting
 from relay.state import DEFAULT_RING, Event, NewGeneration, State
 from relay.store import outstanding as pending

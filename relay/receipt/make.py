@@ -34,9 +34,9 @@ from relay.home import Home
 from relay.receipt.site_key import open_key
 from relay.state import DEFAULT_RING, Event, State
 from relay.state.records import Detail
-from relay.store.check import Report
 from relay.store.outstanding import Arrived as Pending
 from relay.store.outstanding import arrived
+from relay.store.verify import Report
 
 KIND = "receipt"
 """Kind of the event that a receipt is."""
@@ -84,7 +84,7 @@ def make(
         config: Its configuration.
         now: The system's time.
         said: Name and note.
-        report: What :func:`relay.store.check.check` found; without it, presence and length of the content are looked
+        report: What :func:`relay.store.verify.check` found; without it, presence and length of the content are looked
             at.
         pending: What has arrived of a generation that is not whole; by default what the state says.
 

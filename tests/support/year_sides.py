@@ -30,7 +30,7 @@ from relay.importing.importer import ImportResult, import_file
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
-from relay.store import gc
+from relay.store import garbage as gc
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]

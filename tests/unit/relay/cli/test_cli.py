@@ -87,7 +87,7 @@ def test_check_leaves_with_40_when_something_is_damaged(relay, forge, tmp_path):
 
 def test_quarantine_is_listed_shown_exported_restored_and_deleted(relay, forge, tmp_path):
     from relay.home import Home
-    from relay.quarantine import quarantine
+    from relay.quarantine import registry as quarantine
     from tests.support.relay_homes import make_config
 
     home = Home(tmp_path / "home")

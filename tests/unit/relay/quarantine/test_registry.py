@@ -4,7 +4,7 @@ import pytest
 
 from manifests.errors import MalformedError, NotAuthenticError, StorageError, UsageError
 from relay.config import InboxConfig
-from relay.quarantine import quarantine
+from relay.quarantine import registry as quarantine
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_config, make_home
 
