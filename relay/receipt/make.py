@@ -8,7 +8,6 @@ relay that was brought back from an old backup still makes newer receipts than i
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -158,7 +157,7 @@ def _describe(home: Home, config: Config, state: State, report: Report | None) -
         generations=generations,
         without=tuple(sorted(losses.within(set(generations)))),
         damage=_damage(losses, report),
-        free_bytes=_free_bytes(home),
+        free_bytes=durable.free_bytes(home.path) or 0,
         sources=_sources(state),
         connectivity=config.connectivity,
         features=_features(config),
@@ -216,9 +215,3 @@ def _features(config: Config) -> FeaturesState:
     """Return digest and length of the list as it stands in ``out/features.json``."""
     features = to_disable(load_catalogue(), config.connectivity)
     return FeaturesState(hashlib.sha256(render(features, "json").encode("utf-8")).hexdigest(), len(features.items))
-
-
-def _free_bytes(home: Home) -> int:
-    with durable.storage_errors(home.path):
-        room = os.statvfs(home.path)
-    return room.f_bavail * room.f_frsize
