@@ -112,9 +112,9 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.home import open_home
     from bundler.jobs.again import create_again
     from bundler.jobs.create import Order, create
-    from bundler.keys.keyring import signers_of
     from bundler.plan.held import readers
     from bundler.plan.volumes import parse_size
+    from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
     from manifests.limits import DEFAULT
 

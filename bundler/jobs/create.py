@@ -5,12 +5,10 @@ One step for any number of files: see :mod:`bundler.seal.journal`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-
-from securesystemslib.signer import Signer
 
 from bundler.config import Config
 from bundler.history import Generation, History
@@ -20,7 +18,9 @@ from bundler.plan.held import EVERYBODY, Held, Readers
 from bundler.plan.layout import Contents, lay_out
 from bundler.plan.patching import Bases, Made, best_patch
 from bundler.pull.pull import PullResult, SourceFailure, last_good, pull_all
-from bundler.repository.repository import Repository, Staged
+from bundler.repository.repository import Repository
+from bundler.repository.signers import HomeSigners
+from bundler.repository.staging import Staged, stage_version
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.run import BesideFile, Extras, SealedFile, Sealing, no_extras
 from bundler.seal.write import Compressed, compress, may_be_deflated, sign
@@ -75,7 +75,7 @@ def create(
     home: Home,
     config: Config,
     order: Order,
-    signers: Callable[[str], Sequence[Signer]],
+    signers: HomeSigners,
     clock: Clock,
     progress: Progress,
     extras: Extras = no_extras,
@@ -86,7 +86,7 @@ def create(
         home: The publisher's directory.
         config: What to pull, for how long to promise.
         order: What the operator asked for.
-        signers: The signers of a role, by role name.
+        signers: The keys that are at hand.
         clock: Tells the time.
         progress: Told about each step.
         extras: What goes beside the bundles, committed with them.
@@ -104,10 +104,11 @@ def create(
         store, repository = home.store(), Repository.load(home.metadata)
         pulled = pull_all(home, config, store, clock, progress) if order.pull else last_good(home, config, store)
         _check_failures(pulled, order)
-        staged = repository.stage(pulled.targets, clock(), signers, config.expiries, config.lifetime)
+        signers_of_role = signers.of_repository(repository)
+        staged = stage_version(repository, pulled.targets, clock(), signers_of_role, config.expiries, config.lifetime)
         held = increment.held(History(home), order.readers)
         contents = _contents(config, order, pulled, staged, held)
-        timestamp = tuple(signers("timestamp"))
+        timestamp = tuple(signers_of_role("timestamp"))
         _keep(store, (data for _, data in contents.documents))
         with compress(_compressible(contents), store, progress) as compressed:
             manifests = _laid_out(contents, held, order, compressed, store, progress, signers=len(timestamp))

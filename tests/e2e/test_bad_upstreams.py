@@ -14,8 +14,8 @@ import pytest
 from bundler.config import load
 from bundler.jobs.create import Order, create
 from bundler.jobs.init import Founding, found
-from bundler.keys.keyring import signers_of
 from bundler.pull.pull import PullResult, pull_all
+from bundler.repository.signers import signers_of
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
