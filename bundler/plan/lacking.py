@@ -8,8 +8,8 @@ from functools import cache
 from bundler.config import Config
 from bundler.history import History
 from bundler.home import Home
-from bundler.plan import held as increment
-from bundler.plan.held import Readers
+from bundler.plan import present as increment
+from bundler.plan.readers import Readers
 from bundler.pull.pull import last_good
 from bundler.sites.holdings import holdings_of
 from manifests.manifest import Target
