@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.config import Config
+from bundler.context import Context
 from bundler.history import Generation, History
 from bundler.home import Home
 from bundler.plan import present as increment
@@ -102,7 +103,7 @@ def create(
     with home.lock():
         finish_interrupted(home)
         store, repository = home.store(), Repository.load(home.metadata)
-        pulled = pull_all(home, config, store, clock, progress) if order.pull else last_good(home, config, store)
+        pulled = pull_all(Context(home, config, clock, progress)) if order.pull else last_good(home, config)
         _check_failures(pulled, order)
         signers_of_role = signers.of_repository(repository)
         staged = stage_version(repository, pulled.targets, clock(), signers_of_role, config.expiries, config.lifetime)

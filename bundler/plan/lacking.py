@@ -41,7 +41,7 @@ def need_of(home: Home, config: Config) -> Callable[[Receipt], int | None]:
         ConfigurationError: ``source.record``; ``history.damaged`` once it is asked.
         StorageError: A file cannot be read.
     """
-    pulled = last_good(home, config, home.store())
+    pulled = last_good(home, config)
     targets = {target.sha256: target for source in pulled.targets.values() for target in source}
     history = _Remembered(home)
 
