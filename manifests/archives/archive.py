@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
-from manifests.errors import MalformedError
+from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
 from manifests.names import check_path_set, check_target_path
 
@@ -165,7 +165,7 @@ class _Collector:
 
     def finish(self) -> Member:
         if self._length != self._entry.length:
-            raise MalformedError(
+            raise DamagedArchiveError(
                 "archive.damaged",
                 f"{self._entry.name!r} is cut short",
                 have=f"{self._length:,} bytes",
