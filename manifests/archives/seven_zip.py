@@ -26,7 +26,7 @@ from py7zr import SevenZipFile
 from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompressionMethodError
 from py7zr.io import Py7zIO, WriterFactory
 
-from manifests.archives.archive import ArchiveLimits, Entry, Sink
+from manifests.archives.base import ArchiveLimits, Entry, Sink
 from manifests.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
@@ -37,7 +37,7 @@ _LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
 
 
 class SevenZipReader:
-    """Implements :class:`manifests.archives.archive.Reader`."""
+    """Implements :class:`manifests.archives.base.Reader`."""
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
         self._file = file

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import BinaryIO, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from manifests.archives.archive import Entry, Sink
+from manifests.archives.base import Entry, Sink
 from manifests.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError
 
@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
 class ZipReader:
-    """Implements :class:`manifests.archives.archive.Reader`."""
+    """Implements :class:`manifests.archives.base.Reader`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
