@@ -24,7 +24,7 @@ PAGE = (REPOSITORY / "docs" / "format.md").read_text("utf-8")
 NOW = datetime(2026, 9, 2, tzinfo=UTC)
 READERS = (
     "container/*.py",
-    "bundle.py",
+    "bundle/*.py",
     "manifest/*.py",
     "signature.py",
     "strictjson.py",
