@@ -110,7 +110,7 @@ def _apply(patch: PatchMember, base: bytes, data: bytes, content: Blob) -> bytes
         with storage_errors(base_path):
             base_path.write_bytes(base)
             patch_path.write_bytes(data)
-        return b"".join(patches.apply(patch.engine, base_path, patch_path, content))
+        return b"".join(patches.apply_patch(patch.engine, base_path, patch_path, content))
 
 
 def _checked(data: bytes, content: Blob) -> bytes:

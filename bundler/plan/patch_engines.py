@@ -120,7 +120,7 @@ def _checked(
                 file.write(piece)
         result = hashlib.sha256()
         with suppress(MalformedError):
-            for chunk in patches.apply(engine, base, path, expected):
+            for chunk in patches.apply_patch(engine, base, path, expected):
                 result.update(chunk)
         if result.hexdigest() == expected.sha256:
             return PatchFile(engine, path, Blob(hasher.hexdigest(), length))

@@ -26,7 +26,7 @@ def beside(percent: float, workspace: Path, progress: Progress) -> Extras:
     Raises:
         UsageError: ``recovery.percent``, before anything is sealed.
     """
-    recovery.plan(1, percent)
+    recovery.plan_recovery(1, percent)
 
     def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
         return tuple(extra(file) for file in files)
@@ -78,7 +78,7 @@ def protect(
             shutil.rmtree(left, ignore_errors=True)
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=workspace))
     try:
-        recovery.make(bundle, percent, out, name=name, workspace=directory, progress=progress)
+        recovery.make_side_file(bundle, percent, out, name=name, workspace=directory, progress=progress)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     with durable.storage_errors(out):

@@ -36,7 +36,10 @@ def header(records_length: int, streams: tuple[int, ...]) -> bytes:
 
 
 def apply(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield the result of a patch; see :func:`manifests.patches.apply`. The base's records go to a file beside it."""
+    """Apply a patch over unfolded streams; see :func:`manifests.patches.apply_patch`.
+
+    The records of the base go to a nameless file beside it.
+    """
     if base.seek(0, 2) > MAX_BYTES or length > MAX_BYTES:
         raise MalformedError(
             "patch.length", "A patch of an archive is for files beyond its limit", need=f"at most {MAX_BYTES:,} bytes"

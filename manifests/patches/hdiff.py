@@ -37,7 +37,7 @@ _ZEROS, _LITERAL, _REPEATED = 0, 3, 2
 
 
 def apply(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> Iterator[bytes]:
-    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply`.
+    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply_patch`.
 
     ``start`` is where the patch begins in its file.
     """

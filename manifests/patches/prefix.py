@@ -43,7 +43,7 @@ def header(base_offset: int, base_length: int, frame_length: int) -> bytes:
 
 
 def apply(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply`."""
+    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply_patch`."""
     base_length, patch_length = base.seek(0, 2), patch.seek(0, 2)
     offset = total = 0
     window: tuple[int, int] | None = None

@@ -165,7 +165,7 @@ class Intake:
         base = self._store.path(patch.base_sha256)
         expected = Blob(patch.sha256, patch.length)
         try:
-            batch.add(self._counted(patches.apply(patch.engine, base, path, expected)), expected)
+            batch.add(self._counted(patches.apply_patch(patch.engine, base, path, expected)), expected)
         except (MalformedError, NotAuthenticError) as error:
             if self._store.digest(patch.base_sha256).sha256 == patch.base_sha256:
                 raise

@@ -40,7 +40,7 @@ def good(engine: str, base: Path) -> bytes:
 def result(engine: str, base: Path, patch: bytes, expected: Blob = EXPECTED) -> bytes:
     path = base.with_name("patch")
     path.write_bytes(patch)
-    return b"".join(patches.apply(engine, base, path, expected))
+    return b"".join(patches.apply_patch(engine, base, path, expected))
 
 
 def refusal(engine: str, base: Path, patch: bytes, expected: Blob = EXPECTED) -> str:
@@ -99,7 +99,7 @@ def flip_and_look(engine: str, base: Path, step: int) -> None:
         elif found != NEW:
             assert len(found) == len(NEW)
             with store.batch() as batch, pytest.raises(NotAuthenticError) as caught:
-                batch.add(patches.apply(engine, base, base.with_name("patch"), EXPECTED), EXPECTED)
+                batch.add(patches.apply_patch(engine, base, base.with_name("patch"), EXPECTED), EXPECTED)
             assert caught.value.code == "blob.digest"
     assert not list(store.temporary.iterdir())
 
@@ -272,7 +272,7 @@ def test_folded_a_flipped_bit_makes_no_more_than_it_should(archive):
         path = archive.with_name("patch")
         path.write_bytes(damaged)
         try:
-            data = b"".join(patches.apply(FOLDED, archive, path, NEXT_BLOB))
+            data = b"".join(patches.apply_patch(FOLDED, archive, path, NEXT_BLOB))
         except MalformedError as error:
             data = error.code.encode()
         assert data.decode("latin-1") in REASONS or len(data) == len(NEXT)

@@ -164,7 +164,7 @@ def test_damage_above_the_rate_is_told_with_its_counts_and_nothing_changes(stick
     assert caught.value.details == {
         "damaged_blocks": blocks // 5,
         "blocks": blocks,
-        "recovery_blocks": recovery.plan(len(stick.bundle), RATE).recovery_blocks,
+        "recovery_blocks": recovery.plan_recovery(len(stick.bundle), RATE).recovery_blocks,
     }
     assert list((tmp_path / "home" / "tmp").iterdir()) == []
 

@@ -118,7 +118,7 @@ def test_an_archive_that_is_compressed_anew_travels_as_a_small_patch(tmp_path):
     assert made.engine == "hdiffpatch+deflate"
     assert made.patch.length < len(new) // 10
     with store.batch() as batch:
-        batch.add(patches.apply(made.engine, store.path(base.sha256), made.path, target), target)
+        batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, target), target)
     made.discard()
     assert not list(store.temporary.iterdir())
 
