@@ -10,8 +10,9 @@ import pytest
 from relay.rings.mounting import conflict, mounted
 from relay.server.app import Application
 from relay.server.routes import resolve
-from relay.server.view import Views, build
+from relay.server.view import Views, build_view
 from relay.state import State
+from relay.status.text import status_to_text
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 from tests.support.requests_by_hand import get
@@ -52,7 +53,7 @@ def view(tmp_path, home, forge):
     def imported(**values):
         import_bundle(home, forge.seal(tmp_path / "x.zip"), forge.clock())
         with State(home.database) as state:
-            return build(home, make_config(home, **values), state)
+            return build_view(home, make_config(home, **values), state)
 
     return imported
 
@@ -130,7 +131,9 @@ def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
         "the generation is 40 days old, more than 30",
         "the source au is 40 days old, more than 2",
     )
-    assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status.to_text(CREATED + timedelta(days=3))
+    assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status_to_text(
+        status, CREATED + timedelta(days=3)
+    )
 
 
 def test_where_every_source_has_its_own_limit_the_sites_does_not_count(view, forge):
@@ -144,7 +147,7 @@ def test_content_that_was_carried_because_a_pull_failed_is_as_old_as_its_pull(vi
     forge.said["rules"] = {"pulled_at": CREATED - timedelta(days=31), "failure": "timed out"}
     status = view().status
     assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30",)
-    assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status.to_text(CREATED)
+    assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status_to_text(status, CREATED)
 
 
 def test_what_is_said_of_sources_goes_with_its_generation(tmp_path, home, forge):
