@@ -19,7 +19,7 @@ from manifests.features import (
     render,
     to_disable,
 )
-from relay.server.messages import Request, Response, not_found, text
+from relay.server.messages import Request, Response, not_found_response, text_response
 from relay.server.metrics import metrics_text
 from relay.server.routes import Page
 from relay.server.view import View
@@ -35,7 +35,7 @@ _LINKS = (
 )
 
 
-def answer(request: Request, view: View, page: Page, now: datetime, counters: Mapping[str, int]) -> Response:
+def answer_page(request: Request, view: View, page: Page, now: datetime, counters: Mapping[str, int]) -> Response:
     """Answer GET or HEAD for a page.
 
     Args:
@@ -46,14 +46,14 @@ def answer(request: Request, view: View, page: Page, now: datetime, counters: Ma
         counters: Metric name with its labels to its value.
     """
     if page == "healthz":
-        return health(view, now)
+        return _health(view, now)
     if page == "metrics":
-        return text(200, metrics_text(view, now, counters), content_type="text/plain; version=0.0.4")
+        return text_response(200, metrics_text(view, now, counters), content_type="text/plain; version=0.0.4")
     if page in {"features", "features.json"}:
         return _features(request, view, page)
     if page == "status.json" or _wants_json(request):
-        return text(200, json.dumps(_page_json(view, now), ensure_ascii=False, indent=1) + "\n", _VARY, _JSON)
-    return text(200, _page_text(view, now), _VARY)
+        return text_response(200, json.dumps(_page_json(view, now), ensure_ascii=False, indent=1) + "\n", _VARY, _JSON)
+    return text_response(200, _page_text(view, now), _VARY)
 
 
 _VARY = (("vary", "accept, accept-language"),)
@@ -63,7 +63,7 @@ def _page_text(view: View, now: datetime) -> str:
     """Return the status for people."""
     width = max(len(path) for path, _ in _LINKS)
     lines = ["Sealift relay", "", status_to_text(view.status, now), ""]
-    lines += [f"  /{name}/  {count:,} files" for name, count in file_counts(view).items()]
+    lines += [f"  /{name}/  {count:,} files" for name, count in _file_counts(view).items()]
     if view.mount_at_root is not None:
         lines.append(f"  /  the files of {view.mount_at_root} as well")
     lines += ["", *(f"{path.ljust(width)}  {text}" for path, text in _LINKS)]
@@ -72,10 +72,10 @@ def _page_text(view: View, now: datetime) -> str:
 
 def _page_json(view: View, now: datetime) -> dict[str, object]:
     """Return the status for machines: that of ``relay status -o json``, and what is served."""
-    return {**status_to_json(view.status, now), "files": file_counts(view), "mount_at_root": view.mount_at_root}
+    return {**status_to_json(view.status, now), "files": _file_counts(view), "mount_at_root": view.mount_at_root}
 
 
-def file_counts(view: View) -> dict[str, int]:
+def _file_counts(view: View) -> dict[str, int]:
     """Return how many files each source has in the default ring, by name."""
     result: dict[str, int] = {}
     publication = view.rings.get(view.default_ring)
@@ -85,19 +85,19 @@ def file_counts(view: View) -> dict[str, int]:
     return dict(sorted(result.items()))
 
 
-def health(view: View, now: datetime) -> Response:
+def _health(view: View, now: datetime) -> Response:
     """Say whether files are served, and what is wrong all the same.
 
     That is still 200: a balancer that took the relay away because of it would make it worse.
     """
     if view.default_ring not in view.rings:
-        return text(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
+        return text_response(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
     wrong = {
         "stale": view.status.stale_reasons(now),
         "not delivered": [f"{one.place} [{one.code}] {one.what}" for one in view.status.delivery_problems],
     }
     lines = [f"{label}: {'; '.join(reasons)}\n" for label, reasons in wrong.items() if reasons]
-    return text(200, "".join(lines) or "ok\n")
+    return text_response(200, "".join(lines) or "ok\n")
 
 
 def _features(request: Request, view: View, page: Page) -> Response:
@@ -106,9 +106,9 @@ def _features(request: Request, view: View, page: Page) -> Response:
     form = default if page == "features.json" else query.get("format", [default])[0]
     language = query.get("lang", [_language(request)])[0]
     if form not in FORMATS or language not in {"en", "ja"} or view.status.connectivity not in CONNECTIVITIES:
-        return not_found()
+        return not_found_response()
     body = _rendered(view.status.connectivity, form, cast("Language", language))
-    return text(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
+    return text_response(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 
 from relay.rings.mounting import conflict, mounted
 from relay.server.app import Application
-from relay.server.routes import resolve
+from relay.server.routes import resolve_path
 from relay.server.view import Views, build_view
 from relay.state import State
 from relay.status.text import status_to_text
@@ -82,11 +82,13 @@ def test_a_source_that_asks_for_the_root_is_served_there_too(view, forge):
     forge.said["au"] = {"mount": "/"}
     found = view()
     assert found.mount_at_root == "au"
-    assert resolve(found, "/server.ini") == resolve(found, "/au/server.ini")
-    assert resolve(found, "/server.ini").name == "au/server.ini"
-    assert resolve(found, "/-/rings/default/server.ini").name == "au/server.ini"
-    assert (resolve(found, "/-/status"), resolve(found, "/-/")) == ("status", "status")
-    assert (resolve(found, "/"), resolve(found, "/pattern/x.zip"), resolve(found, "/a")) == ("absent",) * 3
+    assert resolve_path(found, "/server.ini") == resolve_path(found, "/au/server.ini")
+    assert resolve_path(found, "/server.ini").name == "au/server.ini"
+    assert resolve_path(found, "/-/rings/default/server.ini").name == "au/server.ini"
+    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == ("status", "status")
+    assert (resolve_path(found, "/"), resolve_path(found, "/pattern/x.zip"), resolve_path(found, "/a")) == (
+        "absent",
+    ) * 3
 
 
 def test_what_is_not_at_the_root_is_a_real_404(tmp_path, home, forge):
@@ -105,9 +107,9 @@ def test_what_is_not_at_the_root_is_a_real_404(tmp_path, home, forge):
 def test_the_site_can_switch_the_root_off_or_give_it_to_another(view, forge, configured, expected):
     forge.said["au"] = {"mount": "/"}
     found = view(mount_at_root=configured)
-    resource = resolve(found, "/server.ini")
+    resource = resolve_path(found, "/server.ini")
     assert (resource if isinstance(resource, str) else resource.name) == expected
-    assert resolve(found, "/") == ("status" if configured is False else "absent")
+    assert resolve_path(found, "/") == ("status" if configured is False else "absent")
 
 
 def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, home, forge):
