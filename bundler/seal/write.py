@@ -25,7 +25,8 @@ from bundler.plan.layout import read_slice
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
-from manifests.bundle import verify as bundle
+from manifests.bundle.opening import open_bundle
+from manifests.bundle.verify import VerifiedBundle, verify_bundle
 from manifests.container import SEGMENT_BYTES, ContainerWriter, Member
 from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
 from manifests.errors import NotAuthenticError
@@ -228,9 +229,9 @@ def verify_sealed(
     Raises:
         SealiftError: What any relay would refuse it for.
     """
-    with bundle.open_bundle(path) as file:
+    with open_bundle(path) as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        verified = bundle.verify(file, state, now, accept_expired=accept_expired)
+        verified = verify_bundle(file, state, now, accept_expired=accept_expired)
         progress.start("verify", verified.bytes_to_store)
         largest_first = sorted(verified.manifest.blobs, key=lambda blob: -blob.length)
         with ThreadPoolExecutor(THREADS) as pool:
@@ -241,7 +242,7 @@ def verify_sealed(
         return verified.manifest
 
 
-def check_content(verified: bundle.VerifiedBundle, blob: BlobMember, progress: Progress) -> None:
+def check_content(verified: VerifiedBundle, blob: BlobMember, progress: Progress) -> None:
     """Hash one blob of a verified bundle.
 
     Raises:
@@ -256,7 +257,7 @@ def check_content(verified: bundle.VerifiedBundle, blob: BlobMember, progress: P
         raise NotAuthenticError("bundle.content-digest", f"The content of {blob.name} is not what was signed")
 
 
-def check_patch(verified: bundle.VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
+def check_patch(verified: VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
     """Hash one patch of a verified bundle. What it makes is known only where its base is.
 
     Raises:
@@ -275,6 +276,6 @@ def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
     yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
 
 
-def _check_all(verified: bundle.VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
+def _check_all(verified: VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
     for blob in blobs:
         check_content(verified, blob, progress)

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from manifests import recovery
 from manifests.blobs import CHUNK_BYTES
-from manifests.bundle.verify import open_bundle
+from manifests.bundle.opening import open_bundle
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB

@@ -14,7 +14,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from manifests.bundle.verify import claimed_manifest
+from manifests.bundle.claimed import claimed_manifest
 from manifests.container.recognise import outline_file
 from manifests.errors import SealiftError
 from manifests.manifest import NAME

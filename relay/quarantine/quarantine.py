@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from manifests import durable
-from manifests.bundle.verify import open_bundle
+from manifests.bundle.opening import open_bundle
 from manifests.clock import from_text, to_text
 from manifests.errors import MalformedError, NotAuthenticError, SealiftError, StorageError, UsageError
 from manifests.text import printable
