@@ -13,7 +13,7 @@ from pathlib import Path
 from manifests.durable import fsync_directory
 from relay.config import Dispose
 from relay.inbox.listing import ARCHIVE_NAME, stamp_of
-from relay.inbox.settle import Stamp
+from relay.inbox.readiness import Stamp
 
 
 class Fate(StrEnum):

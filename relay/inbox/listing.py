@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.inbox.settle import Sighting, Stamp
+from relay.inbox.readiness import Sighting, Stamp
 
 ARCHIVE_NAME = "imported"
 """Where an inbox that archives puts imported files; never listed."""

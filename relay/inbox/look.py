@@ -19,7 +19,7 @@ from manifests.container.recognise import outline_file
 from manifests.errors import SealiftError
 from manifests.manifest import NAME
 from relay.inbox.listing import stamp_of
-from relay.inbox.settle import Claim, Look, Shape, Stamp
+from relay.inbox.readiness import Claim, Look, Shape, Stamp
 
 
 def look(path: Path, stamp: Stamp, *, named_as_bundle: bool) -> Look | None:

@@ -19,7 +19,7 @@ from relay.inbox.dispose import Disposal, Fate, dispose, dispose_companion
 from relay.inbox.hints import Hints
 from relay.inbox.listing import Listing, list_inbox
 from relay.inbox.look import claim, look
-from relay.inbox.settle import Candidate, Ledger, Phase, Rules, Verdict
+from relay.inbox.readiness import Candidate, Ledger, Phase, Rules, Verdict
 
 Importing = Callable[[Path], ImportResult]
 """Imports one file and quarantines what it refuses; raises ``SealiftError`` or :class:`AbandonedError`."""

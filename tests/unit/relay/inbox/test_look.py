@@ -16,7 +16,7 @@ import pytest
 from relay.inbox.dispose import Fate, dispose
 from relay.inbox.listing import MAX_ENTRIES, list_inbox, stamp_of
 from relay.inbox.look import claim, look
-from relay.inbox.settle import Look, Shape
+from relay.inbox.readiness import Look, Shape
 
 
 def zip_bytes(*names: str, payload: bytes = b"payload" * 100, comment: bytes = b"") -> bytes:

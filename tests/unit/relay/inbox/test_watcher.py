@@ -16,7 +16,7 @@ import pytest
 
 from manifests.errors import IncompleteError, LockedError, NotAuthenticError, SealiftError, StorageError
 from relay.importing.importer import ImportResult
-from relay.inbox.settle import Rules
+from relay.inbox.readiness import Rules
 from relay.inbox.watcher import AbandonedError, Inbox, Watcher
 from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
 

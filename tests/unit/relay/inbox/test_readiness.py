@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.inbox.settle import (
+from relay.inbox.readiness import (
     FAILURES_BEFORE_GIVING_WAY,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
