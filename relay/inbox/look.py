@@ -19,10 +19,10 @@ from manifests.container.recognise import outline_file
 from manifests.errors import SealiftError
 from manifests.manifest import NAME
 from relay.inbox.listing import stamp_of
-from relay.inbox.readiness import Claim, Look, Shape, Stamp
+from relay.inbox.readiness import ClaimedVersion, FileStamp, FirstLook, Likeness
 
 
-def look(path: Path, stamp: Stamp, *, named_as_bundle: bool) -> Look | None:
+def look_at_file(path: Path, stamp: FileStamp, *, named_as_bundle: bool) -> FirstLook | None:
     """Open a file once and say what it seems to be.
 
     Args:
@@ -38,20 +38,20 @@ def look(path: Path, stamp: Stamp, *, named_as_bundle: bool) -> Look | None:
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
             return None
-        return Look(Shape.UNREADABLE, f"it cannot be opened ({error.strerror})")
+        return FirstLook(Likeness.UNREADABLE, f"it cannot be opened ({error.strerror})")
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or stamp_of(status) != stamp:
             return None
-        return _judge(descriptor, status, named_as_bundle=named_as_bundle)
+        return _judge_ends(descriptor, status, named_as_bundle=named_as_bundle)
     except OSError as error:
-        return Look(Shape.UNREADABLE, f"it cannot be read ({error.strerror})")
+        return FirstLook(Likeness.UNREADABLE, f"it cannot be read ({error.strerror})")
     finally:
         with suppress(OSError):  # a stick that is gone says so on closing too
             os.close(descriptor)
 
 
-def claim(path: Path, stamp: Stamp) -> Claim | None:
+def read_claimed_version(path: Path, stamp: FileStamp) -> ClaimedVersion | None:
     """Read which snapshot version and volume a file claims to be, for an order; ``None`` when that is unreadable."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -65,23 +65,23 @@ def claim(path: Path, stamp: Stamp) -> Claim | None:
     return manifest.snapshot_version, manifest.volume_index
 
 
-def _judge(descriptor: int, status: os.stat_result, *, named_as_bundle: bool) -> Look:
+def _judge_ends(descriptor: int, status: os.stat_result, *, named_as_bundle: bool) -> FirstLook:
     outline = outline_file(descriptor, status.st_size, NAME)
     ends = outline.ends_as_zip
     if not outline.names_first_member:
         if ends or outline.begins_as_zip:
-            return Look(Shape.FOREIGN, "it is a zip, but not a bundle")
+            return FirstLook(Likeness.FOREIGN, "it is a zip, but not a bundle")
         if not named_as_bundle:
-            return Look(Shape.FOREIGN, "it is not a bundle")
+            return FirstLook(Likeness.FOREIGN, "it is not a bundle")
     if is_open_for_writing(descriptor):
-        return Look(_shape(ends=ends), "another program still has it open for writing", busy=True)
+        return FirstLook(_likeness(ends=ends), "another program still has it open for writing", busy=True)
     if status.st_nlink > 1:
-        return Look(_shape(ends=ends), f"it has {status.st_nlink} names", busy=True)
-    return Look(_shape(ends=ends), "" if ends else "its end is missing: the copy is not complete")
+        return FirstLook(_likeness(ends=ends), f"it has {status.st_nlink} names", busy=True)
+    return FirstLook(_likeness(ends=ends), "" if ends else "its end is missing: the copy is not complete")
 
 
-def _shape(*, ends: bool) -> Shape:
-    return Shape.WHOLE if ends else Shape.PARTIAL
+def _likeness(*, ends: bool) -> Likeness:
+    return Likeness.WHOLE if ends else Likeness.PARTIAL
 
 
 def is_open_for_writing(descriptor: int) -> bool:

@@ -27,7 +27,7 @@ from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult, import_file
-from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_of
+from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_from_config
 from relay.receipt import make as receipt
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
@@ -93,7 +93,7 @@ class Service:
         self._views = Views(home, config)
         self._seen_generation = 0
         self._delivered_generation: int | None = None
-        self._watcher = Watcher([inbox_of(inbox) for inbox in config.inboxes], self._import, report)
+        self._watcher = Watcher([inbox_from_config(inbox) for inbox in config.inboxes], self._import, report)
         self._server = Server(
             config.host,
             config.port,
