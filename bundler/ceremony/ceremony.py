@@ -17,13 +17,13 @@ from tuf.api.metadata import Metadata, Root
 from bundler.ceremony.proposal import Proposal, authority, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
 from manifests import durable
 from manifests.errors import ConfigurationError, NotAuthenticError
 
-Change = Callable[[Delegation], Delegation]
+Change = Callable[[Authority], Authority]
 """What shall become of a role's keys and threshold."""
 
 

@@ -17,7 +17,7 @@ from bundler.keys import hsm, public_keys
 from bundler.keys import keyring as keys
 from bundler.keys.secrets import Secrets
 from bundler.repository import delegations
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
 from bundler.repository.repository import Repository, wishes_path
 from manifests import durable
 from manifests.errors import ConfigurationError, UsageError
@@ -117,8 +117,8 @@ class Roles:
         if role in ROOT_ROLES:
             return self._ceremony.change(role, change, sign=self._sign)
         path = wishes_path(self._home.metadata)
-        wishes = delegations.read(path)
-        before = wishes.get(role, Delegation((), 1))
+        wishes = delegations.read_delegations(path)
+        before = wishes.get(role, Authority((), 1))
         after = change(before)
         if after == before:
             raise ConfigurationError("keys.unchanged", f"The source {role} has these keys and this threshold already")
@@ -127,17 +127,17 @@ class Roles:
             wishes[role] = after
         else:
             del wishes[role]
-        delegations.write(path, wishes)
+        delegations.write_delegations(path, wishes)
         return None
 
-    def _before(self, role: str) -> Delegation:
+    def _before(self, role: str) -> Authority:
         """Return a role's keys as the next version would have them without a change."""
         if role not in ROOT_ROLES:
-            return delegations.read(wishes_path(self._home.metadata)).get(role, Delegation((), 1))
+            return delegations.read_delegations(wishes_path(self._home.metadata)).get(role, Authority((), 1))
         waiting = self._ceremony.waiting()
         return authority(self._ceremony.current().signed if waiting is None else waiting.proposed, role)
 
-    def _leaving(self, role: str, before: Delegation, old: str | None) -> tuple[str, ...]:
+    def _leaving(self, role: str, before: Authority, old: str | None) -> tuple[str, ...]:
         if old is not None:
             return (before.resolve(old, role),)
         keyring = keys.Keyring.load(self._home.keys)
@@ -154,17 +154,17 @@ class Roles:
         """Take a public key into the home's directory."""
         uri: str | None
         if given.startswith("hsm:"):
-            uri, key = hsm.import_key(given, self._secrets)
+            uri, key = hsm.read_token_key(given, self._secrets)
         else:
-            key, uri = public_keys.read(Path(given))
+            key, uri = public_keys.read_public_key(Path(given))
         if not keys.Keyring.load(self._home.keys).is_here(key.keyid):
-            durable.write(self._home.keys / f"{keys.key_name(role, key)}.pub", public_keys.encode(key, uri))
+            durable.write(self._home.keys / f"{keys.key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
         return key
 
     @contextmanager
     def _made(self, role: str, new: NewKeys, count: int) -> Iterator[tuple[Key, ...]]:
         """Make keys, and take their files away again when what they were made for fails."""
-        made = [keys.generate_for(role, self._home.keys, new.passphrase) for _ in range(count)]
+        made = [keys.generate_role_key(role, self._home.keys, new.passphrase) for _ in range(count)]
         try:
             yield tuple(generated.entry.key for generated in made)
         except BaseException:

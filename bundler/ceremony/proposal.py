@@ -20,7 +20,7 @@ from tuf.api.metadata import Metadata, Root, RootVerificationResult
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
 from manifests import clock, strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT
@@ -187,13 +187,13 @@ class Proposal:
         )
 
 
-def authority(root: Root, role: str) -> Delegation:
+def authority(root: Root, role: str) -> Authority:
     """Return the keys and threshold that a root gives to one of its roles."""
     entry = root.roles[role]
-    return Delegation(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
+    return Authority(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
 
 
-def with_authority(root: Root, role: str, wanted: Delegation) -> Root:
+def with_authority(root: Root, role: str, wanted: Authority) -> Root:
     """Return a copy of a root in which a role has other keys or another threshold."""
     copy = Root.from_dict(json.loads(json.dumps(root.to_dict())))
     for keyid in list(copy.roles[role].keyids):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
-from bundler.keys.public_keys import from_json, to_json
+from bundler.keys.public_keys import key_from_json, key_to_json
 from manifests import durable, strictjson
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
@@ -21,7 +21,7 @@ MIN_PREFIX = 6
 
 
 @dataclass(frozen=True)
-class Delegation:
+class Authority:
     """Keys that may sign for a role, and how many of them must."""
 
     keys: tuple[Key, ...]
@@ -32,17 +32,17 @@ class Delegation:
         """The keys' ids, in the same order."""
         return tuple(key.keyid for key in self.keys)
 
-    def with_keys(self, *keys: Key) -> Delegation:
+    def with_keys(self, *keys: Key) -> Authority:
         """Add keys, after those that are there."""
-        return Delegation(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+        return Authority(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
 
-    def without(self, *keyids: str) -> Delegation:
+    def without(self, *keyids: str) -> Authority:
         """Remove keys."""
-        return Delegation(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
+        return Authority(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
 
-    def with_threshold(self, threshold: int) -> Delegation:
+    def with_threshold(self, threshold: int) -> Authority:
         """Ask for another number of signatures."""
-        return Delegation(self.keys, threshold)
+        return Authority(self.keys, threshold)
 
     def check(self, role: str) -> None:
         """Refuse a threshold that the keys cannot reach.
@@ -76,7 +76,7 @@ class Delegation:
         return found[0]
 
 
-def read(path: Path) -> dict[str, Delegation]:
+def read_delegations(path: Path) -> dict[str, Authority]:
     """Read the wished delegations by source; none when there is no file.
 
     Raises:
@@ -91,21 +91,21 @@ def read(path: Path) -> dict[str, Delegation]:
     value = strictjson.decode(data, name=str(path), max_bytes=MIB)
     try:
         return {
-            source: Delegation(tuple(from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
+            source: Authority(tuple(key_from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
             for source, wish in value.items()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ConfigurationError("repository.damaged", f"{path} is not a list of delegations") from None
 
 
-def write(path: Path, delegations: Mapping[str, Delegation]) -> None:
+def write_delegations(path: Path, delegations: Mapping[str, Authority]) -> None:
     """Write the wished delegations durably.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
     value = {
-        source: {"threshold": wish.threshold, "keys": [to_json(key) for key in wish.keys]}
+        source: {"threshold": wish.threshold, "keys": [key_to_json(key) for key in wish.keys]}
         for source, wish in delegations.items()
     }
     durable.write(path, strictjson.encode(value))

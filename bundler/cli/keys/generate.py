@@ -18,7 +18,7 @@ from manifests.console.commands import output_option, print_json
 @output_option
 def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphrase: bool) -> None:
     """Make an Ed25519 key: FILE (keep it) and FILE with the suffix .pub (hand it over). Needs no home."""
-    from bundler.keys.keyring import generate
+    from bundler.keys.keyring import generate_key
     from bundler.keys.secrets import Secrets, ask_on_terminal
 
     passphrase = None
@@ -26,7 +26,7 @@ def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphra
         warn_open_keys(out)
     else:
         passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
-    entry = generate(out, passphrase).entry
+    entry = generate_key(out, passphrase).entry
     if output == "json":
         print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(out.with_suffix(".pub"))})
         return

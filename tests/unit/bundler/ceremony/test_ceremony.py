@@ -87,11 +87,11 @@ class Site:
         return {str(path): path.read_bytes() for path in sorted(self.home.path.rglob("*")) if path.is_file()}
 
     def signer(self, path: Path) -> CryptoSigner:
-        return keys.read_private(path, Secrets(nobody))
+        return keys.read_private_key(path, Secrets(nobody))
 
 
-def person(directory: Path, name: str) -> keys.Generated:
-    return keys.generate(directory / f"{name}.pem", None)
+def person(directory: Path, name: str) -> keys.GeneratedKey:
+    return keys.generate_key(directory / f"{name}.pem", None)
 
 
 def refused(code: str):
@@ -229,7 +229,7 @@ def test_a_raised_threshold_must_be_met_by_the_new_root_too(tmp_path):
     outcome = site.roles().threshold("root", 2)
     assert not outcome.in_force
     assert outcome.proposal.changes()[1:3] == (
-        f"  root: + key {public_keys.read(tmp_path / 'alice.pub')[0].keyid[:12]} (ed25519)",
+        f"  root: + key {public_keys.read_public_key(tmp_path / 'alice.pub')[0].keyid[:12]} (ed25519)",
         "  root: threshold 1 -> 2",
     )
     assert [line.split(":")[0] for line in outcome.proposal.missing] == ["1 more of the keys of root 2"]
@@ -381,7 +381,7 @@ def test_a_source_gets_its_own_key_rotates_it_and_returns_to_the_targets_keys(tm
     site.publish()
     assert site.repository.targets["a"].signed.version == 3
     site.roles().revoke("a", site.keyids("a")[0])
-    assert delegations.read(wishes_path(site.home.metadata)) == {}
+    assert delegations.read_delegations(wishes_path(site.home.metadata)) == {}
     assert site.keyids("a") == shared
     site.publish()
     assert site.root.version == 1
@@ -393,7 +393,7 @@ def test_a_damaged_list_of_delegations_is_named(tmp_path):
     for data, code in ((b"[]", "repository.damaged"), (b'{"a":{}}', "repository.damaged"), (b"x", "json.syntax")):
         path.write_bytes(data)
         with pytest.raises((ConfigurationError, MalformedError)) as caught:
-            delegations.read(path)
+            delegations.read_delegations(path)
         assert caught.value.code == code
 
 
