@@ -1,4 +1,4 @@
-"""Who may sign for a source: the publisher's wish, which the next bundle's targets role carries out.
+"""Who may sign for a role; and for sources the publisher's wish, which the next bundle's targets role carries out.
 
 A source without an entry is signed by the keys of the ``targets`` role.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from securesystemslib.signer import Key
+from tuf.api.metadata import Root
 
 from bundler.keys.public_keys import key_from_json, key_to_json
 from manifests import durable, strictjson
@@ -44,7 +45,7 @@ class Authority:
         """Ask for another number of signatures."""
         return Authority(self.keys, threshold)
 
-    def check(self, role: str) -> None:
+    def check_threshold(self, role: str) -> None:
         """Refuse a threshold that the keys cannot reach.
 
         Raises:
@@ -58,7 +59,7 @@ class Authority:
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )
 
-    def resolve(self, given: str, role: str) -> str:
+    def find_keyid(self, given: str, role: str) -> str:
         """Return the whole key id for its beginning, with or without the role before it.
 
         Raises:
@@ -74,6 +75,12 @@ class Authority:
                 need=f"the first {MIN_PREFIX} or more digits of a key id",
             )
         return found[0]
+
+
+def authority_of(root: Root, role: str) -> Authority:
+    """Return the keys and threshold that a root gives to one of its roles; keys that it does not list are left out."""
+    entry = root.roles[role]
+    return Authority(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
 
 
 def read_delegations(path: Path) -> dict[str, Authority]:

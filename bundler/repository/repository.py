@@ -18,7 +18,7 @@ from tuf.api.serialization import DeserializationError
 
 from bundler.repository import delegations
 from bundler.repository import floor as version_floor
-from bundler.repository.delegations import Authority
+from bundler.repository.delegations import Authority, authority_of
 from manifests import durable
 from manifests.errors import ConfigurationError
 
@@ -94,8 +94,7 @@ class Repository:
         """Return who may sign for a role from the next version on."""
         if role in self.wishes:
             return self.wishes[role]
-        entry = self.root.roles[role if role in self.root.roles else Targets.type]
-        return Authority(tuple(self.root.keys[keyid] for keyid in entry.keyids), entry.threshold)
+        return authority_of(self.root, role if role in self.root.roles else Targets.type)
 
     def write(self, documents: Sequence[tuple[str, bytes]]) -> None:
         """Write staged documents durably: versioned ones first, timestamp, which makes them current, last.
