@@ -15,7 +15,7 @@ from bundler.diff.content import ClaimedBundle, ClaimedContent
 from bundler.diff.rules import compare
 from bundler.diff.targets import difference
 from bundler.report.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
-from manifests.bundle.verify import claimed_documents
+from manifests.bundle.claimed import claimed_documents
 from manifests.errors import MalformedError
 from manifests.text import fit, size_text
 from tests.support.relay_bundles import BundleForge
