@@ -13,7 +13,7 @@ from bundler.cli.options import secrets_options
 from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
 
@@ -116,20 +116,20 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
-    from manifests.limits import DEFAULT
+    from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)
     home = open_home(settings.home)
     config = load(home.config)
     if wishes.again is not None:
         percent = History(home).generation(wishes.again).recovery_percent
-        with progress(settings) as shown:
+        with show_progress(settings) as shown:
             extras = _extras(home, percent, shown)
             return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
     notes = None
     if wishes.note is not None:
         with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
+            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create refuses them
     order = Order(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
@@ -142,7 +142,7 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     )
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
@@ -70,14 +70,14 @@ def command(
                 "publisher": publisher,
                 "root_keys": root_keys,
                 "threshold": wanted.threshold,
-                "root_expires_at": to_text(root.expires),
+                "root_expires_at": instant_text(root.expires),
                 "encrypted": not no_passphrase,
             }
         )
         return
     click.echo(
         f"The publisher {publisher} is in {home.path}\n"
-        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {to_text(root.expires)}\n"
+        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {instant_text(root.expires)}\n"
         "\nNext:\n"
         f"  1. say what to carry:            edit {home.config}, then: bundle sources check\n"
         "  2. give each site its trust:     bundle keys export-root --out root.json\n"

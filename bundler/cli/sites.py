@@ -10,7 +10,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from bundler.sites.registry import Imported, Sites
@@ -50,7 +50,9 @@ def command(ctx: click.Context, output: str) -> None:
         return
     header = ("site", "generation", "behind", "content", "receipt", "damage", "needs")
     rows = [_row(status) for status in found]
-    click.echo(table(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one).")
+    click.echo(
+        table_text(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one)."
+    )
 
 
 @command.command(name="import")
@@ -113,7 +115,7 @@ def _receipts(files: tuple[BinaryIO, ...]) -> tuple[tuple[bytes, ...], list[Seal
     """
     from manifests.durable import storage_errors
     from manifests.errors import SealiftError
-    from manifests.receipt import from_texts
+    from manifests.receipt import receipts_from_texts
 
     whole: list[bytes] = []
     lines: list[str] = []
@@ -128,7 +130,7 @@ def _receipts(files: tuple[BinaryIO, ...]) -> tuple[tuple[bytes, ...], list[Seal
             lines += data.decode("utf-8-sig", "replace").splitlines()
     refused: list[SealiftError] = []
     try:
-        whole += from_texts(lines)
+        whole += receipts_from_texts(lines)
     except SealiftError as error:
         refused.append(error)
     if not whole and not refused:

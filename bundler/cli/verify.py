@@ -8,7 +8,7 @@ import click
 
 from bundler.cli.options import named
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -23,14 +23,14 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
     from bundler.report import manifest as describe
     from bundler.seal.verify import verify_sealed
     from manifests.durable import storage_errors
-    from manifests.limits import DEFAULT
+    from manifests.limits import DEFAULT_LIMITS
     from manifests.trust import trusted_root
 
     with named(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
-        state = trusted_root(file.read(DEFAULT.root_bytes + 1))
+        state = trusted_root(file.read(DEFAULT_LIMITS.root_bytes + 1))
     found = []
     for path in files:
-        with named(path), progress(settings) as shown:
+        with named(path), show_progress(settings) as shown:
             manifest = verify_sealed(path, state, system_clock(), shown, accept_expired=accept_expired)
         if output == "json":
             found.append({"file": str(path), "verified": True, **describe.manifest_to_json(manifest, targets=False)})

@@ -14,7 +14,7 @@ from bundler.diff.targets import Difference, SourceDifference
 from bundler.rules import MAX_FILE_BYTES, Rule, reader_of
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
-from manifests.rulepack import SUFFIX, Release
+from manifests.rulepack import RULE_PACK_SUFFIX, Release
 
 MAX_RULES = 500_000
 """Rules of one source that are held at once; some 400 bytes each."""
@@ -125,7 +125,7 @@ def _newest_pack(source: str, manifest: Manifest) -> Target | None:
 
 
 def _is_pack(target: Target) -> bool:
-    return target.path.lower().endswith(SUFFIX)
+    return target.path.lower().endswith(RULE_PACK_SUFFIX)
 
 
 def _release(target: Target) -> tuple[int, int, str]:

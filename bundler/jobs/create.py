@@ -29,7 +29,7 @@ from bundler.seal.write_verified import BesideFile, Extras, SealedFile, Sealing,
 from manifests.blobs import BlobStore
 from manifests.clock import Clock
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.progress import Progress
 
 
@@ -142,9 +142,9 @@ def _check_failures(pulled: PullResult, order: Order) -> None:
 
 
 def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, held: Held) -> Contents:
-    if order.notes is not None and len(order.notes) > DEFAULT.notes_bytes:
+    if order.notes is not None and len(order.notes) > DEFAULT_LIMITS.notes_bytes:
         raise UsageError(
-            "create.notes", "The release notes are too long", need=f"at most {DEFAULT.notes_bytes:,} bytes"
+            "create.notes", "The release notes are too long", need=f"at most {DEFAULT_LIMITS.notes_bytes:,} bytes"
         )
     targets = [target for source_targets in pulled.targets.values() for target in source_targets]
     marked = held.mark(sorted(targets, key=lambda target: target.path))

@@ -79,7 +79,7 @@ def found(path: Path, wanted: Founding, now: datetime) -> Home:
         durable.make_directory(home.keys, mode=0o700)
         home.store().create()
         _write_root(home, wanted, now)
-        durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
+        durable.write_file(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
         config.load(home.config)
     return Home(path)
 
@@ -128,7 +128,7 @@ def _write_root(home: Home, wanted: Founding, now: datetime) -> None:
     signers = [entry.signer for entry in made[Root.type]]
     role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
     data = first_root(role_keys, wanted.threshold, now + wanted.expiries.of(Root.type), signers)
-    durable.write(home.metadata / "1.root.json", data)
+    durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)
 
 
@@ -154,7 +154,7 @@ def _built_beside(path: Path) -> Iterator[Path]:
         yield place
         with durable.storage_errors(path):
             durable.sync_filesystem(place)
-            durable.replace(place, path)
+            durable.replace_file(place, path)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise

@@ -19,7 +19,7 @@ from manifests.manifest import (
     NOTES_NAME,
     TUF_PREFIX,
     BlobMember,
-    Document,
+    DocumentMember,
     Manifest,
     Part,
     Parted,
@@ -67,7 +67,7 @@ class Contents:
 
 def lay_out(
     contents: Contents,
-    documents: Sequence[Document],
+    documents: Sequence[DocumentMember],
     blobs: Sequence[BlobMember],
     patches: Sequence[PatchMember],
     store: BlobStore,
@@ -152,7 +152,7 @@ class _Members:
         return cls(tuple(own.values()), tuple(member for member in whole if isinstance(member, PatchMember)))
 
 
-def _manifest(contents: Contents, documents: Sequence[Document]) -> Manifest:
+def _manifest(contents: Contents, documents: Sequence[DocumentMember]) -> Manifest:
     return Manifest(
         publisher=contents.publisher,
         snapshot_version=contents.snapshot_version,
@@ -217,9 +217,9 @@ def _piece(member: BlobMember | PatchMember) -> Piece:
 
 def _fixed(manifest: Manifest, signers: int) -> int:
     """Return what a volume takes that carries no content: an upper bound."""
-    names = [manifest_format.NAME, "manifest.sig.json", *(document.name for document in manifest.documents)]
+    names = [manifest_format.MANIFEST_NAME, "manifest.sig.json", *(document.name for document in manifest.documents)]
     bare = replace(manifest, volume_index=volumes.MAX_VOLUMES, volume_count=volumes.MAX_VOLUMES)
-    text = len(manifest_format.encode(bare)) + len(bare.targets)  # "parts" is a letter longer than "blob"
+    text = len(manifest_format.encode_manifest(bare)) + len(bare.targets)  # "parts" is a letter longer than "blob"
     records = sum(volumes.MEMBER_BYTES + 2 * len(name) for name in names) + volumes.END_BYTES
     return (
         text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.stored[2] for document in manifest.documents)

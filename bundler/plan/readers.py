@@ -13,7 +13,7 @@ from bundler.sites.holdings import Holdings, holdings_of
 from bundler.sites.registry import Sites
 from manifests.durable import storage_errors
 from manifests.errors import UsageError
-from manifests.receipt import MAX_BYTES, from_texts
+from manifests.receipt import MAX_RECEIPT_BYTES, receipts_from_texts
 
 LAST = "last"
 
@@ -69,11 +69,11 @@ def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
     path = Path(since)
     if path.is_file():
         with storage_errors(path), path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
+            data = file.read(MAX_RECEIPT_BYTES + 1)
+        if len(data) > MAX_RECEIPT_BYTES:
             raise _no_reader(since, sites)
         if not data.lstrip().startswith(b"{"):
-            scanned = from_texts(data.decode("utf-8-sig", "replace").splitlines())
+            scanned = receipts_from_texts(data.decode("utf-8-sig", "replace").splitlines())
             if len(scanned) != 1:
                 raise _no_reader(since, sites)
             data = scanned[0]

@@ -110,7 +110,7 @@ class Repository:
             with durable.storage_errors(path):
                 same = path.exists() and path.read_bytes() == data
             if not same:
-                durable.write(path, data)
+                durable.write_file(path, data)
 
 
 def wishes_path(directory: Path) -> Path:

@@ -20,7 +20,7 @@ from bundler.sites import records
 from bundler.sites.records import Site
 from manifests import clock, durable
 from manifests.errors import ConfigurationError, NotAuthenticError, UsageError
-from manifests.receipt import Receipt, SignedReceipt, check_site_name, fingerprint, verify
+from manifests.receipt import Receipt, SignedReceipt, check_site_name, key_fingerprint, verify_receipt
 
 Outcome = Literal["registered", "updated", "unchanged", "older"]
 Confirm = Callable[[str], bool]
@@ -109,19 +109,19 @@ class Sites:
             LockedError: ``lock.held``.
             StorageError: The disk is full, read-only or failing; nothing changed.
         """
-        signed = verify(data)
+        signed = verify_receipt(data)
         _check_ours(signed.receipt, self._home)
         if name is not None:
             check_site_name(name)
         keyid = signed.receipt.site_keyid
-        if not any(site.keyid == keyid for site in self) and not confirm(fingerprint(keyid)):
+        if not any(site.keyid == keyid for site in self) and not confirm(key_fingerprint(keyid)):
             raise unconfirmed(keyid)
         with self._home.lock(wait_seconds):
             fresh = Sites.load(self._home)
             imported = fresh._decide(signed, now, name)
             if imported.outcome not in {"unchanged", "older"} or imported.site not in fresh._sites:
                 durable.make_directory(records.directory(self._home))
-                durable.write(records.path(self._home, keyid), records.encode(imported.site))
+                durable.write_file(records.path(self._home, keyid), records.encode(imported.site))
             self._sites = Sites.load(self._home)._sites
         return imported
 
@@ -206,15 +206,16 @@ def unconfirmed(keyid: str) -> ConfigurationError:
     return ConfigurationError(
         "sites.unconfirmed",
         "The receipt is the first of a site whose key nobody has confirmed",
-        have=fingerprint(keyid),
+        have=key_fingerprint(keyid),
         need="that the site reads out the same fingerprint (relay receipt prints it)",
-        todo=f'bundle sites import --fingerprint "{fingerprint(keyid)}" RECEIPT',
+        todo=f'bundle sites import --fingerprint "{key_fingerprint(keyid)}" RECEIPT',
     )
 
 
 def _said(receipt: Receipt) -> str:
     lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
-    return f"receipt {receipt.serial} of {clock.to_text(receipt.created)}: generation {receipt.newest or 'none'}{lost}"
+    created = clock.instant_text(receipt.created)
+    return f"receipt {receipt.serial} of {created}: generation {receipt.newest or 'none'}{lost}"
 
 
 def _check_ours(receipt: Receipt, home: Home) -> None:

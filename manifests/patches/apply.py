@@ -14,9 +14,9 @@ from manifests.patches import folded, hdiff, prefix
 Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 _APPLY: Mapping[str, Callable[[BinaryIO, BinaryIO, int], Iterator[bytes]]] = {
-    "hdiffpatch": hdiff.apply,
-    "hdiffpatch+deflate": folded.apply,
-    "zstd": prefix.apply,
+    "hdiffpatch": hdiff.apply_hdiff,
+    "hdiffpatch+deflate": folded.apply_folded,
+    "zstd": prefix.apply_prefix,
 }
 ENGINES = tuple(_APPLY)
 

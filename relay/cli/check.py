@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import StorageError
 
@@ -22,7 +22,7 @@ def command(settings: Settings, wait: float, output: str, *, discard: bool) -> N
     from relay.store import verify as check
 
     home = open_home(settings.home)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         report = check.check(home, shown)
     if output == "json":
         damage = [asdict(entry) for entry in report.damage]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.clock import system_clock, to_text
-from manifests.console.bars import progress
+from manifests.clock import instant_text, system_clock
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
@@ -46,7 +46,7 @@ def command(
             return state.newest_generation()
 
     attempts: list[Attempt] = []
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
 
         def import_one(path: Path) -> ImportResult:
             return import_file(
@@ -94,7 +94,7 @@ def _to_json(attempt: Attempt) -> dict[str, Any]:
             "outcome": result.outcome,
             "publisher": result.publisher,
             "generation": result.generation,
-            "created": to_text(result.created),
+            "created": instant_text(result.created),
             "targets": result.targets,
             "bytes_read": result.bytes_read,
             "text": result.text,

@@ -19,7 +19,7 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from relay.config import Config
 from relay.deliveries import Report as Deliveries
 from relay.deliveries import carry_out
@@ -282,7 +282,7 @@ def run(home: Home, config: Config, *, clock: Clock, report: Report, notify_addr
         ConfigurationError: ``server.*``, ``tls.*``.
         StorageError: The state cannot be read.
     """
-    with exclusive(home.path / "service.lock"):
+    with exclusive_lock(home.path / "service.lock"):
         asyncio.run(Service(home, config, clock=clock, report=report, notify_address=notify_address).run())
 
 

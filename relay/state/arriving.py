@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.byte_ranges import Range
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import GenerationTarget
 from relay.state.schema import database_errors
 
@@ -62,7 +62,7 @@ class Pending:
                 "SELECT number, publisher, created FROM pending_generations ORDER BY number"
             ).fetchall()
             return tuple(
-                PendingGeneration(number, publisher, from_text(created), tuple(self._volumes(number)))
+                PendingGeneration(number, publisher, parse_instant(created), tuple(self._volumes(number)))
                 for number, publisher, created in rows
             )
 
@@ -77,7 +77,7 @@ class Pending:
             (number,),
         )
         for digest, index, count, since, file_name, whole, seen_at in rows:
-            yield PendingVolume(digest, index, count, since, file_name, bool(whole), from_text(seen_at))
+            yield PendingVolume(digest, index, count, since, file_name, bool(whole), parse_instant(seen_at))
 
     def targets(self, number: int) -> Iterator[GenerationTarget]:
         """Yield the targets of one pending generation by path."""
@@ -95,7 +95,7 @@ class Pending:
         self._connection.execute(
             "INSERT INTO pending_generations VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE "
             "SET publisher = excluded.publisher, created = excluded.created",
-            (number, manifest.publisher, to_text(manifest.created)),
+            (number, manifest.publisher, instant_text(manifest.created)),
         )
         self._connection.execute("DELETE FROM pending_targets WHERE generation = ?", (number,))
         self._connection.executemany(
@@ -113,7 +113,7 @@ class Pending:
                 manifest.since,
                 file_name,
                 whole,
-                to_text(now),
+                instant_text(now),
             ),
         )
 

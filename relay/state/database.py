@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from manifests.blobs import Blob
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state import schema
 from relay.state.arriving import Pending
 from relay.state.deliveries import Deliveries
@@ -129,7 +129,7 @@ class State:
                 "INSERT INTO trusted (role, version, expires_at, data) VALUES (?, ?, ?, ?)",
                 (role, signed["version"], signed["expires"], data),
             )
-        floor = None if trusted.clock_floor is None else to_text(trusted.clock_floor)
+        floor = None if trusted.clock_floor is None else instant_text(trusted.clock_floor)
         self._connection.execute("UPDATE clock SET floor = ?", (floor,))
 
     def clock_floor(self) -> datetime | None:
@@ -139,7 +139,7 @@ class State:
     def roles(self) -> tuple[RoleTrust, ...]:
         """Return until when each trusted role is good, root first."""
         rows = self._rows("SELECT role, version, expires_at FROM trusted ORDER BY position")
-        return tuple(RoleTrust(role, version, from_text(expires_at)) for role, version, expires_at in rows)
+        return tuple(RoleTrust(role, version, parse_instant(expires_at)) for role, version, expires_at in rows)
 
     def metadata(self) -> dict[str, bytes]:
         """Return the publisher's metadata to serve again, by file name."""
@@ -163,8 +163,8 @@ class State:
             (
                 number,
                 manifest.publisher,
-                to_text(manifest.created),
-                to_text(imported_at),
+                instant_text(manifest.created),
+                instant_text(imported_at),
                 hashlib.sha256(new.manifest_bytes).hexdigest(),
                 new.file_name,
                 len(manifest.targets),
@@ -184,7 +184,7 @@ class State:
                     number,
                     source.name,
                     source.kind,
-                    to_text(source.pulled_at),
+                    instant_text(source.pulled_at),
                     source.failure is not None,
                     *_told(source),
                 )
@@ -244,8 +244,8 @@ class State:
             yield Generation(
                 number=number,
                 publisher=publisher,
-                created=from_text(created),
-                imported_at=from_text(imported_at),
+                created=parse_instant(created),
+                imported_at=parse_instant(imported_at),
                 manifest_sha256=digest,
                 file_name=file_name,
                 targets=targets,
@@ -271,7 +271,7 @@ class State:
             "FROM generation_sources WHERE generation = ? ORDER BY name",
             (generation,),
         )
-        return tuple(SourceState(row[0], row[1], from_text(row[2]), bool(row[3]), *row[4:]) for row in rows)
+        return tuple(SourceState(row[0], row[1], parse_instant(row[2]), bool(row[3]), *row[4:]) for row in rows)
 
     def manifest(self, generation: int) -> bytes:
         """Return the exact bytes of a generation's manifest."""
@@ -311,11 +311,11 @@ class State:
             "INSERT INTO publications SELECT ?, path, sha256, length, ? FROM generation_targets WHERE generation = ? "
             "ON CONFLICT (ring, path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, "
             "published_at = excluded.published_at WHERE sha256 <> excluded.sha256",
-            (ring, to_text(at), generation),
+            (ring, instant_text(at), generation),
         )
         self._connection.execute(
             "UPDATE rings SET generation = ?, activated_at = ?, published_until = ? WHERE name = ?",
-            (generation, to_text(now), to_text(at), ring),
+            (generation, instant_text(now), instant_text(at), ring),
         )
         return at
 
@@ -328,7 +328,7 @@ class State:
             )
             for path, sha256, length, at in rows:
                 if at not in times:
-                    times[at] = from_text(at)
+                    times[at] = parse_instant(at)
                 yield path, Blob(sha256, length), times[at]
 
     def publication_size(self, ring: str) -> tuple[int, int]:
@@ -342,7 +342,7 @@ class State:
         """Add an event. Inside a transaction, beside the change that it tells of."""
         self._connection.execute(
             "INSERT INTO events (at, kind, text, details) VALUES (?, ?, ?, ?)",
-            (to_text(event.at), event.kind, event.text, json.dumps(dict(event.details), sort_keys=True)),
+            (instant_text(event.at), event.kind, event.text, json.dumps(dict(event.details), sort_keys=True)),
         )
 
     def events(self, kinds: Iterable[str] = (), limit: int = -1) -> tuple[Event, ...]:
@@ -353,7 +353,9 @@ class State:
             "WHERE ?1 = '[]' OR kind IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2",
             (wanted, limit),
         )
-        return tuple(Event(from_text(at), kind, text, json.loads(details)) for at, kind, text, details in rows)[::-1]
+        return tuple(Event(parse_instant(at), kind, text, json.loads(details)) for at, kind, text, details in rows)[
+            ::-1
+        ]
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with database_errors(self.path):
@@ -365,7 +367,7 @@ class State:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)
+    return None if text is None else parse_instant(text)
 
 
 def _told(source: SourceRecord) -> tuple[str | int | None, ...]:

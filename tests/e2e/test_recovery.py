@@ -29,9 +29,9 @@ BUNDLE, SIDE = "forge-000001-full.zip", "forge-000001-full.zip.par2"
 _ATTEMPT = """
 import json, sys
 from pathlib import Path
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from manifests.errors import SealiftError
-from relay import repair
+from relay.importing import recovery as repair
 try:
     found = repair.attempt(Path(sys.argv[1]), Path(sys.argv[2]), NoProgress())
 except SealiftError as error:

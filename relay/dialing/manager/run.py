@@ -5,7 +5,7 @@ from __future__ import annotations
 from manifests.clock import Clock
 from manifests.dsm import signed_in
 from manifests.errors import SealiftError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import Progress
 from relay.dialing.manager.addresses import address_of
 from relay.dialing.manager.channel import LanChannel
@@ -36,7 +36,7 @@ def deliver(home: Home, order: Order, clock: Clock, progress: Progress) -> Repor
         SealiftError: As :meth:`relay.dialing.manager.delivery.Delivery.run`.
     """
     settings = load_settings(home)
-    with exclusive(home.path / "deliver-rules.lock"), State(home.database) as state:
+    with exclusive_lock(home.path / "deliver-rules.lock"), State(home.database) as state:
         generation, packs = packs_of(state, settings.sources)
         try:
             return _dialled(home, state, settings, generation, packs, order, clock, progress)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bundler.home import Home
 from bundler.plan.layout import Contents, lay_out
-from manifests.clock import from_text
-from manifests.manifest import BlobMember, Document, PatchMember, SourceRecord, Target
+from manifests.clock import parse_instant
+from manifests.manifest import BlobMember, DocumentMember, PatchMember, SourceRecord, Target
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 LENGTHS = {
     "clamav/main.cvd": 160_000_000,
     "clamav/daily.cvd": 60_000_000,
@@ -51,7 +51,7 @@ def test_rules_come_first_then_patches_then_archives_of_rules_and_large_patterns
     patch = PatchMember(digest(PATCHED), LENGTHS[PATCHED], digest("base"), 60_000_000, "zstd", digest("patch"), 100_000)
     (manifest,) = lay_out(
         contents,
-        [Document("tuf/1.root.json", 1, digest("root"))],
+        [DocumentMember("tuf/1.root.json", 1, digest("root"))],
         [member(path) for path in LENGTHS if path != PATCHED],
         [patch],
         Home(tmp_path).store(),

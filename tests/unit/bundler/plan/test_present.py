@@ -18,7 +18,7 @@ from bundler.sites.holdings import NOTHING, Holdings
 from bundler.sites.registry import Sites
 from manifests import manifest as m
 from manifests.errors import ConfigurationError, MalformedError, UsageError
-from manifests.receipt import to_texts
+from manifests.receipt import receipt_to_texts
 from tests.support.relay_bundles import BundleForge
 from tests.support.sites import ours, publisher_home, yes
 
@@ -38,14 +38,14 @@ def sealed(version: int, digests: str, volumes: int = 1) -> Generation:
             tool="t",
             sources=(m.SourceRecord("rules", "directory", NOW, ""),),
             targets=targets,
-            documents=(m.Document("tuf/1.root.json", 1, D),),
+            documents=(m.DocumentMember("tuf/1.root.json", 1, D),),
             blobs=blobs,
             volume_index=index,
             volume_count=volumes,
         )
         for index in range(1, volumes + 1)
     ]
-    return Generation(version, tuple(SealedVolume(one, m.encode(one), b"sig") for one in manifests), 4096, 5)
+    return Generation(version, tuple(SealedVolume(one, m.encode_manifest(one), b"sig") for one in manifests), 4096, 5)
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_texts_of_codes_are_a_receipt_and_any_other_text_is_none(tmp_path: Path)
     receipt = ours(forge, north, name="north", generations=(1,), snapshot_version=1)
     Sites.load(dmz).import_receipt(receipt, now=NOW, confirm=yes)
     codes = tmp_path / "codes.txt"
-    codes.write_text("Code 1\n" + "\n".join(to_texts(receipt)))
+    codes.write_text("Code 1\n" + "\n".join(receipt_to_texts(receipt)))
     assert readers(dmz, str(codes), NOW).named == "site north"
     codes.write_text("nothing here\n")
     with pytest.raises(UsageError) as caught:

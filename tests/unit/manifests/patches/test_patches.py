@@ -78,7 +78,7 @@ def test_bytes_are_added_modulo_256_without_carry():
 
 
 def test_a_window_slides_over_a_base_larger_than_a_prefix(tmp_path, monkeypatch):
-    monkeypatch.setattr(patches.prefix, "SEGMENT_BYTES", 64 * 1024)
+    monkeypatch.setattr(patches.prefix, "PREFIX_SEGMENT_BYTES", 64 * 1024)
     monkeypatch.setattr(patches.prefix, "PREFIX_BYTES", 192 * 1024)
     monkeypatch.setattr(patch_engines, "_MARGIN_BYTES", 64 * 1024)
     old = random.Random(5).randbytes(900_000)
@@ -187,7 +187,7 @@ def kilobytes(name):
 
 before = kilobytes("VmRSS")
 expected = Blob(sys.argv[4], int(sys.argv[5]))
-total = sum(len(chunk) for chunk in patches.apply(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), expected))
+total = sum(len(chunk) for chunk in patches.apply_patch(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), expected))
 assert total == expected.length
 print((kilobytes("VmHWM") - before) // 1024)
 """
