@@ -76,7 +76,7 @@ def read(home: Home, state: State, limit: int | None = None, kinds: Collection[s
         logged[:0] = [event for event in events if not kinds or event.kind in kinds]
         if limit is not None and len(logged) >= limit:
             break
-    kept = state.events(kinds, limit=-1 if limit is None else limit)
+    kept = state.event_rows.list_events(kinds, limit=-1 if limit is None else limit)
     merged = sorted((*kept, *logged), key=lambda event: event.at)
     return tuple(merged if limit is None else merged[max(len(merged) - limit, 0) :])
 
