@@ -17,9 +17,9 @@ from tuf.api.metadata import Metadata, Root
 from bundler.ceremony.proposal import Proposal, authority, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
-from bundler.keys.keyring import HomeSigners
 from bundler.repository.delegations import Delegation
 from bundler.repository.repository import Repository
+from bundler.repository.signers import HomeSigners
 from manifests import durable
 from manifests.errors import ConfigurationError, NotAuthenticError
 
@@ -156,7 +156,7 @@ class Ceremony:
         proposal = Proposal.after(current, wanted, self._expires)
         self._show(proposal.changes())
         if sign:
-            proposal = proposal.signed_by(self._signers.of(proposal.signing_keys))
+            proposal = proposal.signed_by(self._signers.of_keys(proposal.signing_keys))
         return self._settle(proposal)
 
     def _gather(self, files: Sequence[Path]) -> Proposal:

@@ -1,4 +1,4 @@
-"""Keys of the publisher: public key files, private key files, tokens, and who signs for a role.
+"""Keys of the publisher: public key files, private key files, tokens.
 
 A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` holds the public
 key as JSON, ``<name>.pem`` the private key as PKCS#8. Without the ``.pem`` the key is known but not here:
@@ -7,8 +7,7 @@ moved to a stick, or on a token that the ``.pub`` names by its URI.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
-from bundler.config import Config
-from bundler.home import Home
 from bundler.keys import hsm, pkcs8, public_keys
-from bundler.keys.secrets import Secrets, ask_nobody, ask_on_terminal
-from bundler.repository.repository import Repository
+from bundler.keys.secrets import Secrets
 from manifests import durable
 from manifests.errors import ConfigurationError
 
@@ -167,57 +163,3 @@ class Keyring:
     def is_here(self, keyid: str) -> bool:
         """Tell whether the private key can be used from this home."""
         return keyid in self.entries and self.entries[keyid].uri is not None
-
-
-class HomeSigners:
-    """Gives the signers of a role: those of its keys that are here. Opens each key once, when first asked.
-
-    Args:
-        home: The publisher's directory.
-        secrets: Opens the keys.
-        also: Signers from elsewhere, such as a stick.
-    """
-
-    def __init__(self, home: Home, secrets: Secrets, also: Sequence[Signer] = ()) -> None:
-        self._home = home
-        self._secrets = secrets
-        self._open: dict[str, Signer] = {signer.public_key.keyid: signer for signer in also}
-
-    def __call__(self, role: str) -> tuple[Signer, ...]:
-        """Return the signers of a role, in the order of its keys; fewer than its threshold when keys are elsewhere.
-
-        Raises:
-            ConfigurationError: ``repository.damaged``, ``key.*``, ``passphrase.*``, ``pkcs11.*``.
-            StorageError: A file cannot be read.
-        """
-        return self.of(Repository.load(self._home.metadata).authority(role).keys)
-
-    def of(self, keys: Sequence[Key]) -> tuple[Signer, ...]:
-        """Return the signers of those keys that are here."""
-        keyring = Keyring.load(self._home.keys)
-        for key in keys:
-            if key.keyid not in self._open and keyring.is_here(key.keyid):
-                self._open[key.keyid] = open_signer(keyring.entries[key.keyid].uri or "", key, self._secrets)
-        return tuple(self._open[key.keyid] for key in keys if key.keyid in self._open)
-
-
-def signers_of(
-    home: Home,
-    config: Config,
-    passphrase_file: Path | None = None,
-    pin_file: Path | None = None,
-    *,
-    attended: bool = True,
-) -> HomeSigners:
-    """Return the home's signers, asking on the terminal for what no file gives.
-
-    Args:
-        home: The publisher's directory.
-        config: Names the PKCS#11 library.
-        passphrase_file: From the command line; else ``SEALIFT_PASSPHRASE_FILE``.
-        pin_file: From the command line; else ``SEALIFT_PIN_FILE``.
-        attended: Whether somebody is there to be asked.
-    """
-    hsm.use_module(config.pkcs11_module)
-    ask = ask_on_terminal if attended else ask_nobody
-    return HomeSigners(home, Secrets.choose(ask, os.environ, passphrase_file, pin_file))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import Signer
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -26,21 +25,15 @@ from tuf.api.serialization.json import JSONSerializer
 
 from bundler.config import Expiries
 from bundler.repository.delegations import Delegation
+from bundler.repository.repository import TIMESTAMP, Repository, Signers
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Target
 from manifests.names import MAX_SEGMENTS, check_source_name
 
-if TYPE_CHECKING:
-    from bundler.repository.repository import Repository
-
-TIMESTAMP = "timestamp.json"
 EXTENSION = "x-sealift"
 ADVISED_TARGETS = 30_000
 """Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
-
-Signers = Callable[[str], Sequence[Signer]]
-"""Gives the signers of a role that are at hand."""
 
 Content = TypeVar("Content", Root, Timestamp, Snapshot, Targets)
 
@@ -64,7 +57,7 @@ class Staged:
     warnings: tuple[str, ...] = ()
 
 
-def stage(
+def stage_version(
     repository: Repository,
     targets: Mapping[str, Sequence[Target]],
     now: datetime,
@@ -72,7 +65,24 @@ def stage(
     expiries: Expiries,
     runway: timedelta,
 ) -> Staged:
-    """Prepare the next version; see :meth:`bundler.repository.repository.Repository.stage`."""
+    """Prepare the next version of a repository; nothing is written.
+
+    Timestamp and snapshot always get a new version. A targets role gets one when its content or its
+    keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
+
+    Args:
+        repository: As it stands.
+        targets: What each source yields, by its name; a source that is absent loses its role.
+        now: The instant of sealing.
+        signers: Gives the signers of a role; asked only for roles that are signed.
+        expiries: How long new signatures are good for.
+        runway: For so long after ``now`` must every role be good.
+
+    Raises:
+        ConfigurationError: ``runway.<role>``: it would expire too early, and its keys are not here or
+            its expiry is too short; ``keys.unavailable``: it changed and its keys are not here.
+        MalformedError: ``name.source``, ``repository.path``.
+    """
     return _Stage(repository, now, signers, expiries, runway).run(targets)
 
 

@@ -15,7 +15,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-from manifests.bundle.verify import claimed_manifest
+from manifests.bundle.claimed import claimed_manifest
 from manifests.errors import SealiftError
 from manifests.manifest import NAME
 from relay.inbox.listing import stamp_of

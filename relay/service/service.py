@@ -35,7 +35,7 @@ from relay.server.server import Server
 from relay.server.tls import TlsFiles, renew_leaf, server_files
 from relay.server.view import Views
 from relay.state import Event
-from relay.store.gc import collect
+from relay.store.garbage import collect
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""

@@ -14,8 +14,8 @@ from relay.home import open_home
 from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.check import check
 from relay.store.outstanding import outstanding
+from relay.store.verify import check
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge

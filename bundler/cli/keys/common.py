@@ -89,8 +89,9 @@ def session(settings: Settings, given: Given) -> Iterator[Session]:
     from bundler.config import load
     from bundler.home import open_home
     from bundler.keys import hsm
-    from bundler.keys.keyring import HomeSigners, open_signer
+    from bundler.keys.keyring import open_signer
     from bundler.keys.secrets import Secrets, ask_on_terminal
+    from bundler.repository.signers import HomeSigners
 
     home = open_home(settings.home)
     config = load(home.config)

@@ -73,14 +73,15 @@ def _signers(settings: Settings, proposal: Proposal, uris: Sequence[str], secret
     from bundler.config import load
     from bundler.home import open_home
     from bundler.keys import hsm
-    from bundler.keys.keyring import HomeSigners, open_signer
+    from bundler.keys.keyring import open_signer
+    from bundler.repository.signers import HomeSigners
     from manifests.errors import ConfigurationError
 
     if uris:
         return [open_signer(uri, None, secrets) for uri in uris]
     home = open_home(settings.home)
     hsm.use_module(load(home.config).pkcs11_module)
-    found = HomeSigners(home, secrets).of(proposal.signing_keys)
+    found = HomeSigners(home, secrets).of_keys(proposal.signing_keys)
     if not found:
         raise ConfigurationError("keys.unavailable", f"No root key is in {home.keys}", todo="name one: --key KEY")
     return found

@@ -9,7 +9,8 @@ from bundler.fetch.fetcher import Fetcher
 from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
 from bundler.kinds.activeupdate.components import Index
-from manifests.archives.archive import ArchiveLimits, open_archive
+from manifests.archives.archive import open_archive
+from manifests.archives.base import ArchiveLimits
 from manifests.errors import FetchError, MalformedError
 from manifests.limits import MIB
 

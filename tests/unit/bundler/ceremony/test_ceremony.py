@@ -20,11 +20,12 @@ from bundler.home import Home, open_home
 from bundler.jobs.init import Founding, configuration_text, found
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
-from bundler.keys.keyring import HomeSigners
 from bundler.keys.secrets import Secrets
 from bundler.kinds import KINDS, kind_class
 from bundler.repository import delegations
 from bundler.repository.repository import Repository, wishes_path
+from bundler.repository.signers import HomeSigners
+from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.trust import Workflow, load_all, trusted_root, update_roots
@@ -77,7 +78,9 @@ class Site:
 
     def publish(self) -> None:
         repository = self.repository
-        staged = repository.stage(CONTENT, self.now, self.signers, config.Expiries(), RUNWAY)
+        staged = stage_version(
+            repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
+        )
         repository.write(staged.documents)
 
     def state(self) -> dict[str, bytes]:
@@ -333,7 +336,7 @@ def test_a_travelling_file_that_was_tampered_with_is_refused(tmp_path, how):
 def test_a_signed_copy_whose_root_was_changed_afterwards_is_refused(tmp_path):
     site = Site(tmp_path)
     outcome = site.roles(sign=False).rotate("targets", None, None, OPEN)
-    signed = outcome.proposal.signed_by(site.signers("root"))
+    signed = outcome.proposal.signed_by(site.signers.of_repository(site.repository)("root"))
     value = json.loads(signed.encode())
     value["proposed"]["signed"]["roles"]["targets"]["threshold"] = 2
     with pytest.raises(NotAuthenticError) as caught:

@@ -6,7 +6,7 @@ from manifests.errors import LockedError
 from manifests.progress import NoProgress
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.gc import GRACE, collect
+from relay.store.garbage import GRACE, collect
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_home
