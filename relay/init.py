@@ -12,8 +12,9 @@ from pathlib import Path
 
 from manifests import durable
 from manifests.errors import ConfigurationError
+from manifests.features import Connectivity
 from manifests.trust import trusted_root
-from relay.config import Connectivity, parse_listen
+from relay.config import parse_listen
 from relay.home import Home
 from relay.quarantine.registry import create_quarantine
 from relay.rings.policy import DEFAULT_RING

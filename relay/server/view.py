@@ -1,4 +1,4 @@
-"""What the server and the status commands see: one immutable picture of the state, switched at once.
+"""What the server answers from: one immutable picture of the state, switched at once.
 
 A request takes one :class:`View` and answers from it alone, so no response mixes two generations.
 """
@@ -20,7 +20,7 @@ from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.state.last_refusal import load_last_refusal, stamp_last_refusal
 from relay.status.facts import Status
-from relay.store.outstanding import outstanding
+from relay.status.read import read_status
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Views:
         checked_at = monotonic()
         version = (self._state.data_version, stamp_last_refusal(self._home.last_refusal_file))
         if self._view is None or version[0] != self._version[0]:
-            self._view = build(self._home, self._config, self._state)
+            self._view = build_view(self._home, self._config, self._state)
         elif version != self._version:
             refusal = load_last_refusal(self._home.last_refusal_file)
             self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
@@ -123,7 +123,7 @@ class Views:
                 self._view = None
 
 
-def build(home: Home, config: Config, state: State) -> View:
+def build_view(home: Home, config: Config, state: State) -> View:
     """Read the whole state as one view."""
     with state.snapshot():
         newest = state.generations.find_newest_number()
@@ -137,36 +137,6 @@ def build(home: Home, config: Config, state: State) -> View:
             mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
         )
-
-
-def read_status(home: Home, config: Config, state: State) -> Status:
-    """Read how the relay stands, without what it serves."""
-    ring = next(ring for ring in state.publications.list_rings() if ring.name == DEFAULT_RING)
-    generation = None if ring.generation is None else state.generations.find_generation(ring.generation)
-    targets, target_bytes = state.publications.measure_files(ring.name)
-    hold_days = {place.name: place.hold_days for place in config.deliveries}
-    return Status(
-        ring=ring.name,
-        generation=0 if generation is None else generation.number,
-        publisher=None if generation is None else generation.publisher,
-        created=None if generation is None else generation.created,
-        imported_at=None if generation is None else generation.imported_at,
-        clock_floor=state.trusted.load_clock_floor(),
-        roles=state.trusted.list_roles(),
-        targets=targets,
-        target_bytes=target_bytes,
-        generations=state.generations.count_generations(),
-        connectivity=config.connectivity,
-        stale_after_days=config.stale_after_days,
-        last_import=state.last_import.load_last_import(),
-        last_refusal=load_last_refusal(home.last_refusal_file),
-        pending=outstanding(state, home.blobs),
-        sources=() if generation is None else state.generations.list_sources(generation.number),
-        deliveries=tuple(
-            replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.list_all()
-        ),
-        delivery_problems=state.deliveries.list_problems(),
-    )
 
 
 def _publications(config: Config, state: State) -> Mapping[str, Publication]:
