@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.diff.targets import Difference, SourceDifference
-from bundler.rules import MAX_FILE_BYTES, Rule, reader_of
+from bundler.rules.readers import reader_of
+from bundler.rules.rule import MAX_FILE_BYTES, Rule
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
 from manifests.rulepack import SUFFIX, Release

@@ -226,9 +226,7 @@ def test_the_json_lists_every_target_and_every_rule() -> None:
     held = {hashlib.sha256(data).hexdigest(): data for data in (*old.values(), *new.values())}
     found = compare_targets(manifest(1, old), manifest(2, new))
     by_rule = compare_rules(found, lambda target: held.get(target.sha256))
-    value = json.loads(
-        json.dumps(describe_difference.difference_to_json(found, compare_rules(found, lambda t: held.get(t.sha256))))
-    )
+    value = json.loads(json.dumps(describe_difference.difference_to_json(found, by_rule)))
     assert value["old"] == {"publisher": "plant", "snapshot_version": 1, "created": "2026-09-02T12:00:00Z"}
     assert [target["path"] for target in value["added"]] == ["s/b.yml"]
     (source,) = value["sources"]
