@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from bundler.rules import archive, rulepack, sigma, suricata, yara
+from bundler.rules.archive import read_tar, read_zip
 from bundler.rules.rule import Reader, Rule
+from bundler.rules.rulepack import read_pack_rules
+from bundler.rules.sigma import read_sigma_rules
+from bundler.rules.suricata import read_suricata_rules
+from bundler.rules.yara import read_yara_rules
 
 _TEXTS: tuple[tuple[str, Reader], ...] = (
-    ("*.rules", suricata.read),
-    ("*.yar", yara.read),
-    ("*.yara", yara.read),
-    ("*.yml", sigma.read),
-    ("*.yaml", sigma.read),
+    ("*.rules", read_suricata_rules),
+    ("*.yar", read_yara_rules),
+    ("*.yara", read_yara_rules),
+    ("*.yml", read_sigma_rules),
+    ("*.yaml", read_sigma_rules),
 )
 
 
@@ -21,16 +25,16 @@ def _text_reader_of(path: str) -> Reader | None:
 
 
 def _read_tar(data: bytes) -> tuple[Rule, ...]:
-    return archive.read_tar(data, _text_reader_of)
+    return read_tar(data, _text_reader_of)
 
 
 def _read_zip(data: bytes) -> tuple[Rule, ...]:
-    return archive.read_zip(data, _text_reader_of)
+    return read_zip(data, _text_reader_of)
 
 
 _READERS: tuple[tuple[str, Reader], ...] = (
     *_TEXTS,
-    ("*.dsru", rulepack.read),
+    ("*.dsru", read_pack_rules),
     ("*.tar.gz", _read_tar),
     ("*.tgz", _read_tar),
     ("*.zip", _read_zip),
