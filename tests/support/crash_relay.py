@@ -8,11 +8,11 @@ import pytest
 
 from manifests.blobs import Blob
 from manifests.errors import RollbackError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import Home, open_home
 from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
-from relay.store.verify import check
+from relay.store.verify import verify_store
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config
@@ -66,7 +66,7 @@ class Crossing:
             assert state.clock_floor() == (self.forge.created(newest) if newest else None)
             assert {role.role: role.version for role in state.roles()}.get("timestamp", 0) == newest
             assert len(state.events(["import"])) == newest
-        assert check(home, NoProgress()).damage == ()
+        assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
 
     def finish(self, path: Path) -> None:
