@@ -40,7 +40,7 @@ class KeyEntry:
 
 
 @dataclass(frozen=True)
-class Generated:
+class GeneratedKey:
     """A key made just now, still open."""
 
     entry: KeyEntry
@@ -52,7 +52,7 @@ def key_name(role: str, key: Key) -> str:
     return f"{role}-{key.keyid[:12]}"
 
 
-def generate(path: Path, passphrase: bytes | None) -> Generated:
+def generate_key(path: Path, passphrase: bytes | None) -> GeneratedKey:
     """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
 
     Args:
@@ -66,25 +66,25 @@ def generate(path: Path, passphrase: bytes | None) -> Generated:
     return _write(path, Ed25519PrivateKey.generate(), passphrase)
 
 
-def generate_for(role: str, directory: Path, passphrase: bytes | None) -> Generated:
-    """Make a role's key in a key directory, its files named after both; raises as :func:`generate`."""
+def generate_role_key(role: str, directory: Path, passphrase: bytes | None) -> GeneratedKey:
+    """Make a role's key in a key directory, its files named after both; raises as :func:`generate_key`."""
     private = Ed25519PrivateKey.generate()
     key = SSlibKey.from_crypto(private.public_key())
     return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)
 
 
-def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> Generated:
+def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> GeneratedKey:
     signer = CryptoSigner(private)
     public = path.with_suffix(".pub")
     for file in (path, public):
         if file.exists():
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
-    durable.write(path, pkcs8.encode(private, passphrase), mode=0o600)
-    durable.write(public, public_keys.encode(signer.public_key))
-    return Generated(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
+    durable.write(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
+    durable.write(public, public_keys.encode_public_key(signer.public_key))
+    return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
-def read_private(path: Path, secrets: Secrets) -> CryptoSigner:
+def read_private_key(path: Path, secrets: Secrets) -> CryptoSigner:
     """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
 
     Raises:
@@ -123,8 +123,8 @@ def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
         StorageError: The file cannot be read.
     """
     if uri.startswith("hsm:"):
-        return hsm.signer(uri, hsm.import_key(uri, secrets)[1] if key is None else key, secrets)
-    signer = read_private(Path(uri.removeprefix("file:")), secrets)
+        return hsm.token_signer(uri, hsm.read_token_key(uri, secrets)[1] if key is None else key, secrets)
+    signer = read_private_key(Path(uri.removeprefix("file:")), secrets)
     if key is not None and signer.public_key.keyid != key.keyid:
         raise ConfigurationError(
             "key.mismatch",
@@ -152,7 +152,7 @@ class Keyring:
         """
         entries: dict[str, KeyEntry] = {}
         for path in sorted(directory.glob("*.pub")):
-            key, uri = public_keys.read(path)
+            key, uri = public_keys.read_public_key(path)
             private = path.with_suffix(".pem")
             if private.exists():
                 uri = f"file:{private}"

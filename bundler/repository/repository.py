@@ -18,7 +18,7 @@ from tuf.api.serialization import DeserializationError
 
 from bundler.repository import delegations
 from bundler.repository import floor as version_floor
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority, authority_of
 from manifests import durable
 from manifests.errors import ConfigurationError
 
@@ -58,7 +58,7 @@ class Repository:
     timestamp: Metadata[Timestamp] | None
     snapshot: Metadata[Snapshot] | None
     targets: Mapping[str, Metadata[Targets]]
-    wishes: Mapping[str, Delegation]
+    wishes: Mapping[str, Authority]
     floor: int = 0
 
     @classmethod
@@ -77,8 +77,8 @@ class Repository:
         if timestamp is not None:
             snapshot = files.read(f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot)
             targets = files.all_targets(snapshot.signed)
-        wishes = delegations.read(wishes_path(directory))
-        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, version_floor.read(directory))
+        wishes = delegations.read_delegations(wishes_path(directory))
+        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, version_floor.read_floor(directory))
 
     @property
     def snapshot_version(self) -> int:
@@ -90,12 +90,11 @@ class Repository:
         """Names of the sources that have a delegated role now, sorted."""
         return tuple(sorted(role for role in self.targets if role != Targets.type))
 
-    def authority(self, role: str) -> Delegation:
+    def authority(self, role: str) -> Authority:
         """Return who may sign for a role from the next version on."""
         if role in self.wishes:
             return self.wishes[role]
-        entry = self.root.roles[role if role in self.root.roles else Targets.type]
-        return Delegation(tuple(self.root.keys[keyid] for keyid in entry.keyids), entry.threshold)
+        return authority_of(self.root, role if role in self.root.roles else Targets.type)
 
     def write(self, documents: Sequence[tuple[str, bytes]]) -> None:
         """Write staged documents durably: versioned ones first, timestamp, which makes them current, last.

@@ -24,7 +24,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from bundler.config import Expiries
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
 from bundler.repository.repository import TIMESTAMP, Repository, Signers
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
@@ -134,7 +134,7 @@ class _Stage:
         self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
 
     def _add_role(
-        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Delegation
+        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Authority
     ) -> None:
         """Carry a targets role over as it is, or sign its next version."""
         current = self._repository.targets.get(role)
@@ -180,7 +180,7 @@ class _Stage:
             )
         return metadata.to_bytes(JSONSerializer(compact=True))
 
-    def _check_renewable(self, role: str, authority: Delegation, current: Signed) -> None:
+    def _check_renewable(self, role: str, authority: Authority, current: Signed) -> None:
         """Tell a role that only runs out from one that changed, before its keys are asked for."""
         here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
         if len(here) < authority.threshold:
@@ -219,7 +219,7 @@ def path_patterns(source: str) -> list[str]:
     return ["/".join([source, *["*"] * depth]) for depth in range(1, MAX_SEGMENTS)]
 
 
-def _delegations(authorities: Mapping[str, Delegation]) -> Delegations | None:
+def _delegations(authorities: Mapping[str, Authority]) -> Delegations | None:
     if not authorities:
         return None
     roles = {
@@ -238,7 +238,7 @@ def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFil
     return files
 
 
-def _is_signed(metadata: Metadata[Targets], authority: Delegation) -> bool:
+def _is_signed(metadata: Metadata[Targets], authority: Authority) -> bool:
     """Tell whether enough of the keys that count from now on have signed."""
     payload = metadata.signed_bytes
     valid = 0

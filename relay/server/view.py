@@ -1,4 +1,4 @@
-"""What the server and the status commands see: one immutable picture of the state, switched at once.
+"""What the server answers from: one immutable picture of the state, switched at once.
 
 A request takes one :class:`View` and answers from it alone, so no response mixes two generations.
 """
@@ -14,12 +14,13 @@ from types import MappingProxyType
 
 from manifests.blobs import Blob
 from relay.config import Config
-from relay.events import log as events
 from relay.home import Home
 from relay.rings.mounting import mounted
-from relay.state import DEFAULT_RING, Event, State
-from relay.status.facts import Outcome, Status
-from relay.store.outstanding import outstanding
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
+from relay.state.last_refusal import load_last_refusal, stamp_last_refusal
+from relay.status.facts import Status
+from relay.status.read import read_status
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,11 @@ class Views:
         if self._state is None:
             self._state = State(self._home.database)
         checked_at = monotonic()
-        version = (self._state.data_version, events.position(self._home))
+        version = (self._state.data_version, stamp_last_refusal(self._home.last_refusal_file))
         if self._view is None or version[0] != self._version[0]:
-            self._view = build(self._home, self._config, self._state)
+            self._view = build_view(self._home, self._config, self._state)
         elif version != self._version:
-            refusal = last_refusal(self._home)
+            refusal = load_last_refusal(self._home.last_refusal_file)
             self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
         self._version, self._checked_at = version, checked_at
         return self._view
@@ -122,67 +123,32 @@ class Views:
                 self._view = None
 
 
-def build(home: Home, config: Config, state: State) -> View:
+def build_view(home: Home, config: Config, state: State) -> View:
     """Read the whole state as one view."""
     with state.snapshot():
-        newest = state.newest_generation()
+        newest = state.generations.find_newest_number()
         rings = _publications(config, state)
         default = rings.get(DEFAULT_RING)
         return View(
             rings=rings,
             default_ring=DEFAULT_RING,
-            metadata=state.metadata(),
+            metadata=state.trusted.load_metadata(),
             tuf_targets=_tuf_targets(state, newest),
             mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
         )
 
 
-def read_status(home: Home, config: Config, state: State) -> Status:
-    """Read how the relay stands, without what it serves."""
-    ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
-    generation = None if ring.generation is None else state.generation(ring.generation)
-    targets, target_bytes = state.publication_size(ring.name)
-    last = state.events(kinds=("import",), limit=1)
-    hold_days = {place.name: place.hold_days for place in config.deliveries}
-    return Status(
-        ring=ring.name,
-        generation=0 if generation is None else generation.number,
-        publisher=None if generation is None else generation.publisher,
-        created=None if generation is None else generation.created,
-        imported_at=None if generation is None else generation.imported_at,
-        clock_floor=state.clock_floor(),
-        roles=state.roles(),
-        targets=targets,
-        target_bytes=target_bytes,
-        generations=state.generation_count(),
-        connectivity=config.connectivity,
-        stale_after_days=config.stale_after_days,
-        last_import=_outcome(last[0], "generation") if last else None,
-        last_refusal=last_refusal(home),
-        pending=outstanding(state, home.blobs),
-        sources=() if generation is None else state.sources(generation.number),
-        deliveries=tuple(replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.all()),
-        delivery_problems=state.deliveries.problems(),
-    )
-
-
-def last_refusal(home: Home) -> Outcome | None:
-    """Return the newest refusal of the audit log."""
-    event = events.last_logged(home, events.REFUSED)
-    return None if event is None else _outcome(event, "code")
-
-
 def _publications(config: Config, state: State) -> Mapping[str, Publication]:
     result: dict[str, Publication] = {}
-    for ring in state.rings():
-        generation = None if ring.generation is None else state.generation(ring.generation)
+    for ring in state.publications.list_rings():
+        generation = None if ring.generation is None else state.generations.find_generation(ring.generation)
         if generation is not None:
             files = {
                 path: PublishedFile(path, blob.sha256, blob.length, at)
-                for path, blob, at in state.publications(ring.name)
+                for path, blob, at in state.publications.list_files(ring.name)
             }
-            at_root = mounted(config.mount_at_root, state.sources(generation.number))
+            at_root = mounted(config.mount_at_root, state.generations.list_sources(generation.number))
             result[ring.name] = Publication(
                 ring.name, generation.number, generation.created, MappingProxyType(files), at_root
             )
@@ -192,12 +158,8 @@ def _publications(config: Config, state: State) -> Mapping[str, Publication]:
 def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
     """Name the content of the newest generation, and of the one before for clients in the middle of a walk."""
     result: dict[str, Blob] = {}
-    for number in (newest, state.previous_generation(newest)):
-        for target in state.targets(number):
+    for number in (newest, state.generations.find_number_before(newest)):
+        for target in state.generations.list_targets(number):
             directory, _, name = target.path.rpartition("/")
             result[f"{directory}/{target.sha256}.{name}"] = Blob(target.sha256, target.length)
     return MappingProxyType(result)
-
-
-def _outcome(event: Event, subject: str) -> Outcome:
-    return Outcome(event.at, str(event.details.get(subject, "")), event.text)

@@ -88,7 +88,7 @@ def collect_garbage(
 
 def _was_moved_lately(state: State, now: datetime) -> bool:
     """Tell whether a ring was moved so lately that downloads of what it served before may be under way."""
-    moved = (ring.activated_at for ring in state.rings())
+    moved = (ring.activated_at for ring in state.publications.list_rings())
     return any(at is not None and timedelta(0) <= now - at < GRACE for at in moved)
 
 
@@ -100,39 +100,40 @@ def _remove_files(home: Home, files: tuple[Path, ...], cancel: CancelToken) -> N
 
 
 def _old_generations(state: State, keep: int) -> tuple[int, ...]:
-    numbers = [generation.number for generation in state.generations()]
-    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.rings()}
+    numbers = [generation.number for generation in state.generations.list_generations()]
+    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.publications.list_rings()}
     return tuple(number for number in numbers if number not in kept)
 
 
 def _forget(state: State, generations: tuple[int, ...], now: datetime) -> None:
     """Forget generations, and parts of files that no pending generation needs."""
     arriving = _arriving_digests(state)
-    stale = [sha256 for sha256 in state.pending.parts() if sha256 not in arriving]
+    stale = [sha256 for sha256 in state.arriving.load_parts() if sha256 not in arriving]
     if not generations and not stale:
         return
     with state.transaction():
         for number in generations:
-            state.drop_generation(number)
+            state.generations.drop_generation(number)
         for sha256 in stale:
-            state.pending.save_parts(sha256, ())
+            state.arriving.save_parts(sha256, ())
         if generations:
             listed = ", ".join(map(str, generations))
-            state.record(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
+            state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
 
 
 def _unneeded_files(home: Home, state: State, dropped: frozenset[int], cancel: CancelToken) -> Iterator[Path]:
     """Yield the files of the store and of the temporary directory that nothing needs without these generations."""
     arriving = _arriving_digests(state)
-    needed = {target.sha256 for target in state.targets() if target.generation not in dropped} | arriving
-    for ring in state.rings():
-        needed |= {blob.sha256 for _, blob, _ in state.publications(ring.name)}
+    kept = (target for target in state.generations.list_targets() if target.generation not in dropped)
+    needed = arriving | {target.sha256 for target in kept}
+    for ring in state.publications.list_rings():
+        needed |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
     with storage_errors(home.blobs.root):
         for directory in sorted(home.blobs.root.iterdir()):
             cancel.raise_if_cancelled()
             entries = sorted(directory.iterdir()) if directory.is_dir() else ()
             yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed)
-    parts = state.pending.parts().keys()
+    parts = state.arriving.load_parts().keys()
     assembled = (sha256 for sha256 in arriving if sha256 in parts and not home.blobs.path(sha256).exists())
     yield from abandoned_files(home.blobs, assembled)
 
@@ -140,6 +141,6 @@ def _unneeded_files(home: Home, state: State, dropped: frozenset[int], cancel: C
 def _arriving_digests(state: State) -> set[str]:
     return {
         target.sha256
-        for generation in state.pending.generations()
-        for target in state.pending.targets(generation.number)
+        for generation in state.arriving.list_generations()
+        for target in state.arriving.list_targets(generation.number)
     }

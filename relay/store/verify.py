@@ -103,9 +103,10 @@ def verify_store(home: Home, progress: Progress, cancel: CancelToken) -> StoreRe
         CancelledError: It was cancelled; nothing changed.
     """
     with State(home.database) as state:
-        damage = [StoreDamage("database", text) for text in state.damage()]
+        damage = [StoreDamage("database", text) for text in state.list_damage()]
         damage += _damaged_manifests(state)
-        served = tuple(sorted({ring.generation for ring in state.rings() if ring.generation is not None}))
+        rings = state.publications.list_rings()
+        served = sorted({ring.generation for ring in rings if ring.generation is not None})
         needed = _needed_blobs(home, state)
     total = sum(blob.length for blob in needed)
     progress.start("Hash the store", total)
@@ -118,7 +119,7 @@ def verify_store(home: Home, progress: Progress, cancel: CancelToken) -> StoreRe
                 StoreDamage("blob", what, blob.sha256, tuple(sorted(paths)), tuple(sorted(generations)), file)
             )
         progress.advance(blob.length)
-    return StoreReport(served, len(needed), total, tuple(damage))
+    return StoreReport(tuple(served), len(needed), total, tuple(damage))
 
 
 def discard_damaged_blobs(home: Home, report: StoreReport, *, wait_seconds: float) -> None:
@@ -141,7 +142,7 @@ def discard_damaged_blobs(home: Home, report: StoreReport, *, wait_seconds: floa
 def _needed_blobs(home: Home, state: State) -> dict[Blob, tuple[set[str], set[int]]]:
     """Return the blobs of generations that are held, and what is here of others, with the targets they are for."""
     needed: dict[Blob, tuple[set[str], set[int]]] = {}
-    for target in chain(state.targets(), _arrived_targets(home, state)):
+    for target in chain(state.generations.list_targets(), _arrived_targets(home, state)):
         paths, generations = needed.setdefault(Blob(target.sha256, target.length), (set(), set()))
         paths.add(target.path)
         generations.add(target.generation)
@@ -149,8 +150,8 @@ def _needed_blobs(home: Home, state: State) -> dict[Blob, tuple[set[str], set[in
 
 
 def _arrived_targets(home: Home, state: State) -> Iterator[GenerationTarget]:
-    for pending in state.pending.generations():
-        for target in state.pending.targets(pending.number):
+    for pending in state.arriving.list_generations():
+        for target in state.arriving.list_targets(pending.number):
             if home.blobs.path(target.sha256).exists():
                 yield target
 
@@ -179,6 +180,6 @@ def _identity(path: Path) -> FileIdentity | None:
 def _damaged_manifests(state: State) -> list[StoreDamage]:
     return [
         StoreDamage("manifest", f"The manifest of generation {row.number} is not the one that was signed")
-        for row in state.generations()
-        if hashlib.sha256(state.manifest(row.number)).hexdigest() != row.manifest_sha256
+        for row in state.generations.list_generations()
+        if hashlib.sha256(state.generations.load_manifest(row.number)).hexdigest() != row.manifest_sha256
     ]

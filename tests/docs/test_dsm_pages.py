@@ -11,7 +11,7 @@ import pytest
 
 from bundler import config
 from bundler.pull.pull import pull_all
-from relay.config import schema
+from relay.config import config_schema
 from tests.support import dsm_simulator as dsm
 from tests.support.benches import Bench
 from tests.support.commands import BIN, run
@@ -105,6 +105,6 @@ def test_the_pages_tell_of_every_reason(page: str, files: list[str]) -> None:
 
 
 def test_the_page_tells_of_every_key_of_the_manager() -> None:
-    table = schema()["properties"]["manager"]["properties"]
+    table = config_schema()["properties"]["manager"]["properties"]
     assert [key for key in table if f"`{key}`" not in OPERATORS] == []
     assert set(tomllib.loads(block(OPERATORS, "toml"))["manager"]) <= set(table)

@@ -141,7 +141,7 @@ class Site:
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""
         with State(self.home.database) as state:
-            return state.rings()[0].generation or 0
+            return state.publications.list_rings()[0].generation or 0
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""

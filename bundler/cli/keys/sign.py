@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.keys.common import show_changes
-from bundler.cli.options import secrets_options
+from bundler.cli.options import secrets_from, secrets_options
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
@@ -45,9 +44,8 @@ def command(
 ) -> None:
     """Sign FILE, a proposed root; shows what it changes and asks first."""
     from bundler.ceremony.ceremony import sign_copy
-    from bundler.keys.secrets import Secrets, ask_on_terminal
 
-    secrets = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
+    secrets = secrets_from(passphrase_file, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
         show_changes((*proposal.summary(), *proposal.changes()))

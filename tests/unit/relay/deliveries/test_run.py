@@ -17,8 +17,10 @@ from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
 from relay.importing.importer import import_file
-from relay.server.view import read_status
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
+from relay.status.read import read_status
+from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_homes import make_config, make_home
 
@@ -70,11 +72,11 @@ class Site:
 
     def states(self) -> dict[str, str]:
         with State(self.home.database) as state:
-            return {row.wanted.file_name: row.state for row in state.deliveries.all()}
+            return {row.wanted.file_name: row.state for row in state.deliveries.list_all()}
 
     def roll_back(self, number: int) -> None:
         with State(self.home.database) as state, state.transaction():
-            state.activate(DEFAULT_RING, number, self.clock())
+            state.publications.activate_generation(DEFAULT_RING, number, self.clock())
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_what_is_delivered_is_a_copy_of_its_own_with_a_mode_that_anybody_can_rea
     status = (site.agent / "a.zip").stat()
     assert (status.st_nlink, stat.S_IMODE(status.st_mode), status.st_uid) == (1, 0o644, os.geteuid())
     with State(site.home.database) as state:
-        stored = {site.home.blobs.path(target.sha256).stat().st_ino for target in state.targets()}
+        stored = {site.home.blobs.path(target.sha256).stat().st_ino for target in state.generations.list_targets()}
     assert status.st_ino not in stored
 
 
@@ -168,10 +170,10 @@ def test_a_generation_that_is_rolled_back_delivers_the_older_file_again(site: Si
 def test_a_second_run_does_nothing(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
-        before = state.events()
+        before = state.event_rows.list_events()
     assert site.again() == Report()
     with State(site.home.database) as state:
-        assert state.events() == before
+        assert state.event_rows.list_events() == before
 
 
 def test_nothing_is_delivered_without_a_place_and_the_lines_to_write_are_told(site: Site) -> None:
@@ -337,7 +339,9 @@ def test_content_that_the_store_lost_or_that_rotted_is_not_delivered(site: Site)
     site.bring()
     site.places = (DeliveryConfig("ds_agent", site.agent),)
     with State(site.home.database) as state:
-        blob = site.home.blobs.path(next(target.sha256 for target in state.targets() if target.path == "dsa/a.zip"))
+        blob = site.home.blobs.path(
+            next(target.sha256 for target in state.generations.list_targets() if target.path == "dsa/a.zip")
+        )
     blob.chmod(0o644)
     blob.write_bytes(ONE[::-1])
     assert codes(site.again()) == ["delivery.damaged"]
@@ -377,8 +381,8 @@ def leave(site: Site, state_name: str, *, temporary: bool, final: bytes | None) 
     with State(site.home.database) as state, state.transaction():
         from relay.state import Delivery
 
-        wanted = state.deliveries.wanted(DEFAULT_RING)[0]
-        state.deliveries.save(Delivery(site.agent, wanted, state_name, TEMPORARY.format("00")))
+        wanted = state.deliveries.list_wanted(DEFAULT_RING)[0]
+        state.deliveries.save_delivery(Delivery(site.agent, wanted, state_name, TEMPORARY.format("00")))
     if temporary:
         (site.agent / TEMPORARY.format("00")).write_bytes(ONE if state_name == "ready" else ONE[:5])
     if final is not None:
@@ -488,7 +492,7 @@ def test_the_status_names_what_was_delivered(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    assert status.to_json(site.clock())["deliveries"] == [
+    assert status_to_json(status, site.clock())["deliveries"] == [
         {
             "place": "ds_agent",
             "source": "dsa",
@@ -504,7 +508,7 @@ def test_the_status_names_what_was_delivered(site: Site) -> None:
     ]
     assert (
         f"place ds_agent  {site.agent}/a.zip (delivered 2026-09-01T13:00:00Z, generation 1)"
-        in status.to_text(site.clock()).splitlines()
+        in status_to_text(status, site.clock()).splitlines()
     )
 
 
@@ -513,8 +517,8 @@ def test_the_status_says_when_a_file_will_be_removed(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    assert status.to_json(site.clock())["deliveries"][0]["remove_at"] == "2026-09-08T13:00:00Z"
-    assert "generation 1, until 2026-09-08T13:00:00Z)" in status.to_text(site.clock())
+    assert status_to_json(status, site.clock())["deliveries"][0]["remove_at"] == "2026-09-08T13:00:00Z"
+    assert "generation 1, until 2026-09-08T13:00:00Z)" in status_to_text(status, site.clock())
 
 
 def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:
@@ -522,8 +526,8 @@ def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    problem = status.to_json(site.clock())["delivery_problems"][0]
+    problem = status_to_json(status, site.clock())["delivery_problems"][0]
     assert (problem["code"], problem["since"]) == ("delivery.undefined", "2026-09-01T13:00:00Z")
-    lines = [line.strip() for line in status.to_text(site.clock()).splitlines()]
+    lines = [line.strip() for line in status_to_text(status, site.clock()).splitlines()]
     assert 'name = "ds_agent"' in lines
     assert any(line.startswith("place ds_agent") and "NOT DELIVERED delivery.undefined" in line for line in lines)
