@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler import rules
+from bundler.rules import readers
 from bundler.rules.suricata import read_suricata_rules
 from tests.support.content import DATA
 
@@ -59,7 +59,7 @@ def test_text_that_would_move_the_cursor_is_not_shown() -> None:
 @pytest.mark.needs("shared/data")
 def test_the_real_rule_set_has_256_rules_on_and_31_off() -> None:
     """``grep -cE '^[^#].*sid:'`` and ``grep -cE '^#.*sid:'`` say so."""
-    reader = rules.reader_of("suricata/hunting.rules.tar.gz")
+    reader = readers.reader_of("suricata/hunting.rules.tar.gz")
     assert reader is not None
     found = reader((DATA / "suricata" / "hunting.rules.tar.gz").read_bytes())
     assert [sum(rule.enabled is state for rule in found) for state in (True, False)] == [256, 31]
