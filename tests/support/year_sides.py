@@ -20,17 +20,17 @@ from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
 from bundler.seal.recovery import beside
 from bundler.seal.write_verified import no_extras
-from bundler.sites.registry import Imported, Sites
+from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config
 from relay.home import Home
 from relay.importing.importer import ImportResult, import_file
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
-from relay.store import garbage as gc
+from relay.store.garbage import collect_garbage
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]
@@ -82,7 +82,7 @@ class Publisher:
         """Make the bundles of an earlier version once more."""
         return create_again(self.home, version, self.out / f"again-{version}", self.now, QUIET)
 
-    def take_receipt(self, data: bytes) -> Imported:
+    def take_receipt(self, data: bytes) -> ImportedReceipt:
         """Import a receipt; the fingerprint was compared."""
         return Sites.load(self.home).import_receipt(data, now=self.now(), confirm=lambda _: True)
 
@@ -136,12 +136,12 @@ class Site:
 
     def collect(self, keep: int) -> None:
         """Forget what is older than so many generations, as ``relay gc`` does."""
-        gc.collect(self.home, keep, self.now(), QUIET, wait_seconds=0.0)
+        collect_garbage(self.home, keep, self.now(), QUIET, CancelToken(), wait_seconds=0.0)
 
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""
         with State(self.home.database) as state:
-            return state.rings()[0].generation or 0
+            return state.publications.list_rings()[0].generation or 0
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""

@@ -38,6 +38,7 @@ from manifests.recovery.packets import (
 )
 from manifests.recovery.side_file import COPIES, PAGE_BYTES, side_file_length, write_plain_side_file
 from relay.importing import recovery as repair
+from relay.store.temporary import remove_repair_directories
 from tests.support.damage import pages_of, spoil_pages
 
 QUIET = NoProgress()
@@ -466,7 +467,7 @@ def test_what_an_interrupted_repair_left_is_swept(stick: Stick) -> None:
     spoil_pages(stick.bundle, [7])
     assert stick.attempt() is not None
     assert len(list(stick.temporary.iterdir())) == 1
-    repair.sweep(stick.temporary)
+    remove_repair_directories(stick.temporary)
     assert list(stick.temporary.iterdir()) == []
 
 
