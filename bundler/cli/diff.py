@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import named
+from bundler.cli.options import refusals_name
 from manifests.console.commands import output_option, print_json
 
 
@@ -30,9 +30,9 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     from manifests.bundle.opening import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
-        with named(old):
+        with refusals_name(old):
             before = ClaimedBundle(old_file)
-        with named(new):
+        with refusals_name(new):
             after = ClaimedBundle(new_file)
         found = difference(before.manifest, after.manifest)
         by_rule = compare(found, ClaimedContent(before, after))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import named
+from bundler.cli.options import refusals_name
 from manifests.console.commands import output_option, print_json
 
 
@@ -22,7 +22,7 @@ def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
 
     found = []
     for path in files:
-        with named(path), open_bundle(path) as file:
+        with refusals_name(path), open_bundle(path) as file:
             manifest = claimed_manifest(file)
         if output == "json":
             found.append({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from manifests.errors import SealiftError, StorageError
+from manifests.errors import IrregularFileError, SealiftError, StorageError
 
 if TYPE_CHECKING:
     from bundler.keys.secrets import Secrets
@@ -45,12 +45,12 @@ def secrets_from(passphrase_file: Path | None, pin_file: Path | None = None) -> 
 
 
 @contextmanager
-def named(path: Path, todo: str = "compare its sha256 with the slip, and copy it again") -> Iterator[None]:
+def refusals_name(path: Path, todo: str = "compare its sha256 with the slip, and copy it again") -> Iterator[None]:
     """Let a refusal say which of the files it means, and what to do about it."""
     try:
         yield
     except SealiftError as error:
-        named_already = isinstance(error, StorageError) and error.path is not None
+        named_already = isinstance(error, StorageError | IrregularFileError) and error.path is not None
         what = error.what if named_already else f"{path}: {error.what}"
         raise error.reworded(what=what, todo=error.todo or todo) from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import named
+from bundler.cli.options import refusals_name
 from manifests.clock import system_clock
 from manifests.console.bars import progress
 from manifests.console.commands import Settings, output_option, print_json
@@ -26,11 +26,11 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
     from manifests.limits import DEFAULT
     from manifests.trust import trusted_root
 
-    with named(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
+    with refusals_name(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
         state = trusted_root(file.read(DEFAULT.root_bytes + 1))
     found = []
     for path in files:
-        with named(path), progress(settings) as shown:
+        with refusals_name(path), progress(settings) as shown:
             manifest = verify_sealed(path, state, system_clock(), shown, accept_expired=accept_expired)
         if output == "json":
             found.append({"file": str(path), "verified": True, **describe.manifest_to_json(manifest, targets=False)})

@@ -79,7 +79,7 @@ def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
             data = scanned[0]
         site = sites.import_receipt(data, now=now, confirm=_nobody_is_asked).site
     elif any(site.name == since or (len(since) >= 12 and site.keyid.startswith(since)) for site in sites):
-        site = sites.get(since)
+        site = sites.find_site(since)
     else:
         raise _no_reader(since, sites)
     return Readers((holdings_of(site.receipt),), f"site {site.name}")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from manifests.clock import to_text
+from relay.state.records import LastOutcome, RoleTrust, SourceState
 
 if TYPE_CHECKING:
     from relay.state.deliveries import Delivery, DeliveryProblem
@@ -17,43 +18,6 @@ ClockState = Literal["ok", "behind", "ahead"]
 
 AHEAD_AFTER = timedelta(days=3 * 365)
 """A clock this far past the last signed instant is doubted before the bundle is."""
-
-
-@dataclass(frozen=True)
-class RoleTrust:
-    """Until when one TUF role is good."""
-
-    role: str
-    version: int
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class SourceState:
-    """What the publisher says of a source that is served.
-
-    ``failed``: a newer pull failed, so what was pulled at ``pulled_at`` is carried. ``fresh_days``: so many days after
-    ``pulled_at`` it counts as stale; ``None`` leaves that to the site.
-    """
-
-    name: str
-    kind: str
-    pulled_at: datetime
-    failed: bool = False
-    version: str | None = None
-    licence: str | None = None
-    fresh_days: int | None = None
-    mount: str | None = None
-    deliver: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The last import or the last refusal. ``subject`` is the generation or the reason code."""
-
-    at: datetime
-    subject: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -77,8 +41,8 @@ class Status:
     generations: int
     connectivity: str
     stale_after_days: int
-    last_import: Outcome | None = None
-    last_refusal: Outcome | None = None
+    last_import: LastOutcome | None = None
+    last_refusal: LastOutcome | None = None
     pending: tuple[Outstanding, ...] = ()
     sources: tuple[SourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()

@@ -62,7 +62,8 @@ def collect(
         progress.start("Look for what nothing needs")
         old = _old(state, keep)
         served_lately = any(
-            ring.activated_at is not None and timedelta(0) <= now - ring.activated_at < GRACE for ring in state.rings()
+            ring.activated_at is not None and timedelta(0) <= now - ring.activated_at < GRACE
+            for ring in state.publications.list_rings()
         )
         dropped, spared = ((), old) if served_lately else (old, ())
         doomed = tuple(_unneeded(home, state, frozenset(dropped)))
@@ -79,46 +80,48 @@ def collect(
 
 
 def _old(state: State, keep: int) -> tuple[int, ...]:
-    numbers = [generation.number for generation in state.generations()]
-    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.rings()}
+    numbers = [generation.number for generation in state.generations.list_generations()]
+    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.publications.list_rings()}
     return tuple(number for number in numbers if number not in kept)
 
 
 def _forget(state: State, generations: tuple[int, ...], now: datetime) -> None:
     """Forget generations, and parts of files that no pending generation needs."""
     wanted = _arriving(state)
-    stale = [sha256 for sha256 in state.pending.parts() if sha256 not in wanted]
+    stale = [sha256 for sha256 in state.arriving.load_parts() if sha256 not in wanted]
     if not generations and not stale:
         return
     with state.transaction():
         for number in generations:
-            state.drop_generation(number)
+            state.generations.drop_generation(number)
         for sha256 in stale:
-            state.pending.save_parts(sha256, ())
+            state.arriving.save_parts(sha256, ())
         if generations:
             listed = ", ".join(map(str, generations))
-            state.record(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
+            state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
 
 
 def _unneeded(home: Home, state: State, dropped: frozenset[int]) -> Iterator[Path]:
     """Yield the files of the store and of the temporary directory that nothing needs without these generations."""
     arriving = _arriving(state)
-    needed = {target.sha256 for target in state.targets() if target.generation not in dropped} | arriving
-    for ring in state.rings():
-        needed |= {blob.sha256 for _, blob, _ in state.publications(ring.name)}
+    needed = {
+        target.sha256 for target in state.generations.list_targets() if target.generation not in dropped
+    } | arriving
+    for ring in state.publications.list_rings():
+        needed |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
     with storage_errors(home.blobs.root):
         for directory in sorted(home.blobs.root.iterdir()):
             entries = sorted(directory.iterdir()) if directory.is_dir() else ()
             yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed)
-    parts = state.pending.parts().keys()
+    parts = state.arriving.load_parts().keys()
     yield from left_over(home.blobs, (sha256 for sha256 in arriving if sha256 in parts and not _is_here(home, sha256)))
 
 
 def _arriving(state: State) -> set[str]:
     return {
         target.sha256
-        for generation in state.pending.generations()
-        for target in state.pending.targets(generation.number)
+        for generation in state.arriving.list_generations()
+        for target in state.arriving.list_targets(generation.number)
     }
 
 

@@ -66,9 +66,9 @@ def check(home: Home, progress: Progress) -> Report:
         StorageError: The database cannot be read at all.
     """
     with State(home.database) as state:
-        damage = [Damage("database", text) for text in state.damage()]
+        damage = [Damage("database", text) for text in state.list_damage()]
         damage += _check_manifests(state)
-        newest = state.newest_generation()
+        newest = state.generations.find_newest_number()
         wanted = _wanted(home, state)
     progress.start("Hash the store", sum(blob.length for blob in wanted))
     for blob, (paths, generations) in sorted(wanted.items(), key=lambda item: item[0].sha256):
@@ -96,7 +96,7 @@ def discard(home: Home, report: Report, *, wait_seconds: float) -> None:
 def _wanted(home: Home, state: State) -> dict[Blob, tuple[set[str], set[int]]]:
     """Return what must be here for generations that are whole, and what has come of others."""
     wanted: dict[Blob, tuple[set[str], set[int]]] = {}
-    for target in chain(state.targets(), _arrived(home, state)):
+    for target in chain(state.generations.list_targets(), _arrived(home, state)):
         paths, generations = wanted.setdefault(Blob(target.sha256, target.length), (set(), set()))
         paths.add(target.path)
         generations.add(target.generation)
@@ -104,8 +104,8 @@ def _wanted(home: Home, state: State) -> dict[Blob, tuple[set[str], set[int]]]:
 
 
 def _arrived(home: Home, state: State) -> Iterator[GenerationTarget]:
-    for pending in state.pending.generations():
-        for target in state.pending.targets(pending.number):
+    for pending in state.arriving.list_generations():
+        for target in state.arriving.list_targets(pending.number):
             if home.blobs.path(target.sha256).exists():
                 yield target
 
@@ -126,6 +126,6 @@ def _examine(home: Home, blob: Blob) -> str | None:
 def _check_manifests(state: State) -> list[Damage]:
     return [
         Damage("manifest", f"The manifest of generation {row.number} is not the one that was signed")
-        for row in state.generations()
-        if hashlib.sha256(state.manifest(row.number)).hexdigest() != row.manifest_sha256
+        for row in state.generations.list_generations()
+        if hashlib.sha256(state.generations.load_manifest(row.number)).hexdigest() != row.manifest_sha256
     ]

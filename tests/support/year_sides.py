@@ -20,7 +20,7 @@ from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
 from bundler.seal.recovery import beside
 from bundler.seal.write_verified import no_extras
-from bundler.sites.registry import Imported, Sites
+from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
@@ -82,7 +82,7 @@ class Publisher:
         """Make the bundles of an earlier version once more."""
         return create_again(self.home, version, self.out / f"again-{version}", self.now, QUIET)
 
-    def take_receipt(self, data: bytes) -> Imported:
+    def take_receipt(self, data: bytes) -> ImportedReceipt:
         """Import a receipt; the fingerprint was compared."""
         return Sites.load(self.home).import_receipt(data, now=self.now(), confirm=lambda _: True)
 
@@ -141,7 +141,7 @@ class Site:
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""
         with State(self.home.database) as state:
-            return state.rings()[0].generation or 0
+            return state.publications.list_rings()[0].generation or 0
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""

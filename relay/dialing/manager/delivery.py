@@ -1,6 +1,6 @@
 """Store rule packs in the manager, say what applying the newest would change, and apply it when told to.
 
-What was stored stands in the relay's events, each with the manager, the name, the digest and the manager's number; so
+What was stored stands in the relay's state, each with the manager, the name, the digest and the manager's number; so
 a second run stores nothing twice. A pack of that name which the manager has from elsewhere is exported and compared.
 """
 
@@ -19,6 +19,7 @@ from manifests.rulepack import Release
 from relay.dialing.manager.packs import Pack, content_of
 from relay.home import Home
 from relay.state import Event, State
+from relay.state.manager_deliveries import StoredPack
 from relay.state.records import Detail
 
 STORED = "manager-stored"
@@ -143,9 +144,10 @@ class Delivery:
 
     def _is_ours(self, pack: Pack, update: SecurityUpdate) -> bool:
         """Tell whether we stored this very content, or compared it, as this very entry."""
-        wanted = (self.shown, pack.name, pack.blob.sha256, update.id)
-        events = self.state.events(kinds=(STORED,))
-        return any(tuple(e.details.get(key) for key in ("manager", "name", "sha256", "id")) == wanted for e in events)
+        return self.state.manager_deliveries.has_pack(self._entry(pack, update))
+
+    def _entry(self, pack: Pack, update: SecurityUpdate) -> StoredPack:
+        return StoredPack(self.shown, pack.name, pack.blob.sha256, update.id)
 
     def _compare(self, pack: Pack, update: SecurityUpdate, generation: int) -> None:
         self.progress.start(f"comparing {pack.name}")
@@ -191,7 +193,9 @@ class Delivery:
             "detect_only": update.detect_only,
         }
         with self.state.transaction():
-            self.state.record(Event(self.clock(), kind, text, details))
+            if kind == STORED:
+                self.state.manager_deliveries.add_pack(self._entry(pack, update))
+            self.state.event_rows.add_event(Event(self.clock(), kind, text, details))
 
 
 def _chosen(packs: Sequence[Pack], order: Order) -> Pack:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
 from manifests.rulepack import Release
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def packs_of(state: State, sources: Sequence[str]) -> tuple[int, tuple[Pack, ...
             packs have one name.
     """
     with state.snapshot():
-        ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
-        targets = [(path, blob) for path, blob, _ in state.publications(DEFAULT_RING)]
+        ring = next(ring for ring in state.publications.list_rings() if ring.name == DEFAULT_RING)
+        targets = [(path, blob) for path, blob, _ in state.publications.list_files(DEFAULT_RING)]
     if ring.generation is None:
         raise IncompleteError("manager.nothing", "No bundle was imported yet", todo="relay import FILE")
     packs: dict[str, Pack] = {}

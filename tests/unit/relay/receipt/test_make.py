@@ -180,7 +180,7 @@ def test_receipts_made_at_once_never_share_a_serial(empty):
 def test_the_serial_is_durable_with_its_digest_before_the_receipt_leaves(home):
     signed = make(home, make_config(home), NOW)
     with State(home.database) as state:
-        (event,) = state.events(kinds=("receipt",))
+        (event,) = state.event_rows.list_events(kinds=("receipt",))
     assert event.details == {"serial": signed.receipt.serial, "sha256": digest(signed.data)}
     assert (home.out / "receipt.json").read_bytes() == signed.data
 
@@ -191,7 +191,7 @@ def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
             receipt_of(home, said=said)
         assert refused.value.code == "receipt.schema"
     with State(home.database) as state:
-        assert state.events(kinds=("receipt",)) == ()
+        assert state.event_rows.list_events(kinds=("receipt",)) == ()
 
 
 def test_nothing_of_the_inside_is_named_unless_asked(home):

@@ -28,7 +28,7 @@ def home(tmp_path, forge):
 
 def blob_path(home, generation, path):
     with State(home.database) as state:
-        digest = next(target.sha256 for target in state.targets(generation) if target.path == path)
+        digest = next(target.sha256 for target in state.generations.list_targets(generation) if target.path == path)
     return home.blobs.path(digest)
 
 
@@ -78,7 +78,7 @@ def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_non
     first, second = forge.seal_volumes(tmp_path, 2)
     import_bundle(home, first, forge.clock())
     with State(home.database) as state:
-        new = [target for target in state.pending.targets(3) if target.path in {"rules/c", "rules/d"}]
+        new = [target for target in state.arriving.list_targets(3) if target.path in {"rules/c", "rules/d"}]
     rotten = next(target for target in new if home.blobs.path(target.sha256).exists())
     assert check(home, NoProgress()).damage == ()
     path = home.blobs.path(rotten.sha256)
