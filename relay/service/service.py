@@ -20,7 +20,7 @@ from typing import Any
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, SealiftError, StorageError
 from manifests.lock import exclusive
-from manifests.progress import CancelToken
+from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import follow_import
 from relay.config import Config
 from relay.context import Context
@@ -29,7 +29,8 @@ from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult, import_bundle
-from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_from_config
+from relay.inbox.attendant import Reporter, inbox_from_config
+from relay.inbox.watcher import Watcher
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
@@ -68,7 +69,7 @@ class _Abandonable:
 
     def _check(self) -> None:
         if self._stopping.is_set():
-            raise AbandonedError
+            raise CancelledError
 
 
 class Service:
@@ -83,7 +84,7 @@ class Service:
     """
 
     def __init__(
-        self, home: Home, config: Config, *, clock: Clock, report: Report, notify_address: str | None = None
+        self, home: Home, config: Config, *, clock: Clock, report: Reporter, notify_address: str | None = None
     ) -> None:
         self._home = home
         self._config = config
@@ -187,7 +188,7 @@ class Service:
                 CancelToken(),
                 wait_seconds=_LOCK_WAIT_SECONDS,
             )
-        except AbandonedError:
+        except CancelledError:
             return
         except SealiftError as error:
             self._report("gc", f"old content could not be removed: {error}", code=error.code)
@@ -209,10 +210,7 @@ class Service:
     def _deliver(self) -> None:
         """Do what follows an import, whoever made it; what failed is tried again."""
         generation = self._seen_generation
-        try:
-            self._follow()
-        except AbandonedError:
-            return
+        self._follow()
         self._delivered_generation = generation
 
     def _tell(self, deliveries: Deliveries) -> None:
@@ -234,7 +232,11 @@ class Service:
         return result
 
     def _follow(self) -> None:
-        done = follow_import(self._context(), wait_seconds=_LOCK_WAIT_SECONDS)
+        """Do what follows an import; what a stop prevents is done at the next start."""
+        try:
+            done = follow_import(self._context(), wait_seconds=_LOCK_WAIT_SECONDS)
+        except CancelledError:
+            return
         self._tell(done.deliveries)
         for failure in done.failures:
             if failure.is_new:
@@ -264,7 +266,7 @@ class Service:
             events.record(self._home, event)
 
 
-def run(home: Home, config: Config, *, clock: Clock, report: Report, notify_address: str | None = None) -> None:
+def run(home: Home, config: Config, *, clock: Clock, report: Reporter, notify_address: str | None = None) -> None:
     """Run the service until SIGTERM or SIGINT.
 
     Raises:
