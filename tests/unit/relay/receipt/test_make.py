@@ -12,7 +12,7 @@ from manifests.errors import ConfigurationError, MalformedError
 from manifests.features import load_catalogue, to_disable
 from manifests.progress import CancelToken, NoProgress
 from manifests.receipt import Damage, SourceAge, document, verify
-from relay.deliveries.features import write_features
+from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
 from relay.receipt.make import Pending, Said, make
 from relay.receipt.site_key import key_file, open_key
@@ -84,7 +84,7 @@ def test_a_receipt_says_what_is_held_and_trusted_and_how_old_it_is(home, forge):
 
 
 def test_the_state_of_the_features_is_that_of_the_emitted_list(home):
-    write_features(home, make_config(home))
+    write_feature_files(home, make_config(home))
     features = receipt_of(home).features
     assert features.sha256 == digest((home.out / "features.json").read_bytes())
     assert features.count == len(to_disable(load_catalogue(), "isolated").items)
