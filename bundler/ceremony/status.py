@@ -9,7 +9,7 @@ from datetime import datetime
 from bundler.ceremony.key_changes import ROOT_ROLES
 from bundler.home import Home
 from bundler.keys.keyring import Keyring
-from bundler.repository.repository import Repository, runway
+from bundler.repository.repository import Repository, role_runways
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def key_rows(home: Home, sources: Sequence[str]) -> tuple[KeyRow, ...]:
 def role_rows(home: Home, sources: Sequence[str], now: datetime) -> tuple[RoleRow, ...]:
     """Return a row per role, root first; raises as :func:`key_rows`."""
     repository = Repository.load(home.metadata)
-    good = {row.role: row for row in runway(repository, now)}
+    good = {row.role: row for row in role_runways(repository, now)}
     rows = []
     for role in _roles(repository, sources):
         authority = repository.authority(role)

@@ -82,7 +82,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler.report import created as describe_created
+    from bundler.report.created import created_to_json, created_to_text
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
@@ -94,9 +94,9 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
     if output == "json":
-        print_json(describe_created.to_json(created))
+        print_json(created_to_json(created))
     else:
-        click.echo(describe_created.to_text(created))
+        click.echo(created_to_text(created))
     if created.failures:
         raise PartialError(
             "create.partial",
@@ -155,9 +155,9 @@ def _companions(home: Home, recovery_percent: int | None, shown: Progress) -> Ch
     from bundler.seal.recovery import recovery_companions
 
     if recovery_percent is None:
-        return slips.beside(home)
+        return slips.slip_beside(home)
     recovery = recovery_companions(recovery_percent, home.temporary, shown)
-    return all_companions(slips.beside(home, recovery_percent), recovery)
+    return all_companions(slips.slip_beside(home, recovery_percent), recovery)
 
 
 def _check(wishes: _Wishes) -> None:

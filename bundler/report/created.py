@@ -11,7 +11,7 @@ from bundler.seal.companions import CompanionFile, SealedFile
 from manifests.text import size_text
 
 
-def to_json(created: Created) -> dict[str, Any]:
+def created_to_json(created: Created) -> dict[str, Any]:
     """Return all files and what the bundles carry as one JSON object; lengths in bytes.
 
     ``files`` are the bundles, ``beside`` the slip and the recovery data; ``file``, ``length`` and ``sha256`` are
@@ -32,7 +32,7 @@ def to_json(created: Created) -> dict[str, Any]:
     }
 
 
-def to_text(created: Created) -> str:
+def created_to_text(created: Created) -> str:
     """Return the same for a terminal of 80 columns: what is carried, then file by file what is to be copied."""
     first = created.files[0].manifest
     lines = [describe.manifest_to_text(first, targets=False, carried=carried_bytes(created.files))]

@@ -119,7 +119,7 @@ def wishes_path(directory: Path) -> Path:
     return directory.parent / "delegations.json"
 
 
-def runway(repository: Repository, now: datetime) -> tuple[RoleRunway, ...]:
+def role_runways(repository: Repository, now: datetime) -> tuple[RoleRunway, ...]:
     """Return until when each role is good, the one that ends first before the others."""
     signed: dict[str, Signed] = {Root.type: repository.root}
     signed |= {role: metadata.signed for role, metadata in repository.targets.items()}

@@ -54,6 +54,7 @@ from relay.state.last_refusal import save_last_refusal
 from relay.state.records import LastOutcome
 from relay.store import outstanding as pending
 from relay.store.outstanding import Outstanding
+from relay.store.temporary import remove_repair_directories
 
 Result = Literal["imported", "already-imported", "repaired", "stored", "already-stored"]
 
@@ -171,7 +172,7 @@ class _Import:
                 raise error from refusal
 
     def _mend(self, error: SealiftError) -> repair.Repaired | None:
-        repair.sweep(self.home.blobs.temporary)
+        remove_repair_directories(self.home.blobs.temporary)
         try:
             return repair.attempt(
                 self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes
@@ -355,8 +356,8 @@ def _refused(
     home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool
 ) -> SealiftError:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
-    if pending.of_another_count(error.code) or not error.todo:
-        error = error.reworded(todo=_way_out(home, error.code))
+    if pending.tells_of_lost_count(error) or not error.todo:
+        error = error.reworded(todo=_way_out(home, error))
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_bundle(home, config, path, error, now)
@@ -374,10 +375,10 @@ def _refused(
     return error
 
 
-def _way_out(home: Home, code: str) -> str | None:
+def _way_out(home: Home, error: SealiftError) -> str | None:
     """Return what to do about a file that says nothing that can be believed, or counts otherwise than those before."""
     with suppress(StorageError, LockedError), State(home.database) as state:
-        if pending.of_another_count(code):
+        if pending.tells_of_lost_count(error):
             return pending.renumber(state.generations.find_newest_number())
         since = pending.newest_whole(state, home.blobs)
         return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"

@@ -36,7 +36,7 @@ from relay.state import Event, State
 from relay.state.records import Detail
 from relay.store.outstanding import Arrived as Pending
 from relay.store.outstanding import arrived
-from relay.store.verify import Report
+from relay.store.verify import StoreReport
 
 KIND = "receipt"
 """Kind of the event that a receipt is."""
@@ -74,7 +74,7 @@ def make(
     now: datetime,
     *,
     said: Said = NOTHING_SAID,
-    report: Report | None = None,
+    report: StoreReport | None = None,
     pending: Pending | None = None,
 ) -> SignedReceipt:
     """Make this site's next receipt and keep it as ``out/receipt.json``.
@@ -84,8 +84,8 @@ def make(
         config: Its configuration.
         now: The system's time.
         said: Name and note.
-        report: What :func:`relay.store.verify.check` found; without it, presence and length of the content are looked
-            at.
+        report: What :func:`relay.store.verify.verify_store` found; without it, presence and length of the content
+            are looked at.
         pending: What has arrived of a generation that is not whole; by default what the state says.
 
     Raises:
@@ -138,7 +138,7 @@ def _next_serial(state: State, now: datetime) -> int:
     return max(state.receipts.load_last_serial() + 1, int(now.timestamp()))
 
 
-def _describe(home: Home, config: Config, state: State, report: Report | None) -> Receipt:
+def _describe(home: Home, config: Config, state: State, report: StoreReport | None) -> Receipt:
     """Return the facts; whose they are and when is filled in by the caller."""
     versions = {role.role: role.version for role in state.trusted.list_roles()}
     newest = state.generations.find_generation(state.generations.find_newest_number())
@@ -165,7 +165,7 @@ def _describe(home: Home, config: Config, state: State, report: Report | None) -
     )
 
 
-def _losses(home: Home, state: State, report: Report | None) -> _Losses:
+def _losses(home: Home, state: State, report: StoreReport | None) -> _Losses:
     """Look whether every blob is here with its length; add what a whole check found in their bytes."""
     looked_at: dict[Blob, bool] = {}
     missing: dict[str, set[int]] = {}
@@ -193,7 +193,7 @@ def _held(state: State, losses: _Losses) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _damage(losses: _Losses, report: Report | None) -> tuple[Damage, ...]:
+def _damage(losses: _Losses, report: StoreReport | None) -> tuple[Damage, ...]:
     found = [damage.kind for damage in report.damage] if report is not None else []
     counts: dict[DamageKind, int] = {
         "altered": len(losses.altered),

@@ -20,6 +20,7 @@ from typing import Any
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from manifests.lock import exclusive
+from manifests.progress import CancelToken
 from relay.config import Config
 from relay.deliveries import Report as Deliveries
 from relay.deliveries import carry_out
@@ -35,7 +36,7 @@ from relay.server.server import Server
 from relay.server.tls import TlsFiles, renew_leaf, server_files
 from relay.server.view import Views
 from relay.state import Event
-from relay.store.garbage import collect
+from relay.store.garbage import collect_garbage
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""
@@ -178,11 +179,12 @@ class Service:
     def _collect(self) -> None:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
         try:
-            done = collect(
+            done = collect_garbage(
                 self._home,
                 self._config.keep_generations,
                 self._clock(),
                 _Abandonable(self._stopping),
+                CancelToken(),
                 wait_seconds=_LOCK_WAIT_SECONDS,
             )
         except AbandonedError:

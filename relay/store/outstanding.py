@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import to_text
+from manifests.errors import CountedBackError, OtherVersionError, SealiftError
+from relay.store.parts import assembled_ranges
 
 if TYPE_CHECKING:
     from manifests.byte_ranges import Range
@@ -114,8 +116,6 @@ def arrived(state: State, store: BlobStore) -> Arrived | None:
 
     Content of generations that are here is left out: the receipt tells of it already.
     """
-    from relay.store.parts import present
-
     found = state.arriving.list_generations()
     if not found:
         return None
@@ -124,7 +124,7 @@ def arrived(state: State, store: BlobStore) -> Arrived | None:
     blobs = {Blob(target.sha256, target.length) for target in targets}
     held = {blob for blob in blobs if store.holds(blob)}
     recorded = state.arriving.load_parts()
-    parts = {blob.sha256: present(store, blob, recorded) for blob in blobs - held}
+    parts = {blob.sha256: assembled_ranges(store, blob, recorded) for blob in blobs - held}
     return Arrived(
         found[-1].number,
         frozenset(blob.sha256 for blob in held if blob.sha256 not in told),
@@ -145,12 +145,12 @@ def increment(since: int) -> str:
     return f"bundle create --since {since}" if since else "bundle create --full"
 
 
-def of_another_count(code: str) -> bool:
+def tells_of_lost_count(error: SealiftError) -> bool:
     """Tell whether a refusal means that the publisher gives a version twice, or counts back: it lost its place.
 
     An older timestamp does not: that is an older bundle, which is what there is every day.
     """
-    return code.startswith(("tuf.version.", "tuf.removed.", "tuf.rollback.")) and code != "tuf.rollback.timestamp"
+    return isinstance(error, OtherVersionError | CountedBackError)
 
 
 def renumber(above: int) -> str:
@@ -169,13 +169,11 @@ def missing(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[Gene
 def _outstanding(
     found: ArrivingGeneration, state: State, store: BlobStore, parts: Mapping[str, tuple[Range, ...]]
 ) -> Outstanding:
-    from relay.store.parts import present
-
     targets = tuple(state.arriving.list_targets(found.number))
     lacking = missing(targets, store)
     left = 0
     for blob in {Blob(target.sha256, target.length) for target in lacking}:
-        left += blob.length - sum(behind - first for first, behind in present(store, blob, parts))
+        left += blob.length - sum(behind - first for first, behind in assembled_ranges(store, blob, parts))
     volumes = _newest_set(found.volumes)
     return Outstanding(
         generation=found.number,

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import RollbackError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import open_home
 from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import outstanding
-from relay.store.verify import check
+from relay.store.verify import verify_store
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge
@@ -85,7 +85,7 @@ class Trip:
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
                 (left,) = outstanding(state, home.blobs)
                 assert len(left.seen) >= STORED[acknowledged]
-        assert check(home, NoProgress()).damage == ()
+        assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
 
     def finish(self, path):

@@ -8,12 +8,12 @@ import pytest
 
 from manifests.blobs import Blob
 from manifests.errors import RollbackError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import Home, open_home
 from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.verify import check
+from relay.store.verify import verify_store
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config
@@ -67,7 +67,7 @@ class Crossing:
             assert state.trusted.load_clock_floor() == (self.forge.created(newest) if newest else None)
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             assert len(state.event_rows.list_events(["import"])) == newest
-        assert check(home, NoProgress()).damage == ()
+        assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
 
     def finish(self, path: Path) -> None:

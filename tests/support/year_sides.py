@@ -24,14 +24,14 @@ from bundler.seal.recovery import recovery_companions
 from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config
 from relay.home import Home
 from relay.importing.importer import ImportResult, import_file
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
-from relay.store import garbage as gc
+from relay.store.garbage import collect_garbage
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]
@@ -141,7 +141,7 @@ class Site:
 
     def collect(self, keep: int) -> None:
         """Forget what is older than so many generations, as ``relay gc`` does."""
-        gc.collect(self.home, keep, self.now(), QUIET, wait_seconds=0.0)
+        collect_garbage(self.home, keep, self.now(), QUIET, CancelToken(), wait_seconds=0.0)
 
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""

@@ -14,7 +14,8 @@ from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch
 from bundler.fetch.urls import shown
 from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
-from bundler.rules import MAX_FILE_BYTES, reader_of
+from bundler.rules.readers import reader_of
+from bundler.rules.rule import MAX_FILE_BYTES
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import parse
 from manifests.blobs import Blob

@@ -23,7 +23,7 @@ MAX_SOURCES = 12
 
 
 @dataclass(frozen=True)
-class Volume:
+class SlipVolume:
     """A file on the stick: its name, its length in bytes, its digest in lower-case hex."""
 
     name: str
@@ -40,7 +40,7 @@ class RoleEnd:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ChangeCounts:
     """How many files or rules changed since the version before."""
 
     added: int
@@ -65,8 +65,8 @@ class SourceLine:
     files: int
     length: int
     age_days: int | None = None
-    changes: Counts | None = None
-    rules: tuple[tuple[str, Counts], ...] = ()
+    changes: ChangeCounts | None = None
+    rules: tuple[tuple[str, ChangeCounts], ...] = ()
     licence: str | None = None
 
 
@@ -95,7 +95,7 @@ class Slip:
     since: int | None
     created: datetime
     tool: str
-    volumes: tuple[Volume, ...]
+    volumes: tuple[SlipVolume, ...]
     keyids: tuple[str, ...]
     roles: tuple[RoleEnd, ...]
     sources: tuple[SourceLine, ...]
@@ -124,11 +124,11 @@ class Slip:
         return f"{self.publisher}-{self.version:06d}-{since}.slip"
 
 
-def prepare(
+def prepare_slip(
     manifest: Manifest,
     signature_bytes: bytes,
     documents: Iterable[tuple[str, bytes]],
-    volumes: Sequence[Volume],
+    volumes: Sequence[SlipVolume],
     *,
     difference: Difference | None = None,
     rules: Sequence[SourceRules] = (),
@@ -168,16 +168,18 @@ def prepare(
     )
 
 
-def abridged(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ...], tuple[SourceLine, ...]]:
+def abridge_sources(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ...], tuple[SourceLine, ...]]:
     """Split sources into those with a line of their own and the rest, those that changed before the others."""
     if len(sources) <= MAX_SOURCES:
         return tuple(sources), ()
-    by_weight = sorted(sources, key=lambda line: (line.age_days is None, line.changes == Counts(0, 0, 0), -line.length))
+    by_weight = sorted(
+        sources, key=lambda line: (line.age_days is None, line.changes == ChangeCounts(0, 0, 0), -line.length)
+    )
     kept = {line.name for line in by_weight[: MAX_SOURCES - 1]}
     return tuple(s for s in sources if s.name in kept), tuple(s for s in sources if s.name not in kept)
 
 
-def groups(digest: str) -> tuple[str, ...]:
+def digest_groups(digest: str) -> tuple[str, ...]:
     """Split a digest into groups that an eye can compare."""
     return tuple(digest[start : start + 8] for start in range(0, len(digest), 8))
 
@@ -217,7 +219,7 @@ def _source_lines(
             files=len(own),
             length=sum(target.length for target in own),
             age_days=None if source.failure is None else (manifest.created - source.pulled_at).days,
-            changes=None if found is None else Counts(len(found.added), len(found.updated), len(found.removed)),
-            rules=tuple((f.format, Counts(len(f.added), len(f.updated), len(f.removed))) for f in formats),
+            changes=None if found is None else ChangeCounts(len(found.added), len(found.updated), len(found.removed)),
+            rules=tuple((f.format, ChangeCounts(len(f.added), len(f.updated), len(f.removed))) for f in formats),
             licence=None if source.licence is None else one_line(source.licence),
         )

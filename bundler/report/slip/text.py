@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridged, groups
+from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridge_sources, digest_groups
 from manifests.text import fit, size_text, wrapped
 
 COLUMNS = 78
@@ -21,7 +21,7 @@ def render_text(slip: Slip) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def moment(instant: datetime) -> str:
+def moment_text(instant: datetime) -> str:
     """Write an instant for people."""
     return instant.strftime("%Y-%m-%d %H:%M UTC")
 
@@ -35,11 +35,11 @@ def _head(slip: Slip) -> Iterator[str]:
     yield "=" * COLUMNS
     yield _row("Publisher", slip.publisher)
     yield _row("Version", f"{slip.version}, {slip.kind}")
-    yield _row("Sealed", f"{moment(slip.created)} by {slip.tool}")
-    yield _row("Holds", in_all(slip))
+    yield _row("Sealed", f"{moment_text(slip.created)} by {slip.tool}")
+    yield _row("Holds", totals_text(slip))
 
 
-def in_all(slip: Slip) -> str:
+def totals_text(slip: Slip) -> str:
     """Say how much there is."""
     files = sum(source.files for source in slip.sources)
     content, carried = (
@@ -53,7 +53,7 @@ def _files(slip: Slip) -> Iterator[str]:
     for volume in slip.volumes:
         yield f"[ ] {volume.name}"
         yield f"    {volume.length:,} bytes; sha256:"
-        yield "    " + " ".join(groups(volume.sha256))
+        yield "    " + " ".join(digest_groups(volume.sha256))
     if slip.recovery is not None:
         yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
 
@@ -63,7 +63,7 @@ def _trust(slip: Slip) -> Iterator[str]:
     for keyid in slip.keyids:
         yield _row("Signed by key", keyid)
     if slip.roles:
-        yield _row("Runs out", f"{moment(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
+        yield _row("Runs out", f"{moment_text(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
         ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
         yield from wrapped(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
 
@@ -75,15 +75,15 @@ def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
     return tuple(end for end in slip.roles if end.role in top or end in below[:1])
 
 
-def licensed(slip: Slip) -> bool:
+def has_licences(slip: Slip) -> bool:
     """Tell whether the publisher notes the licence of any source."""
     return any(source.licence is not None for source in slip.sources)
 
 
 def _sources(slip: Slip) -> Iterator[str]:
     since = "" if slip.previous is None else f"; changes since version {slip.previous}"
-    yield f"SOURCES{', LICENCES' if licensed(slip) else ''}{since}"
-    shown, rest = abridged(slip.sources)
+    yield f"SOURCES{', LICENCES' if has_licences(slip) else ''}{since}"
+    shown, rest = abridge_sources(slip.sources)
     for source in shown:
         yield from _source(source)
         yield from _changes(source)

@@ -28,6 +28,7 @@ from manifests.recovery import program
 from manifests.recovery.packets import CREATOR, FILE, HEADER, MAGIC, MAIN, RECOVERY, RecoverySet, packet_at, packets_in
 from manifests.recovery.side_file import COPIES, PAGE_BYTES, length_of, write_plain
 from relay.importing import recovery as repair
+from relay.store.temporary import remove_repair_directories
 from tests.support.damage import pages_of, spoil_pages
 
 QUIET = NoProgress()
@@ -450,7 +451,7 @@ def test_what_an_interrupted_repair_left_is_swept(stick: Stick) -> None:
     spoil_pages(stick.bundle, [7])
     assert stick.attempt() is not None
     assert len(list(stick.temporary.iterdir())) == 1
-    repair.sweep(stick.temporary)
+    remove_repair_directories(stick.temporary)
     assert list(stick.temporary.iterdir()) == []
 
 

@@ -11,6 +11,7 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
+from manifests.trust import refusals
 from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
@@ -222,14 +223,14 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
 
 
 @pytest.mark.parametrize(
-    ("code", "another"),
+    ("refusal", "lost"),
     [
-        ("tuf.version.timestamp", True),
-        ("tuf.rollback.rules", True),
-        ("tuf.removed.rules", True),
-        ("tuf.rollback.timestamp", False),
-        ("tuf.signature.rules", False),
+        (refusals.other_content("timestamp"), True),
+        (refusals.rollback("rules", 1, 2), True),
+        (refusals.removed("rules"), True),
+        (refusals.rollback("timestamp", 1, 2), False),
+        (refusals.signatures("rules", 0, 1), False),
     ],
 )
-def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(code, another):
-    assert pending.of_another_count(code) is another
+def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
+    assert pending.tells_of_lost_count(refusal) is lost

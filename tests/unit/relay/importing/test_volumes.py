@@ -10,7 +10,7 @@ from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import arrived, outstanding
-from relay.store.parts import file_of
+from relay.store.parts import assembly_path
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
@@ -215,7 +215,7 @@ def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is
     import_bundle(home, volumes[1], forge.clock())
     with State(home.database) as state:
         ((sha256, ranges),) = state.arriving.load_parts().items()
-    with file_of(home.blobs, sha256).open("r+b") as file:
+    with assembly_path(home.blobs, sha256).open("r+b") as file:
         file.seek(ranges[0][0])
         file.write(bytes(5))
     result = import_bundle(home, volumes[2], forge.clock())

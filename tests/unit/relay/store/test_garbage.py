@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import LockedError
-from manifests.progress import NoProgress
+from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.garbage import GRACE, collect
+from relay.store.garbage import GRACE, collect_garbage
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_home
@@ -38,7 +38,7 @@ def later(forge, after=GRACE):
 
 
 def run(home, keep, now, **options):
-    return collect(home, keep, now, NoProgress(), wait_seconds=0, **options)
+    return collect_garbage(home, keep, now, NoProgress(), CancelToken(), wait_seconds=0, **options)
 
 
 def state_of(home):
@@ -128,3 +128,18 @@ def test_what_is_left_serves_on(home, forge, tmp_path):
     run(home, 2, later(forge))
     forge.files["rules/own"] = own(6)
     assert import_bundle(home, forge.seal(tmp_path / "6.zip", since=5), forge.clock()).generation == 6
+
+
+def test_when_it_is_cancelled_nothing_that_is_named_is_gone(home, forge):
+    cancel = CancelToken()
+
+    class Impatient(NoProgress):
+        def start(self, step, total=None):  # noqa: ARG002
+            if step == "Remove it":
+                cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        collect_garbage(home, 3, later(forge), Impatient(), cancel, wait_seconds=0)
+    assert state_of(home) == [3, 4, 5]
+    assert len(blobs(home)) == 6
+    assert run(home, 3, later(forge)).blobs == 2  # the next run removes it
