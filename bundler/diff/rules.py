@@ -17,8 +17,8 @@ from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
 from manifests.rulepack import RULE_PACK_SUFFIX, Release
 
-MAX_RULES = 500_000
-"""Rules of one source that are held at once; some 400 bytes each."""
+MAX_SOURCE_RULES = 500_000
+"""Rules of one source that are in memory at once; some 400 bytes each."""
 
 ContentOf = Callable[[Target], bytes | None]
 """Gives a target's content, whose digest was checked; ``None`` when it is not at hand.
@@ -135,8 +135,8 @@ def _release(target: Target) -> tuple[int, int, str]:
 
 
 def _check_room(count: int) -> None:
-    if count > MAX_RULES:
-        raise MalformedError("rules.too-many", f"The source holds more than {MAX_RULES:,} rules")
+    if count > MAX_SOURCE_RULES:
+        raise MalformedError("rules.too-many", f"The source holds more than {MAX_SOURCE_RULES:,} rules")
 
 
 def _read(target: Target | None, content: ContentOf) -> tuple[Rule, ...]:

@@ -1,6 +1,6 @@
 """Make an open rule pack (``.dsru``) from a directory.
 
-The directory holds ``rulepack.json`` and the rule files that it names. ``length`` and ``sha256`` are
+The directory has ``rulepack.json`` and the rule files that it names. ``length`` and ``sha256`` are
 filled in; the same directory always gives the same bytes.
 """
 
@@ -43,7 +43,7 @@ def build_pack(directory: Path, out: Path | None = None, release: str | None = N
     """Write a pack and read it back.
 
     Args:
-        directory: Holds ``rulepack.json`` and the rule files.
+        directory: Where ``rulepack.json`` and the rule files are.
         out: The file to write; ``<release>.dsru`` here when None.
         release: Takes the place of the one in ``rulepack.json``.
 

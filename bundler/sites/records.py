@@ -1,4 +1,4 @@
-"""What is kept of a site: ``<home>/sites/<key id>.json``, its name and its newest receipt as it came."""
+"""The record of a site, ``<home>/sites/<key id>.json``, with its name and its newest receipt as it came."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Site:
 
 
 def records_directory(home: Home) -> Path:
-    """Return where the records are; there may be no such directory."""
+    """Return the directory of the sites' records; there may be none."""
     return home.path / "sites"
 
 

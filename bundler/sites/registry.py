@@ -93,6 +93,11 @@ class Sites:
     ) -> ImportedReceipt:
         """Take in one receipt file: it must be authentic, ours, and newer than what is known.
 
+        1. The receipt is signed by the key that it names.
+        2. It is of a site of this publisher, and not from ahead of this home.
+        3. A person has confirmed the fingerprint of the key: now, or when its first receipt came.
+        4. Under the home's lock, beside what is known by then: its serial is newer, its name is nobody else's.
+
         Args:
             data: The file's bytes.
             now: The system's time.
@@ -109,13 +114,15 @@ class Sites:
             LockedError: ``lock.held``.
             StorageError: The disk is full, read-only or failing; nothing changed.
         """
-        signed = verify_receipt(data)
-        self._check_ours(signed.receipt)
+        signed = verify_receipt(data)  # 1
+        self._check_ours(signed.receipt)  # 2
         if name is not None:
             check_site_name(name)
+        # 3. Before the lock is taken: a person may take minutes, and nobody else shall wait for that.
         keyid = signed.receipt.site_keyid
         if not any(site.keyid == keyid for site in self) and not confirm(key_fingerprint(keyid)):
             raise _unconfirmed(keyid)
+        # 4. Read again: another command may have taken in a receipt of this site in the meantime.
         with self._home.lock(wait_seconds):
             fresh = Sites.load(self._home)
             imported = fresh._decide(signed, now, name)

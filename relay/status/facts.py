@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from manifests.clock import instant_text
+from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import LastOutcome, RoleTrust, SourceState
-
-if TYPE_CHECKING:
-    from relay.state.deliveries import Delivery, DeliveryProblem
-    from relay.store.outstanding import Outstanding
+from relay.store.outstanding import Outstanding
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -22,8 +20,10 @@ AHEAD_AFTER = timedelta(days=3 * 365)
 
 @dataclass(frozen=True)
 class Status:
-    """What a relay holds. ``generation`` is 0 and ``publisher``, ``created`` are ``None`` before the first import.
+    """What a relay serves, and what else it has.
 
+    ``generation`` is the one that is served, never merely the newest that is held: 0 before the first, and
+    ``publisher``, ``created`` and ``imported_at`` are ``None`` then.
     ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
     ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name;
     ``deliveries`` what was put into places of other programs, and ``delivery_problems`` what could not be.

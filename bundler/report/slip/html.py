@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from bundler.report.slip.content import ChangeCounts, Slip, SlipVolume, SourceLine, abridge_sources, digest_groups
-from bundler.report.slip.text import has_licences, moment_text, top_roles, totals_text
+from bundler.report.slip.content import (
+    ChangeCounts,
+    Slip,
+    SlipVolume,
+    SourceLine,
+    abridge_sources,
+    digest_groups,
+    has_licences,
+    moment_text,
+    top_roles,
+    totals_text,
+)
 from manifests.text import fit_text, size_text
 
 _STYLE = """

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridge_sources, digest_groups
+from bundler.report.slip.content import (
+    Slip,
+    SourceLine,
+    abridge_sources,
+    digest_groups,
+    has_licences,
+    moment_text,
+    top_roles,
+    totals_text,
+)
 from manifests.text import fit_text, size_text, wrap_text
 
 COLUMNS = 78
@@ -21,11 +29,6 @@ def render_text(slip: Slip) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def moment_text(instant: datetime) -> str:
-    """Write an instant for people."""
-    return instant.strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _row(label: str, text: str) -> str:
     return f"{label:<{_LABEL}}{fit_text(text, COLUMNS - _LABEL)}"
 
@@ -37,15 +40,6 @@ def _head(slip: Slip) -> Iterator[str]:
     yield _row("Version", f"{slip.version}, {slip.kind}")
     yield _row("Sealed", f"{moment_text(slip.created)} by {slip.tool}")
     yield _row("Holds", totals_text(slip))
-
-
-def totals_text(slip: Slip) -> str:
-    """Say how much there is."""
-    files = sum(source.files for source in slip.sources)
-    content, carried = (
-        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
-    )
-    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
 
 
 def _files(slip: Slip) -> Iterator[str]:
@@ -66,18 +60,6 @@ def _trust(slip: Slip) -> Iterator[str]:
         yield _row("Runs out", f"{moment_text(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
         ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
         yield from wrap_text(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
-
-
-def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
-    """Return the top-level roles and the source's role that ends first."""
-    top = {"root", "timestamp", "snapshot", "targets"}
-    below = [end for end in slip.roles if end.role not in top]
-    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
-
-
-def has_licences(slip: Slip) -> bool:
-    """Tell whether the publisher notes the licence of any source."""
-    return any(source.licence is not None for source in slip.sources)
 
 
 def _sources(slip: Slip) -> Iterator[str]:
