@@ -19,12 +19,12 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, SealiftError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import follow_import
 from relay.config import Config
 from relay.context import Context
-from relay.deliveries import Report as Deliveries
+from relay.deliveries import DeliveryReport
 from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
@@ -213,7 +213,7 @@ class Service:
         self._follow()
         self._delivered_generation = generation
 
-    def _tell(self, deliveries: Deliveries) -> None:
+    def _tell(self, deliveries: DeliveryReport) -> None:
         for event in deliveries.events:
             code = event.details.get("code")
             self._report(event.kind, event.text, code=None if code is None else str(code))
@@ -274,7 +274,7 @@ def run(home: Home, config: Config, *, clock: Clock, report: Reporter, notify_ad
         ConfigurationError: ``server.*``, ``tls.*``.
         StorageError: The state cannot be read.
     """
-    with exclusive(home.path / "service.lock"):
+    with exclusive_lock(home.path / "service.lock"):
         asyncio.run(Service(home, config, clock=clock, report=report, notify_address=notify_address).run())
 
 

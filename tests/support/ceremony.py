@@ -11,7 +11,7 @@ from tuf.api.metadata import Root
 from bundler import config
 from bundler.ceremony.ceremony import Ceremony
 from bundler.ceremony.key_changes import KeyChanges, NewKeys
-from bundler.jobs.init import Founding, found
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.keys import keyring as keys
 from bundler.keys.secrets import Secrets
 from bundler.repository.repository import Repository, write_metadata
@@ -31,7 +31,7 @@ class Site:
     """A home and what can be done in it. ``away`` moves private keys to another place."""
 
     def __init__(self, path: Path, root_keys: int = 1, threshold: int = 1) -> None:
-        self.home = found(path / "home", Founding("acme", root_keys, threshold), NOW)
+        self.home = create_publisher(path / "home", NewPublisher("acme", root_keys, threshold), NOW)
         self.stick = path / "stick"
         self.stick.mkdir()
         self.now = NOW

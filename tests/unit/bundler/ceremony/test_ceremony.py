@@ -10,7 +10,7 @@ from tuf.api.metadata import Metadata, Root
 from bundler.ceremony.ceremony import sign_copy
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.ceremony import OPEN, Site, refused
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW
@@ -157,7 +157,7 @@ def test_our_workflow_follows_five_rotations_too(tmp_path):
     workflow = Workflow(trusted_root(pinned), site.now)
     update_roots(workflow, read)
     workflow.finish_roots()
-    load_all(workflow, read)
+    load_all_roles(workflow, read)
     assert workflow.root.version == 6
     assert workflow.extension.root_version == 6
     assert workflow.extension.created == site.now

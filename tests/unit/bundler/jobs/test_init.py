@@ -10,7 +10,7 @@ import pytest
 from bundler import config
 from bundler.fetch.options import FETCH_OPTIONS
 from bundler.home import Home, open_home
-from bundler.jobs.init import Founding, configuration_text, found
+from bundler.jobs.init import NewPublisher, configuration_text, create_publisher
 from bundler.kinds import KINDS, kind_class
 from bundler.repository.repository import Repository
 from bundler.sources.common import COMMON_KEYS
@@ -45,7 +45,7 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
 
 def test_other_expiries_are_written_to_the_configuration(tmp_path):
     wanted = config.Expiries(root=730, timestamp=45)
-    home = found(tmp_path / "home", Founding("acme", expiries=wanted), NOW)
+    home = create_publisher(tmp_path / "home", NewPublisher("acme", expiries=wanted), NOW)
     assert config.load(home.config).expiries == wanted
     assert Repository.load(home.metadata).root.expires == NOW + timedelta(days=730)
 
@@ -53,15 +53,15 @@ def test_other_expiries_are_written_to_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        (Founding("Acme!"), "name.publisher"),
-        (Founding("acme", 2, 3), "init.threshold"),
-        (Founding("acme", 0, 0), "init.threshold"),
-        (Founding("acme", expiries=config.Expiries(root=5)), "config.value"),
+        (NewPublisher("Acme!"), "name.publisher"),
+        (NewPublisher("acme", 2, 3), "init.threshold"),
+        (NewPublisher("acme", 0, 0), "init.threshold"),
+        (NewPublisher("acme", expiries=config.Expiries(root=5)), "config.value"),
     ],
 )
 def test_a_failed_founding_leaves_nothing(tmp_path, wanted, code):
     with refused(code):
-        found(tmp_path / "home", wanted, NOW)
+        create_publisher(tmp_path / "home", wanted, NOW)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,10 +69,10 @@ def test_an_existing_home_or_any_other_thing_is_not_touched(tmp_path):
     site = Site(tmp_path)
     before = site.state()
     with refused("home.exists"):
-        found(site.home.path, Founding("other"), NOW)
+        create_publisher(site.home.path, NewPublisher("other"), NOW)
     assert site.state() == before
     (tmp_path / "file").write_text("x")
     with refused("home.exists"):
-        found(tmp_path / "file", Founding("other"), NOW)
+        create_publisher(tmp_path / "file", NewPublisher("other"), NOW)
     (tmp_path / "empty").mkdir()
-    assert found(tmp_path / "empty", Founding("other"), NOW) == Home(tmp_path / "empty")
+    assert create_publisher(tmp_path / "empty", NewPublisher("other"), NOW) == Home(tmp_path / "empty")

@@ -8,6 +8,7 @@ import json
 from bundler.diff.rules import compare_rules
 from bundler.diff.targets import compare_targets
 from bundler.report import difference as describe_difference
+from manifests.text import fit_text
 from tests.support.rule_sets import manifest, sigma
 
 
@@ -20,7 +21,7 @@ def test_the_text_fits_80_columns_whatever_a_rule_is_called() -> None:
     by_rule = compare_rules(found, lambda target: held.get(target.sha256))
     text = describe_difference.difference_to_text(found, by_rule, targets=True, rules=True)
     assert "\x1b" not in text
-    assert describe_difference.fit(text.splitlines()[-1], 80) == text.splitlines()[-1]
+    assert fit_text(text.splitlines()[-1], 80) == text.splitlines()[-1]
     assert text.splitlines()[-1].endswith("...")
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "unchanged: same" in text

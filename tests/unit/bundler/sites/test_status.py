@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from bundler.sites.registry import Sites
 from bundler.sites.status import status_of_sites
-from manifests.receipt import Damage
+from manifests.receipt import DamageCount
 from tests.support.sites import NOW, advance, ours, take
 
 
 def test_the_list_tells_how_far_behind_how_old_and_how_damaged_a_site_is(home, forge, north, tmp_path):
-    take(home, ours(forge, north, name="north", without=("a" * 64,), damage=(Damage("missing", 1),)))
+    take(home, ours(forge, north, name="north", without=("a" * 64,), damage=(DamageCount("missing", 1),)))
     forge.seal(tmp_path / "4.zip")
     forge.seal(tmp_path / "5.zip")
     advance(home.path, forge)

@@ -9,7 +9,7 @@ from bundler.report.slip import (
     render_html,
     render_text,
 )
-from manifests.text import fit
+from manifests.text import fit_text
 from tests.support.slips import GROUPED, PLAIN, Page
 
 
@@ -65,7 +65,7 @@ def test_the_licence_of_a_source_is_said_beside_it() -> None:
 
 def test_no_line_of_the_text_is_wider_than_a_page() -> None:
     wide = replace(PLAIN, publisher="p" * 200, tool="t" * 200, notes=("界" * 100, "word " * 60))
-    assert [line for line in render_text(wide).splitlines() if fit(line, 78) != line] == []
+    assert [line for line in render_text(wide).splitlines() if fit_text(line, 78) != line] == []
 
 
 def test_a_first_bundle_says_nothing_of_changes() -> None:
