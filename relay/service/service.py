@@ -20,7 +20,7 @@ from typing import Any
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, SealiftError, StorageError
 from manifests.lock import exclusive
-from manifests.progress import CancelledError, CancelToken
+from manifests.progress import CancelledError
 from relay.afterwards import follow_import
 from relay.config import Config
 from relay.context import Context
@@ -180,14 +180,7 @@ class Service:
     def _collect(self) -> None:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
         try:
-            done = collect_garbage(
-                self._home,
-                self._config.keep_generations,
-                self._clock(),
-                _Abandonable(self._stopping),
-                CancelToken(),
-                wait_seconds=_LOCK_WAIT_SECONDS,
-            )
+            done = collect_garbage(self._context(), wait_seconds=_LOCK_WAIT_SECONDS)
         except CancelledError:
             return
         except SealiftError as error:
