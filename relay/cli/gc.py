@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -27,7 +27,7 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
     from relay.store.garbage import collect_garbage
 
     home = open_home(settings.home)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         context = Context(home, load_config(home.path), system_clock, shown)
         done = collect_garbage(context, keep=keep, wait_seconds=wait, dry_run=dry_run)
     if output == "json":

@@ -18,17 +18,17 @@ from datetime import datetime
 from manifests import durable
 from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Ranges
-from manifests.features import Connectivity, load_catalogue, render, to_disable
+from manifests.features import Connectivity, features_to_disable, load_catalogue, render_features
 from manifests.receipt import (
     MAX_DIGESTS,
     MAX_RANGES,
-    Damage,
+    DamageCount,
     DamageKind,
     FeaturesState,
     Receipt,
     SignedReceipt,
     SourceAge,
-    sign,
+    sign_receipt,
 )
 from manifests.receipt.document import MAX_GENERATIONS
 from relay.context import Context
@@ -131,12 +131,12 @@ def make_receipt(
             note=remarks.note,
         )
         # 3. the serial: in the same transaction, so that of two receipts the newer serial has the newer facts
-        data = sign(receipt, signer)
+        data = sign_receipt(receipt, signer)
         state.receipts.save_last_serial(receipt.serial)
         state.event_rows.add_event(_event(receipt, data, now))
     # 4. out/receipt.json
     durable.make_directory(home.out)
-    durable.write(home.out / FILE_NAME, data)
+    durable.write_file(home.out / FILE_NAME, data)
     return SignedReceipt(receipt, data)
 
 
@@ -183,7 +183,7 @@ def choose_generations(held: Sequence[int], lost: LostContent) -> tuple[int, ...
     return tuple(sorted(chosen))
 
 
-def count_damage(lost: LostContent, report: StoreReport | None) -> tuple[Damage, ...]:
+def count_damage(lost: LostContent, report: StoreReport | None) -> tuple[DamageCount, ...]:
     """Return how many things are not what they were, by kind."""
     found = [damage.kind for damage in report.damage] if report is not None else []
     counts: dict[DamageKind, int] = {
@@ -192,7 +192,7 @@ def count_damage(lost: LostContent, report: StoreReport | None) -> tuple[Damage,
         "manifest": found.count("manifest"),
         "missing": len(lost.missing),
     }
-    return tuple(Damage(kind, count) for kind, count in counts.items() if count)
+    return tuple(DamageCount(kind, count) for kind, count in counts.items() if count)
 
 
 def claim_arrived(arrived: ArrivedContent | None, report: StoreReport | None) -> ArrivedClaim:
@@ -216,8 +216,9 @@ def limit_parts(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
 
 def describe_features(connectivity: Connectivity) -> FeaturesState:
     """Return digest and length of the feature list as it stands in ``out/features.json``."""
-    features = to_disable(load_catalogue(), connectivity)
-    return FeaturesState(hashlib.sha256(render(features, "json").encode("utf-8")).hexdigest(), len(features.items))
+    features = features_to_disable(load_catalogue(), connectivity)
+    sha256 = hashlib.sha256(render_features(features, "json").encode("utf-8")).hexdigest()
+    return FeaturesState(sha256, len(features.items))
 
 
 def _source_ages(state: State, served: int | None) -> tuple[SourceAge, ...]:
