@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import refusals_name
+from bundler.cli.bundle_files import refusals_name
 from manifests.console.commands import output_option, print_json
 
 

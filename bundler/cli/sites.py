@@ -31,7 +31,7 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.plan.lacking import need_of
+    from bundler.plan.lacking import missing_bytes_counter
     from bundler.repository.repository import Repository
     from bundler.sites.registry import Sites
     from bundler.sites.status import status_of_sites
@@ -41,7 +41,9 @@ def command(ctx: click.Context, output: str) -> None:
     version = Repository.load(home.metadata).snapshot_version
     config = load(home.config)
     fresh_days = {source.name: days for source in config.sources if (days := source.common.fresh_days) is not None}
-    found = status_of_sites(Sites.load(home), version, system_clock(), need_of(home, config), fresh_days=fresh_days)
+    found = status_of_sites(
+        Sites.load(home), version, system_clock(), missing_bytes_counter(home, config), fresh_days=fresh_days
+    )
     if output == "json":
         print_json([status.to_json() for status in found])
         return

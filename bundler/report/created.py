@@ -7,7 +7,7 @@ from typing import Any
 
 from bundler.jobs.create import Created
 from bundler.report import manifest as describe
-from bundler.seal.write_verified import BesideFile, SealedFile
+from bundler.seal.companions import CompanionFile, SealedFile
 from manifests.text import size_text
 
 
@@ -19,7 +19,7 @@ def created_to_json(created: Created) -> dict[str, Any]:
     whose upstream had nothing new.
     """
     files = [_file_to_json(file) for file in created.files]
-    beside = [{"kind": file.kind, **_file_to_json(file)} for file in created.beside]
+    beside = [{"kind": file.kind, **_file_to_json(file)} for file in created.companions]
     said = describe.manifest_to_json(created.files[0].manifest, targets=False)
     return {
         **files[0],
@@ -40,14 +40,14 @@ def created_to_text(created: Created) -> str:
         lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
     for file in created.files:
         lines += ["", *_checked(file)]
-    for beside in created.beside:
+    for beside in created.companions:
         if beside.kind == "recovery":
             lines += ["", *_checked(beside, " of recovery data")]
-    for beside in created.beside:
+    for beside in created.companions:
         if beside.kind == "slip":
             form = "to print" if beside.path.suffix == ".html" else "as text"
             lines += ["", str(beside.path), f"{beside.length:,} bytes, the slip {form}"]
-    count = len(created.files) + len(created.beside)
+    count = len(created.files) + len(created.companions)
     lines += ["", f"{count:,} files, {_total(created):,} bytes ({size_text(_total(created))}) in all"]
     return "\n".join(lines)
 
@@ -57,13 +57,13 @@ def carried_bytes(files: Iterable[SealedFile]) -> int:
     return sum(describe.carried_bytes(file.manifest) for file in files)
 
 
-def _checked(file: SealedFile | BesideFile, what: str = "") -> Sequence[str]:
+def _checked(file: SealedFile | CompanionFile, what: str = "") -> Sequence[str]:
     return str(file.path), f"{file.length:,} bytes{what}", f"sha256 {file.sha256}"
 
 
-def _file_to_json(file: SealedFile | BesideFile) -> dict[str, Any]:
+def _file_to_json(file: SealedFile | CompanionFile) -> dict[str, Any]:
     return {"file": str(file.path), "length": file.length, "sha256": file.sha256}
 
 
 def _total(created: Created) -> int:
-    return sum(file.length for file in created.files) + sum(file.length for file in created.beside)
+    return sum(file.length for file in created.files) + sum(file.length for file in created.companions)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests.progress import NoProgress
 from manifests.receipt import verify
 from relay.rings.policy import DEFAULT_RING
@@ -379,7 +379,7 @@ def test_recovery_data_goes_into_the_inbox_and_out_of_it_with_its_bundle(site: S
     (bundle,) = volumes(site, 1)
     copy = stick / "update.zip"
     shutil.copyfile(bundle, copy)
-    protect(copy, 5.0, NoProgress(), workspace=site.base / "work")
+    write_recovery(copy, 5.0, NoProgress(), workspace=site.base / "work")
     spoil_pages(copy, {5, 300, 301})
     with serving(site) as service:
         shutil.copyfile(stick / "update.zip.par2", site.inbox / "UPDATE.ZIP.PAR2")

@@ -11,7 +11,7 @@ import pytest
 
 from bundler.home import open_home
 from bundler.report.slip import files as slips
-from bundler.seal.write_verified import SealedFile
+from bundler.seal.companions import SealedFile
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from tests.support.content import DATA, lay_out

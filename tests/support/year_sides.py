@@ -9,17 +9,18 @@ from datetime import datetime
 from pathlib import Path
 
 from bundler.config import load
+from bundler.context import Context
 from bundler.jobs.again import create_again
-from bundler.jobs.create import Created, Order, create
+from bundler.jobs.create import BundleOrder, Created, create
 from bundler.jobs.gc import collect
 from bundler.jobs.init import Founding, found
+from bundler.jobs.since import settle_readers
 from bundler.plan.compress import compress
-from bundler.plan.readers import readers
 from bundler.plan.volumes import MEMBER_BYTES
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
-from bundler.seal.recovery import beside
-from bundler.seal.write_verified import no_extras
+from bundler.seal.companions import no_companions
+from bundler.seal.recovery import recovery_companions
 from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
@@ -61,6 +62,10 @@ class Publisher:
         self._stored_lengths: dict[str, int] = {}
 
     @property
+    def context(self) -> Context:
+        return Context(self.home, self.config, self.now, QUIET)
+
+    @property
     def root(self) -> bytes:
         return Repository.load(self.home.metadata).roots[0]
 
@@ -68,19 +73,19 @@ class Publisher:
         self, since: str | None, *, full: bool, pull: bool, volume_size: int | None, recovery: float | None
     ) -> Created:
         """Seal a version; ``since`` is what an operator types after ``--since``, and None for all registered sites."""
-        order = Order(
+        order = BundleOrder(
             out=self.out,
             tool="sealift test",
             pull=pull,
-            readers=readers(self.home, since, self.now(), full=full),
+            readers=settle_readers(self.home, since, self.now(), full=full),
             volume_size=volume_size,
         )
-        extras = no_extras if recovery is None else beside(recovery, self.home.temporary, QUIET)
-        return create(self.home, self.config, order, self._signers, self.now, QUIET, extras)
+        companions = no_companions if recovery is None else recovery_companions(recovery, self.home.temporary, QUIET)
+        return create(self.context, order, self._signers, companions)
 
     def again(self, version: int) -> Created:
         """Make the bundles of an earlier version once more."""
-        return create_again(self.home, version, self.out / f"again-{version}", self.now, QUIET)
+        return create_again(self.context, version, self.out / f"again-{version}")
 
     def take_receipt(self, data: bytes) -> ImportedReceipt:
         """Import a receipt; the fingerprint was compared."""

@@ -11,7 +11,7 @@ from bundler.diff.targets import Difference, compare_targets
 from bundler.history import History
 from bundler.home import Home
 from bundler.report.slip import SlipVolume, prepare_slip, render_html, render_text
-from bundler.seal.write_verified import Extra, Extras, SealedFile, put
+from bundler.seal.companions import ChooseCompanions, Companion, SealedFile, write_companion
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
 from manifests.bundle.claimed import claimed_documents
@@ -20,7 +20,7 @@ from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest, Target
 
 
-def slip_beside(home: Home, recovery_percent: float | None = None) -> Extras:
+def slip_beside(home: Home, recovery_percent: float | None = None) -> ChooseCompanions:
     """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
 
     Args:
@@ -28,13 +28,13 @@ def slip_beside(home: Home, recovery_percent: float | None = None) -> Extras:
         recovery_percent: How much recovery data goes beside each bundle, if any does.
     """
 
-    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
-        return tuple(_extras(home, files, recovery_percent)) if files else ()
+    def choose(files: Sequence[SealedFile]) -> Sequence[Companion]:
+        return tuple(_slip_files(home, files, recovery_percent)) if files else ()
 
-    return extras
+    return choose
 
 
-def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
+def _slip_files(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Companion]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
     compared = changes_since_previous(home, first.manifest)
@@ -47,7 +47,7 @@ def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | N
         recovery_percent=recovery_percent,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
-    return [Extra("slip", name, _writer(text)) for name, text in texts]
+    return [Companion("slip", name, _writer(text)) for name, text in texts]
 
 
 def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
@@ -77,6 +77,6 @@ def _content_of(store: BlobStore) -> ContentOf:
 
 def _writer(text: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        put(path, text.encode("utf-8"))
+        write_companion(path, text.encode("utf-8"))
 
     return write

@@ -23,7 +23,7 @@ from bundler.keys import public_keys
 from bundler.keys.secrets import Secrets
 from bundler.kinds import KINDS, kind_class
 from bundler.repository import delegations
-from bundler.repository.repository import Repository, wishes_path
+from bundler.repository.repository import Repository, wishes_path, write_metadata
 from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
@@ -81,7 +81,7 @@ class Site:
         staged = stage_version(
             repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
         )
-        repository.write(staged.documents)
+        write_metadata(repository.directory, staged.documents)
 
     def state(self) -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted(self.home.path.rglob("*")) if path.is_file()}

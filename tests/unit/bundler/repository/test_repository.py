@@ -11,7 +11,7 @@ from tuf.api.metadata import Metadata, Root
 from bundler.config import Expiries
 from bundler.repository import delegations
 from bundler.repository.delegations import Authority
-from bundler.repository.repository import Repository, role_runways, wishes_path
+from bundler.repository.repository import Repository, role_runways, wishes_path, write_metadata
 from bundler.repository.staging import path_patterns
 from manifests.errors import ConfigurationError, MalformedError
 from tests.support.ngclient import updater
@@ -247,11 +247,11 @@ def test_very_many_targets_and_a_clock_that_went_back_are_warned_about(publisher
 def test_writing_twice_changes_nothing_and_an_interrupted_write_is_finished(publisher):
     staged = publisher.stage(AB)
     repository = publisher.load()
-    repository.write([row for row in staged.documents if row[0] != "timestamp.json"])
+    write_metadata(repository.directory, [row for row in staged.documents if row[0] != "timestamp.json"])
     assert publisher.load().snapshot_version == 0
-    repository.write(staged.documents)
+    write_metadata(repository.directory, staged.documents)
     before = {path.name: path.stat().st_mtime_ns for path in publisher.directory.iterdir()}
-    repository.write(staged.documents)
+    write_metadata(repository.directory, staged.documents)
     assert {path.name: path.stat().st_mtime_ns for path in publisher.directory.iterdir()} == before
     assert publisher.load().snapshot_version == 1
 

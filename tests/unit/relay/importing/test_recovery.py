@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests.errors import IncompleteError
 from manifests.progress import NoProgress
 from relay.state.last_refusal import load_last_refusal
@@ -33,7 +33,7 @@ def bundle(forge, tmp_path):
     """A bundle with 5 % of recovery data beside it."""
     (tmp_path / "stick").mkdir()
     path = forge.seal(tmp_path / "stick" / "1.zip")
-    protect(path, 5.0, NoProgress(), workspace=tmp_path / "work")
+    write_recovery(path, 5.0, NoProgress(), workspace=tmp_path / "work")
     return path
 
 
