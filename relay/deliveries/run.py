@@ -19,7 +19,8 @@ from functools import partial
 
 from manifests.blobs import Blob
 from manifests.clock import Clock
-from manifests.errors import SealiftError, StorageError
+from manifests.errors import LockedError, SealiftError, StorageError
+from manifests.lock import exclusive
 from manifests.progress import Progress
 from manifests.text import printable
 from relay.config import Config, DeliveryConfig
@@ -62,21 +63,27 @@ class Report:
 NOTHING = Report()
 
 
-def carry_out(home: Home, config: Config, clock: Clock, progress: Progress) -> Report:
-    """Bring the places to what the active generation wants. Call under the home's lock.
+def carry_out(home: Home, config: Config, clock: Clock, progress: Progress, *, wait_seconds: float = 0.0) -> Report:
+    """Bring the places to what the active generation wants, under a lock of their own.
 
     Args:
         home: The relay's directory.
         config: Its configuration.
         clock: The system's clock.
         progress: Told how far it is.
+        wait_seconds: How long to wait for another process that looks after deliveries.
 
     Returns:
         What was done. A failure of the relay's own disk or database is an event of it, too.
+
+    Raises:
+        LockedError: ``lock.held``: another process did not end in time.
     """
     try:
-        with State(home.database) as state:
+        with exclusive(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
             return _Run(home, config, state, clock(), progress).run()
+    except LockedError:
+        raise
     except SealiftError as error:
         event = Event(clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
         with suppress(StorageError):  # the log may be on the disk that fails

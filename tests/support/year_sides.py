@@ -26,13 +26,14 @@ from manifests.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config
+from relay.context import Context
 from relay.home import Home
-from relay.importing.importer import ImportResult, import_file
+from relay.importing.importer import ImportResult
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
 from relay.store.garbage import collect_garbage
-from tests.support.relay_homes import make_home
+from tests.support.relay_homes import import_and_follow, make_home
 
 Now = Callable[[], datetime]
 QUIET = NoProgress()
@@ -130,7 +131,8 @@ class Site:
             SealiftError: As the import does.
         """
         try:
-            return import_file(self.home, load_config(self.home.path), path, clock=self.now)
+            result, _ = import_and_follow(Context(self.home, load_config(self.home.path), self.now), path)
+            return result
         finally:
             self.generations.append(self.served())
 

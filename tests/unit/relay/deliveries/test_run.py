@@ -13,16 +13,16 @@ from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
 from relay.config import DeliveryConfig, load_config
+from relay.context import Context
 from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
-from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.status.read import read_status
 from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import BundleForge, Forgery
-from tests.support.relay_homes import make_config, make_home
+from tests.support.relay_homes import import_and_follow, make_config, make_home
 
 ONE, TWO = b"the bundle of one week", b"the bundle of the next"
 
@@ -59,13 +59,12 @@ class Site:
             self.forge.files = {name: data for name, data in self.forge.files.items() if not name.startswith("dsa/")}
             self.forge.files |= {f"dsa/{name.replace('__', '/')}.zip": data for name, data in files.items()}
         path = self.forge.seal(self.base / "next.zip", Forgery(manifest=self.mark))
-        result = import_file(self.home, self.config, path, clock=self.clock)
+        result, followed = import_and_follow(Context(self.home, self.config, self.clock), path)
         assert result.outcome == "imported"
-        return result.deliveries
+        return followed.deliveries
 
     def again(self) -> Report:
-        with self.home.lock():
-            return carry_out(self.home, self.config, self.clock, NoProgress())
+        return carry_out(self.home, self.config, self.clock, NoProgress())
 
     def delivered(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.agent.iterdir()}
