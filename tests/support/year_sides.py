@@ -26,7 +26,7 @@ from manifests.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config
-from relay.context import Context
+from relay.context import Context as RelayContext
 from relay.home import Home
 from relay.importing.importer import ImportResult
 from relay.receipt import make as receipt
@@ -131,7 +131,7 @@ class Site:
             SealiftError: As the import does.
         """
         try:
-            result, _ = import_and_follow(Context(self.home, load_config(self.home.path), self.now), path)
+            result, _ = import_and_follow(RelayContext(self.home, load_config(self.home.path), self.now), path)
             return result
         finally:
             self.generations.append(self.served())
