@@ -1,6 +1,6 @@
 """The ceremony in the publisher's home: propose a root, gather its signatures, put it in force.
 
-Everything here changes the home, so the caller holds its lock.
+Everything here changes the home, so the caller has taken its lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RootOutcome:
 
 
 class Ceremony:
-    """One step of the ceremony in one home.
+    """Carries out one step of the ceremony in one home.
 
     Args:
         home: The publisher's directory.
@@ -183,9 +183,9 @@ class Ceremony:
     def _settle(self, proposal: Proposal) -> RootOutcome:
         """Put a proposal in force, or keep it waiting."""
         if not proposal.complete:
-            durable.write(self._home.staged_root, proposal.encode())
+            durable.write_file(self._home.staged_root, proposal.encode())
             return RootOutcome(proposal, in_force=False)
-        durable.write(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
+        durable.write_file(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
         self._forget()
         return RootOutcome(proposal, in_force=True)
 
@@ -212,5 +212,5 @@ def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Sign
         data = path.read_bytes()
     proposal = Proposal.decode(data, str(path))
     signed = proposal.signed_by(signers(proposal))
-    durable.write(out, signed.encode())
+    durable.write_file(out, signed.encode())
     return signed

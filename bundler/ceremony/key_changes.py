@@ -19,7 +19,7 @@ from bundler.repository.delegations import Authority, authority_of, write_delega
 from bundler.repository.repository import Repository, wishes_path
 from manifests import durable
 from manifests.errors import ConfigurationError, UsageError
-from manifests.schemas.configuration import nearest
+from manifests.schemas.configuration import nearest_word
 
 ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
 
@@ -99,11 +99,11 @@ class KeyChanges:
         leaving = self._leaving(role, before, old)
         if given is not None:
             key = self._adopt(role, given)
-            return self._apply(role, lambda _: before.with_keys(key).without(*leaving))
+            return self._apply(role, lambda _: before.with_keys(key).without_keys(*leaving))
         if new is None:
             raise UsageError("keys.new", "Neither a key nor a way to make one was given")
         with self._made(role, new, max(1, len(leaving))) as made:
-            return self._apply(role, lambda _: before.with_keys(*made).without(*leaving))
+            return self._apply(role, lambda _: before.with_keys(*made).without_keys(*leaving))
 
     def revoke_key(self, role: str, keyid: str) -> RootOutcome | None:
         """Take a key from a role. A source that loses its last own key is signed by the ``targets`` keys again.
@@ -113,7 +113,7 @@ class KeyChanges:
         """
         self._check_role(role)
         whole = self._before(role).find_keyid(keyid, role)
-        return self._apply(role, lambda before: before.without(whole))
+        return self._apply(role, lambda before: before.without_keys(whole))
 
     def set_threshold(self, role: str, threshold: int) -> RootOutcome | None:
         """Change how many keys of a role must sign; raises as :meth:`add_key`, and ``keys.threshold``."""
@@ -163,7 +163,7 @@ class KeyChanges:
         else:
             key, uri = public_keys.read_public_key(Path(given))
         if not Keyring.load(self._home.keys).is_here(key.keyid):
-            durable.write(self._home.keys / f"{key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
+            durable.write_file(self._home.keys / f"{key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
         return key
 
     @contextmanager
@@ -186,7 +186,7 @@ class KeyChanges:
         """
         known = {*ROOT_ROLES, *self._sources, *self._repository.sources}
         if role not in known:
-            match = nearest(role, known)
+            match = nearest_word(role, known)
             raise ConfigurationError(
                 "keys.role",
                 f"There is no role {role!r}",

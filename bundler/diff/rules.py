@@ -15,10 +15,10 @@ from bundler.rules.readers import reader_of
 from bundler.rules.rule import MAX_FILE_BYTES, Rule
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
-from manifests.rulepack import SUFFIX, Release
+from manifests.rulepack import RULE_PACK_SUFFIX, Release
 
-MAX_RULES = 500_000
-"""Rules of one source that are held at once; some 400 bytes each."""
+MAX_SOURCE_RULES = 500_000
+"""Rules of one source that are in memory at once; some 400 bytes each."""
 
 ContentOf = Callable[[Target], bytes | None]
 """Gives a target's content, whose digest was checked; ``None`` when it is not at hand.
@@ -126,7 +126,7 @@ def _newest_pack(source: str, manifest: Manifest) -> Target | None:
 
 
 def _is_pack(target: Target) -> bool:
-    return target.path.lower().endswith(SUFFIX)
+    return target.path.lower().endswith(RULE_PACK_SUFFIX)
 
 
 def _release(target: Target) -> tuple[int, int, str]:
@@ -135,8 +135,8 @@ def _release(target: Target) -> tuple[int, int, str]:
 
 
 def _check_room(count: int) -> None:
-    if count > MAX_RULES:
-        raise MalformedError("rules.too-many", f"The source holds more than {MAX_RULES:,} rules")
+    if count > MAX_SOURCE_RULES:
+        raise MalformedError("rules.too-many", f"The source holds more than {MAX_SOURCE_RULES:,} rules")
 
 
 def _read(target: Target | None, content: ContentOf) -> tuple[Rule, ...]:

@@ -1,6 +1,6 @@
 """Keys of the publisher: public key files, private key files, tokens.
 
-A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` holds the public
+A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` is the public
 key as JSON, ``<name>.pem`` the private key as PKCS#8. Without the ``.pem`` the key is known but not here:
 moved to a stick, or on a token that the ``.pub`` names by its URI.
 """
@@ -79,8 +79,8 @@ def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> 
     for file in (path, public):
         if file.exists():
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
-    durable.write(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
-    durable.write(public, public_keys.encode_public_key(signer.public_key))
+    durable.write_file(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
+    durable.write_file(public, public_keys.encode_public_key(signer.public_key))
     return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 

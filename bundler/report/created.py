@@ -24,7 +24,7 @@ def created_to_json(created: Created) -> dict[str, Any]:
     return {
         **files[0],
         **said,
-        "carried_bytes": carried_bytes(created.files),
+        "carried_bytes": _carried_bytes(created.files),
         "files": files,
         "beside": beside,
         "total_bytes": _total(created),
@@ -35,7 +35,7 @@ def created_to_json(created: Created) -> dict[str, Any]:
 def created_to_text(created: Created) -> str:
     """Return the same for a terminal of 80 columns: what is carried, then file by file what is to be copied."""
     first = created.files[0].manifest
-    lines = [describe.manifest_to_text(first, targets=False, carried=carried_bytes(created.files))]
+    lines = [describe.manifest_to_text(first, targets=False, carried=_carried_bytes(created.files))]
     if created.unchanged:
         lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
     for file in created.files:
@@ -52,7 +52,7 @@ def created_to_text(created: Created) -> str:
     return "\n".join(lines)
 
 
-def carried_bytes(files: Iterable[SealedFile]) -> int:
+def _carried_bytes(files: Iterable[SealedFile]) -> int:
     """Return what the content takes in all files together, in bytes."""
     return sum(describe.carried_bytes(file.manifest) for file in files)
 

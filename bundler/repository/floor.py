@@ -17,7 +17,7 @@ def floor_path(directory: Path) -> Path:
 
 
 def read_floor(directory: Path) -> int:
-    """Return what the versions of a repository stay above, 0 for nothing.
+    """Read the version that every role of a repository must stay above, 0 for none.
 
     Raises:
         ConfigurationError: ``repository.damaged``.
@@ -29,7 +29,7 @@ def read_floor(directory: Path) -> int:
             return 0
         data = file.read_bytes()
     try:
-        value = strictjson.decode(data, name=file.name, max_bytes=MIB)
+        value = strictjson.decode_json(data, name=file.name, max_bytes=MIB)
         if value["format"] == FORMAT and isinstance(value["above"], int):
             return int(value["above"])
     except (MalformedError, KeyError, TypeError):
@@ -42,9 +42,9 @@ def read_floor(directory: Path) -> int:
 
 
 def write_floor(directory: Path, above: int) -> None:
-    """Set what the versions of a repository stay above from now on, durably.
+    """Write the version that every role of a repository must stay above from now on, durably.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
-    durable.write(floor_path(directory), strictjson.encode({"format": FORMAT, "above": above}))
+    durable.write_file(floor_path(directory), strictjson.encode_json({"format": FORMAT, "above": above}))

@@ -1,4 +1,4 @@
-"""Making the next version of the repository, in memory: which roles change, and who signs them."""
+"""Stage the next version of the repository in memory: which roles change, and who signs them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _Stage:
             expires=self._now + self._expiries.of(Timestamp.type),
             snapshot_meta=MetaFile.from_data(version, snapshot, ["sha256"]),
             unrecognized_fields={
-                EXTENSION: {"created": clock.to_text(self._now), "root_version": self._repository.root.version}
+                EXTENSION: {"created": clock.instant_text(self._now), "root_version": self._repository.root.version}
             },
         )
         self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
@@ -154,7 +154,7 @@ class _Stage:
         self._documents.append((f"{version}.{role}.json", data))
 
     def _raise_those_gone(self) -> None:
-        """List roles that nobody is pointed to any more above the floor too; nobody reads their files."""
+        """Raise versions of roles that no delegation names any longer above the floor too; nobody reads their files."""
         for name, meta in self._meta.items():
             if meta.version <= self._repository.floor:
                 self._meta[name] = MetaFile(self._repository.floor + 1)
@@ -193,8 +193,8 @@ class _Stage:
         raise ConfigurationError(
             f"runway.{role}",
             f"The role {role} expires before the bundle's promised lifetime ends",
-            have=f"{role} is good until {clock.to_text(signed.expires)}",
-            need=f"until {clock.to_text(self._deadline)}",
+            have=f"{role} is good until {clock.instant_text(signed.expires)}",
+            need=f"until {clock.instant_text(self._deadline)}",
             todo=renew,
             role=role,
         )
@@ -208,9 +208,11 @@ class _Stage:
         ]
         if self._repository.timestamp is not None:
             extension = self._repository.timestamp.signed.unrecognized_fields.get(EXTENSION, {})
-            last = clock.from_text(extension["created"]) if "created" in extension else self._now
+            last = clock.parse_instant(extension["created"]) if "created" in extension else self._now
             if last > self._now:
-                found.append(f"the system clock is behind the last bundle, which was sealed at {clock.to_text(last)}")
+                found.append(
+                    f"the system clock is behind the last bundle, which was sealed at {clock.instant_text(last)}"
+                )
         return found
 
 

@@ -19,11 +19,11 @@ from manifests.limits import MIB
 
 MAX_ENTRIES = 10_000
 MAX_HEADER_BYTES = 32 * MIB
-"""Of all headers of one ``.tar.gz``: they may hold names and attributes of any length, and are kept."""
+"""Of all headers of one ``.tar.gz``: they may have names and attributes of any length, and are kept."""
 MAX_TOTAL_BYTES = 256 * MIB
 """All that comes out of one ``.tar.gz``; it streams, member by member."""
 _ZIP = ArchiveLimits(entries=MAX_ENTRIES, entry_bytes=MAX_FILE_BYTES, total_bytes=64 * MIB)
-"""What is wanted of a ``.zip`` is held at once."""
+"""What is wanted of a ``.zip`` is in memory at once."""
 _FOREIGN = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError, LookupError, RecursionError)
 """What the standard library raises on archives that are none."""
 

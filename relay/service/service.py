@@ -16,8 +16,8 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, SealiftError, StorageError
-from manifests.lock import exclusive
-from manifests.progress import CancelToken
+from manifests.lock import exclusive_lock
+from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import FollowUp, follow_import
 from relay.config import Config
 from relay.context import Context
@@ -198,8 +198,9 @@ class Service:
             self._jobs.hasten("afterwards")
 
     def _follow_imports(self) -> None:
-        """Do what follows an import, whoever made it; what failed is tried again."""
-        self._tell(follow_import(self._context, wait_seconds=_LOCK_WAIT_SECONDS))
+        """Do what follows an import, whoever made it; what failed is tried again, a stop's rest at the next start."""
+        with suppress(CancelledError):
+            self._tell(follow_import(self._context, wait_seconds=_LOCK_WAIT_SECONDS))
 
     def _tell(self, done: FollowUp) -> None:
         for event in done.deliveries.events:
@@ -252,7 +253,7 @@ def run_service(
         ConfigurationError: ``server.*``, ``tls.*``.
         StorageError: The state cannot be read.
     """
-    with exclusive(home.path / "service.lock"):
+    with exclusive_lock(home.path / "service.lock"):
         asyncio.run(Service(home, config, clock=clock, report=report, notify_address=notify_address).run())
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bundler.config import load
 from bundler.context import Context
+from bundler.jobs import gc
 from bundler.jobs.again import create_again
 from bundler.jobs.create import BundleOrder, Created, create
-from bundler.jobs.gc import collect
-from bundler.jobs.init import Founding, found
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.jobs.since import settle_readers
 from bundler.plan.compress import compress
 from bundler.plan.volumes import MEMBER_BYTES
@@ -52,7 +52,7 @@ class Publisher:
     def __init__(self, path: Path, content: Path, sources: Iterable[str], now: Now, *, retention: int) -> None:
         self.out = path / "out"
         self.now = now
-        self.home = found(path / "home", Founding("plant"), now())
+        self.home = create_publisher(path / "home", NewPublisher("plant"), now())
         text = f"retention_generations = {retention}\n" + self.home.config.read_text("utf-8")
         for source in sources:
             directory = json.dumps(str(content / source))
@@ -94,7 +94,7 @@ class Publisher:
 
     def collect(self) -> None:
         """Remove what nobody needs."""
-        collect(self.home, self.config, QUIET)
+        gc.collect_garbage(self.context)
 
     def content_length(self, manifest: Manifest) -> int:
         """Return what all content of a version takes in a full bundle, deflated where that pays."""

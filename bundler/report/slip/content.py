@@ -13,8 +13,9 @@ from bundler.diff.rules import SourceRules
 from bundler.diff.targets import Difference
 from manifests import recovery, signature, strictjson
 from manifests.errors import MalformedError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line
+from manifests.text import size_text
 
 MAX_NOTE_LINES = 8
 MAX_NOTE_CHARACTERS = 160
@@ -54,7 +55,7 @@ class ChangeCounts:
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A source: what it holds in all, and what changed.
+    """A source: its files in all, and what changed.
 
     ``length`` in bytes; ``age_days`` is set when the newest pull failed and older content is carried;
     ``changes`` is ``None`` when there is nothing to compare with; ``rules`` are the changes by format; ``licence``
@@ -150,7 +151,9 @@ def prepare_slip(
     """
     named = {name.removeprefix(TUF_PREFIX): data for name, data in documents}
     notes = _note_lines(named.pop(NOTES_NAME, b""))
-    signed = strictjson.decode(signature_bytes, name=signature.NAME, max_bytes=DEFAULT.signature_bytes)
+    signed = strictjson.decode_json(
+        signature_bytes, name=signature.SIGNATURE_NAME, max_bytes=DEFAULT_LIMITS.signature_bytes
+    )
     return Slip(
         publisher=manifest.publisher,
         version=manifest.snapshot_version,
@@ -182,6 +185,32 @@ def abridge_sources(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ..
 def digest_groups(digest: str) -> tuple[str, ...]:
     """Split a digest into groups that an eye can compare."""
     return tuple(digest[start : start + 8] for start in range(0, len(digest), 8))
+
+
+def moment_text(instant: datetime) -> str:
+    """Write an instant for people."""
+    return instant.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def totals_text(slip: Slip) -> str:
+    """Say how much there is."""
+    files = sum(source.files for source in slip.sources)
+    content, carried = (
+        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
+    )
+    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
+
+
+def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
+    """Return the top-level roles and the source's role that ends first."""
+    top = {"root", "timestamp", "snapshot", "targets"}
+    below = [end for end in slip.roles if end.role not in top]
+    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
+
+
+def has_licences(slip: Slip) -> bool:
+    """Tell whether the publisher notes the licence of any source."""
+    return any(source.licence is not None for source in slip.sources)
 
 
 def _note_lines(notes: bytes) -> tuple[str, ...]:

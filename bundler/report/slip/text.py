@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridge_sources, digest_groups
-from manifests.text import fit, size_text, wrapped
+from bundler.report.slip.content import (
+    Slip,
+    SourceLine,
+    abridge_sources,
+    digest_groups,
+    has_licences,
+    moment_text,
+    top_roles,
+    totals_text,
+)
+from manifests.text import fit_text, size_text, wrap_text
 
 COLUMNS = 78
 _LABEL = 14
@@ -21,13 +29,8 @@ def render_text(slip: Slip) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def moment_text(instant: datetime) -> str:
-    """Write an instant for people."""
-    return instant.strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _row(label: str, text: str) -> str:
-    return f"{label:<{_LABEL}}{fit(text, COLUMNS - _LABEL)}"
+    return f"{label:<{_LABEL}}{fit_text(text, COLUMNS - _LABEL)}"
 
 
 def _head(slip: Slip) -> Iterator[str]:
@@ -39,15 +42,6 @@ def _head(slip: Slip) -> Iterator[str]:
     yield _row("Holds", totals_text(slip))
 
 
-def totals_text(slip: Slip) -> str:
-    """Say how much there is."""
-    files = sum(source.files for source in slip.sources)
-    content, carried = (
-        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
-    )
-    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
-
-
 def _files(slip: Slip) -> Iterator[str]:
     yield "ON THE STICK" + (f": {len(slip.volumes)} volumes, in any order" if len(slip.volumes) > 1 else "")
     for volume in slip.volumes:
@@ -55,7 +49,7 @@ def _files(slip: Slip) -> Iterator[str]:
         yield f"    {volume.length:,} bytes; sha256:"
         yield "    " + " ".join(digest_groups(volume.sha256))
     if slip.recovery is not None:
-        yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
+        yield from wrap_text("Recovery data: ", slip.recovery, COLUMNS)
 
 
 def _trust(slip: Slip) -> Iterator[str]:
@@ -65,19 +59,7 @@ def _trust(slip: Slip) -> Iterator[str]:
     if slip.roles:
         yield _row("Runs out", f"{moment_text(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
         ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
-        yield from wrapped(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
-
-
-def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
-    """Return the top-level roles and the source's role that ends first."""
-    top = {"root", "timestamp", "snapshot", "targets"}
-    below = [end for end in slip.roles if end.role not in top]
-    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
-
-
-def has_licences(slip: Slip) -> bool:
-    """Tell whether the publisher notes the licence of any source."""
-    return any(source.licence is not None for source in slip.sources)
+        yield from wrap_text(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
 
 
 def _sources(slip: Slip) -> Iterator[str]:
@@ -94,14 +76,14 @@ def _sources(slip: Slip) -> Iterator[str]:
 
 def _source(source: SourceLine) -> Iterator[str]:
     """Write the line of a source, with its licence at the end where that has the room, else below."""
-    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
+    line = f"{fit_text(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
     if source.licence is None:
         yield line
-    elif fit(both := f"{line}  {source.licence}", COLUMNS) == both:
+    elif fit_text(both := f"{line}  {source.licence}", COLUMNS) == both:
         yield both
     else:
         yield line
-        yield fit(f"    licence: {source.licence}", COLUMNS)
+        yield fit_text(f"    licence: {source.licence}", COLUMNS)
 
 
 def _changes(source: SourceLine) -> Iterator[str]:
@@ -109,13 +91,13 @@ def _changes(source: SourceLine) -> Iterator[str]:
         yield f"    LAST GOOD CONTENT, {source.age_days} days old: the newest pull failed"
     if source.changes is not None:
         parts = [f"files: {source.changes}", *(f"{name} rules: {counts}" for name, counts in source.rules)]
-        yield from wrapped("    ", "; ".join(parts), COLUMNS)
+        yield from wrap_text("    ", "; ".join(parts), COLUMNS)
 
 
 def _notes(slip: Slip) -> Iterator[str]:
     yield "RELEASE NOTES"
     for line in slip.notes:
-        yield from (fit(part, COLUMNS) for part in wrapped("", line, COLUMNS))
+        yield from (fit_text(part, COLUMNS) for part in wrap_text("", line, COLUMNS))
     if slip.more_notes:
         yield f"(and {slip.more_notes:,} more lines in notes.md)"
 

@@ -17,7 +17,7 @@ from bundler.ceremony.proposal import Proposal
 from bundler.ceremony.status import key_rows, role_rows
 from bundler.fetch.options import FETCH_OPTIONS
 from bundler.home import Home, open_home
-from bundler.jobs.init import Founding, configuration_text, found
+from bundler.jobs.init import NewPublisher, configuration_text, create_publisher
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
 from bundler.keys.secrets import Secrets
@@ -28,7 +28,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW, RUNWAY, target
 
@@ -44,7 +44,7 @@ class Site:
     """A home and what can be done in it. ``away`` moves private keys to another place."""
 
     def __init__(self, path: Path, root_keys: int = 1, threshold: int = 1) -> None:
-        self.home = found(path / "home", Founding("acme", root_keys, threshold), NOW)
+        self.home = create_publisher(path / "home", NewPublisher("acme", root_keys, threshold), NOW)
         self.stick = path / "stick"
         self.stick.mkdir()
         self.now = NOW
@@ -125,7 +125,7 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
 
 def test_other_expiries_are_written_to_the_configuration(tmp_path):
     wanted = config.Expiries(root=730, timestamp=45)
-    home = found(tmp_path / "home", Founding("acme", expiries=wanted), NOW)
+    home = create_publisher(tmp_path / "home", NewPublisher("acme", expiries=wanted), NOW)
     assert config.load(home.config).expiries == wanted
     assert Repository.load(home.metadata).root.expires == NOW + timedelta(days=730)
 
@@ -133,15 +133,15 @@ def test_other_expiries_are_written_to_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        (Founding("Acme!"), "name.publisher"),
-        (Founding("acme", 2, 3), "init.threshold"),
-        (Founding("acme", 0, 0), "init.threshold"),
-        (Founding("acme", expiries=config.Expiries(root=5)), "config.value"),
+        (NewPublisher("Acme!"), "name.publisher"),
+        (NewPublisher("acme", 2, 3), "init.threshold"),
+        (NewPublisher("acme", 0, 0), "init.threshold"),
+        (NewPublisher("acme", expiries=config.Expiries(root=5)), "config.value"),
     ],
 )
 def test_a_failed_founding_leaves_nothing(tmp_path, wanted, code):
     with refused(code):
-        found(tmp_path / "home", wanted, NOW)
+        create_publisher(tmp_path / "home", wanted, NOW)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,13 +149,13 @@ def test_an_existing_home_or_any_other_thing_is_not_touched(tmp_path):
     site = Site(tmp_path)
     before = site.state()
     with refused("home.exists"):
-        found(site.home.path, Founding("other"), NOW)
+        create_publisher(site.home.path, NewPublisher("other"), NOW)
     assert site.state() == before
     (tmp_path / "file").write_text("x")
     with refused("home.exists"):
-        found(tmp_path / "file", Founding("other"), NOW)
+        create_publisher(tmp_path / "file", NewPublisher("other"), NOW)
     (tmp_path / "empty").mkdir()
-    assert found(tmp_path / "empty", Founding("other"), NOW) == Home(tmp_path / "empty")
+    assert create_publisher(tmp_path / "empty", NewPublisher("other"), NOW) == Home(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("role", ["root", "targets", "snapshot", "timestamp"])
@@ -414,13 +414,13 @@ def test_the_overview_names_every_key_where_it_is_and_until_when_its_role_is_goo
     (old,) = site.keyids("timestamp")
     site.key_changes().rotate_keys("timestamp", None, None, OPEN)
     (gone,) = [path.stem for path in site.away("snapshot")]
-    rows = key_rows(site.home, ["a", "b"])
+    rows = key_rows(site.home, site.repository, ["a", "b"])
     assert [row.role for row in rows] == ["root", "root", "targets", "snapshot", "timestamp", "a", "b", None]
     assert rows[-1].keyid == old
     assert rows[3].uri is None
     assert gone.endswith(rows[3].keyid[:12])
     assert rows[2].uri == f"file:{site.home.keys}/targets-{rows[2].keyid[:12]}.pem"
-    roles = {row.role: row for row in role_rows(site.home, ["a", "b"], NOW + timedelta(days=1))}
+    roles = {row.role: row for row in role_rows(site.repository, ["a", "b"], NOW + timedelta(days=1))}
     assert (roles["root"].threshold, roles["root"].keys, roles["root"].days) == (2, 2, 364)
     assert (roles["a"].expires_at, roles["a"].days) == (NOW + timedelta(days=180), 179)
     assert (roles["b"].expires_at, roles["b"].days) == (None, None)
@@ -461,7 +461,7 @@ def test_our_workflow_follows_five_rotations_too(tmp_path):
     workflow = Workflow(trusted_root(pinned), site.now)
     update_roots(workflow, read)
     workflow.finish_roots()
-    load_all(workflow, read)
+    load_all_roles(workflow, read)
     assert workflow.root.version == 6
     assert workflow.extension.root_version == 6
     assert workflow.extension.created == site.now

@@ -11,7 +11,7 @@ from bundler.history import History
 from bundler.home import Home
 from bundler.plan.present import find_present
 from bundler.plan.readers import EVERYBODY, Readers
-from bundler.sites.holdings import NOTHING, Holdings
+from bundler.sites.holdings import Holdings
 from manifests import manifest as m
 from manifests.errors import ConfigurationError
 from tests.support.sealed_versions import A, B, C, D, home_with_versions
@@ -32,7 +32,7 @@ def of(*generations: int, without: tuple[str, ...] = (), extra: tuple[str, ...] 
 
 def test_nobody_is_taken_to_have_anything_without_word_of_it(home: Home) -> None:
     assert find_present(History(home).all_targets(), EVERYBODY).generations == {}
-    assert what(home, NOTHING) == {}
+    assert what(home, Holdings()) == {}
 
 
 def test_the_newest_generation_that_has_it_vouches_for_a_digest(home: Home) -> None:
@@ -57,7 +57,7 @@ def test_a_generation_that_is_not_kept_counts_for_nothing(home: Home) -> None:
 def test_several_readers_hold_what_each_of_them_holds(home: Home) -> None:
     assert what(home, of(1), of(2)) == {A: 1}
     assert what(home, of(4), of(2)) == {C: 2}
-    assert what(home, of(4), of(2), NOTHING) == {}
+    assert what(home, of(4), of(2), Holdings()) == {}
 
 
 def begun(digest: str, *ranges: tuple[int, int]) -> Holdings:
@@ -72,7 +72,7 @@ def test_bytes_of_what_is_not_whole_are_held_as_far_as_all_readers_have_them(hom
     several = find_present(known, Readers((begun(C, (0, 4), (6, 9)), begun(C, (2, 8)), of(2))))
     assert several.parts == {C: ((2, 4), (6, 8))}
     assert find_present(known, Readers((begun(C, (0, 4)), begun(C, (4, 9))))).parts == {}
-    assert find_present(known, Readers((begun(C, (0, 4)), NOTHING))).parts == {}
+    assert find_present(known, Readers((begun(C, (0, 4)), Holdings()))).parts == {}
     assert find_present(known, Readers((begun(D, (0, 4)),))).parts == {}  # of no generation that is kept
 
 

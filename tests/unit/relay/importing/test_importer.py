@@ -65,6 +65,7 @@ def test_the_feature_list_is_written_in_every_form_and_language(home, forge, tmp
         "features.ja.txt",
         "features.json",
         "features.rest.json",
+        "receipt.json",
     ]
     assert b'"connectivity": "isolated"' in (home.out / "features.json").read_bytes()
 
