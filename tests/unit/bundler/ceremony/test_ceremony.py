@@ -28,7 +28,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW, RUNWAY, target
 
@@ -461,7 +461,7 @@ def test_our_workflow_follows_five_rotations_too(tmp_path):
     workflow = Workflow(trusted_root(pinned), site.now)
     update_roots(workflow, read)
     workflow.finish_roots()
-    load_all(workflow, read)
+    load_all_roles(workflow, read)
     assert workflow.root.version == 6
     assert workflow.extension.root_version == 6
     assert workflow.extension.created == site.now

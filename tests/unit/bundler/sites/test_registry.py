@@ -10,7 +10,7 @@ from bundler.sites.holdings import Holdings, holdings_of
 from bundler.sites.registry import Sites, confirm_fingerprint
 from bundler.sites.status import status_of_sites
 from manifests.errors import ConfigurationError, LockedError, MalformedError, NotAuthenticError, UsageError
-from manifests.receipt import Damage, fingerprint
+from manifests.receipt import DamageCount, key_fingerprint
 from tests.support.relay_bundles import BundleForge
 from tests.support.sites import NOW, advance, ours, publisher_home, receipt_of, registry, yes
 
@@ -52,7 +52,7 @@ def test_a_publisher_without_sites_has_none(home):
 def test_the_first_receipt_registers_the_site_after_its_fingerprint_is_confirmed(home, forge, north):
     asked = []
     imported = take(home, ours(forge, north, name="north"), confirm=lambda shown: asked.append(shown) is None)
-    assert asked == [fingerprint(north.public_key.keyid)]
+    assert asked == [key_fingerprint(north.public_key.keyid)]
     assert (imported.outcome, imported.site.name, imported.site.registered_at) == ("registered", "north", LATER)
     (site,) = Sites.load(home)
     assert site == imported.site
@@ -63,13 +63,13 @@ def test_a_site_that_nobody_confirms_is_not_registered(home, forge, north):
     with pytest.raises(ConfigurationError) as refused:
         take(home, ours(forge, north), confirm=lambda _: False)
     assert refused.value.code == "sites.unconfirmed"
-    assert refused.value.have == fingerprint(north.public_key.keyid)
+    assert refused.value.have == key_fingerprint(north.public_key.keyid)
     assert registry(home) == {}
 
 
 def test_a_fingerprint_given_beforehand_must_match_whatever_its_spelling(home, forge, north):
-    shown = fingerprint(north.public_key.keyid)
-    for text in (shown[:-1], "", fingerprint(CryptoSigner.generate_ed25519().public_key.keyid)):
+    shown = key_fingerprint(north.public_key.keyid)
+    for text in (shown[:-1], "", key_fingerprint(CryptoSigner.generate_ed25519().public_key.keyid)):
         with pytest.raises(NotAuthenticError) as refused:
             take(home, ours(forge, north), confirm=confirm_fingerprint(text))
         assert refused.value.code == "sites.fingerprint"
@@ -181,7 +181,7 @@ def test_holdings_are_generations_without_what_is_damaged_and_what_has_arrived_b
 
 
 def test_the_list_tells_how_far_behind_how_old_and_how_damaged_a_site_is(home, forge, north, tmp_path):
-    take(home, ours(forge, north, name="north", without=("a" * 64,), damage=(Damage("missing", 1),)))
+    take(home, ours(forge, north, name="north", without=("a" * 64,), damage=(DamageCount("missing", 1),)))
     forge.seal(tmp_path / "4.zip")
     forge.seal(tmp_path / "5.zip")
     advance(home.path, forge)

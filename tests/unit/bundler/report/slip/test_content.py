@@ -26,7 +26,7 @@ from bundler.report.slip import (
 )
 from manifests.bundle.claimed import claimed_documents
 from manifests.errors import MalformedError
-from manifests.text import fit, size_text
+from manifests.text import fit_text, size_text
 from tests.support.relay_bundles import BundleForge
 
 SHA256 = hashlib.sha256(b"volume").hexdigest()
@@ -209,7 +209,7 @@ def test_many_sources_keep_to_the_page_and_stale_ones_are_never_among_the_rest()
 
 def test_no_line_of_the_text_is_wider_than_a_page() -> None:
     wide = replace(PLAIN, publisher="p" * 200, tool="t" * 200, notes=("界" * 100, "word " * 60))
-    assert [line for line in render_text(wide).splitlines() if fit(line, 78) != line] == []
+    assert [line for line in render_text(wide).splitlines() if fit_text(line, 78) != line] == []
 
 
 def test_a_first_bundle_says_nothing_of_changes() -> None:
