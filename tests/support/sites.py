@@ -10,10 +10,12 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 
 from bundler.home import Home, open_home
+from bundler.sites.registry import Sites
 from manifests.receipt import DamageCount, FeaturesState, Receipt, SourceAge, sign_receipt
 from tests.support.relay_bundles import BundleForge
 
 NOW = datetime(2026, 10, 1, 8, 0, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=3)
 
 
 def receipt_of(signer: CryptoSigner, **changes: object) -> Receipt:
@@ -103,3 +105,8 @@ def yes(_: str) -> bool:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take(home, data, now=LATER, confirm=yes, **options):
+    """Take in a receipt."""
+    return Sites.load(home).import_receipt(data, now=now, confirm=confirm, **options)

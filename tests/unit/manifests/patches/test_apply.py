@@ -38,7 +38,7 @@ def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
     with store.batch() as batch:
         base = batch.add([old])
         batch.commit()
-    made = patch_engines.make(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
+    made = patch_engines.make_patch(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
     assert made is not None
     with store.batch() as batch:
         batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, blob(new)), blob(new))
