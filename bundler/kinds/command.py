@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from bundler.fetch.programs import Printed, Program, last_lines, require_program, run, workspace
 from bundler.kinds.directory import DirectorySource, absolute
-from bundler.kinds.programs import Printed, Program, last_lines, require_program, run, workspace
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, SourceCheck, Workbench
 from bundler.sources.versions import UPSTREAM, Version, version_text
 from manifests.errors import ConfigurationError, FetchError

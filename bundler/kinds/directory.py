@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from bundler.kinds.files import (
+from bundler.fetch.local_files import (
     ATTEMPTS,
     ChangedError,
     Fingerprint,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
+from bundler.fetch.local_files import ATTEMPTS, ChangedError, Fingerprint, chunks, opened, read_errors, require_regular
 from bundler.kinds.directory import absolute, changing, settled
-from bundler.kinds.files import ATTEMPTS, ChangedError, Fingerprint, chunks, opened, read_errors, require_regular
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
+from bundler.fetch.local_files import ChangedError, Fingerprint, chunks, opened
+from bundler.fetch.programs import Program, last_lines, require_program, run, workspace
 from bundler.kinds.directory import absolute
 from bundler.kinds.dsa.output import look
-from bundler.kinds.files import ChangedError, Fingerprint, chunks, opened
-from bundler.kinds.programs import Program, last_lines, require_program, run, workspace
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from manifests.archives.archive import kind_of
 from manifests.archives.zip_reader import ZipReader
