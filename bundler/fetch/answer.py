@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from bundler.fetch.errors import WrongRangeError
 from bundler.fetch.urls import shown
 from manifests.clock import Clock
 from manifests.errors import FetchError
@@ -170,7 +171,7 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
     """Check that a 206 answers what was asked, and return where it begins.
 
     Raises:
-        FetchError: ``http.range``: another range, another file, or no sense (RFC 9110 sections 14.4 and 15.3.7).
+        WrongRangeError: ``http.range``: another range, another file, or no sense (RFC 9110 sections 14.4 and 15.3.7).
     """
     said = headers.get("Content-Range", "")
     match = _CONTENT_RANGE.fullmatch(said.strip())
@@ -182,7 +183,7 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
         whole = _reaches_end(ask, last, total)
         if first == ask.start and first <= last and whole and announced in {None, last - first + 1}:
             return first
-    raise FetchError(
+    raise WrongRangeError(
         "http.range",
         f"{shown(url)} answers with another part than it was asked for",
         have=f"Content-Range {said[:80]!r}, ETag {(etag or '')[:80]!r}",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundler.fetch.answer import Answer, Ask, Validators, require_bounded
+from bundler.fetch.errors import WrongBodyError, WrongRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.partial import Partial, Partials, file_chunks
 from bundler.fetch.portal import is_page, without_portal
@@ -14,11 +15,9 @@ from bundler.fetch.transport import Transport
 from bundler.fetch.urls import shown
 from bundler.fetch.wanted import Fetched, Wanted
 from bundler.sources.base import Workbench
+from bundler.sources.checksums import ChecksumError
 from manifests.blobs import Blob
 from manifests.errors import FetchError
-
-_SPOILED = frozenset({"http.range", "http.checksum", "http.length", "http.too-large"})
-"""After these errors what came so far is of no use."""
 
 
 class Downloads:
@@ -80,9 +79,8 @@ class Downloads:
                     begun = None  # it came whole, and is something else than what is wanted now
             with transport.get(wanted.url, self.ask(wanted, begun), max_bytes=wanted.max_bytes) as answer:
                 return self._taken(wanted, *self._received(wanted, begun, answer, announce))
-        except FetchError as error:
-            if error.code in _SPOILED:
-                self._partials.drop(wanted.path, wanted.url)
+        except (WrongBodyError, ChecksumError):  # what came so far is of no use
+            self._partials.drop(wanted.path, wanted.url)
             raise
 
     def ask(self, wanted: Wanted, begun: Partial | None) -> Ask:
@@ -114,7 +112,7 @@ class Downloads:
         chunks = answer.chunks if may_be_page(wanted) else without_portal(wanted.url, answer)
         resumed = begun if answer.start else None
         if resumed is not None and resumed.total not in {None, answer.total}:
-            raise FetchError("http.range", f"{shown(wanted.url)} has another length than when it was begun")
+            raise WrongRangeError("http.range", f"{shown(wanted.url)} has another length than when it was begun")
         self._advance(answer.start)
         chunks = self._counted(wanted.bounded(answer.start, chunks))
         data, blob = self._partials.receive(wanted.path, wanted.url, answer, chunks, resumed)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from bundler.fetch.answer import Ask, require_bounded
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.download import Downloads, may_be_page
+from bundler.fetch.errors import FORBIDDEN, GoneError, HttpStatusError, NoSuchRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.portal import is_page, refuse_portal
@@ -19,9 +20,7 @@ from bundler.fetch.transport import Transport
 from bundler.fetch.wanted import Fetched, Looked, Wanted
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
-from manifests.errors import FetchError, SealiftError
-
-_GONE = frozenset({404, 410})
+from manifests.errors import SealiftError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -67,6 +66,17 @@ class Fetcher:
                 :meth:`bundler.fetch.transport.Transport.get`, after as many tries as that is worth.
         """
         return self._get(wanted, announce=True)
+
+    def get_or_none(self, wanted: Wanted) -> Fetched | None:
+        """Bring one file into the batch as :meth:`get`, or return ``None`` when there is none (404 or 410).
+
+        Raises:
+            FetchError: As :meth:`get`.
+        """
+        try:
+            return self.get(wanted)
+        except GoneError:
+            return None
 
     def get_all(self, wanted: Sequence[Wanted]) -> tuple[Fetched, ...]:
         """Bring several files into the batch, so many at once as the options allow.
@@ -130,6 +140,18 @@ class Fetcher:
 
         return self._transport.retrying(attempt)
 
+    def is_there(self, wanted: Wanted) -> bool:
+        """Ask whether there is a file (no 404 and no 410), and read no body.
+
+        Raises:
+            FetchError: As :meth:`look`.
+        """
+        try:
+            self.look(wanted)
+        except GoneError:
+            return False
+        return True
+
     def document(self, url: str, *, max_bytes: int, html: bool = False) -> bytes:
         """Return a small file, whole in memory; one that did not change comes from the store.
 
@@ -143,16 +165,23 @@ class Fetcher:
         """
         return self._transport.retrying(lambda: self._document(url, max_bytes, html))
 
-    def document_or_none(self, url: str, *, max_bytes: int, html: bool = False) -> bytes | None:
+    def document_or_none(self, url: str, *, max_bytes: int, or_forbidden: bool = False) -> bytes | None:
         """Return a small file as :meth:`document`, or ``None`` when there is none (404 or 410).
+
+        Args:
+            url: Where it is.
+            max_bytes: Its ceiling.
+            or_forbidden: Take a 403 for the same: some stores answer so for what they do not have.
 
         Raises:
             FetchError: As :meth:`get`.
         """
         try:
-            return self.document(url, max_bytes=max_bytes, html=html)
-        except FetchError as error:
-            if error.code == "http.status" and error.details.get("status") in _GONE:
+            return self.document(url, max_bytes=max_bytes)
+        except GoneError:
+            return None
+        except HttpStatusError as error:
+            if or_forbidden and error.status == FORBIDDEN:
                 return None
             raise
 
@@ -181,13 +210,11 @@ class Fetcher:
 
         try:
             return self._transport.retrying(attempt)
-        except FetchError as error:
-            if error.details.get("status") == 416:  # there is no first byte
-                return b""
-            raise
+        except NoSuchRangeError:  # there is no first byte
+            return b""
 
-    def again(self, attempt: Callable[[], T], codes: frozenset[str]) -> T:
-        """Run ``attempt`` once more, after a pause, if it fails with one of these codes.
+    def again(self, attempt: Callable[[], T], passing: tuple[type[SealiftError], ...]) -> T:
+        """Run ``attempt`` once more, after a pause, if it fails with one of these errors.
 
         For what two files say of each other: one may have been read just before the other was replaced.
 
@@ -196,10 +223,8 @@ class Fetcher:
         """
         try:
             return attempt()
-        except SealiftError as error:
-            if error.code not in codes:
-                raise
-        self._bench.pause(1)
+        except passing:
+            self._bench.pause(1)
         return attempt()
 
     def memo(self) -> Mapping[str, JSON]:

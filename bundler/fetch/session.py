@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from bundler.fetch.credentials import basic
 from bundler.fetch.deadline import pools
+from bundler.fetch.errors import BrokenTransferError
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.urls import shown
 from manifests.errors import ConfigurationError, FetchError
@@ -142,7 +143,7 @@ class Client:
         except exceptions.Timeout as error:
             raise silent(url, self._options.timeout_seconds) from error
         except exceptions.ConnectionError as error:
-            raise _failure("http.connect", url, "the connection failed", error) from error
+            raise _failure("http.connect", url, "the connection failed", error, BrokenTransferError) from error
         except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise _failure("http.protocol", url, "the server or our settings break HTTP", error) from error
 
@@ -151,7 +152,7 @@ class Client:
         return {"http": proxy, "https": proxy} if proxy else {}
 
     def _proxy_failure(self, url: str, error: Exception) -> FetchError:
-        if "failed: 407" in _cause(error):
+        if "failed: 407" in cause_of(error):
             return self.proxy_refusal(url)
         return _failure("http.proxy", url, "the proxy refused or failed", error)
 
@@ -197,17 +198,17 @@ def _proxy_of_environment(url: str) -> str | None:
     return proxy
 
 
-def silent(url: str, seconds: float) -> FetchError:
+def silent(url: str, seconds: float) -> BrokenTransferError:
     """Return the error for a server that says nothing."""
-    return FetchError("http.timeout", f"{shown(url)} was silent for {seconds:g} seconds")
+    return BrokenTransferError("http.timeout", f"{shown(url)} was silent for {seconds:g} seconds")
 
 
-def _failure(code: str, url: str, what: str, error: Exception) -> FetchError:
-    return FetchError(code, f"{shown(url)}: {what}", have=_cause(error))
+def _failure(code: str, url: str, what: str, error: Exception, made: type[FetchError] = FetchError) -> FetchError:
+    return made(code, f"{shown(url)}: {what}", have=cause_of(error))
 
 
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason; libraries wrap it several times and print addresses of objects."""
+def cause_of(error: BaseException) -> str:
+    """Return the innermost reason of a library's error; it is wrapped several times, with addresses of objects."""
     inner = error
     while (deeper := getattr(inner, "reason", None) or inner.__cause__ or _argument(inner)) is not None:
         if not isinstance(deeper, BaseException) or deeper is inner:

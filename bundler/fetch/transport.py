@@ -19,6 +19,20 @@ from bundler.fetch import answer as reading
 from bundler.fetch.answer import ALL, Answer, Ask
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.deadline import watched
+from bundler.fetch.errors import (
+    BROKEN,
+    BUSY,
+    GONE,
+    TOO_MANY,
+    BrokenTransferError,
+    BusyError,
+    GoneError,
+    HttpStatusError,
+    NoSuchRangeError,
+    TooSlowError,
+    WrongBodyError,
+    is_worth_retrying,
+)
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import Client, silent
 from bundler.fetch.urls import authority, is_sound, redirected, shown
@@ -27,9 +41,6 @@ from manifests.errors import FetchError
 from manifests.text import printable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BUSY = frozenset({429, 503})
-_BROKEN = frozenset({500, 502, 504})
-_RETRIED = frozenset({"http.busy", "http.server", "http.connect", "http.timeout", "http.truncated", "http.range"})
 _READ_BYTES = 256 * 1024
 _MAX_WAIT_SECONDS = 120
 """An upstream that asks us to come back later than this is left for the next run."""
@@ -95,17 +106,19 @@ class Transport:
 
     def _wait(self, error: FetchError, tried: int) -> float | None:
         """Return how long to wait before the next try; ``None`` when there is none."""
-        asked = error.details.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
         last = tried >= self._options.attempts
-        if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
-            self._cooldown.begin(str(error.details["host"]), asked)
+        if isinstance(error, BusyError):
+            asked = error.retry_after_seconds or None  # "at once", or a time that is over, says nothing
+            if asked is not None and (last or asked > _MAX_WAIT_SECONDS):
+                self._cooldown.begin(error.host, asked)
+                return None
+            if last and error.status == TOO_MANY:
+                self._cooldown.begin(error.host, _TOO_MANY_SECONDS)
+            if not last and asked is not None:
+                return float(asked)
+        if last or not is_worth_retrying(error):
             return None
-        if last and error.details.get("status") == 429:
-            self._cooldown.begin(str(error.details["host"]), _TOO_MANY_SECONDS)
-        if last or error.code not in _RETRIED:
-            return None
-        backoff = 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-        return asked if isinstance(asked, int) else backoff
+        return float(2 ** (tried - 1)) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
 
     @contextmanager
     def get(self, url: str, ask: Ask = ALL, *, max_bytes: int | None = None) -> Iterator[Answer]:
@@ -218,8 +231,8 @@ class Transport:
             raise self._too_slow(url, received)
         return chunk
 
-    def _too_slow(self, url: str, received: int) -> FetchError:
-        return FetchError(
+    def _too_slow(self, url: str, received: int) -> TooSlowError:
+        return TooSlowError(
             "http.too-slow",
             f"{shown(url)} took too long",
             have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
@@ -228,19 +241,21 @@ class Transport:
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
         what = f"{shown(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
-        host = authority(current)
-        if status in _BUSY:
+        if status in BUSY:
             seconds = reading.retry_after(response, self._clock)
             later = None if seconds is None else f"come back in {seconds:,} seconds"
-            return FetchError("http.busy", what, have=later, status=status, retry_after_seconds=seconds, host=host)
+            host = authority(current)
+            return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
             return self._client.proxy_refusal(url)
         if status == 416 and ask.start is not None:
-            return FetchError("http.range", what, status=status)
+            return NoSuchRangeError("http.range", what, status=status)
+        if status in GONE:
+            return GoneError("http.status", what, status=status)
         if status == 401:
             todo = "give the upstream's user and password, or token: credentials in bundler.toml"
-            return FetchError("http.status", what, todo=todo, status=status)
-        return FetchError("http.server" if status in _BROKEN else "http.status", what, status=status)
+            return HttpStatusError("http.status", what, status=status, todo=todo)
+        return HttpStatusError("http.server" if status in BROKEN else "http.status", what, status=status)
 
 
 @dataclass(frozen=True)
@@ -257,8 +272,8 @@ class _Bounds:
         return self.late.is_set() or time.monotonic() > self.deadline
 
 
-def _too_large(url: str, have: str, bounds: _Bounds) -> FetchError:
-    return FetchError(
+def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
+    return WrongBodyError(
         "http.too-large",
         f"{shown(url)} is larger than allowed",
         have=have,
@@ -267,6 +282,6 @@ def _too_large(url: str, have: str, bounds: _Bounds) -> FetchError:
     )
 
 
-def _truncated(url: str, received: int, length: int | None) -> FetchError:
+def _truncated(url: str, received: int, length: int | None) -> BrokenTransferError:
     need = "the end of the last chunk" if length is None else f"{length:,} bytes"
-    return FetchError("http.truncated", f"{shown(url)} broke off", have=f"{received:,} bytes", need=need)
+    return BrokenTransferError("http.truncated", f"{shown(url)} broke off", have=f"{received:,} bytes", need=need)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from bundler.fetch.errors import WrongLengthError
 from bundler.fetch.urls import shown
 from bundler.sources.checksums import Checksum
 from manifests.blobs import Blob
-from manifests.errors import FetchError
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Wanted:
         """Pass a length that is not known, or right.
 
         Raises:
-            FetchError: ``http.length``.
+            WrongLengthError: ``http.length``.
         """
         if self.length is not None and length is not None and length != self.length:
-            raise FetchError(
+            raise WrongLengthError(
                 "http.length",
                 f"{shown(self.url)} is not as long as its index says",
                 have=f"{length:,} bytes",
@@ -69,7 +69,7 @@ class Wanted:
             chunks: The bytes.
 
         Raises:
-            FetchError: ``http.length``.
+            WrongLengthError: ``http.length``.
         """
         received = start
         for chunk in chunks:

@@ -227,9 +227,7 @@ def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:
     try:
         pack = rulepack.read(file)
     except MalformedError as error:
-        raise MalformedError(
-            error.code, f"{name}: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+        raise error.reworded(what=f"{name}: {error.what}") from error
     named = Release.of_file(name)
     if pack is not None and named is not None and named != pack.release:
         raise MalformedError(

@@ -27,8 +27,6 @@ from manifests.trust import TrustedState, Workflow, load_rest, refresh, trusted_
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
 _URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
-_ABSENT = frozenset({403, 404, 410})
-"""Status codes that end the root chain: some stores answer 403 for what they do not have."""
 _WEAK = frozenset({"md5"})
 
 
@@ -132,12 +130,7 @@ class TufSource:
         """Return the believed targets that will be carried, by path."""
 
         def read(name: str, max_bytes: int) -> bytes | None:
-            try:
-                return fetcher.document(self.metadata_url + name, max_bytes=max_bytes)
-            except FetchError as error:
-                if error.code == "http.status" and error.details.get("status") in _ABSENT:
-                    return None
-                raise
+            return fetcher.document_or_none(self.metadata_url + name, max_bytes=max_bytes, or_forbidden=True)
 
         bench.progress.start(f"verifying {self.name}")
         update_roots(workflow, read)

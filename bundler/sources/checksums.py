@@ -18,6 +18,10 @@ _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:[ \t]+\*?(?P<name>\S.*))?\s*")
 _BSD_LINE = re.compile(r"[A-Z0-9-]+ \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)\s*")
 
 
+class ChecksumError(FetchError):
+    """Content has another checksum than it should: ``http.checksum``."""
+
+
 @dataclass(frozen=True)
 class Checksum:
     """What content must hash to; ``digest`` in lower-case hex."""
@@ -40,13 +44,13 @@ class Checksum:
             name: What to call them in the error.
 
         Raises:
-            FetchError: ``http.checksum``.
+            ChecksumError: ``http.checksum``.
         """
         hasher = _hasher(self.algorithm)
         for chunk in chunks:
             hasher.update(chunk)
         if hasher.hexdigest() != self.digest:
-            raise FetchError(
+            raise ChecksumError(
                 "http.checksum",
                 f"{name} does not have the checksum that it should",
                 have=f"{self.algorithm} {hasher.hexdigest()}",

@@ -10,7 +10,7 @@ from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
 from bundler.kinds.activeupdate.components import Index
 from manifests.archives.archive import ArchiveLimits, open_archive
-from manifests.errors import FetchError, MalformedError
+from manifests.errors import MalformedError
 from manifests.limits import MIB
 
 ZIP_NAME = "ini_xml.zip"
@@ -22,7 +22,6 @@ _LIMITS = ArchiveLimits(
     total_bytes=64 * MIB,
     entry_bytes=activeupdate_ini.MAX_BYTES,
 )
-_NOT_THERE = frozenset({403, 404, 410})
 _UNREADABLE = frozenset({"archive.truncated", "archive.damaged"})
 """A zip that nobody can read is as good as none. One that is hostile is no accident, and refused."""
 
@@ -50,20 +49,15 @@ def find_index(fetcher: Fetcher, url: str) -> Found:
 
 
 def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
-    try:
-        packed = fetcher.document(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes)
-    except FetchError as error:
-        if error.code == "http.status" and error.details.get("status") in _NOT_THERE:
-            return None
-        raise
+    packed = fetcher.document_or_none(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes, or_forbidden=True)
+    if packed is None:
+        return None
     try:
         return _unpacked(packed)
     except MalformedError as error:
         if error.code in _UNREADABLE:
             return None
-        raise MalformedError(
-            error.code, f"{ZIP_NAME} is refused: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+        raise error.reworded(what=f"{ZIP_NAME} is refused: {error.what}") from error
 
 
 def _unpacked(packed: bytes) -> bytes | None:

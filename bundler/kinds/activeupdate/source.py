@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
+from bundler.fetch.errors import GoneError, WrongLengthError
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.kinds.activeupdate.choice import Choice
@@ -31,9 +32,6 @@ ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
 _SIGNATURE_BYTES = MIB
 _UNCHANGED = "unchanged"
-_GONE = frozenset({404, 410})
-_HALFWAY = frozenset({"http.length", "activeupdate.incomplete"})
-"""What an upstream in the middle of an update looks like; the index, read again, tells whether it was."""
 
 _WORDS = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"}}
 
@@ -152,10 +150,8 @@ class ActiveUpdateSource:
         """Fetch all files; return the error where an upstream in the middle of an update may be why."""
         try:
             return None, self._fetch(fetcher, selection)
-        except (FetchError, IncompleteError) as error:
-            if error.code not in _HALFWAY and not _gone(error):
-                raise
-            return error, {}
+        except (GoneError, WrongLengthError, IncompleteError) as error:
+            return error, {}  # the index, read again, tells whether the upstream is in the middle of an update
 
     def _fetch(self, fetcher: Fetcher, selection: Selection) -> Mapping[str, Blob]:
         wanted: list[Wanted] = []
@@ -166,9 +162,7 @@ class ActiveUpdateSource:
         wanted = list({one.path: one for one in wanted}.values())
         try:
             blobs = {fetched.path: fetched.blob for fetched in fetcher.get_all(wanted)}
-        except FetchError as error:
-            if not _gone(error):
-                raise
+        except GoneError:
             self._require(selection, _missing(fetcher, wanted))
             raise
         self._require(selection, {path for path, blob in blobs.items() if blob.length == 0})
@@ -223,19 +217,5 @@ def _item(component: Component) -> Item:
 
 def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
     """Ask for each file without reading it, to count those that are not there."""
-
-    def there(one: Wanted) -> bool:
-        try:
-            fetcher.look(one)
-        except FetchError as error:
-            if not _gone(error):
-                raise
-            return False
-        return True
-
-    found = fetcher.each(there, wanted)
+    found = fetcher.each(fetcher.is_there, wanted)
     return {one.path for one, is_there in zip(wanted, found, strict=True) if not is_there}
-
-
-def _gone(error: FetchError | IncompleteError) -> bool:
-    return error.code == "http.status" and error.details.get("status") in _GONE

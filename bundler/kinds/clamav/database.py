@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.files import (
     HEADER_BYTES,
@@ -32,7 +32,6 @@ from manifests.errors import FetchError
 from manifests.limits import MIB
 
 _CDIFF_BYTES = 256 * MIB
-_ABSENT = frozenset({404, 410})
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ class Mirror:
         if held is not None and held.length > 0:
             sign = self.bench.remembered(f"{file}.sign")
             return (PulledTarget(file, held), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
-        fetched = self._get_or_none(Wanted(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
+        fetched = self.fetcher.get_or_none(Wanted(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
         if fetched is None:
             return ()
         check_cdiff(self.bench.read(fetched.blob), number, name=file)
@@ -233,14 +232,6 @@ class Mirror:
             return PulledTarget(file, held)
         data = self.fetcher.document_or_none(f"{self.url}/{file}", max_bytes=SIGN_BYTES)
         return None if data is None else PulledTarget(file, self.bench.batch.add([check_sign(data, name=file)]))
-
-    def _get_or_none(self, wanted: Wanted) -> Fetched | None:
-        try:
-            return self.fetcher.get(wanted)
-        except FetchError as error:
-            if error.details.get("status") in _ABSENT:
-                return None
-            raise
 
 
 def _digest(data: bytes) -> str:

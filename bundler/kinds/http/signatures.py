@@ -10,8 +10,9 @@ from typing import Any, Literal, Self, get_args
 
 from bundler.kinds.directory import absolute
 from bundler.kinds.http import signatures_ed25519 as ed25519
+from bundler.kinds.http.errors import WrongSignatureError
 from manifests.durable import storage_errors
-from manifests.errors import ConfigurationError, NotAuthenticError
+from manifests.errors import ConfigurationError
 
 Program = Literal["gpg", "minisign", "signify"]
 PROGRAMS: tuple[Program, ...] = get_args(Program)
@@ -140,13 +141,13 @@ def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
     except FileNotFoundError:
         raise ConfigurationError("source.signature", "There is no gpgv", todo="apt-get install gpgv") from None
     except subprocess.TimeoutExpired:
-        raise NotAuthenticError("http.signature", f"{name}: gpgv did not end in {_GPGV_SECONDS} seconds") from None
+        raise WrongSignatureError("http.signature", f"{name}: gpgv did not end in {_GPGV_SECONDS} seconds") from None
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     said = [line.removeprefix(_STATUS).split() for line in lines if line.startswith(_STATUS)]
     words = {fields[0] for fields in said if fields}
     valid = [fields for fields in said if fields and fields[0] == "VALIDSIG" and len(fields) >= 11]
     if done.returncode != 0 or words & _BAD or "GOODSIG" not in words or len({fields[10] for fields in valid}) != 1:
-        raise NotAuthenticError(
+        raise WrongSignatureError(
             "http.signature",
             f"{name} is not a good signature of a key in {keyring.name}",
             have=", ".join(sorted(words & _BAD)) or f"gpgv left with {done.returncode}",

@@ -18,6 +18,7 @@ from typing import Literal
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from bundler.kinds.http.errors import WrongSignatureError
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 
@@ -92,11 +93,11 @@ def verify(program: Program, key: PublicKey, path: Path, signature: bytes, name:
     number, made = blob[2:10], blob[10:]
     if number != key.number:
         other = PublicKey(number, b"").shown
-        raise NotAuthenticError(
+        raise WrongSignatureError(
             "http.signature", f"{name} was made by another key", have=f"key {other}", need=f"key {key.shown}"
         )
     if not _fits(key, blob[:2], made, path):
-        raise NotAuthenticError("http.signature", f"{name} is wrong: the file is not what key {key.shown} signed")
+        raise WrongSignatureError("http.signature", f"{name} is wrong: the file is not what key {key.shown} signed")
     if program == "minisign":
         _check_comment(key, made, lines[2], lines[3], name)
 
@@ -115,7 +116,7 @@ def _check_comment(key: PublicKey, made: bytes, comment: str, signature: str, na
     if not comment.startswith(_TRUSTED):
         raise NotAuthenticError("http.signature-format", f"{name} has no trusted comment")
     if not key.holds(_decoded(signature), made + comment.removeprefix(_TRUSTED).encode()):
-        raise NotAuthenticError("http.signature", f"{name} is wrong: its trusted comment was changed")
+        raise WrongSignatureError("http.signature", f"{name} is wrong: its trusted comment was changed")
 
 
 @contextmanager

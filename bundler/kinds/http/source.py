@@ -10,18 +10,16 @@ from urllib.parse import urlsplit
 
 from bundler.fetch.fetcher import Fetched, Fetcher
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.kinds.http.errors import WrongSignatureError
 from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
 from bundler.kinds.http.listing import Index
 from bundler.kinds.http.sidecars import Sidecars
 from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
 from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.checksums import ALGORITHMS
+from bundler.sources.checksums import ALGORITHMS, ChecksumError
 from bundler.sources.versions import UPSTREAM
 from manifests.errors import ConfigurationError, FetchError
-
-_STALE = frozenset({"http.checksum", "http.signature"})
-"""A sidecar may have been read just before its file was replaced."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,8 @@ class HttpSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             found = self._find(fetcher, bench)
-            stale = _STALE if self.sidecars.any_of(found.files) else frozenset()
+            # a sidecar may have been read just before its file was replaced
+            stale = (ChecksumError, WrongSignatureError) if self.sidecars.any_of(found.files) else ()
             got, signers = fetcher.again(lambda: self._get_all(fetcher, bench, found), stale)
             carried = self.sidecars.carried(fetcher, found.files)
         targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))

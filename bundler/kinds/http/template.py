@@ -18,7 +18,6 @@ from manifests.limits import MIB
 PLACE = "{version}"
 _PAGE_BYTES = 4 * MIB
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
-_GONE = frozenset({404, 410})
 
 TEMPLATE_SCHEMA: Mapping[str, Any] = {
     "type": "string",
@@ -141,13 +140,7 @@ class Template:
 
     def _exists(self, fetcher: Fetcher, number: int) -> bool:
         remote = self._remote(str(number))
-        try:
-            fetcher.look(Wanted(remote.url, remote.path))
-        except FetchError as error:
-            if error.details.get("status") in _GONE:
-                return False
-            raise
-        return True
+        return fetcher.is_there(Wanted(remote.url, remote.path))
 
 
 def number_of(version: str) -> Version:

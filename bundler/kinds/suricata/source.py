@@ -16,7 +16,7 @@ from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules import MAX_FILE_BYTES, reader_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.checksums import parse
+from bundler.sources.checksums import ChecksumError, parse
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.limits import MIB
@@ -155,7 +155,7 @@ class SuricataSource:
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
             index = self._index(fetcher)
             sets = self._rule_sets(index)
-            wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), frozenset({"http.checksum"}))
+            wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), (ChecksumError,))
             memo = fetcher.memo()
         items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
         targets = self._targets(bench, index, sets, fetched)
@@ -275,9 +275,7 @@ def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...
     try:
         rules = reader(_whole(bench, file.blob))
     except MalformedError as error:
-        raise MalformedError(
-            error.code, f"{file.path}: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+        raise error.reworded(what=f"{file.path}: {error.what}") from error
     return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules)))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bundler.kinds.http.errors import WrongSignatureError
 from bundler.kinds.http.signatures import SUFFIXES, Program, Signature
 from bundler.kinds.http.signatures_ed25519 import public_key
 from manifests.errors import ConfigurationError, FetchError, NotAuthenticError, SealiftError
@@ -238,7 +239,7 @@ def test_a_wrong_upstream_signature_keeps_the_last_good_content(
     good = bench.pull_all()
     server.serve("/a", b"forged", etag='"2"')
     bad = bench.pull_all()
-    assert [(type(f.error), f.error.code) for f in bad.failures] == [(NotAuthenticError, "http.signature")]
+    assert [(type(f.error), f.error.code) for f in bad.failures] == [(WrongSignatureError, "http.signature")]
     assert bad.targets == good.targets
     assert "[http.signature]" in str(bad.records[0].failure)
 
