@@ -172,6 +172,10 @@ class NotAuthenticError(SealiftError):
     meaning = "not authentic: signature, digest or threshold"
 
 
+class OtherVersionError(NotAuthenticError):
+    """Signed metadata has another version than announced, or a trusted version has other bytes: it counts otherwise."""
+
+
 class MalformedError(SealiftError):
     """A container or document breaks its format."""
 
@@ -179,11 +183,31 @@ class MalformedError(SealiftError):
     meaning = "malformed container or document"
 
 
+class DamagedContainerError(MalformedError):
+    """The structure of a bundle's zip is not the canonical one (``zip.*``): its front may still be believed."""
+
+
+class DamagedArchiveError(MalformedError):
+    """A foreign archive is cut short or damaged; one that is fetched again may be whole."""
+
+
+class ArchiveMethodError(MalformedError):
+    """A foreign archive is compressed by a method that is not known here; it need not be damaged."""
+
+
 class RollbackError(SealiftError):
     """Older than what is trusted already."""
 
     exit_code = 22
     meaning = "rollback: older than what is trusted already"
+
+
+class OlderTimestampError(RollbackError):
+    """The timestamp is older than the trusted one: an older bundle, as there is every day."""
+
+
+class CountedBackError(RollbackError):
+    """The timestamp is newer, and what it names goes back behind what is trusted: the publisher lost its count."""
 
 
 class ExpiredError(SealiftError):
@@ -194,10 +218,30 @@ class ExpiredError(SealiftError):
 
 
 class IncompleteError(SealiftError):
-    """A base or a volume that is needed is missing."""
+    """A base or a volume that is needed is missing.
+
+    Args:
+        generation: The generation that is not whole, where it is one of a relay.
+    """
 
     exit_code = 24
     meaning = "incomplete: base or volume missing"
+
+    generation: int | None
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        have: str | None = None,
+        need: str | None = None,
+        todo: str | None = None,
+        generation: int | None = None,
+        **details: Detail,
+    ) -> None:
+        super().__init__(code, what, have=have, need=need, todo=todo, **details)
+        self._fix(generation=generation)
 
 
 class GateError(SealiftError):
@@ -246,6 +290,10 @@ class MediumError(StorageError):
         made = cls.__new__(cls, error.what)
         made.__dict__.update(error.__dict__)
         return made
+
+
+class StoredStateError(StorageError):
+    """Trusted metadata that was kept here is damaged: this machine's disk is at fault, whatever came in."""
 
 
 class LockedError(SealiftError):

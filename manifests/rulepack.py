@@ -14,7 +14,8 @@ from functools import total_ordering
 from typing import Any, BinaryIO, Literal, get_args
 
 from manifests import strictjson
-from manifests.archives.archive import DEFAULT, ArchiveLimits, Member, open_archive
+from manifests.archives.archive import open_archive
+from manifests.archives.base import DEFAULT, ArchiveLimits, Member
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.schemas import documents as schemas

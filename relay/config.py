@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from manifests.errors import ConfigurationError
+from manifests.features import CONNECTIVITIES, Connectivity, Language
 from manifests.limits import MIB
 
-Connectivity = Literal["proxy", "local-sps", "isolated"]
 Dispose = Literal["delete", "keep", "archive"]
-Language = Literal["en", "ja"]
 
 DEFAULT_LISTEN = "127.0.0.1:4122"
-CONNECTIVITIES: tuple[Connectivity, ...] = ("proxy", "local-sps", "isolated")
 
 _LISTEN = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(?P<port>[0-9]{1,5})")
 
@@ -115,7 +113,7 @@ def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
     return match["host"].strip("[]"), int(match["port"])
 
 
-def schema() -> dict[str, Any]:
+def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of ``relay.toml``."""
     value: dict[str, Any] = json.loads(files("relay").joinpath("data", "relay.schema.json").read_text("utf-8"))
     return value
@@ -133,10 +131,10 @@ def load_config(home: Path) -> Config:
     from manifests.schemas.configuration import load
 
     path = home / "relay.toml"
-    return from_values(load(path, schema()), home)
+    return config_from_values(load(path, config_schema()), home)
 
 
-def glance(home: Path) -> Config:
+def load_config_unchecked(home: Path) -> Config:
     """Read ``<home>/relay.toml`` without its schema, which is slow to load, where nothing is decided by it.
 
     Raises:
@@ -145,13 +143,13 @@ def glance(home: Path) -> Config:
     try:
         values = tomllib.loads((home / "relay.toml").read_text("utf-8"))
         if values["connectivity"] in CONNECTIVITIES and isinstance(values.get("stale_after_days", 1), int):
-            return from_values(values, home)
+            return config_from_values(values, home)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return load_config(home)
 
 
-def from_values(values: dict[str, Any], home: Path) -> Config:
+def config_from_values(values: dict[str, Any], home: Path) -> Config:
     """Build the configuration from values that the schema allows."""
     serve, store = values.get("serve", {}), values.get("store", {})
     host, port = parse_listen(serve.get("listen", DEFAULT_LISTEN), where="relay.toml: serve.listen")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from manifests import durable
 from manifests.errors import ConfigurationError
+from manifests.features import Connectivity
 from manifests.trust import trusted_root
-from relay.config import Connectivity, parse_listen
+from relay.config import parse_listen
 from relay.home import Home
-from relay.quarantine import quarantine
+from relay.quarantine.registry import create_quarantine
 from relay.server.tls import create_authority
 from relay.state import Event, State
 
@@ -69,7 +70,7 @@ def _fill(home: Home, root: bytes, connectivity: Connectivity, listen: str) -> N
     home.blobs.create()
     for directory in (home.inbox, home.out):
         durable.make_directory(directory)
-    quarantine.create(home)
+    create_quarantine(home)
     template = files("relay").joinpath("data", "relay.toml").read_text("utf-8")
     text = template.replace("@connectivity@", connectivity).replace("@listen@", listen)
     durable.write(home.config_file, text.encode("utf-8"))

@@ -5,7 +5,6 @@ Everything here changes the home, so the caller holds its lock.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,21 +13,21 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Root
 
-from bundler.ceremony.proposal import Proposal, authority, with_authority
+from bundler.ceremony.proposal import Proposal, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
-from bundler.keys.keyring import HomeSigners
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority, authority_of
 from bundler.repository.repository import Repository
+from bundler.repository.signers import HomeSigners
 from manifests import durable
 from manifests.errors import ConfigurationError, NotAuthenticError
 
-Change = Callable[[Delegation], Delegation]
+RoleChange = Callable[[Authority], Authority]
 """What shall become of a role's keys and threshold."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RootOutcome:
     """A proposal, and whether it is in force (the next bundle carries it) or waits for signatures."""
 
     proposal: Proposal
@@ -40,6 +39,7 @@ class Ceremony:
 
     Args:
         home: The publisher's directory.
+        repository: As it stands, the root in force among it.
         signers: Gives the root keys that are at hand.
         expiries: How long the new root is good for.
         now: What that counts from.
@@ -49,17 +49,19 @@ class Ceremony:
     def __init__(
         self,
         home: Home,
+        repository: Repository,
         signers: HomeSigners,
         expiries: Expiries,
         now: datetime,
-        show: Callable[[Sequence[str]], object] = len,
+        show: Callable[[Sequence[str]], None],
     ) -> None:
         self._home = home
+        self._current = Metadata[Root].from_bytes(repository.roots[-1])
         self._signers = signers
         self._expires = now + expiries.of(Root.type)
         self._show = show
 
-    def change(self, role: str, change: Change, *, sign: bool = True) -> Outcome:
+    def change_role(self, role: str, change: RoleChange, *, sign: bool = True) -> RootOutcome:
         """Change the keys or threshold of root, targets, snapshot or timestamp.
 
         A change while another one waits for signatures is added to it; signatures gathered so far are void then.
@@ -73,23 +75,19 @@ class Ceremony:
             ConfigurationError: ``keys.threshold``, ``keys.unchanged``, ``repository.damaged``, ``passphrase.*``...
             StorageError: The disk is full, read-only or failing; the old root is in force.
         """
-        current, waiting = self.current(), self.waiting()
-        base = current.signed if waiting is None else waiting.proposed
-        before = authority(base, role)
+        base = self.newest_root()
+        before = authority_of(base, role)
         after = change(before)
-        after.check(role)
+        after.check_threshold(role)
         if after == before:
             raise ConfigurationError("keys.unchanged", f"The role {role} has these keys and this threshold already")
-        return self._propose(current, with_authority(base, role, after), sign=sign)
+        return self._propose(with_authority(base, role, after), sign=sign)
 
-    def renew(self, *, sign: bool = True) -> Outcome:
-        """Propose the same root with a later expiry; raises as :meth:`change`."""
-        current, waiting = self.current(), self.waiting()
-        base = current.signed if waiting is None else waiting.proposed
-        copy = Root.from_dict(json.loads(json.dumps(base.to_dict())))
-        return self._propose(current, copy, sign=sign)
+    def renew_root(self, *, sign: bool = True) -> RootOutcome:
+        """Propose the same root with a later expiry; raises as :meth:`change_role`."""
+        return self._propose(self.newest_root(), sign=sign)
 
-    def accept(self, files: Sequence[Path]) -> Outcome:
+    def accept_copies(self, files: Sequence[Path]) -> RootOutcome:
         """Gather the signatures of signed copies, and put the root in force when they suffice.
 
         Args:
@@ -114,62 +112,63 @@ class Ceremony:
             )
         return outcome
 
-    def discard(self) -> None:
+    def discard_proposal(self) -> None:
         """Forget the proposal that waits for signatures.
 
         Raises:
             ConfigurationError: ``ceremony.nothing``.
         """
-        self.require_waiting()
+        self.require_proposal()
         self._forget()
 
-    def current(self) -> Metadata[Root]:
-        """Return the root in force."""
-        return Metadata[Root].from_bytes(Repository.load(self._home.metadata).roots[-1])
+    def newest_root(self) -> Root:
+        """Return the root that further changes start from: the one that waits for signatures, else the one in force."""
+        waiting = self.waiting_proposal()
+        return self._current.signed if waiting is None else waiting.proposed
 
-    def waiting(self) -> Proposal | None:
+    def waiting_proposal(self) -> Proposal | None:
         """Return the proposal that waits for signatures, if any."""
         path = self._home.staged_root
         with durable.storage_errors(path):
             if not path.exists():
                 return None
             proposal = Proposal.decode(path.read_bytes(), str(path))
-        if proposal.proposed.version <= self.current().signed.version:
+        if proposal.proposed.version <= self._current.signed.version:
             self._forget()  # a crash came between putting it in force and forgetting it
             return None
         return proposal
 
-    def require_waiting(self) -> Proposal:
+    def require_proposal(self) -> Proposal:
         """Return the proposal that waits for signatures.
 
         Raises:
             ConfigurationError: ``ceremony.nothing``.
         """
-        proposal = self.waiting()
+        proposal = self.waiting_proposal()
         if proposal is None:
             raise ConfigurationError(
                 "ceremony.nothing", "No root waits for signatures", todo="propose one: bundle keys rotate|add|revoke"
             )
         return proposal
 
-    def _propose(self, current: Metadata[Root], wanted: Root, *, sign: bool) -> Outcome:
-        proposal = Proposal.after(current, wanted, self._expires)
+    def _propose(self, wanted: Root, *, sign: bool) -> RootOutcome:
+        proposal = Proposal.after(self._current, wanted, self._expires)
         self._show(proposal.changes())
         if sign:
-            proposal = proposal.signed_by(self._signers.of(proposal.signing_keys))
+            proposal = proposal.signed_by(self._signers.of_keys(proposal.signing_keys))
         return self._settle(proposal)
 
     def _gather(self, files: Sequence[Path]) -> Proposal:
-        proposal = self.waiting()
+        proposal = self.waiting_proposal()
         for path in files:
             with durable.storage_errors(path):
                 copy = Proposal.decode(path.read_bytes(), str(path))
-            if copy.current.signed != self.current().signed:
+            if copy.current.signed != self._current.signed:
                 raise ConfigurationError(
                     "ceremony.stale",
                     f"{path} follows another root than the one in force",
                     have=f"root {copy.current.signed.version} before it",
-                    need=f"root {self.current().signed.version} as it is here",
+                    need=f"root {self._current.signed.version} as it is here",
                     todo="propose the change again: bundle keys rotate|add|revoke",
                 )
             if proposal is not None and not proposal.is_same_as(copy):
@@ -179,16 +178,16 @@ class Ceremony:
                     todo="sign a copy of the one that waits (bundle keys staged --out FILE), or discard it first",
                 )
             proposal = copy if proposal is None else proposal.with_signatures(copy.signatures, str(path))
-        return self.require_waiting() if proposal is None else proposal
+        return self.require_proposal() if proposal is None else proposal
 
-    def _settle(self, proposal: Proposal) -> Outcome:
+    def _settle(self, proposal: Proposal) -> RootOutcome:
         """Put a proposal in force, or keep it waiting."""
         if not proposal.complete:
             durable.write(self._home.staged_root, proposal.encode())
-            return Outcome(proposal, in_force=False)
+            return RootOutcome(proposal, in_force=False)
         durable.write(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
         self._forget()
-        return Outcome(proposal, in_force=True)
+        return RootOutcome(proposal, in_force=True)
 
     def _forget(self) -> None:
         with durable.storage_errors(self._home.staged_root):

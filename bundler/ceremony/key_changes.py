@@ -10,14 +10,12 @@ from pathlib import Path
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root
 
-from bundler.ceremony.ceremony import Ceremony, Change, Outcome
-from bundler.ceremony.proposal import authority
+from bundler.ceremony.ceremony import Ceremony, RoleChange, RootOutcome
 from bundler.home import Home
 from bundler.keys import hsm, public_keys
-from bundler.keys import keyring as keys
+from bundler.keys.keyring import Keyring, generate_role_key, key_name
 from bundler.keys.secrets import Secrets
-from bundler.repository import delegations
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority, authority_of, write_delegations
 from bundler.repository.repository import Repository, wishes_path
 from manifests import durable
 from manifests.errors import ConfigurationError, UsageError
@@ -33,11 +31,12 @@ class NewKeys:
     passphrase: bytes | None
 
 
-class Roles:
-    """Changes to the roles of one home; its caller holds the lock.
+class KeyChanges:
+    """Changes the keys of the roles of one home, whose lock the caller has taken.
 
     Args:
         home: The publisher's directory.
+        repository: As it stands.
         sources: Names of the configured sources.
         ceremony: Carries out what root has to say about.
         secrets: Opens tokens.
@@ -45,15 +44,23 @@ class Roles:
     """
 
     def __init__(
-        self, home: Home, sources: Sequence[str], ceremony: Ceremony, secrets: Secrets, *, sign: bool = True
+        self,
+        home: Home,
+        repository: Repository,
+        sources: Sequence[str],
+        ceremony: Ceremony,
+        secrets: Secrets,
+        *,
+        sign: bool = True,
     ) -> None:
         self._home = home
+        self._repository = repository
         self._sources = sources
         self._ceremony = ceremony
         self._secrets = secrets
         self._sign = sign
 
-    def add(self, role: str, given: str) -> Outcome | None:
+    def add_key(self, role: str, given: str) -> RootOutcome | None:
         """Add a key that exists: a ``.pub`` file or ``hsm:<id>?label=<token>``.
 
         Returns:
@@ -68,24 +75,24 @@ class Roles:
         key = self._adopt(role, given)
         return self._apply(role, lambda before: before.with_keys(key))
 
-    def generate(self, role: str, new: NewKeys) -> Outcome | None:
-        """Make a key here and add it; raises as :meth:`add`."""
+    def generate_key(self, role: str, new: NewKeys) -> RootOutcome | None:
+        """Make a key here and add it; raises as :meth:`add_key`."""
         self._check_role(role)
         with self._made(role, new, 1) as made:
             return self._apply(role, lambda before: before.with_keys(*made))
 
-    def rotate(self, role: str, old: str | None, given: str | None, new: NewKeys | None) -> Outcome | None:
+    def rotate_keys(self, role: str, old: str | None, given: str | None, new: NewKeys | None) -> RootOutcome | None:
         """Replace one key of a role, or all of them by as many.
 
         Args:
             role: The role.
             old: The key id to replace, or its beginning; None for all.
-            given: The key that takes its place, as for :meth:`add`; None to make new ones here.
+            given: The key that takes its place, as for :meth:`add_key`; None to make new ones here.
             new: How to make them.
 
         Raises:
             ConfigurationError: ``keys.unknown``; ``keys.which``: the role has several keys and not all are here;
-                and as :meth:`add`.
+                and as :meth:`add_key`.
         """
         self._check_role(role)
         before = self._before(role)
@@ -98,49 +105,47 @@ class Roles:
         with self._made(role, new, max(1, len(leaving))) as made:
             return self._apply(role, lambda _: before.with_keys(*made).without(*leaving))
 
-    def revoke(self, role: str, keyid: str) -> Outcome | None:
+    def revoke_key(self, role: str, keyid: str) -> RootOutcome | None:
         """Take a key from a role. A source that loses its last own key is signed by the ``targets`` keys again.
 
         Raises:
-            ConfigurationError: ``keys.unknown``, ``keys.threshold``; and as :meth:`add`.
+            ConfigurationError: ``keys.unknown``, ``keys.threshold``; and as :meth:`add_key`.
         """
         self._check_role(role)
-        whole = self._before(role).resolve(keyid, role)
+        whole = self._before(role).find_keyid(keyid, role)
         return self._apply(role, lambda before: before.without(whole))
 
-    def threshold(self, role: str, threshold: int) -> Outcome | None:
-        """Change how many keys of a role must sign; raises as :meth:`add`, and ``keys.threshold``."""
+    def set_threshold(self, role: str, threshold: int) -> RootOutcome | None:
+        """Change how many keys of a role must sign; raises as :meth:`add_key`, and ``keys.threshold``."""
         self._check_role(role)
         return self._apply(role, lambda before: before.with_threshold(threshold))
 
-    def _apply(self, role: str, change: Change) -> Outcome | None:
+    def _apply(self, role: str, change: RoleChange) -> RootOutcome | None:
         if role in ROOT_ROLES:
-            return self._ceremony.change(role, change, sign=self._sign)
-        path = wishes_path(self._home.metadata)
-        wishes = delegations.read(path)
-        before = wishes.get(role, Delegation((), 1))
+            return self._ceremony.change_role(role, change, sign=self._sign)
+        wishes = dict(self._repository.wishes)
+        before = self._before(role)
         after = change(before)
         if after == before:
             raise ConfigurationError("keys.unchanged", f"The source {role} has these keys and this threshold already")
         if after.keys:
-            after.check(role)
+            after.check_threshold(role)
             wishes[role] = after
         else:
             del wishes[role]
-        delegations.write(path, wishes)
+        write_delegations(wishes_path(self._home.metadata), wishes)
         return None
 
-    def _before(self, role: str) -> Delegation:
+    def _before(self, role: str) -> Authority:
         """Return a role's keys as the next version would have them without a change."""
         if role not in ROOT_ROLES:
-            return delegations.read(wishes_path(self._home.metadata)).get(role, Delegation((), 1))
-        waiting = self._ceremony.waiting()
-        return authority(self._ceremony.current().signed if waiting is None else waiting.proposed, role)
+            return self._repository.wishes.get(role, Authority((), 1))
+        return authority_of(self._ceremony.newest_root(), role)
 
-    def _leaving(self, role: str, before: Delegation, old: str | None) -> tuple[str, ...]:
+    def _leaving(self, role: str, before: Authority, old: str | None) -> tuple[str, ...]:
         if old is not None:
-            return (before.resolve(old, role),)
-        keyring = keys.Keyring.load(self._home.keys)
+            return (before.find_keyid(old, role),)
+        keyring = Keyring.load(self._home.keys)
         if len(before.keys) > 1 and not all(keyring.is_here(keyid) for keyid in before.keyids):
             raise ConfigurationError(
                 "keys.which",
@@ -154,17 +159,17 @@ class Roles:
         """Take a public key into the home's directory."""
         uri: str | None
         if given.startswith("hsm:"):
-            uri, key = hsm.import_key(given, self._secrets)
+            uri, key = hsm.read_token_key(given, self._secrets)
         else:
-            key, uri = public_keys.read(Path(given))
-        if not keys.Keyring.load(self._home.keys).is_here(key.keyid):
-            durable.write(self._home.keys / f"{keys.key_name(role, key)}.pub", public_keys.encode(key, uri))
+            key, uri = public_keys.read_public_key(Path(given))
+        if not Keyring.load(self._home.keys).is_here(key.keyid):
+            durable.write(self._home.keys / f"{key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
         return key
 
     @contextmanager
     def _made(self, role: str, new: NewKeys, count: int) -> Iterator[tuple[Key, ...]]:
         """Make keys, and take their files away again when what they were made for fails."""
-        made = [keys.generate_for(role, self._home.keys, new.passphrase) for _ in range(count)]
+        made = [generate_role_key(role, self._home.keys, new.passphrase) for _ in range(count)]
         try:
             yield tuple(generated.entry.key for generated in made)
         except BaseException:
@@ -179,7 +184,7 @@ class Roles:
         Raises:
             ConfigurationError: ``keys.role``.
         """
-        known = {*ROOT_ROLES, *self._sources, *Repository.load(self._home.metadata).sources}
+        known = {*ROOT_ROLES, *self._sources, *self._repository.sources}
         if role not in known:
             match = nearest(role, known)
             raise ConfigurationError(

@@ -20,8 +20,9 @@ from tuf.api.metadata import Metadata, Root, RootVerificationResult
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
-from bundler.repository.delegations import Delegation
-from manifests import clock, strictjson
+from bundler.ceremony.describe import describe_changes, describe_root
+from bundler.repository.delegations import Authority, authority_of
+from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT
 
@@ -45,10 +46,11 @@ class Proposal:
             ConfigurationError: ``keys.threshold``.
         """
         for role in wanted.roles:
-            authority(wanted, role).check(role)
-        wanted.version = current.signed.version + 1
-        wanted.expires = expires
-        return cls(current, wanted)
+            authority_of(wanted, role).check_threshold(role)
+        proposed = _copy_of(wanted)
+        proposed.version = current.signed.version + 1
+        proposed.expires = expires
+        return cls(current, proposed)
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Proposal:
@@ -163,18 +165,13 @@ class Proposal:
         digest can be compared with what ``bundle keys export-root`` told.
         """
         digest = hashlib.sha256(self.current.to_bytes(JSONSerializer(compact=True))).hexdigest()
-        lines = [
-            f"follows root {self.current.signed.version}, sha256 {digest}",
-            f"root {self.proposed.version} as a whole",
-        ]
-        for role in sorted(self.proposed.roles):
-            given = authority(self.proposed, role)
-            lines.append(f"  {role}: {given.threshold} of " + ", ".join(_describe(key) for key in given.keys))
-        return tuple(lines)
+        return (f"follows root {self.current.signed.version}, sha256 {digest}", *describe_root(self.proposed))
 
     def _allowed(self) -> dict[str, Key]:
         return {
-            key.keyid: key for root in (self.current.signed, self.proposed) for key in authority(root, Root.type).keys
+            key.keyid: key
+            for root in (self.current.signed, self.proposed)
+            for key in authority_of(root, Root.type).keys
         }
 
     def _metadata(self) -> Metadata[Root]:
@@ -187,15 +184,9 @@ class Proposal:
         )
 
 
-def authority(root: Root, role: str) -> Delegation:
-    """Return the keys and threshold that a root gives to one of its roles."""
-    entry = root.roles[role]
-    return Delegation(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
-
-
-def with_authority(root: Root, role: str, wanted: Delegation) -> Root:
+def with_authority(root: Root, role: str, wanted: Authority) -> Root:
     """Return a copy of a root in which a role has other keys or another threshold."""
-    copy = Root.from_dict(json.loads(json.dumps(root.to_dict())))
+    copy = _copy_of(root)
     for keyid in list(copy.roles[role].keyids):
         copy.revoke_key(keyid, role)
     for key in wanted.keys:
@@ -204,25 +195,8 @@ def with_authority(root: Root, role: str, wanted: Delegation) -> Root:
     return copy
 
 
-def describe_changes(old: Root, new: Root) -> tuple[str, ...]:
-    """Say line by line what differs between two roots; thresholds and keys per role, expiry."""
-    lines = [f"root {old.version} -> {new.version}"]
-    for role in sorted(set(old.roles) | set(new.roles)):
-        before, after = authority(old, role), authority(new, role)
-        lines += [f"  {role}: - key {_describe(key)}" for key in before.keys if key.keyid not in after.keyids]
-        lines += [f"  {role}: + key {_describe(key)}" for key in after.keys if key.keyid not in before.keyids]
-        if before.threshold != after.threshold:
-            lines.append(f"  {role}: threshold {before.threshold} -> {after.threshold}")
-    if old.consistent_snapshot != new.consistent_snapshot:
-        lines.append(f"  consistent snapshots: {old.consistent_snapshot} -> {new.consistent_snapshot}")
-    if old.unrecognized_fields != new.unrecognized_fields:
-        lines.append("  fields that this program does not know differ")
-    lines.append(f"  expires: {clock.to_text(old.expires)} -> {clock.to_text(new.expires)}")
-    return tuple(lines)
-
-
-def _describe(key: Key) -> str:
-    return f"{key.keyid[:12]} ({key.scheme})"
+def _copy_of(root: Root) -> Root:
+    return Root.from_dict(json.loads(json.dumps(root.to_dict())))
 
 
 def _root(value: Any) -> Metadata[Root] | None:

@@ -1,15 +1,10 @@
-"""The command ``bundle``: one module per command; this one holds only the table and the program's options."""
+"""The command ``bundle``: one module per command; this one has only the table."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import NoReturn
 
-import click
-
-from manifests.console.commands import LazyGroup, Settings, run
-from manifests.errors import ConfigurationError
+from manifests.console.program import program_group, run_program
 
 COMMANDS = {
     "init": ("bundler.cli.init", "Make a publisher: keys, first root, commented configuration."),
@@ -27,33 +22,15 @@ COMMANDS = {
 }
 
 
-def default_home() -> Path:
-    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/bundler``.
-
-    Raises:
-        ConfigurationError: ``home.unknown`` when this user has no home directory.
-    """
-    given = os.environ.get("SEALIFT_HOME")
-    if given:
-        return Path(given)
-    try:
-        return Path.home() / ".local/share/sealift/bundler"
-    except RuntimeError as error:
-        raise ConfigurationError(
-            "home.unknown", "This user has no home directory", todo="give --home DIR, or set SEALIFT_HOME"
-        ) from error
-
-
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="The publisher's directory.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.version_option(package_name="sealift", prog_name="bundle")
-@click.pass_context
-def group(ctx: click.Context, home: Path | None, *, quiet: bool) -> None:
-    """Gather security updates in the DMZ and seal them into one signed bundle."""
-    ctx.obj = Settings(home=(home or default_home()).absolute(), quiet=quiet)
+group = program_group(
+    "bundle",
+    "Gather security updates in the DMZ and seal them into one signed bundle.",
+    COMMANDS,
+    home_name="bundler",
+    home_help="The publisher's directory.",
+)
 
 
 def main() -> NoReturn:
     """Run ``bundle``."""
-    run(group, "bundle")
+    run_program(group, "bundle")

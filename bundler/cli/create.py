@@ -20,7 +20,7 @@ from manifests.errors import PartialError, UsageError
 if TYPE_CHECKING:
     from bundler.home import Home
     from bundler.jobs.create import Created
-    from bundler.seal.run import Extras
+    from bundler.seal.write_verified import Extras
     from manifests.progress import Progress
 
 
@@ -112,9 +112,9 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.home import open_home
     from bundler.jobs.again import create_again
     from bundler.jobs.create import Order, create
-    from bundler.keys.keyring import signers_of
-    from bundler.plan.held import readers
+    from bundler.plan.readers import readers
     from bundler.plan.volumes import parse_size
+    from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
     from manifests.limits import DEFAULT
 
@@ -150,7 +150,7 @@ def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras
     """Return what goes beside the bundles: the slip, and recovery data when asked for."""
     from bundler.report.slip import files as slips
     from bundler.seal import recovery as protect
-    from bundler.seal.run import together
+    from bundler.seal.write_verified import together
 
     if recovery_percent is None:
         return slips.beside(home)

@@ -27,7 +27,7 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     from bundler.diff.rules import compare
     from bundler.diff.targets import difference
     from bundler.report import difference as describe_difference
-    from manifests.bundle.verify import open_bundle
+    from manifests.bundle.opening import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
         with named(old):

@@ -17,7 +17,8 @@ from manifests.console.commands import output_option, print_json
 def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
     """Say what bundles claim to carry. Nothing is verified: use `bundle verify` for that."""
     from bundler.report import manifest as describe
-    from manifests.bundle.verify import claimed_manifest, open_bundle
+    from manifests.bundle.claimed import claimed_manifest
+    from manifests.bundle.opening import open_bundle
 
     found = []
     for path in files:

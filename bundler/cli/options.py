@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from manifests.errors import SealiftError, StorageError
+
+if TYPE_CHECKING:
+    from bundler.keys.secrets import Secrets
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,6 +35,13 @@ no_passphrase_option = click.option(
 def secrets_options(command: Command) -> Command:
     """Add ``--passphrase-file`` and ``--pin-file``."""
     return passphrase_option(pin_option(command))
+
+
+def secrets_from(passphrase_file: Path | None, pin_file: Path | None = None) -> Secrets:
+    """Return the secrets of the files given, else of those that the environment names, else asked on the terminal."""
+    from bundler.keys.secrets import Secrets, ask_on_terminal
+
+    return Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
 
 
 @contextmanager

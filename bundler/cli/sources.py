@@ -54,6 +54,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     Leaves with 10 when one does not answer as it should.
     """
     from bundler.config import load
+    from bundler.context import Context
     from bundler.home import open_home
     from bundler.pull.pull import check_all
     from bundler.pull.status import statuses
@@ -63,7 +64,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     home = open_home(settings.home)
     config = load(home.config)
     with progress(settings) as shown:
-        results = check_all(home, config, home.store(), system_clock, shown, sources)
+        results = check_all(Context(home, config, system_clock, shown), sources)
     here = {status.name: status for status in statuses(home, config)}
     now = system_clock()
     if output == "json":

@@ -21,7 +21,7 @@ from manifests.console.commands import Settings, output_option, print_json
 def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str, *, accept_expired: bool) -> None:
     """Verify every byte of bundles against a trusted root. Stops at the first that fails."""
     from bundler.report import manifest as describe
-    from bundler.seal.write import verify_sealed
+    from bundler.seal.verify import verify_sealed
     from manifests.durable import storage_errors
     from manifests.limits import DEFAULT
     from manifests.trust import trusted_root

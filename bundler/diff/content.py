@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from manifests import patches
 from manifests.blobs import Blob
-from manifests.bundle.verify import claimed_manifest
+from manifests.bundle.claimed import claimed_manifest
 from manifests.container import Member, MemberReader, read_directory
 from manifests.durable import storage_errors
 from manifests.errors import NotAuthenticError

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.diff.targets import Difference, SourceDifference
-from bundler.report.manifest import source_of
 from bundler.rules import MAX_FILE_BYTES, Rule, reader_of
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
@@ -121,7 +120,7 @@ def _pack_pairs(source: SourceDifference, difference: Difference) -> Iterable[Pa
 
 
 def _newest_pack(source: str, manifest: Manifest) -> Target | None:
-    packs = [target for target in manifest.targets if source_of(target) == source and _is_pack(target)]
+    packs = [target for target in manifest.targets_of(source) if _is_pack(target)]
     return max(packs, key=_release, default=None)
 
 

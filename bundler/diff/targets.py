@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bundler.report.manifest import source_of
 from manifests.manifest import Manifest, Target
 
 
@@ -46,7 +45,7 @@ def difference(old: Manifest, new: Manifest) -> Difference:
 def _by_source(manifest: Manifest) -> dict[str, list[Target]]:
     found: dict[str, list[Target]] = {source.name: [] for source in manifest.sources}
     for target in manifest.targets:
-        found[source_of(target)].append(target)
+        found[target.source].append(target)
     return found
 
 

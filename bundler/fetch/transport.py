@@ -148,9 +148,9 @@ class Transport:
                 self._end(current, response)
 
     def _end(self, url: str, response: requests.Response) -> None:
-        """Close an answer, and a printable connection with it.
+        """Close an answer, and a plain connection with it.
 
-        Through a proxy, one printable connection serves all hosts: what a server sends beyond its announced length
+        Through a proxy, one plain connection serves all hosts: what a server sends beyond its announced length
         would be read as the next host's answer.
         """
         response.close()

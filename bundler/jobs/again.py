@@ -12,9 +12,9 @@ from pathlib import Path
 from bundler.history import Generation, History
 from bundler.home import Home
 from bundler.jobs.create import Created
+from bundler.plan.compress import Compressed, compress
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.run import Extras, Sealing, no_extras
-from bundler.seal.write import Compressed, compress
+from bundler.seal.write_verified import Extras, Sealing, no_extras
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import Clock
 from manifests.errors import IncompleteError

@@ -58,5 +58,5 @@ def number_above(home: Home, above: int) -> Restored:
         for version in forgotten:
             history.forget(version)
         above = max(above, repository.floor)
-        version_floor.write(home.metadata, above)
+        version_floor.write_floor(home.metadata, above)
         return Restored(above, forgotten)

@@ -24,7 +24,7 @@ def use_module(path: str | None) -> None:
         os.environ.setdefault(MODULE_VARIABLE, path)
 
 
-def import_key(uri: str, secrets: Secrets) -> tuple[str, Key]:
+def read_token_key(uri: str, secrets: Secrets) -> tuple[str, Key]:
     """Read a public key from a token.
 
     Args:
@@ -43,7 +43,7 @@ def import_key(uri: str, secrets: Secrets) -> tuple[str, Key]:
     return full, key
 
 
-def signer(uri: str, key: Key, secrets: Secrets) -> Signer:
+def token_signer(uri: str, key: Key, secrets: Secrets) -> Signer:
     """Return the signer of a key on a token; the token is not touched before it signs.
 
     Raises:
@@ -68,7 +68,7 @@ class _TokenSigner(Signer):
 
     @classmethod
     def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: object = None) -> _TokenSigner:
-        raise NotImplementedError("made by bundler.keys.hsm.signer")
+        raise NotImplementedError("made by bundler.keys.hsm.token_signer")
 
     def sign(self, payload: bytes) -> Signature:
         with _token_errors(self._uri):

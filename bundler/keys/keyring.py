@@ -1,4 +1,4 @@
-"""Keys of the publisher: public key files, private key files, tokens, and who signs for a role.
+"""Keys of the publisher: public key files, private key files, tokens.
 
 A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` holds the public
 key as JSON, ``<name>.pem`` the private key as PKCS#8. Without the ``.pem`` the key is known but not here:
@@ -7,8 +7,7 @@ moved to a stick, or on a token that the ``.pub`` names by its URI.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
-from bundler.config import Config
-from bundler.home import Home
 from bundler.keys import hsm, pkcs8, public_keys
-from bundler.keys.secrets import Secrets, ask_nobody, ask_on_terminal
-from bundler.repository.repository import Repository
+from bundler.keys.secrets import Secrets
 from manifests import durable
 from manifests.errors import ConfigurationError
 
@@ -44,7 +40,7 @@ class KeyEntry:
 
 
 @dataclass(frozen=True)
-class Generated:
+class GeneratedKey:
     """A key made just now, still open."""
 
     entry: KeyEntry
@@ -56,7 +52,7 @@ def key_name(role: str, key: Key) -> str:
     return f"{role}-{key.keyid[:12]}"
 
 
-def generate(path: Path, passphrase: bytes | None) -> Generated:
+def generate_key(path: Path, passphrase: bytes | None) -> GeneratedKey:
     """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
 
     Args:
@@ -70,25 +66,25 @@ def generate(path: Path, passphrase: bytes | None) -> Generated:
     return _write(path, Ed25519PrivateKey.generate(), passphrase)
 
 
-def generate_for(role: str, directory: Path, passphrase: bytes | None) -> Generated:
-    """Make a role's key in a key directory, its files named after both; raises as :func:`generate`."""
+def generate_role_key(role: str, directory: Path, passphrase: bytes | None) -> GeneratedKey:
+    """Make a role's key in a key directory, its files named after both; raises as :func:`generate_key`."""
     private = Ed25519PrivateKey.generate()
     key = SSlibKey.from_crypto(private.public_key())
     return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)
 
 
-def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> Generated:
+def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> GeneratedKey:
     signer = CryptoSigner(private)
     public = path.with_suffix(".pub")
     for file in (path, public):
         if file.exists():
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
-    durable.write(path, pkcs8.encode(private, passphrase), mode=0o600)
-    durable.write(public, public_keys.encode(signer.public_key))
-    return Generated(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
+    durable.write(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
+    durable.write(public, public_keys.encode_public_key(signer.public_key))
+    return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
-def read_private(path: Path, secrets: Secrets) -> CryptoSigner:
+def read_private_key(path: Path, secrets: Secrets) -> CryptoSigner:
     """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
 
     Raises:
@@ -127,8 +123,8 @@ def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
         StorageError: The file cannot be read.
     """
     if uri.startswith("hsm:"):
-        return hsm.signer(uri, hsm.import_key(uri, secrets)[1] if key is None else key, secrets)
-    signer = read_private(Path(uri.removeprefix("file:")), secrets)
+        return hsm.token_signer(uri, hsm.read_token_key(uri, secrets)[1] if key is None else key, secrets)
+    signer = read_private_key(Path(uri.removeprefix("file:")), secrets)
     if key is not None and signer.public_key.keyid != key.keyid:
         raise ConfigurationError(
             "key.mismatch",
@@ -156,7 +152,7 @@ class Keyring:
         """
         entries: dict[str, KeyEntry] = {}
         for path in sorted(directory.glob("*.pub")):
-            key, uri = public_keys.read(path)
+            key, uri = public_keys.read_public_key(path)
             private = path.with_suffix(".pem")
             if private.exists():
                 uri = f"file:{private}"
@@ -167,57 +163,3 @@ class Keyring:
     def is_here(self, keyid: str) -> bool:
         """Tell whether the private key can be used from this home."""
         return keyid in self.entries and self.entries[keyid].uri is not None
-
-
-class HomeSigners:
-    """Gives the signers of a role: those of its keys that are here. Opens each key once, when first asked.
-
-    Args:
-        home: The publisher's directory.
-        secrets: Opens the keys.
-        also: Signers from elsewhere, such as a stick.
-    """
-
-    def __init__(self, home: Home, secrets: Secrets, also: Sequence[Signer] = ()) -> None:
-        self._home = home
-        self._secrets = secrets
-        self._open: dict[str, Signer] = {signer.public_key.keyid: signer for signer in also}
-
-    def __call__(self, role: str) -> tuple[Signer, ...]:
-        """Return the signers of a role, in the order of its keys; fewer than its threshold when keys are elsewhere.
-
-        Raises:
-            ConfigurationError: ``repository.damaged``, ``key.*``, ``passphrase.*``, ``pkcs11.*``.
-            StorageError: A file cannot be read.
-        """
-        return self.of(Repository.load(self._home.metadata).authority(role).keys)
-
-    def of(self, keys: Sequence[Key]) -> tuple[Signer, ...]:
-        """Return the signers of those keys that are here."""
-        keyring = Keyring.load(self._home.keys)
-        for key in keys:
-            if key.keyid not in self._open and keyring.is_here(key.keyid):
-                self._open[key.keyid] = open_signer(keyring.entries[key.keyid].uri or "", key, self._secrets)
-        return tuple(self._open[key.keyid] for key in keys if key.keyid in self._open)
-
-
-def signers_of(
-    home: Home,
-    config: Config,
-    passphrase_file: Path | None = None,
-    pin_file: Path | None = None,
-    *,
-    attended: bool = True,
-) -> HomeSigners:
-    """Return the home's signers, asking on the terminal for what no file gives.
-
-    Args:
-        home: The publisher's directory.
-        config: Names the PKCS#11 library.
-        passphrase_file: From the command line; else ``SEALIFT_PASSPHRASE_FILE``.
-        pin_file: From the command line; else ``SEALIFT_PIN_FILE``.
-        attended: Whether somebody is there to be asked.
-    """
-    hsm.use_module(config.pkcs11_module)
-    ask = ask_on_terminal if attended else ask_nobody
-    return HomeSigners(home, Secrets.choose(ask, os.environ, passphrase_file, pin_file))

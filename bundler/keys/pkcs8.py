@@ -72,7 +72,7 @@ class _EncryptedPrivateKeyInfo:
     data: bytes
 
 
-def encode(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
+def encode_private_key(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
     """Write a private key as PEM, encrypted unless ``passphrase`` is None."""
     if passphrase is None:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

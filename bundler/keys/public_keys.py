@@ -20,17 +20,17 @@ _FILE_BYTES = 64 * KIB
 _FIELDS = frozenset({"keyid", "keytype", "scheme", "keyval"})
 
 
-def to_json(key: Key) -> dict[str, Any]:
+def key_to_json(key: Key) -> dict[str, Any]:
     """Return a key with its key id as one JSON object."""
     return {"keyid": key.keyid, **key.to_dict()}
 
 
-def encode(key: Key, uri: str | None = None) -> bytes:
+def encode_public_key(key: Key, uri: str | None = None) -> bytes:
     """Write a public key file; ``uri`` says on which token the private key is."""
-    return strictjson.encode(to_json(key) if uri is None else {**to_json(key), "uri": uri})
+    return strictjson.encode(key_to_json(key) if uri is None else {**key_to_json(key), "uri": uri})
 
 
-def from_json(value: Mapping[str, Any], file: Path) -> Key:
+def key_from_json(value: Mapping[str, Any], file: Path) -> Key:
     """Return the key that a JSON object describes.
 
     Args:
@@ -51,7 +51,7 @@ def from_json(value: Mapping[str, Any], file: Path) -> Key:
     return key
 
 
-def read(path: Path) -> tuple[Key, str | None]:
+def read_public_key(path: Path) -> tuple[Key, str | None]:
     """Read a public key file: the key, and the URI of the token that holds its private half.
 
     Raises:
@@ -64,7 +64,7 @@ def read(path: Path) -> tuple[Key, str | None]:
     uri = value.pop("uri", None) if isinstance(value, dict) else None
     if not (uri is None or isinstance(uri, str)):
         raise _refusal(path)
-    return from_json(value, path), uri
+    return key_from_json(value, path), uri
 
 
 def _usable(described: dict[str, Any]) -> Key | None:

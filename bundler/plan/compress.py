@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from queue import SimpleQueue
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.container import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
 from manifests.durable import storage_errors
+from manifests.manifest import TUF_PREFIX, BlobMember, Document
 from manifests.progress import Progress
 
 THREADS = 2
@@ -38,6 +42,50 @@ class Spooled:
             chunk = os.pread(self.spool.fileno(), wanted, self.offset + done)
             yield chunk
             done += len(chunk)
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What is deflated, by the digest of its content; valid while its spool files are open."""
+
+    spooled: Mapping[str, Spooled]
+
+    def member(self, blob: Blob) -> BlobMember:
+        """Return the member that a blob becomes."""
+        spooled = self.spooled.get(blob.sha256)
+        if spooled is None:
+            return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
+        stored = spooled.deflated
+        return BlobMember(blob.sha256, blob.length, "deflate", stored.stored_sha256, stored.stored_length)
+
+    def document(self, name: str, data: bytes) -> Document:
+        """Return the document that a name and its bytes become."""
+        digest = sha256(data).hexdigest()
+        spooled = self.spooled.get(digest) if may_be_deflated(name) else None
+        stored = None if spooled is None else (spooled.deflated.stored_sha256, spooled.deflated.stored_length)
+        return Document(name, len(data), digest, stored)
+
+
+def may_be_deflated(name: str) -> bool:
+    """Tell whether a document may be deflated: a root is read before the manifest is believed that says so."""
+    return not (name.startswith(TUF_PREFIX) and name.endswith(".root.json"))
+
+
+@contextmanager
+def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
+    """Deflate what is worth it; the same content gives the same streams.
+
+    Args:
+        blobs: What may be deflated, each once; all of it is in ``store``.
+        store: The publisher's blobs.
+        progress: Told about every blob.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing.
+    """
+    progress.start("compress", sum(blob.length for blob in blobs))
+    with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
+        yield Compressed(deflate_all(blobs, store, (one, two), progress))
 
 
 def deflate_all(

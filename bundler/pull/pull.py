@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.config import Config, SourceConfig
+from bundler.context import Context
 from bundler.fetch import partial
 from bundler.home import Home
 from bundler.kinds import DELIVERED, kind_class
@@ -15,7 +16,6 @@ from bundler.sources.base import Pull, Source, SourceCheck, Workbench
 from bundler.sources.records import Failure, Good, Record, configuration_digest, load, save
 from bundler.sources.versions import raised
 from manifests.blobs import Batch, BlobStore
-from manifests.clock import Clock
 from manifests.errors import (
     ConfigurationError,
     ExpiredError,
@@ -29,7 +29,6 @@ from manifests.errors import (
 )
 from manifests.manifest import SourceRecord, Target
 from manifests.names import check_path_set, check_target_path
-from manifests.progress import Progress
 
 _SOURCE_ERRORS = (
     FetchError,
@@ -82,26 +81,13 @@ class CheckResult:
     error: SealiftError | None
 
 
-def pull_all(
-    home: Home,
-    config: Config,
-    store: BlobStore,
-    clock: Clock,
-    progress: Progress,
-    names: Sequence[str] = (),
-    *,
-    pause: Callable[[float], None] = time.sleep,
-) -> PullResult:
+def pull_all(context: Context, names: Sequence[str] = (), *, pause: Callable[[float], None] = time.sleep) -> PullResult:
     """Pull the sources one after the other. Call under the home's lock.
 
     A source's content is durable before its record is written, so a crash loses at most work.
 
     Args:
-        home: Its ``sources/`` keeps the records.
-        config: Which sources.
-        store: Takes the content.
-        clock: Tells the time.
-        progress: Told about every byte.
+        context: Names the sources; its home keeps their records, its store their content; told about every byte.
         names: Only these sources; all when empty.
         pause: Waits so many seconds when an upstream asks for it.
 
@@ -110,14 +96,10 @@ def pull_all(
         ConfigurationError: The options of a source contradict each other; nothing was pulled.
         StorageError: The disk is full, read-only or failing.
     """
-    jobs = [
-        _Job(source, _build(source), load(home.sources, source.name, source.kind)) for source in chosen(config, names)
-    ]
-    outcomes = [_pull(job, home, store, clock, progress, pause) for job in jobs]
-    return _result(outcomes)
+    return _result([_pull(job, context, pause) for job in _jobs(context, names)])
 
 
-def last_good(home: Home, config: Config, store: BlobStore) -> PullResult:
+def last_good(home: Home, config: Config) -> PullResult:
     """Return what the last pulls gave, without asking any upstream.
 
     A source whose newest pull failed is a failure here too, with its last good content if it has any.
@@ -125,20 +107,12 @@ def last_good(home: Home, config: Config, store: BlobStore) -> PullResult:
     Raises:
         ConfigurationError: A record is damaged.
     """
-    return _result(
-        [_remembered(source, load(home.sources, source.name, source.kind), store) for source in config.sources]
-    )
+    records = ((source, load(home.sources, source.name, source.kind)) for source in config.sources)
+    return _result([_remembered(source, record, home.store()) for source, record in records])
 
 
 def check_all(
-    home: Home,
-    config: Config,
-    store: BlobStore,
-    clock: Clock,
-    progress: Progress,
-    names: Sequence[str] = (),
-    *,
-    pause: Callable[[float], None] = time.sleep,
+    context: Context, names: Sequence[str] = (), *, pause: Callable[[float], None] = time.sleep
 ) -> tuple[CheckResult, ...]:
     """Ask each upstream whether it is there and what a pull would yield; nothing is stored.
 
@@ -149,15 +123,13 @@ def check_all(
         ConfigurationError: The options of a source contradict each other.
     """
     results: list[CheckResult] = []
-    for config_source in chosen(config, names):
-        job = _Job(config_source, _build(config_source), load(home.sources, config_source.name, config_source.kind))
-        with store.batch() as batch:
-            bench = job.bench(store, batch, clock, progress, pause)
+    for job in _jobs(context, names):
+        with context.store.batch() as batch:
             try:
-                found = _taken_of(config_source, job.source.check(bench))
-                results.append(CheckResult(config_source.name, config_source.kind, found, None))
+                found = _taken_of(job.config, job.source.check(job.bench(context, batch, pause)))
+                results.append(CheckResult(job.config.name, job.config.kind, found, None))
             except _SOURCE_ERRORS as error:
-                results.append(CheckResult(config_source.name, config_source.kind, None, error))
+                results.append(CheckResult(job.config.name, job.config.kind, None, error))
     return tuple(results)
 
 
@@ -193,16 +165,14 @@ class _Job:
         good = self.record.good
         return good.pull if good and good.configuration == _digest(self.config) else None
 
-    def bench(
-        self, store: BlobStore, batch: Batch, clock: Clock, progress: Progress, pause: Callable[[float], None]
-    ) -> Workbench:
+    def bench(self, context: Context, batch: Batch, pause: Callable[[float], None]) -> Workbench:
         """Return what the source works with."""
         common = self.config.common
         return Workbench(
-            store,
+            context.store,
             batch,
-            clock,
-            progress,
+            context.clock,
+            context.progress,
             pause,
             self.previous,
             globs=common.globs,
@@ -221,6 +191,15 @@ class _Outcome:
     unchanged: bool = False
 
 
+def _jobs(context: Context, names: Sequence[str]) -> list[_Job]:
+    """Make every source before any is asked: one whose options contradict each other stops the whole run."""
+    records = context.home.sources
+    return [
+        _Job(source, _build(source), load(records, source.name, source.kind))
+        for source in chosen(context.config, names)
+    ]
+
+
 def _build(source: SourceConfig) -> Source:
     return kind_class(source.kind).from_config(source.name, source.options)
 
@@ -230,20 +209,18 @@ def _digest(source: SourceConfig) -> str:
     return configuration_digest(source.kind, source.options, transport, source.common.globs)
 
 
-def _pull(
-    job: _Job, home: Home, store: BlobStore, clock: Clock, progress: Progress, pause: Callable[[float], None]
-) -> _Outcome:
-    name = job.config.name
-    progress.start(f"pulling {name}")
+def _pull(job: _Job, context: Context, pause: Callable[[float], None]) -> _Outcome:
+    name, home = job.config.name, context.home
+    context.progress.start(f"pulling {name}")
     try:
-        with store.batch() as batch:
-            pulled = _checked(job, job.source.pull(job.bench(store, batch, clock, progress, pause)))
+        with context.store.batch() as batch:
+            pulled = _checked(job, job.source.pull(job.bench(context, batch, pause)))
             batch.commit()
     except _SOURCE_ERRORS as error:
-        failed = replace(job.record, failure=Failure(error.code, _text(str(error)), clock()))
+        failed = replace(job.record, failure=Failure(error.code, _text(str(error)), context.clock()))
         save(home.sources, failed)
-        return replace(_remembered(job.config, failed, store), error=error)
-    good = Good(pulled, clock(), _digest(job.config))
+        return replace(_remembered(job.config, failed, context.store), error=error)
+    good = Good(pulled, context.clock(), _digest(job.config))
     floor = raised(job.record.floor, pulled.floor, allowed=job.config.common.allow_older)
     save(home.sources, Record(name, job.config.kind, good, floor=floor))
     partial.forget(home.fetching, name)

@@ -44,7 +44,7 @@ def statuses(home: Home, config: Config) -> tuple[Status, ...]:
     Raises:
         ConfigurationError: A record is damaged.
     """
-    result = last_good(home, config, home.store())
+    result = last_good(home, config)
     errors = {failure.name: f"{failure.error} [{failure.error.code}]" for failure in result.failures}
     records = {record.name: record for record in result.records}
     found: list[Status] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from bundler.jobs.create import Created
 from bundler.report import manifest as describe
-from bundler.seal.run import BesideFile, SealedFile
+from bundler.seal.write_verified import BesideFile, SealedFile
 from manifests.text import size_text
 
 

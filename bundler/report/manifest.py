@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from manifests.clock import to_text
 from manifests.manifest import Manifest, SourceRecord, Target
 from manifests.text import table
-
-
-def source_of(target: Target) -> str:
-    """Return the name of the source that a target belongs to."""
-    return target.path.partition("/")[0]
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
@@ -72,12 +66,8 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
     return "\n".join(lines)
 
 
-def _own(source: SourceRecord, targets: Sequence[Target]) -> list[Target]:
-    return [target for target in targets if source_of(target) == source.name]
-
-
 def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
-    own = _own(source, manifest.targets)
+    own = manifest.targets_of(source.name)
     return {
         "name": source.name,
         "kind": source.kind,
@@ -97,7 +87,7 @@ def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
 
 
 def _source_to_lines(source: SourceRecord, manifest: Manifest) -> list[str]:
-    own = _own(source, manifest.targets)
+    own = manifest.targets_of(source.name)
     lines = [
         f"{source.name} ({source.kind}): {len(own):,} targets, {sum(target.length for target in own):,} bytes",
         f"  pulled {to_text(source.pulled_at)}; {source.verification}",

@@ -1,4 +1,4 @@
-"""Who may sign for a source: the publisher's wish, which the next bundle's targets role carries out.
+"""Who may sign for a role; and for sources the publisher's wish, which the next bundle's targets role carries out.
 
 A source without an entry is signed by the keys of the ``targets`` role.
 """
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from securesystemslib.signer import Key
+from tuf.api.metadata import Root
 
-from bundler.keys.public_keys import from_json, to_json
+from bundler.keys.public_keys import key_from_json, key_to_json
 from manifests import durable, strictjson
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
@@ -21,7 +22,7 @@ MIN_PREFIX = 6
 
 
 @dataclass(frozen=True)
-class Delegation:
+class Authority:
     """Keys that may sign for a role, and how many of them must."""
 
     keys: tuple[Key, ...]
@@ -32,19 +33,19 @@ class Delegation:
         """The keys' ids, in the same order."""
         return tuple(key.keyid for key in self.keys)
 
-    def with_keys(self, *keys: Key) -> Delegation:
+    def with_keys(self, *keys: Key) -> Authority:
         """Add keys, after those that are there."""
-        return Delegation(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+        return Authority(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
 
-    def without(self, *keyids: str) -> Delegation:
+    def without(self, *keyids: str) -> Authority:
         """Remove keys."""
-        return Delegation(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
+        return Authority(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
 
-    def with_threshold(self, threshold: int) -> Delegation:
+    def with_threshold(self, threshold: int) -> Authority:
         """Ask for another number of signatures."""
-        return Delegation(self.keys, threshold)
+        return Authority(self.keys, threshold)
 
-    def check(self, role: str) -> None:
+    def check_threshold(self, role: str) -> None:
         """Refuse a threshold that the keys cannot reach.
 
         Raises:
@@ -58,7 +59,7 @@ class Delegation:
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )
 
-    def resolve(self, given: str, role: str) -> str:
+    def find_keyid(self, given: str, role: str) -> str:
         """Return the whole key id for its beginning, with or without the role before it.
 
         Raises:
@@ -76,7 +77,13 @@ class Delegation:
         return found[0]
 
 
-def read(path: Path) -> dict[str, Delegation]:
+def authority_of(root: Root, role: str) -> Authority:
+    """Return the keys and threshold that a root gives to one of its roles; keys that it does not list are left out."""
+    entry = root.roles[role]
+    return Authority(tuple(root.keys[keyid] for keyid in entry.keyids if keyid in root.keys), entry.threshold)
+
+
+def read_delegations(path: Path) -> dict[str, Authority]:
     """Read the wished delegations by source; none when there is no file.
 
     Raises:
@@ -91,21 +98,21 @@ def read(path: Path) -> dict[str, Delegation]:
     value = strictjson.decode(data, name=str(path), max_bytes=MIB)
     try:
         return {
-            source: Delegation(tuple(from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
+            source: Authority(tuple(key_from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
             for source, wish in value.items()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ConfigurationError("repository.damaged", f"{path} is not a list of delegations") from None
 
 
-def write(path: Path, delegations: Mapping[str, Delegation]) -> None:
+def write_delegations(path: Path, delegations: Mapping[str, Authority]) -> None:
     """Write the wished delegations durably.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
     value = {
-        source: {"threshold": wish.threshold, "keys": [to_json(key) for key in wish.keys]}
+        source: {"threshold": wish.threshold, "keys": [key_to_json(key) for key in wish.keys]}
         for source, wish in delegations.items()
     }
     durable.write(path, strictjson.encode(value))

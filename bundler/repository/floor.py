@@ -11,19 +11,19 @@ from manifests.limits import MIB
 FORMAT = "sealift-floor/1"
 
 
-def path(directory: Path) -> Path:
+def floor_path(directory: Path) -> Path:
     """Return where the floor of a repository stands."""
     return directory.parent / "floor.json"
 
 
-def read(directory: Path) -> int:
+def read_floor(directory: Path) -> int:
     """Return what the versions of a repository stay above, 0 for nothing.
 
     Raises:
         ConfigurationError: ``repository.damaged``.
         StorageError: The file cannot be read.
     """
-    file = path(directory)
+    file = floor_path(directory)
     with durable.storage_errors(file):
         if not file.exists():
             return 0
@@ -41,10 +41,10 @@ def read(directory: Path) -> int:
     )
 
 
-def write(directory: Path, above: int) -> None:
+def write_floor(directory: Path, above: int) -> None:
     """Set what the versions of a repository stay above from now on, durably.
 
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
-    durable.write(path(directory), strictjson.encode({"format": FORMAT, "above": above}))
+    durable.write(floor_path(directory), strictjson.encode({"format": FORMAT, "above": above}))

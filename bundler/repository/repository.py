@@ -1,30 +1,31 @@
-"""The publisher's TUF repository: what every TUF client reads, staged in memory and written durably.
+"""The publisher's TUF repository: what every TUF client reads, verified when it is loaded and written durably.
 
 Consistent snapshots, one delegated role per source, exactly one SHA-256 per target, compact JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from bundler.config import Expiries
-from bundler.repository import delegations, staging
+from bundler.repository import delegations
 from bundler.repository import floor as version_floor
-from bundler.repository.delegations import Delegation
-from bundler.repository.staging import TIMESTAMP, Signers, Staged
+from bundler.repository.delegations import Authority, authority_of
 from manifests import durable
 from manifests.errors import ConfigurationError
-from manifests.manifest import Target
 
-__all__ = ["Repository", "RoleRunway", "Signers", "Staged", "runway"]
+TIMESTAMP = "timestamp.json"
+
+Signers = Callable[[str], Sequence[Signer]]
+"""Gives the signers of a role that are at hand."""
 
 Content = TypeVar("Content", Root, Timestamp, Snapshot, Targets)
 
@@ -57,7 +58,7 @@ class Repository:
     timestamp: Metadata[Timestamp] | None
     snapshot: Metadata[Snapshot] | None
     targets: Mapping[str, Metadata[Targets]]
-    wishes: Mapping[str, Delegation]
+    wishes: Mapping[str, Authority]
     floor: int = 0
 
     @classmethod
@@ -76,8 +77,8 @@ class Repository:
         if timestamp is not None:
             snapshot = files.read(f"{timestamp.signed.snapshot_meta.version}.snapshot.json", Snapshot)
             targets = files.all_targets(snapshot.signed)
-        wishes = delegations.read(wishes_path(directory))
-        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, version_floor.read(directory))
+        wishes = delegations.read_delegations(wishes_path(directory))
+        return cls(directory, roots, root, timestamp, snapshot, targets, wishes, version_floor.read_floor(directory))
 
     @property
     def snapshot_version(self) -> int:
@@ -89,39 +90,11 @@ class Repository:
         """Names of the sources that have a delegated role now, sorted."""
         return tuple(sorted(role for role in self.targets if role != Targets.type))
 
-    def authority(self, role: str) -> Delegation:
+    def authority(self, role: str) -> Authority:
         """Return who may sign for a role from the next version on."""
         if role in self.wishes:
             return self.wishes[role]
-        entry = self.root.roles[role if role in self.root.roles else Targets.type]
-        return Delegation(tuple(self.root.keys[keyid] for keyid in entry.keyids), entry.threshold)
-
-    def stage(
-        self,
-        targets: Mapping[str, Sequence[Target]],
-        now: datetime,
-        signers: Signers,
-        expiries: Expiries,
-        runway: timedelta,
-    ) -> Staged:
-        """Prepare the next version; nothing is written.
-
-        Timestamp and snapshot always get a new version. A targets role gets one when its content or its
-        keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
-
-        Args:
-            targets: What each source yields, by its name; a source that is absent loses its role.
-            now: The instant of sealing.
-            signers: Gives the signers of a role; asked only for roles that are signed.
-            expiries: How long new signatures are good for.
-            runway: For so long after ``now`` must every role be good.
-
-        Raises:
-            ConfigurationError: ``runway.<role>``: it would expire too early, and its keys are not here or
-                its expiry is too short; ``keys.unavailable``: it changed and its keys are not here.
-            MalformedError: ``name.source``, ``repository.path``.
-        """
-        return staging.stage(self, targets, now, signers, expiries, runway)
+        return authority_of(self.root, role if role in self.root.roles else Targets.type)
 
     def write(self, documents: Sequence[tuple[str, bytes]]) -> None:
         """Write staged documents durably: versioned ones first, timestamp, which makes them current, last.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import Signer
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -25,22 +24,16 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from bundler.config import Expiries
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
+from bundler.repository.repository import TIMESTAMP, Repository, Signers
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Target
 from manifests.names import MAX_SEGMENTS, check_source_name
 
-if TYPE_CHECKING:
-    from bundler.repository.repository import Repository
-
-TIMESTAMP = "timestamp.json"
 EXTENSION = "x-sealift"
 ADVISED_TARGETS = 30_000
 """Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
-
-Signers = Callable[[str], Sequence[Signer]]
-"""Gives the signers of a role that are at hand."""
 
 Content = TypeVar("Content", Root, Timestamp, Snapshot, Targets)
 
@@ -64,7 +57,7 @@ class Staged:
     warnings: tuple[str, ...] = ()
 
 
-def stage(
+def stage_version(
     repository: Repository,
     targets: Mapping[str, Sequence[Target]],
     now: datetime,
@@ -72,7 +65,24 @@ def stage(
     expiries: Expiries,
     runway: timedelta,
 ) -> Staged:
-    """Prepare the next version; see :meth:`bundler.repository.repository.Repository.stage`."""
+    """Prepare the next version of a repository; nothing is written.
+
+    Timestamp and snapshot always get a new version. A targets role gets one when its content or its
+    keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
+
+    Args:
+        repository: As it stands.
+        targets: What each source yields, by its name; a source that is absent loses its role.
+        now: The instant of sealing.
+        signers: Gives the signers of a role; asked only for roles that are signed.
+        expiries: How long new signatures are good for.
+        runway: For so long after ``now`` must every role be good.
+
+    Raises:
+        ConfigurationError: ``runway.<role>``: it would expire too early, and its keys are not here or
+            its expiry is too short; ``keys.unavailable``: it changed and its keys are not here.
+        MalformedError: ``name.source``, ``repository.path``.
+    """
     return _Stage(repository, now, signers, expiries, runway).run(targets)
 
 
@@ -124,7 +134,7 @@ class _Stage:
         self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
 
     def _add_role(
-        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Delegation
+        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Authority
     ) -> None:
         """Carry a targets role over as it is, or sign its next version."""
         current = self._repository.targets.get(role)
@@ -170,7 +180,7 @@ class _Stage:
             )
         return metadata.to_bytes(JSONSerializer(compact=True))
 
-    def _check_renewable(self, role: str, authority: Delegation, current: Signed) -> None:
+    def _check_renewable(self, role: str, authority: Authority, current: Signed) -> None:
         """Tell a role that only runs out from one that changed, before its keys are asked for."""
         here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
         if len(here) < authority.threshold:
@@ -209,7 +219,7 @@ def path_patterns(source: str) -> list[str]:
     return ["/".join([source, *["*"] * depth]) for depth in range(1, MAX_SEGMENTS)]
 
 
-def _delegations(authorities: Mapping[str, Delegation]) -> Delegations | None:
+def _delegations(authorities: Mapping[str, Authority]) -> Delegations | None:
     if not authorities:
         return None
     roles = {
@@ -228,7 +238,7 @@ def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFil
     return files
 
 
-def _is_signed(metadata: Metadata[Targets], authority: Delegation) -> bool:
+def _is_signed(metadata: Metadata[Targets], authority: Authority) -> bool:
     """Tell whether enough of the keys that count from now on have signed."""
     payload = metadata.signed_bytes
     valid = 0

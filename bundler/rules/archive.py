@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from bundler.rules.rule import MAX_FILE_BYTES, MAX_RULES, Reader, Rule, bounded
-from manifests.archives.archive import ArchiveLimits, open_archive
+from manifests.archives.archive import open_archive
+from manifests.archives.base import ArchiveLimits
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests import durable, strictjson
-from manifests.archives.archive import DEFAULT
+from manifests.archives.base import DEFAULT
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_target_path

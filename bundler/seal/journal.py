@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bundler.history import Generation, History
 from bundler.home import Home
-from bundler.repository.repository import Repository, Staged
+from bundler.repository.repository import Repository
+from bundler.repository.staging import Staged
 from manifests import durable, strictjson
 from manifests.errors import StorageError, UsageError
 from manifests.limits import MIB

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundler.seal.run import Extra, Extras, SealedFile
+from bundler.seal.write_verified import Extra, Extras, SealedFile
 from manifests import durable, recovery
 from manifests.errors import UsageError
 from manifests.progress import Progress

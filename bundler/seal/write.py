@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from securesystemslib.signer import Signer
 
 from bundler.history import SealedVolume
-from bundler.plan.compress import THREADS, Spooled, deflate_all
+from bundler.plan.compress import Compressed, Spooled
 from bundler.plan.layout import read_slice
 from manifests import manifest as manifest_format
 from manifests import signature
-from manifests.blobs import Blob, BlobStore
-from manifests.bundle import verify as bundle
-from manifests.container import SEGMENT_BYTES, ContainerWriter, Member
+from manifests.blobs import BlobStore
+from manifests.container import ContainerWriter, Member
 from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
-from manifests.errors import NotAuthenticError
-from manifests.manifest import TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
+from manifests.manifest import BlobMember, Document, Manifest
 from manifests.progress import Progress
-from manifests.trust import TrustedState
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
 """How much is written before the disk is asked to begin with it, so that the sync at the end is short."""
@@ -39,50 +31,6 @@ FOLLOWED_BYTES = 8 * 1024 * 1024
 """How much must be final before it is worth waking somebody who reads it."""
 BUFFER_BYTES = 64 * 1024
 """Collects headers and small members; what is larger goes past it."""
-
-
-@dataclass(frozen=True)
-class Compressed:
-    """What is deflated, by the digest of its content; valid while its spool files are open."""
-
-    spooled: Mapping[str, Spooled]
-
-    def member(self, blob: Blob) -> BlobMember:
-        """Return the member that a blob becomes."""
-        spooled = self.spooled.get(blob.sha256)
-        if spooled is None:
-            return BlobMember(blob.sha256, blob.length, "stored", blob.sha256, blob.length)
-        stored = spooled.deflated
-        return BlobMember(blob.sha256, blob.length, "deflate", stored.stored_sha256, stored.stored_length)
-
-    def document(self, name: str, data: bytes) -> Document:
-        """Return the document that a name and its bytes become."""
-        digest = sha256(data).hexdigest()
-        spooled = self.spooled.get(digest) if may_be_deflated(name) else None
-        stored = None if spooled is None else (spooled.deflated.stored_sha256, spooled.deflated.stored_length)
-        return Document(name, len(data), digest, stored)
-
-
-def may_be_deflated(name: str) -> bool:
-    """Tell whether a document may be deflated: a root is read before the manifest is believed that says so."""
-    return not (name.startswith(TUF_PREFIX) and name.endswith(".root.json"))
-
-
-@contextmanager
-def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
-    """Deflate what is worth it; the same content gives the same streams.
-
-    Args:
-        blobs: What may be deflated, each once; all of it is in ``store``.
-        store: The publisher's blobs.
-        progress: Told about every blob.
-
-    Raises:
-        StorageError: The disk is full, read-only or failing.
-    """
-    progress.start("compress", sum(blob.length for blob in blobs))
-    with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        yield Compressed(deflate_all(blobs, store, (one, two), progress))
 
 
 def sign(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
@@ -218,63 +166,3 @@ def _places(manifest: Manifest) -> dict[str, tuple[str, int]]:
             places[part.sha256] = (parted.sha256, offset)
             offset += part.length
     return places
-
-
-def verify_sealed(
-    path: Path, state: TrustedState, now: datetime, progress: Progress, *, accept_expired: bool = False
-) -> Manifest:
-    """Read a bundle back from the medium, not from memory, and verify every byte of it.
-
-    Raises:
-        SealiftError: What any relay would refuse it for.
-    """
-    with bundle.open_bundle(path) as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        verified = bundle.verify(file, state, now, accept_expired=accept_expired)
-        progress.start("verify", verified.bytes_to_store)
-        largest_first = sorted(verified.manifest.blobs, key=lambda blob: -blob.length)
-        with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(lambda blobs: _check_all(verified, blobs, progress), _shares(largest_first)):
-                pass  # the first error is raised here
-        for patch in verified.manifest.patches:
-            check_patch(verified, patch, progress)
-        return verified.manifest
-
-
-def check_content(verified: bundle.VerifiedBundle, blob: BlobMember, progress: Progress) -> None:
-    """Hash one blob of a verified bundle.
-
-    Raises:
-        NotAuthenticError: ``bundle.content-digest``, ``bundle.stored-digest``.
-        MalformedError: ``zip.*``.
-    """
-    hasher = sha256()
-    for chunk in verified.content(blob):
-        hasher.update(chunk)
-        progress.advance(len(chunk))
-    if hasher.hexdigest() != blob.sha256:
-        raise NotAuthenticError("bundle.content-digest", f"The content of {blob.name} is not what was signed")
-
-
-def check_patch(verified: bundle.VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
-    """Hash one patch of a verified bundle. What it makes is known only where its base is.
-
-    Raises:
-        NotAuthenticError: ``bundle.patch-digest``.
-        MalformedError: ``zip.*``.
-    """
-    for _ in verified.patch(patch):
-        continue
-    progress.advance(patch.length)
-
-
-def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
-    """Divide a list among threads: large blobs one by one, small ones in hundreds."""
-    large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
-    yield from ([blob] for blob in blobs[:large])
-    yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
-
-
-def _check_all(verified: bundle.VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
-    for blob in blobs:
-        check_content(verified, blob, progress)

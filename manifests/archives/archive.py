@@ -11,72 +11,18 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal
 
-from manifests.errors import MalformedError
-from manifests.limits import GIB, MIB
+from manifests.archives.base import DEFAULT, ArchiveLimits, Entry, Member, Reader
+from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.names import check_path_set, check_target_path
 
 Kind = Literal["7z", "zip"]
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = ((b"7z\xbc\xaf\x27\x1c", "7z"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"))
 _DRIVE = re.compile(r"[A-Za-z]:")
-
-
-@dataclass(frozen=True)
-class ArchiveLimits:
-    """Ceilings on one rule pack. Vendors' weekly packs are a few megabytes with some ten thousand rules."""
-
-    packed_bytes: int = GIB
-    entries: int = 50_000
-    total_bytes: int = 512 * MIB
-    entry_bytes: int = 64 * MIB
-    ratio: int = 200
-    """Refused above this ratio of content to archive once the content exceeds ``ratio_floor_bytes``."""
-    ratio_floor_bytes: int = 16 * MIB
-    dictionary_bytes: int = 256 * MIB
-    """Memory that a decoder may be told to take; ``7z -mx=9`` asks for 64 MiB."""
-    seconds: int = 300
-    """Longest time for a helper program."""
-
-
-DEFAULT = ArchiveLimits()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What an archive declares of one entry, before anything is believed. ``length`` in bytes."""
-
-    name: str
-    length: int
-    form: Literal["file", "directory", "link", "special"] = "file"
-    encrypted: bool = False
-
-
-@dataclass(frozen=True)
-class Member:
-    """One file of an archive as it really came out. ``data`` is set for those that were asked for."""
-
-    name: str
-    length: int
-    sha256: str
-    data: bytes | None = None
-
-
-Sink = Callable[[str, bytes], None]
-"""Takes the next piece of the file of this name; raises when it has seen enough."""
-
-
-class Reader(Protocol):
-    """One archive format. Every foreign exception leaves it as a :class:`MalformedError` ``archive.*``."""
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Return what the archive declares, in its order."""
-
-    def read(self, sink: Sink) -> None:
-        """Push the content of every file into ``sink``."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +111,7 @@ class _Collector:
 
     def finish(self) -> Member:
         if self._length != self._entry.length:
-            raise MalformedError(
+            raise DamagedArchiveError(
                 "archive.damaged",
                 f"{self._entry.name!r} is cut short",
                 have=f"{self._length:,} bytes",

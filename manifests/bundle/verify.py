@@ -7,58 +7,26 @@
 5. the manifest agrees with the metadata and with the members, one to one
 6. content, while it is written into a store: digest of the stored bytes and of the content
 
-Steps 1-5 read metadata only and happen in :func:`verify`; step 6 in :meth:`VerifiedBundle.content`
+Steps 1-5 read metadata only and happen in :func:`verify_bundle`; step 6 in :meth:`VerifiedBundle.content`
 and the store that takes it. Nothing is visible before step 6 has ended.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import BinaryIO
 
 from manifests import manifest as manifest_format
 from manifests import signature
+from manifests.bundle.members import not_as_signed, other_stored_bytes, read_member, read_required_member
 from manifests.container import Member, MemberReader, place, read_directory, read_front
-from manifests.durable import storage_errors
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT, Limits
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Document, Manifest, PatchMember
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
 from manifests.trust import TrustedState, Workflow, load_all, update_roots
-
-
-@contextmanager
-def open_bundle(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that may be anything, once, for everything that follows.
-
-    Raises:
-        MalformedError: ``bundle.not-a-file`` for links, directories and devices;
-            ``bundle.hard-link`` for a file that another name could change.
-        StorageError: The file cannot be read.
-    """
-    with storage_errors(path):
-        if path.is_symlink():
-            raise MalformedError("bundle.not-a-file", f"{path} is a symbolic link", need="a regular file")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):  # before fdopen, which has an error of its own for directories
-        os.close(descriptor)
-        raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
-    file = os.fdopen(descriptor, "rb", buffering=0)
-    try:
-        if status.st_nlink > 1:
-            raise MalformedError("bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name")
-        with storage_errors(path):
-            yield file
-    finally:
-        with suppress(OSError):  # a stick that is gone says so on closing too; nothing was written
-            file.close()
 
 
 @dataclass(frozen=True)
@@ -67,7 +35,7 @@ class VerifiedBundle:
 
     ``state`` is what to trust from now on, once the content is stored; ``documents`` are the exact
     bytes of ``tuf/*`` and ``notes.md`` by member name, in file order. ``whole`` is false when only the
-    front of the file was believed (:func:`verify_front`): such a bundle must not become a generation.
+    front of the file was believed (:func:`verify_bundle_front`): such a bundle must not become a generation.
     """
 
     manifest: Manifest
@@ -110,7 +78,7 @@ class VerifiedBundle:
         )
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
-            raise _stored_digest(blob.name, reader.stored_sha256, blob.stored_sha256)
+            raise other_stored_bytes(blob.name, reader.stored_sha256, blob.stored_sha256)
 
     def patch(self, patch: PatchMember) -> Iterator[bytes]:
         """Yield a patch's bytes, in order, at most 1 MiB at a time.
@@ -132,7 +100,7 @@ class VerifiedBundle:
             )
 
 
-def verify(
+def verify_bundle(
     file: BinaryIO,
     state: TrustedState,
     system_time: datetime,
@@ -163,7 +131,7 @@ def verify(
     return _verify(file, read_directory(file, limits), state, system_time, limits, accept_expired=accept_expired)
 
 
-def verify_front(
+def verify_bundle_front(
     file: BinaryIO,
     state: TrustedState,
     system_time: datetime,
@@ -178,14 +146,14 @@ def verify_front(
     its digests as ever; the result is not :attr:`VerifiedBundle.whole`.
 
     Args:
-        file: As for :func:`verify`.
-        state: As for :func:`verify`.
-        system_time: As for :func:`verify`.
-        limits: As for :func:`verify`.
-        accept_expired: As for :func:`verify`.
+        file: As for :func:`verify_bundle`.
+        state: As for :func:`verify_bundle`.
+        system_time: As for :func:`verify_bundle`.
+        limits: As for :func:`verify_bundle`.
+        accept_expired: As for :func:`verify_bundle`.
 
     Raises:
-        SealiftError: As :func:`verify` does: the front is damaged too, or must not be believed.
+        SealiftError: As :func:`verify_bundle` does: the front is damaged too, or must not be believed.
     """
     return _verify(
         file, read_front(file, limits), state, system_time, limits, accept_expired=accept_expired, whole=False
@@ -207,18 +175,18 @@ def _verify(
 
     def read_root(name: str, max_bytes: int) -> bytes | None:
         member = members.get(TUF_PREFIX + name)
-        return None if member is None else _read(file, member, max_bytes, limits)
+        return None if member is None else read_member(file, member, max_bytes, limits)
 
     def read(name: str, max_bytes: int) -> bytes | None:
         member, document = members.get(TUF_PREFIX + name), documents.get(TUF_PREFIX + name)
-        return None if member is None else _read(file, member, max_bytes, limits, document)
+        return None if member is None else read_member(file, member, max_bytes, limits, document)
 
     workflow = Workflow(state, system_time, limits, require_extension=True, accept_expired=accept_expired)
     update_roots(workflow, read_root)
     workflow.finish_roots()
 
-    manifest_bytes = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
-    signature_bytes = _required(file, members, signature.NAME, limits.signature_bytes, limits)
+    manifest_bytes = read_required_member(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
+    signature_bytes = read_required_member(file, members, signature.NAME, limits.signature_bytes, limits)
     keys, threshold = workflow.timestamp_keys()
     signature.verify(manifest_bytes, signature_bytes, keys, threshold, limits)
     manifest = manifest_format.decode(manifest_bytes, limits)
@@ -243,84 +211,12 @@ def _verify(
     )
 
 
-def claimed_manifest(file: BinaryIO, limits: Limits = DEFAULT) -> Manifest:
-    """Read what a bundle says of itself, believing none of it: for inspection and for ordering an inbox.
-
-    Raises:
-        MalformedError: ``zip.*``, ``manifest.*`` or ``bundle.member-missing``.
-    """
-    members = {member.name: member for member in read_directory(file, limits)}
-    data = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
-    return manifest_format.decode(data, limits)
-
-
-def claimed_documents(file: BinaryIO, limits: Limits = DEFAULT) -> dict[str, bytes]:
-    """Read the signature and all documents of a bundle, believing none of it, by their names.
-
-    Raises:
-        MalformedError: ``zip.*``, ``manifest.*`` or ``bundle.*``.
-        NotAuthenticError: ``bundle.members``, ``bundle.stored-digest``.
-    """
-    members = {member.name: member for member in read_directory(file, limits)}
-    data = _required(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
-    found = {signature.NAME: _required(file, members, signature.NAME, limits.signature_bytes, limits)}
-    for document in manifest_format.decode(data, limits).documents:
-        if document.name in members:
-            found[document.name] = _read(file, members[document.name], limits.targets_bytes, limits, document)
-    return found
-
-
-def _read(file: BinaryIO, member: Member, max_bytes: int, limits: Limits, document: Document | None = None) -> bytes:
-    """Read a member that is no content; it is inflated only as a document of the manifest says.
-
-    Raises:
-        MalformedError: ``bundle.document-length``, ``bundle.method``, ``zip.*``.
-        NotAuthenticError: ``bundle.stored-digest``.
-    """
-    stored = ("stored", member.length, member.length) if document is None else document.stored
-    if member.method != "stored" and stored[0] == "stored":
-        raise MalformedError("bundle.method", f"{member.name} is compressed", need="as it is, or as the manifest says")
-    if stored[0] != "stored" and stored != (member.method, member.length, member.stored_length):
-        raise _not_as_signed(member.name)
-    if member.length > max_bytes:
-        raise MalformedError(
-            "bundle.document-length",
-            f"{member.name} is too large",
-            have=f"{member.length:,} bytes",
-            need=f"at most {max_bytes:,}",
-        )
-    reader = MemberReader(file, member, limits)
-    data = b"".join(reader)
-    if document is not None and document.deflated is not None and reader.stored_sha256 != document.deflated[0]:
-        raise _stored_digest(member.name, reader.stored_sha256, document.deflated[0])
-    return data
-
-
-def _not_as_signed(name: str) -> NotAuthenticError:
-    return NotAuthenticError("bundle.members", f"{name} is not stored as the signed manifest says")
-
-
-def _stored_digest(name: str, have: str, need: str) -> NotAuthenticError:
-    return NotAuthenticError(
-        "bundle.stored-digest",
-        f"The stored bytes of {name} are not those that were signed",
-        have=f"sha256 {have}",
-        need=f"sha256 {need}",
-    )
-
-
-def _required(file: BinaryIO, members: Mapping[str, Member], name: str, max_bytes: int, limits: Limits) -> bytes:
-    if name not in members:
-        raise MalformedError("bundle.member-missing", f"The file holds no {name}", need="a Sealift bundle")
-    return _read(file, members[name], max_bytes, limits)
-
-
 def _documents(
     file: BinaryIO, members: Mapping[str, Member], manifest: Manifest, limits: Limits
 ) -> Iterator[tuple[str, bytes]]:
     for document in manifest.documents:
         ceiling = limits.notes_bytes if document.name == NOTES_NAME else limits.targets_bytes
-        data = _read(file, members[document.name], ceiling, limits, document)
+        data = read_member(file, members[document.name], ceiling, limits, document)
         if len(data) != document.length or hashlib.sha256(data).hexdigest() != document.sha256:
             raise NotAuthenticError("bundle.document-digest", f"{document.name} is not the one that was signed")
         yield document.name, data
@@ -359,7 +255,7 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
     signed |= {document.name: document.stored for document in manifest.documents if document.deflated is not None}
     for member in members:
         if member.name in signed and signed[member.name] != (member.method, member.length, member.stored_length):
-            raise _not_as_signed(member.name)
+            raise not_as_signed(member.name)
 
 
 def _check_metadata(manifest: Manifest, workflow: Workflow) -> None:

@@ -26,7 +26,7 @@ from manifests.container.layout import (
 )
 from manifests.container.member_names import NameSet, check_name
 from manifests.container.source import Window, read_at
-from manifests.errors import MalformedError
+from manifests.errors import DamagedContainerError
 from manifests.limits import DEFAULT, Limits
 
 _FLAG_ENCRYPTED: Final = 1 << 0
@@ -62,7 +62,7 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT) -> tuple[Member, ..
         limits: Ceilings on the number of members and their inflation.
 
     Raises:
-        MalformedError: ``zip.<reason>``, one stable reason per rule.
+        DamagedContainerError: ``zip.<reason>``, one stable reason per rule.
         StorageError: The medium cannot be read.
 
     Source: APPNOTE 4.3.6: members, then the central directory, then the end, and nothing else.
@@ -201,4 +201,4 @@ def _refuse_local(member: Member, have: bytes, need: bytes) -> NoReturn:
 
 
 def _refuse(code: str, what: str, *, need: str | None = None) -> NoReturn:
-    raise MalformedError(code, what, need=need)
+    raise DamagedContainerError(code, what, need=need)

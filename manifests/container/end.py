@@ -18,7 +18,7 @@ from manifests.container.layout import (
     end_records,
 )
 from manifests.container.source import read_at, size_of
-from manifests.errors import MalformedError
+from manifests.errors import DamagedContainerError
 from manifests.limits import Limits
 
 _ZIP64_LENGTH: Final = ZIP64_END.size + ZIP64_LOCATOR.size
@@ -37,7 +37,7 @@ def find_directory(file: BinaryIO, limits: Limits) -> Directory:
     """Read the end records and check every field of them.
 
     Raises:
-        MalformedError: ``zip.empty``, ``.not-a-zip``, ``.prefix``, ``.end``, ``.comment``, ``.multi-disk``,
+        DamagedContainerError: ``zip.empty``, ``.not-a-zip``, ``.prefix``, ``.end``, ``.comment``, ``.multi-disk``,
             ``.count``, ``.zip64-missing``, ``.zip64-locator``, ``.zip64-end``, ``.zip64-needless``,
             ``.directory-end``, ``.no-members`` or ``.too-many-members``.
 
@@ -138,4 +138,4 @@ def _check_no_zip64(file: BinaryIO, end_offset: int) -> None:
 
 
 def _refuse(code: str, what: str, *, need: str | None = None, todo: str | None = None) -> NoReturn:
-    raise MalformedError(code, what, need=need, todo=todo)
+    raise DamagedContainerError(code, what, need=need, todo=todo)

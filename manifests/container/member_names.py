@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from manifests.errors import MalformedError
+from manifests.errors import DamagedContainerError
 
 MAX_NAME_BYTES: Final = 255
 """Longest name; ours have at most 85."""
@@ -29,7 +29,7 @@ def check_name(raw: bytes) -> str:
         raw: The bytes of the record, before any decoding.
 
     Raises:
-        MalformedError: ``zip.name-empty``, ``.name-length``, ``.name-directory``, ``.name-characters``,
+        DamagedContainerError: ``zip.name-empty``, ``.name-length``, ``.name-directory``, ``.name-characters``,
             ``.name-absolute``, ``.name-part``, ``.name-depth``, ``.name-device`` or ``.name-trailing-dot``.
 
     Source: APPNOTE 4.4.17.1, narrowed.
@@ -39,7 +39,7 @@ def check_name(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
-def _reason(raw: bytes) -> MalformedError:
+def _reason(raw: bytes) -> DamagedContainerError:
     """Say which rule a refused name breaks first."""
     parts = raw.split(b"/")
     rules = (
@@ -59,8 +59,8 @@ def _reason(raw: bytes) -> MalformedError:
     shown = raw[:80].decode("ascii", "backslashreplace")
     for code, broken, text in rules:
         if broken:
-            return MalformedError(code, f"The member name {shown!r} {text}", need="parts of A-Z a-z 0-9 _ . + -")
-    return MalformedError("zip.name-device", f"The member name {shown!r} is a device on DOS and Windows")
+            return DamagedContainerError(code, f"The member name {shown!r} {text}", need="parts of A-Z a-z 0-9 _ . + -")
+    return DamagedContainerError("zip.name-device", f"The member name {shown!r} is a device on DOS and Windows")
 
 
 class NameSet:
@@ -74,19 +74,21 @@ class NameSet:
         """Take one more name.
 
         Raises:
-            MalformedError: ``zip.duplicate-name``, ``zip.case-collision`` or ``zip.file-and-directory``.
+            DamagedContainerError: ``zip.duplicate-name``, ``zip.case-collision`` or ``zip.file-and-directory``.
         """
         lowered = name.lower()
         folded = name if lowered == name else lowered
         if folded in self._files:
             code = "zip.duplicate-name" if self._files[folded] == name else "zip.case-collision"
-            raise MalformedError(code, f"The member names {self._files[folded]!r} and {name!r} are one name")
+            raise DamagedContainerError(code, f"The member names {self._files[folded]!r} and {name!r} are one name")
         if folded in self._directories:
-            raise MalformedError("zip.file-and-directory", f"{name!r} is a member and the directory of another")
+            raise DamagedContainerError("zip.file-and-directory", f"{name!r} is a member and the directory of another")
         self._files[folded] = name
         parent = folded.rpartition("/")[0]
         while parent and parent not in self._directories:
             if parent in self._files:
-                raise MalformedError("zip.file-and-directory", f"{parent!r} is a member and the directory of {name!r}")
+                raise DamagedContainerError(
+                    "zip.file-and-directory", f"{parent!r} is a member and the directory of {name!r}"
+                )
             self._directories.add(parent)
             parent = parent.rpartition("/")[0]

@@ -11,7 +11,7 @@ from isal import isal_zlib
 from manifests.container.deflating import RAW, inflates_too_much
 from manifests.container.layout import Member
 from manifests.container.source import CHUNK_BYTES, read_at
-from manifests.errors import MalformedError
+from manifests.errors import DamagedContainerError
 from manifests.limits import DEFAULT, Limits
 
 _INFLATED_BYTES: Final = 256 * 1024
@@ -36,7 +36,7 @@ class MemberReader:
         check_crc: Whether the CRC-32 is known; without it the caller's digests must tell.
 
     Raises:
-        MalformedError: While iterating: ``zip.ratio``, ``.deflate``, ``.deflate-truncated``,
+        DamagedContainerError: While iterating: ``zip.ratio``, ``.deflate``, ``.deflate-truncated``,
             ``.deflate-trailing``, ``.length``, ``.crc`` or ``.truncated``.
         StorageError: While iterating: the medium cannot be read.
     """
@@ -123,4 +123,4 @@ class MemberReader:
                 return
 
     def _refuse(self, code: str, what: str) -> NoReturn:
-        raise MalformedError(code, f"Member {self.member.name!r} {what}", member=self.member.name)
+        raise DamagedContainerError(code, f"Member {self.member.name!r} {what}", member=self.member.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from manifests.durable import storage_errors
-from manifests.errors import MalformedError
+from manifests.errors import DamagedContainerError
 
 CHUNK_BYTES: Final = 1024 * 1024
 """The most that is held of a file at a time."""
@@ -30,7 +30,7 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     An unbuffered file may be shared by threads: its position is neither used nor moved.
 
     Raises:
-        MalformedError: ``zip.truncated``, the file ends before; it shrank after it was measured.
+        DamagedContainerError: ``zip.truncated``, the file ends before; it shrank after it was measured.
         StorageError: The medium cannot be read.
     """
     try:
@@ -45,7 +45,7 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
         with storage_errors(_path(file)):
             raise
     if len(data) != length:
-        raise MalformedError(
+        raise DamagedContainerError(
             "zip.truncated", "The file ends in the middle", have=f"{offset + len(data):,} bytes", need="all of it"
         )
     return data

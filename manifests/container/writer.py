@@ -45,7 +45,8 @@ class ContainerWriter:
             length: How many bytes the chunks will give.
 
         Raises:
-            MalformedError: ``zip.name-*``, ``zip.duplicate-name``, ``.case-collision`` or ``.file-and-directory``.
+            DamagedContainerError: ``zip.name-*``, ``zip.duplicate-name``, ``.case-collision`` or
+                ``.file-and-directory``.
             StorageError: ``storage.changed`` when the chunks give another length.
         """
         start = self._begin(name, length)
@@ -82,7 +83,7 @@ class ContainerWriter:
             crc32: CRC-32 of the content.
 
         Raises:
-            MalformedError: As for :meth:`add`.
+            DamagedContainerError: As for :meth:`add`.
             StorageError: ``storage.changed`` when the chunks give another length.
             ValueError: The content is too large to be deflated.
         """

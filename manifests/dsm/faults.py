@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from manifests.dsm.types import SWITCH_ON
 from manifests.errors import FetchError
 
-EXPIRED = "dsm.session-expired"
-
 _TEXT = 300
+
+
+class SessionEndedError(FetchError):
+    """The manager has ended the session: to be begun anew."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class _Meaning:
     code: str
     what: str
     todo: str | None = None
+    error: type[FetchError] = FetchError
 
 
 _MEANINGS = {
@@ -30,7 +33,9 @@ _MEANINGS = {
         "The manager allows this user no further session",
         "end other sessions, or raise the number of active sessions allowed",
     ),
-    "ManagerTimeoutException": _Meaning(EXPIRED, "The manager has ended our session", "run it again"),
+    "ManagerTimeoutException": _Meaning(
+        "dsm.session-expired", "The manager has ended our session", "run it again", SessionEndedError
+    ),
     "ManagerAuthenticationException": _Meaning(
         "dsm.credentials", "The manager does not accept the user or the password", "check the credentials"
     ),
@@ -73,7 +78,7 @@ def fault_error(message: str | None, details: Iterable[tuple[str, str]]) -> Fetc
     named = [_ELEMENTS.get(element) or _class_name(text) for element, text in details]
     name = next((found for found in named if found), None) or _class_name(message or "") or "ManagerException"
     meaning = _MEANINGS.get(name, _MEANINGS["ManagerException"])
-    return FetchError(meaning.code, meaning.what, have=shown(message or "") or None, todo=meaning.todo, fault=name)
+    return meaning.error(meaning.code, meaning.what, have=shown(message or "") or None, todo=meaning.todo, fault=name)
 
 
 def status_error(status: int) -> FetchError:

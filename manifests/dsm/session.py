@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from manifests.dsm import coding
-from manifests.dsm.faults import EXPIRED, answer_error
+from manifests.dsm.faults import SessionEndedError, answer_error
 from manifests.dsm.types import Account, Channel, Reply, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError
 
@@ -109,11 +109,8 @@ class Manager:
 
     def _call(self, operation: str, decode: Decode = coding.decode, **arguments: object) -> Any:
         """Ask within the session; when the manager has ended it, sign in again and ask once more."""
-        try:
+        with suppress(SessionEndedError):
             return self._ask(operation, decode, **arguments, sID=self._session)
-        except FetchError as error:
-            if error.code != EXPIRED:
-                raise
         self.sign_in()
         return self._ask(operation, decode, **arguments, sID=self._session)
 

@@ -67,6 +67,11 @@ class Target:
     sha256: str
     arrives: Arrival = "blob"
 
+    @property
+    def source(self) -> str:
+        """Name of the source that it belongs to: the first part of its path."""
+        return self.path.partition("/")[0]
+
 
 @dataclass(frozen=True)
 class Document:
@@ -171,6 +176,10 @@ class Manifest:
     since: int | None = None
     volume_index: int = 1
     volume_count: int = 1
+
+    def targets_of(self, source: str) -> tuple[Target, ...]:
+        """Return the targets of one source, sorted by path."""
+        return tuple(target for target in self.targets if target.source == source)
 
     @property
     def file_name(self) -> str:

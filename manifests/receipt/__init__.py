@@ -1,6 +1,7 @@
 """Receipts: what a site has, signed by the site's own key, small enough for a QR code.
 
-``document`` is what a receipt says, ``envelope`` who says it, ``texts`` its form for paper and phones.
+``document`` is what a receipt says, ``envelope`` who says it, ``texts`` its form for paper and phones,
+``reading`` how either form is read from what people bring.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from manifests.receipt.document import (
     check_site_name,
 )
 from manifests.receipt.envelope import MAX_BYTES, SignedReceipt, fingerprint, sign, verify
+from manifests.receipt.reading import BroughtReceipts, read_receipts
 from manifests.receipt.texts import MAX_TEXT_CHARACTERS, from_texts, to_texts
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "MAX_RANGES",
     "MAX_TEXT_CHARACTERS",
     "PAYLOAD_TYPE",
+    "BroughtReceipts",
     "Damage",
     "DamageKind",
     "FeaturesState",
@@ -38,6 +41,7 @@ __all__ = [
     "check_site_name",
     "fingerprint",
     "from_texts",
+    "read_receipts",
     "sign",
     "to_texts",
     "verify",

@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from tuf.api.metadata import Timestamp
+
 from manifests.clock import to_text
-from manifests.errors import ExpiredError, IncompleteError, MalformedError, NotAuthenticError, RollbackError
+from manifests.errors import (
+    CountedBackError,
+    ExpiredError,
+    IncompleteError,
+    MalformedError,
+    NotAuthenticError,
+    OlderTimestampError,
+    OtherVersionError,
+    RollbackError,
+)
 
 _PLAIN_ROLE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -74,9 +85,9 @@ def digest(role: str) -> NotAuthenticError:
     return NotAuthenticError(code("hash", role), f"The {role!r} metadata does not match its signed digest", role=role)
 
 
-def wrong_version(role: str, have: int, need: int) -> NotAuthenticError:
+def wrong_version(role: str, have: int, need: int) -> OtherVersionError:
     """Return the refusal of a document of another version than the one asked for."""
-    return NotAuthenticError(
+    return OtherVersionError(
         code("version", role),
         f"The {role!r} metadata is not the version it should be",
         have=f"version {have}",
@@ -85,9 +96,9 @@ def wrong_version(role: str, have: int, need: int) -> NotAuthenticError:
     )
 
 
-def other_content(role: str) -> NotAuthenticError:
+def other_content(role: str) -> OtherVersionError:
     """Return the refusal of a known version that comes with other bytes."""
-    return NotAuthenticError(
+    return OtherVersionError(
         code("version", role),
         f"The {role!r} metadata has a version that is trusted already, and other content",
         need="a new version for new content",
@@ -107,8 +118,9 @@ def root_withheld(have: int, need: int) -> NotAuthenticError:
 
 
 def rollback(role: str, have: int, floor: int) -> RollbackError:
-    """Return the refusal of a version older than the trusted one."""
-    return RollbackError(
+    """Return the refusal of a version older than the trusted one; an older timestamp alone is an older bundle."""
+    kind = OlderTimestampError if role == Timestamp.type else CountedBackError
+    return kind(
         code("rollback", role),
         f"The {role!r} metadata is older than what is trusted already",
         have=f"version {have}",
@@ -118,9 +130,9 @@ def rollback(role: str, have: int, floor: int) -> RollbackError:
     )
 
 
-def removed(role: str) -> RollbackError:
+def removed(role: str) -> CountedBackError:
     """Return the refusal of a snapshot that no longer lists a role it listed before."""
-    return RollbackError(
+    return CountedBackError(
         code("removed", role),
         f"The new snapshot no longer lists the role {role!r}",
         need="every role that was listed before",

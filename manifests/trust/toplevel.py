@@ -12,7 +12,7 @@ from typing import TypeVar
 from securesystemslib.signer import Key
 from tuf.api.metadata import MetaFile, Root, Snapshot, Timestamp
 
-from manifests.errors import MalformedError, NotAuthenticError, StorageError
+from manifests.errors import MalformedError, NotAuthenticError, StoredStateError
 from manifests.limits import DEFAULT, Limits
 from manifests.trust import documents, refusals
 from manifests.trust.checks import check_meta, check_no_rollback, self_signed_root
@@ -99,7 +99,7 @@ class TopLevel:
 
         Raises:
             ExpiredError: ``tuf.expired.root``.
-            StorageError: ``tuf.stored-state``: what we kept ourselves cannot be read (bundles only).
+            StoredStateError: ``tuf.stored-state``: what we kept ourselves cannot be read (bundles only).
 
         Source: TUF 5.3.10 (freeze), 5.3.11 (fast-forward recovery). As in python-tuf's ngclient, a
             trusted timestamp or snapshot is forgotten when the new root's keys no longer sign it, and
@@ -246,7 +246,7 @@ class TopLevel:
             return None
         except MalformedError as error:
             if self._strict:
-                raise StorageError("tuf.stored-state", f"The trusted {kind.type} kept here is damaged") from error
+                raise StoredStateError("tuf.stored-state", f"The trusted {kind.type} kept here is damaged") from error
             return None
         return document
 

@@ -1,15 +1,10 @@
-"""The command ``relay``: one module per command; this one holds only the table and the program's options."""
+"""The command ``relay``: one module per command; this one has only the table."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import NoReturn
 
-import click
-
-from manifests.console.commands import LazyGroup, Settings, run
-from manifests.errors import ConfigurationError
+from manifests.console.program import program_group, run_program
 
 COMMANDS = {
     "init": ("relay.cli.init", "Pin the publisher's root; make the store and TLS."),
@@ -28,33 +23,15 @@ COMMANDS = {
 }
 
 
-def default_home() -> Path:
-    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/relay``.
-
-    Raises:
-        ConfigurationError: ``home.unknown`` when this user has no home directory.
-    """
-    given = os.environ.get("SEALIFT_HOME")
-    if given:
-        return Path(given)
-    try:
-        return Path.home() / ".local/share/sealift/relay"
-    except RuntimeError as error:
-        raise ConfigurationError(
-            "home.unknown", "This user has no home directory", todo="give --home DIR, or set SEALIFT_HOME"
-        ) from error
-
-
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="The relay's directory.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.version_option(package_name="sealift", prog_name="relay")
-@click.pass_context
-def group(ctx: click.Context, home: Path | None, *, quiet: bool) -> None:
-    """Verify bundles that crossed the air gap and serve them to agents."""
-    ctx.obj = Settings(home=(home or default_home()).absolute(), quiet=quiet)
+group = program_group(
+    "relay",
+    "Verify bundles that crossed the air gap and serve them to agents.",
+    COMMANDS,
+    home_name="relay",
+    home_help="The relay's directory.",
+)
 
 
 def main() -> NoReturn:
     """Run ``relay``."""
-    run(group, "relay")
+    run_program(group, "relay")

@@ -19,7 +19,7 @@ from manifests.errors import StorageError
 def command(settings: Settings, wait: float, output: str, *, discard: bool) -> None:
     """Hash everything in the store again; leave with 40 when something is damaged."""
     from relay.home import open_home
-    from relay.store import check
+    from relay.store import verify as check
 
     home = open_home(settings.home)
     with progress(settings) as shown:

@@ -23,7 +23,7 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
     """
     from relay.config import load_config
     from relay.home import open_home
-    from relay.store.gc import collect
+    from relay.store.garbage import collect
 
     home = open_home(settings.home)
     kept = keep or load_config(home.path).keep_generations

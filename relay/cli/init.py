@@ -9,7 +9,8 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from relay.config import CONNECTIVITIES, DEFAULT_LISTEN, Connectivity
+from manifests.features import CONNECTIVITIES, Connectivity
+from relay.config import DEFAULT_LISTEN
 
 
 @click.command()

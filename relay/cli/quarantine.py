@@ -13,7 +13,7 @@ from manifests.text import table
 
 if TYPE_CHECKING:
     from relay.home import Home
-    from relay.quarantine.quarantine import Record
+    from relay.quarantine.registry import RefusedBundle
 
 
 @click.group(name="quarantine")
@@ -27,9 +27,9 @@ def command() -> None:
 def list_(settings: Settings, output: str) -> None:
     """List what was refused, oldest first."""
     from relay.home import open_home
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import refused_bundles
 
-    found = quarantine.records(open_home(settings.home))
+    found = refused_bundles(open_home(settings.home))
     if output == "json":
         print_json({"quarantine": [record.to_json() for record in found]})
         return
@@ -60,10 +60,10 @@ def show(settings: Settings, record_id: str, output: str) -> None:
 def restore(settings: Settings, record_id: str) -> None:
     """Put a file back into the first inbox, to be tried again."""
     from relay.config import load_config
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import restore_refused
 
     home, record = _find(settings, record_id)
-    path = quarantine.restore(home, load_config(home.path), record)
+    path = restore_refused(home, load_config(home.path), record)
     _log(home, record, "restored")
     click.echo(str(path))
 
@@ -74,10 +74,10 @@ def restore(settings: Settings, record_id: str) -> None:
 @click.pass_obj
 def export(settings: Settings, record_id: str, out: Path) -> None:
     """Write a file elsewhere, as it was; it stays in quarantine."""
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import export_refused
 
     home, record = _find(settings, record_id)
-    quarantine.export(home, record, out)
+    export_refused(home, record, out)
     _log(home, record, "exported")
     click.echo(str(out))
 
@@ -87,24 +87,24 @@ def export(settings: Settings, record_id: str, out: Path) -> None:
 @click.pass_obj
 def delete(settings: Settings, record_ids: tuple[str, ...]) -> None:
     """Remove files for good."""
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import delete_refused
 
     for record_id in record_ids:
         home, record = _find(settings, record_id)
-        quarantine.delete(home, record)
+        delete_refused(home, record)
         _log(home, record, "deleted")
         click.echo(record.id)
 
 
-def _find(settings: Settings, record_id: str) -> tuple[Home, Record]:
+def _find(settings: Settings, record_id: str) -> tuple[Home, RefusedBundle]:
     from relay.home import open_home
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import find_refused_bundle
 
     home = open_home(settings.home)
-    return home, quarantine.find(home, record_id)
+    return home, find_refused_bundle(home, record_id)
 
 
-def _log(home: Home, record: Record, done: str) -> None:
+def _log(home: Home, record: RefusedBundle, done: str) -> None:
     from relay.events import log as events
     from relay.state import Event
 

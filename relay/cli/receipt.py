@@ -37,7 +37,7 @@ def command(
     from relay.config import load_config
     from relay.home import open_home
     from relay.receipt import make as receipt
-    from relay.store.check import check
+    from relay.store.verify import check
 
     _check(name, note)
     home = open_home(settings.home)

@@ -13,16 +13,17 @@ from manifests.console.commands import Settings, output_option, print_json
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
     """Say what is served, how old it is, and when trust runs out."""
-    from relay.config import glance
+    from relay.config import load_config_unchecked
     from relay.home import open_home
-    from relay.server.view import read_status
     from relay.state import State
+    from relay.status.read import read_status
+    from relay.status.text import status_to_json, status_to_text
 
     home = open_home(settings.home)
     with State(home.database) as state:
-        status = read_status(home, glance(home.path), state)
+        status = read_status(home, load_config_unchecked(home.path), state)
     now = system_clock()
     if output == "json":
-        print_json(status.to_json(now))
+        print_json(status_to_json(status, now))
     else:
-        click.echo(status.to_text(now))
+        click.echo(status_to_text(status, now))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob
-from manifests.durable import storage_errors
+from manifests.durable import require_room, storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError, SealiftError, StorageError
 from relay.config import DeliveryConfig
 
@@ -65,16 +65,7 @@ class Directory:
         Raises:
             StorageError: ``storage.space``.
         """
-        room = os.fstatvfs(self._descriptor)
-        free = room.f_bavail * room.f_frsize
-        if free < length:
-            raise StorageError(
-                "storage.space",
-                f"There is too little room in {self.path}",
-                have=f"{free:,} bytes",
-                need=f"{length:,} bytes",
-                todo="make room; it is tried again by itself",
-            )
+        require_room(self.path, length, todo="make room; it is tried again by itself")
 
     def write(self, name: str, chunks: Iterable[bytes], expected: Blob, config: DeliveryConfig) -> None:
         """Write a temporary file, durably; remove it again if anything fails.

@@ -6,11 +6,10 @@ Nothing here changes anything.
 from __future__ import annotations
 
 import hashlib
-import os
 
 from manifests.bundle.verify import VerifiedBundle
-from manifests.durable import storage_errors
-from manifests.errors import IncompleteError, NotAuthenticError, SealiftError, StorageError
+from manifests.durable import require_room
+from manifests.errors import IncompleteError, NotAuthenticError, SealiftError
 from manifests.manifest import TUF_PREFIX, Target
 from relay.config import Config
 from relay.home import Home
@@ -98,17 +97,11 @@ def check_space(bundle: VerifiedBundle, intake: Intake, home: Home, config: Conf
     Raises:
         StorageError: ``storage.space``.
     """
-    needed = intake.room() + _METADATA_FACTOR * len(bundle.manifest_bytes) + config.reserve_bytes
-    with storage_errors(home.path):
-        room = os.statvfs(home.path)
-    free = room.f_bavail * room.f_frsize
-    if free < needed:
-        raise StorageError(
-            "storage.space",
-            "The disk has too little room for the bundle's content",
-            have=f"{free:,} bytes free in {home.path}",
-            need=f"{needed:,} bytes, {config.reserve_bytes:,} of them in reserve",
-            todo="make room, then import again: nothing has changed",
-            free=free,
-            needed=needed,
-        )
+    needed = intake.room() + _METADATA_FACTOR * len(bundle.manifest_bytes)
+    require_room(
+        home.path,
+        needed,
+        reserve_bytes=config.reserve_bytes,
+        what="The disk has too little room for the bundle's content",
+        todo="make room, then import again: nothing has changed",
+    )

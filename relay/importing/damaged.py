@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.bundle.verify import VerifiedBundle, open_bundle, verify, verify_front
+from manifests.bundle.opening import open_bundle
+from manifests.bundle.verify import VerifiedBundle, verify_bundle, verify_bundle_front
 from manifests.errors import (
     IncompleteError,
     MalformedError,
@@ -76,17 +77,17 @@ def believe(
 
     Raises:
         RollbackError: It is older than what is trusted, by a front that verifies but for that.
-        SealiftError: As :func:`manifests.bundle.verify.verify`; when the front does not verify either, the first
+        SealiftError: As :func:`manifests.bundle.verify.verify_bundle`; when the front does not verify either, the first
             reason.
     """
     try:
-        return verify(file, state, now, accept_expired=accept_expired), None
+        return verify_bundle(file, state, now, accept_expired=accept_expired), None
     except (MalformedError, StorageError) as error:
         if not error.code.startswith(("zip.", "storage.")):
             raise
         broken = _of_the_medium(error)
         try:
-            return verify_front(file, state, now, accept_expired=accept_expired), broken
+            return verify_bundle_front(file, state, now, accept_expired=accept_expired), broken
         except RollbackError:
             raise  # as signed, it is older than what is here: nothing of it is needed, damaged or not
         except SealiftError:

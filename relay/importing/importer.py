@@ -46,7 +46,7 @@ from relay.importing import damaged as salvage
 from relay.importing import recovery as repair
 from relay.importing.checks import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.importing.content import Intake, Taken
-from relay.quarantine import quarantine as quarantine_store
+from relay.quarantine.registry import quarantine_bundle
 from relay.rings import mounting
 from relay.state import DEFAULT_RING, Event, NewGeneration, State
 from relay.store import outstanding as pending
@@ -347,7 +347,7 @@ def _refused(
         error = error.reworded(todo=_way_out(home, error.code))
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
-            record = quarantine_store.take(home, config, path, error, now)
+            record = quarantine_bundle(home, config, path, error, now)
             error = error.reworded(quarantine=record.id, kept=int(record.kept))
     details: dict[str, str | int | bool | None] = {
         "code": error.code,

@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 from manifests import recovery
 from manifests.blobs import CHUNK_BYTES
-from manifests.bundle.verify import open_bundle
-from manifests.durable import storage_errors
+from manifests.bundle.opening import open_bundle
+from manifests.durable import require_room, storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
 from manifests.progress import Progress
@@ -218,19 +218,13 @@ class _Repair:
         return Repaired(result, path, whole.blocks, damaged, self._medium.lost_bytes)
 
     def _check_room(self, needed: int) -> None:
-        with storage_errors(self._workspace):
-            room = os.statvfs(self._workspace)
-        free = room.f_bavail * room.f_frsize
-        if free < needed + self._reserve_bytes:
-            raise StorageError(
-                "storage.space",
-                "The medium is damaged, and the disk has too little room to repair the bundle",
-                have=f"{free:,} bytes free in {self._workspace.parent}",
-                need=f"{needed + self._reserve_bytes:,} bytes, {self._reserve_bytes:,} of them in reserve",
-                todo="make room, then import again: nothing has changed",
-                free=free,
-                needed=needed,
-            )
+        require_room(
+            self._workspace.parent,
+            needed,
+            reserve_bytes=self._reserve_bytes,
+            what="The medium is damaged, and the disk has too little room to repair the bundle",
+            todo="make room, then import again: nothing has changed",
+        )
 
     def _too_damaged(self, path: Path, side: recovery.SideFile, damaged: int) -> IncompleteError:
         blocks, can_lose = side.recovery_set.blocks, len(side.recovery)

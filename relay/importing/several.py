@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import recovery
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, LockedError, MediumError, RollbackError, SealiftError, StorageError
 from manifests.manifest import NAME

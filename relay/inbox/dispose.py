@@ -13,7 +13,7 @@ from pathlib import Path
 from manifests.durable import fsync_directory
 from relay.config import Dispose
 from relay.inbox.listing import ARCHIVE_NAME, stamp_of
-from relay.inbox.settle import Stamp
+from relay.inbox.readiness import FileStamp
 
 
 class Fate(StrEnum):
@@ -33,7 +33,7 @@ class Disposal:
     text: str
 
 
-def dispose(inbox: Path, path: Path, stamp: Stamp, policy: Dispose) -> Disposal:
+def dispose_of_file(inbox: Path, path: Path, stamp: FileStamp, policy: Dispose) -> Disposal:
     """Delete, keep or archive a file that is done with; never touch one that changed meanwhile.
 
     A file that cannot be removed is kept and the reason given: the import has happened all the same.
@@ -64,12 +64,12 @@ def dispose(inbox: Path, path: Path, stamp: Stamp, policy: Dispose) -> Disposal:
     return Disposal(Fate.DELETED, "the file is removed")
 
 
-def dispose_companion(inbox: Path, path: Path, policy: Dispose) -> None:
+def dispose_of_side_file(inbox: Path, path: Path, policy: Dispose) -> None:
     """Do with a file that belongs to a bundle (its recovery data) what was done with the bundle."""
     with suppress(OSError):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode):
-            dispose(inbox, path, stamp_of(status), policy)
+            dispose_of_file(inbox, path, stamp_of(status), policy)
 
 
 def _archive(inbox: Path, path: Path) -> Disposal:

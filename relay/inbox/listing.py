@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.inbox.settle import Sighting, Stamp
+from relay.inbox.readiness import FileStamp, SeenFile
 
 ARCHIVE_NAME = "imported"
 """Where an inbox that archives puts imported files; never listed."""
@@ -34,10 +34,10 @@ _UNFINISHED_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True)
-class Listing:
+class InboxListing:
     """One look at an inbox. ``directories``: identities of what was listed, the inbox first; empty when absent."""
 
-    sightings: tuple[Sighting, ...] = ()
+    seen_files: tuple[SeenFile, ...] = ()
     directories: tuple[tuple[Path, tuple[int, int]], ...] = ()
     truncated: bool = False
 
@@ -50,10 +50,10 @@ def is_unfinished_name(name: str) -> bool:
     return name.startswith((".", "~", "$")) or name.endswith("~") or Path(name).suffix.lower() in _UNFINISHED_SUFFIXES
 
 
-def list_inbox(inbox: Path) -> Listing:
+def list_inbox(inbox: Path) -> InboxListing:
     """List an inbox and its direct subdirectories.
 
-    Symbolic links, FIFOs, sockets and devices are never among the sightings. A directory that cannot be read
+    Symbolic links, FIFOs, sockets and devices are never among the files seen. A directory that cannot be read
     counts as empty, unless it is the inbox itself.
 
     Raises:
@@ -62,9 +62,9 @@ def list_inbox(inbox: Path) -> Listing:
     try:
         identity = _identity(inbox)
     except (FileNotFoundError, NotADirectoryError):
-        return Listing()
+        return InboxListing()
     directories = [(inbox, identity)]
-    sightings: list[Sighting] = []
+    seen_files: list[SeenFile] = []
     budget = MAX_ENTRIES
     subdirectories: list[Path] = []
     with os.scandir(inbox) as entries:
@@ -76,7 +76,7 @@ def list_inbox(inbox: Path) -> Listing:
                 if not is_unfinished_name(entry.name) and entry.name != ARCHIVE_NAME:
                     subdirectories.append(Path(entry.path))
             else:
-                sightings += _sighting(entry)
+                seen_files += _seen(entry)
     for directory in sorted(subdirectories):
         try:
             identity = _identity(directory)
@@ -85,16 +85,16 @@ def list_inbox(inbox: Path) -> Listing:
                     budget -= 1
                     if budget < 0:
                         break
-                    sightings += _sighting(entry)
+                    seen_files += _seen(entry)
         except OSError:
             continue
         directories.append((directory, identity))
-    return Listing(tuple(sightings), tuple(directories), truncated=budget < 0)
+    return InboxListing(tuple(seen_files), tuple(directories), truncated=budget < 0)
 
 
-def stamp_of(status: os.stat_result) -> Stamp:
+def stamp_of(status: os.stat_result) -> FileStamp:
     """Return the stamp of a file."""
-    return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return FileStamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _identity(directory: Path) -> tuple[int, int]:
@@ -104,7 +104,7 @@ def _identity(directory: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _sighting(entry: os.DirEntry[str]) -> Iterator[Sighting]:
+def _seen(entry: os.DirEntry[str]) -> Iterator[SeenFile]:
     if is_unfinished_name(entry.name):
         return
     try:
@@ -112,4 +112,4 @@ def _sighting(entry: os.DirEntry[str]) -> Iterator[Sighting]:
     except OSError:
         return
     if stat.S_ISREG(status.st_mode):
-        yield Sighting(Path(entry.path), stamp_of(status))
+        yield SeenFile(Path(entry.path), stamp_of(status))

@@ -15,11 +15,11 @@ from manifests.errors import IncompleteError, LockedError, SealiftError, Storage
 from relay.config import Dispose, InboxConfig
 from relay.importing.importer import ImportResult
 from relay.importing.recovery import own_side_file
-from relay.inbox.dispose import Disposal, Fate, dispose, dispose_companion
+from relay.inbox.dispose import Disposal, Fate, dispose_of_file, dispose_of_side_file
 from relay.inbox.hints import Hints
-from relay.inbox.listing import Listing, list_inbox
-from relay.inbox.look import claim, look
-from relay.inbox.settle import Candidate, Ledger, Phase, Rules, Verdict
+from relay.inbox.listing import InboxListing, list_inbox
+from relay.inbox.look import look_at_file, read_claimed_version
+from relay.inbox.readiness import Candidate, ImportEnding, InboxRules, Ledger, Phase
 
 Importing = Callable[[Path], ImportResult]
 """Imports one file and quarantines what it refuses; raises ``SealiftError`` or :class:`AbandonedError`."""
@@ -45,12 +45,12 @@ class Inbox:
 
     path: Path
     dispose: Dispose = "delete"
-    rules: Rules = field(default_factory=Rules)
+    rules: InboxRules = field(default_factory=InboxRules)
 
 
-def inbox_of(config: InboxConfig) -> Inbox:
+def inbox_from_config(config: InboxConfig) -> Inbox:
     """Return what a ``[[inbox]]`` table asks for."""
-    rules = Rules(settle_seconds=config.settle_seconds, rescan_seconds=config.rescan_seconds)
+    rules = InboxRules(settle_seconds=config.settle_seconds, rescan_seconds=config.rescan_seconds)
     return Inbox(config.path, config.dispose, rules)
 
 
@@ -109,10 +109,10 @@ class Watcher:
         self._put_away_late_side_files()
         if self._others_imported:
             self._others_imported = False
-            self._ledger.unblock()
-        self._ledger.tick(self._monotonic())
-        for candidate in self._ledger.to_order():
-            self._ledger.claimed(candidate, claim(candidate.path, candidate.stamp))
+            self._ledger.retry_blocked()
+        self._ledger.retry_due(self._monotonic())
+        for candidate in self._ledger.files_to_order():
+            self._ledger.take_claimed_version(candidate, read_claimed_version(candidate.path, candidate.stamp))
         self._tell_waiting()
         chosen = self._ledger.next_import(self._monotonic())
         if chosen is None or self._hints.stopped:
@@ -127,26 +127,26 @@ class Watcher:
         due = self._ledger.next_due(now)
         return rescan if due is None else min(rescan, due - now)
 
-    def _list(self, inbox: Inbox) -> Listing:
+    def _list(self, inbox: Inbox) -> InboxListing:
         try:
             listing = list_inbox(inbox.path)
         except OSError as error:
             self._tell(f"list {inbox.path}", f"{inbox.path} cannot be listed ({error.strerror}); it is tried again")
             self._troubled.add(inbox.path)
-            return Listing()
+            return InboxListing()
         if inbox.path in self._troubled:  # a stick that is back: what could not be read of it can be now
             self._troubled.discard(inbox.path)
-            self._ledger.unblock()
-        self._ledger.observe(self._monotonic(), inbox.path, inbox.rules, listing.sightings)
+            self._ledger.retry_blocked()
+        self._ledger.take_listing(self._monotonic(), inbox.path, inbox.rules, listing.seen_files)
         problem = "holds too many files; some are not looked at" if listing.truncated else ""
         missing = "is not there (yet); it is waited for" if not listing.directories else ""
         self._tell(f"list {inbox.path}", f"{inbox.path} {problem or missing}" if problem or missing else "")
         return listing
 
     def _look(self) -> None:
-        for candidate in self._ledger.to_look(self._monotonic()):
-            result = look(candidate.path, candidate.stamp, named_as_bundle=candidate.named_as_bundle)
-            self._ledger.looked(self._monotonic(), candidate, result)
+        for candidate in self._ledger.files_to_look_at(self._monotonic()):
+            result = look_at_file(candidate.path, candidate.stamp, named_as_bundle=candidate.named_as_bundle)
+            self._ledger.take_look(self._monotonic(), candidate, result)
 
     def _import(self, candidate: Candidate) -> None:
         inbox, name = self._inboxes[candidate.inbox], str(candidate.path)
@@ -167,17 +167,17 @@ class Watcher:
             generation=result.generation,
             file=disposal.fate,
         )
-        self._ledger.finished(self._monotonic(), candidate, Verdict.IMPORTED, result.text)
+        self._ledger.take_ending(self._monotonic(), candidate, ImportEnding.IMPORTED, result.text)
 
     def _dispose(self, inbox: Inbox, candidate: Candidate) -> Disposal:
         """Do with a bundle what its inbox asks for, and with its recovery data too, now or when that comes."""
         side_file = own_side_file(candidate.path)
-        disposal = dispose(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
+        disposal = dispose_of_file(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
         if disposal.fate in {Fate.DELETED, Fate.ARCHIVED}:
             if side_file is None:
                 self._alone[candidate.path] = self._monotonic() + inbox.rules.patience_seconds
             else:
-                dispose_companion(inbox.path, side_file, inbox.dispose)
+                dispose_of_side_file(inbox.path, side_file, inbox.dispose)
         return disposal
 
     def _put_away_late_side_files(self) -> None:
@@ -187,17 +187,17 @@ class Watcher:
         for candidate in self._ledger:
             if candidate.phase is Phase.FOREIGN and any(candidate.is_side_file_of(path) for path in self._alone):
                 inbox = self._inboxes[candidate.inbox]
-                dispose_companion(inbox.path, candidate.path, inbox.dispose)
+                dispose_of_side_file(inbox.path, candidate.path, inbox.dispose)
 
     def _failed(self, inbox: Inbox, candidate: Candidate, error: SealiftError) -> None:
         verdict, event = _verdict(error)
         text, fate = f"{candidate.path}: {error}", None
-        if verdict is Verdict.REFUSED and error.details.get("kept"):
+        if verdict is ImportEnding.REFUSED and error.details.get("kept"):
             disposal = self._dispose(inbox, candidate)
             text += f" A copy is in quarantine ({error.details['quarantine']}); {disposal.text}."
             fate = disposal.fate
         self._report(event, text, path=str(candidate.path), code=error.code, exit_code=error.exit_code, file=fate)
-        self._ledger.finished(self._monotonic(), candidate, verdict, str(error))
+        self._ledger.take_ending(self._monotonic(), candidate, verdict, str(error))
 
     def _tell_waiting(self) -> None:
         """Say why files rest: once per file and reason, however often a copy goes on and stalls again."""
@@ -218,13 +218,13 @@ class Watcher:
                 self._report(event, text)
 
 
-def _verdict(error: SealiftError) -> tuple[Verdict, str]:
+def _verdict(error: SealiftError) -> tuple[ImportEnding, str]:
     if isinstance(error, IncompleteError):
-        return Verdict.INCOMPLETE, "incomplete"
+        return ImportEnding.INCOMPLETE, "incomplete"
     if isinstance(error, LockedError):
-        return Verdict.LOCKED, "postponed"
+        return ImportEnding.LOCKED, "postponed"
     if error.exit_code in REFUSED_CODES:
-        return Verdict.REFUSED, "refused"
+        return ImportEnding.REFUSED, "refused"
     if isinstance(error, StorageError):
-        return Verdict.FAILED, "postponed"
-    return Verdict.FAILED, "failed"
+        return ImportEnding.FAILED, "postponed"
+    return ImportEnding.FAILED, "failed"

@@ -8,7 +8,6 @@ relay that was brought back from an old backup still makes newer receipts than i
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,9 +33,9 @@ from relay.home import Home
 from relay.receipt.site_key import open_key
 from relay.state import DEFAULT_RING, Event, State
 from relay.state.records import Detail
-from relay.store.check import Report
 from relay.store.outstanding import Arrived as Pending
 from relay.store.outstanding import arrived
+from relay.store.verify import Report
 
 KIND = "receipt"
 """Kind of the event that a receipt is."""
@@ -84,7 +83,7 @@ def make(
         config: Its configuration.
         now: The system's time.
         said: Name and note.
-        report: What :func:`relay.store.check.check` found; without it, presence and length of the content are looked
+        report: What :func:`relay.store.verify.check` found; without it, presence and length of the content are looked
             at.
         pending: What has arrived of a generation that is not whole; by default what the state says.
 
@@ -158,7 +157,7 @@ def _describe(home: Home, config: Config, state: State, report: Report | None) -
         generations=generations,
         without=tuple(sorted(losses.within(set(generations)))),
         damage=_damage(losses, report),
-        free_bytes=_free_bytes(home),
+        free_bytes=durable.free_bytes(home.path) or 0,
         sources=_sources(state),
         connectivity=config.connectivity,
         features=_features(config),
@@ -216,9 +215,3 @@ def _features(config: Config) -> FeaturesState:
     """Return digest and length of the list as it stands in ``out/features.json``."""
     features = to_disable(load_catalogue(), config.connectivity)
     return FeaturesState(hashlib.sha256(render(features, "json").encode("utf-8")).hexdigest(), len(features.items))
-
-
-def _free_bytes(home: Home) -> int:
-    with durable.storage_errors(home.path):
-        room = os.statvfs(home.path)
-    return room.f_bavail * room.f_frsize

@@ -9,9 +9,17 @@ from manifests.blobs import BlobStore
 from manifests.clock import Clock
 from manifests.errors import SealiftError
 from relay.server import pages
-from relay.server.content import Contents, Damage, Representation, represent
-from relay.server.messages import FilePart, Request, RequestHeaders, Response, not_found, text, unavailable
-from relay.server.routes import MetadataFile, StoredFile, resolve
+from relay.server.content import DamagedBlob, FileResponder, Representation, represent_file
+from relay.server.messages import (
+    FilePart,
+    Request,
+    RequestHeaders,
+    Response,
+    not_found_response,
+    text_response,
+    unavailable_response,
+)
+from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from relay.server.view import View
 
 if TYPE_CHECKING:
@@ -41,11 +49,11 @@ class Application:
     """
 
     def __init__(
-        self, views: ViewProvider, blobs: BlobStore, clock: Clock, on_damage: Callable[[Damage], None]
+        self, views: ViewProvider, blobs: BlobStore, clock: Clock, on_damage: Callable[[DamagedBlob], None]
     ) -> None:
         self.closing = False
         self._views = views
-        self._contents = Contents(blobs, self._damaged)
+        self._contents = FileResponder(blobs, self._damaged)
         self._clock = clock
         self._on_damage = on_damage
         self._reported: set[tuple[int, str]] = set()
@@ -61,13 +69,13 @@ class Application:
 
     def _respond(self, request: Request) -> Response:
         if request.method not in _METHODS:
-            return text(405, "Read only.\n", [("allow", ", ".join(_METHODS))])
+            return text_response(405, "Read only.\n", [("allow", ", ".join(_METHODS))])
         if self.closing:
-            return unavailable("The relay is stopping.")
+            return unavailable_response("The relay is stopping.")
         try:
             view = self._views.current()
         except SealiftError as error:
-            return unavailable(f"The relay cannot read its state ({error.code}).")
+            return unavailable_response(f"The relay cannot read its state ({error.code}).")
         if view is not self._view:
             self._view = view
             self._known = {}
@@ -77,22 +85,22 @@ class Application:
         return self._look_up(request, view)
 
     def _look_up(self, request: Request, view: View) -> Response:
-        resource = resolve(view, request.path)
+        resource = resolve_path(view, request.path)
         if isinstance(resource, StoredFile | MetadataFile):
             if len(self._known) >= _KNOWN_PATHS:
                 self._known.clear()
-            known = self._known[request.path] = represent(resource)
+            known = self._known[request.path] = represent_file(resource)
             return self._contents.answer(request, known)
         if resource == "absent":
-            return not_found()
+            return not_found_response()
         if resource == "not-yet":
-            return unavailable("No generation has been imported yet.")
-        return pages.answer(request, view, resource, self._clock(), self._counters())
+            return unavailable_response("No generation has been imported yet.")
+        return pages.answer_page(request, view, resource, self._clock(), self._counters())
 
     def _counters(self) -> dict[str, int]:
         return {f'sealift_responses_total{{code="{status}"}}': count for status, count in self._counts.items()}
 
-    def _damaged(self, damage: Damage) -> None:
+    def _damaged(self, damage: DamagedBlob) -> None:
         key = (0 if self._view is None else self._view.status.generation, damage.sha256)
         if key not in self._reported:
             self._reported.add(key)
@@ -101,10 +109,10 @@ class Application:
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request of the server."""
         request = Request(scope.method, scope.path, scope.query_string, cast("RequestHeaders", scope.headers))
-        send(protocol, self.respond(request), head=scope.method == "HEAD")
+        send_response(protocol, self.respond(request), head=scope.method == "HEAD")
 
 
-def send(protocol: HTTPProtocol, response: Response, *, head: bool) -> None:
+def send_response(protocol: HTTPProtocol, response: Response, *, head: bool) -> None:
     """Hand a response to the server; HEAD has the same fields and no content."""
     body = response.body
     if head or not body:
@@ -117,4 +125,4 @@ def send(protocol: HTTPProtocol, response: Response, *, head: bool) -> None:
         protocol.response_file_range(response.status, response.headers, body.path, body.start, body.end)
 
 
-__all__ = ["Application", "Damage", "FilePart", "ViewProvider", "send"]
+__all__ = ["Application", "DamagedBlob", "FilePart", "ViewProvider", "send_response"]

@@ -15,7 +15,7 @@ _DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
-class ByteRange:
+class RequestedRange:
     """Bytes ``start`` up to but not including ``end``."""
 
     start: int
@@ -31,7 +31,7 @@ class ByteRange:
         return f"bytes {self.start}-{self.end - 1}/{complete_length}"
 
 
-def parse(header: str, length: int) -> ByteRange | Literal["unsatisfiable"] | None:
+def parse_range(header: str, length: int) -> RequestedRange | Literal["unsatisfiable"] | None:
     """Read a ``Range`` header.
 
     Args:
@@ -52,15 +52,15 @@ def parse(header: str, length: int) -> ByteRange | Literal["unsatisfiable"] | No
         return None
     if first >= length:
         return "unsatisfiable"
-    return ByteRange(first, length if last is None else min(last + 1, length))
+    return RequestedRange(first, length if last is None else min(last + 1, length))
 
 
-def _suffix(count: int, length: int) -> ByteRange | Literal["unsatisfiable"] | None:
+def _suffix(count: int, length: int) -> RequestedRange | Literal["unsatisfiable"] | None:
     if count == 0:
         return "unsatisfiable"
     if length == 0:
         return None  # satisfiable, but no Content-Range can say "nothing": answered whole
-    return ByteRange(max(length - count, 0), length)
+    return RequestedRange(max(length - count, 0), length)
 
 
 def _number(digits: str) -> int:

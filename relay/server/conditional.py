@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
-Verdict = Literal["proceed", "not-modified", "failed"]
+Precondition = Literal["proceed", "not-modified", "failed"]
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*"')
 _BETWEEN_TAGS = re.compile(r"[ \t,]*")
@@ -44,7 +44,7 @@ def http_date(instant: datetime) -> str:
     return format_datetime(instant.astimezone(UTC), usegmt=True)
 
 
-def evaluate(conditions: Conditions, validators: Validators) -> Verdict:
+def evaluate_conditions(conditions: Conditions, validators: Validators) -> Precondition:
     """Decide whether a GET or HEAD goes on.
 
     Returns:

@@ -11,10 +11,18 @@ from typing import Literal
 
 from manifests.blobs import BlobStore
 from manifests.limits import KIB, MIB
-from relay.server import byte_range
-from relay.server.conditional import Conditions, Validators, evaluate, http_date, range_applies
+from relay.server.byte_range import RequestedRange, parse_range
+from relay.server.conditional import Conditions, Validators, evaluate_conditions, http_date, range_applies
 from relay.server.media import content_type
-from relay.server.messages import FilePart, Header, Request, Response, headers, text, unavailable
+from relay.server.messages import (
+    FilePart,
+    Header,
+    Request,
+    Response,
+    header_fields,
+    text_response,
+    unavailable_response,
+)
 from relay.server.routes import MetadataFile, StoredFile
 
 SMALL_FILE_BYTES = 64 * KIB
@@ -26,7 +34,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
-class Damage:
+class DamagedBlob:
     """A blob that the state names and the disk does not hold as it should. ``found`` is its size there, if any."""
 
     sha256: str
@@ -46,7 +54,7 @@ class Representation:
     steady: list[Header]
 
 
-class Shelf:
+class BlobCache:
     """Small blobs in memory by digest, verified as they are loaded, the least recently used dropped first.
 
     Args:
@@ -83,7 +91,7 @@ class Shelf:
             self._bytes -= len(self._held.popitem(last=False)[1])
 
 
-class Contents:
+class FileResponder:
     """Answers for files.
 
     Args:
@@ -91,9 +99,9 @@ class Contents:
         on_damage: Told of a blob that is missing or has the wrong size; called for every request that meets it.
     """
 
-    def __init__(self, store: BlobStore, on_damage: Callable[[Damage], None]) -> None:
+    def __init__(self, store: BlobStore, on_damage: Callable[[DamagedBlob], None]) -> None:
         self._store = store
-        self._shelf = Shelf(store)
+        self._cache = BlobCache(store)
         self._on_damage = on_damage
 
     def answer(self, request: Request, shape: Representation) -> Response:
@@ -101,28 +109,28 @@ class Contents:
 
         Source: RFC 9110, 13.2.2 (the order of preconditions), 14.2 (Range is for GET alone).
         """
-        verdict = evaluate(_conditions(request), shape.validators)
+        verdict = evaluate_conditions(_conditions(request), shape.validators)
         if verdict == "not-modified":
             return Response(304, shape.steady)
         if verdict == "failed":
-            return text(412, "The file is not the one that the request is about.\n")
+            return text_response(412, "The file is not the one that the request is about.\n")
         wanted = _range(request, shape)
         if wanted == "unsatisfiable":
-            return text(416, "The range begins past the end.\n", [("content-range", f"bytes */{shape.length}")])
+            return text_response(
+                416, "The range begins past the end.\n", [("content-range", f"bytes */{shape.length}")]
+            )
         body = self._body(shape.resource, wanted)
         if body is None:
-            return unavailable("This file is damaged here; the relay's operator has been told.")
+            return unavailable_response("This file is damaged here; the relay's operator has been told.")
         return Response(200, shape.whole, body) if wanted is None else _partial(shape, wanted, body)
 
-    def _body(
-        self, resource: StoredFile | MetadataFile, wanted: byte_range.ByteRange | None
-    ) -> bytes | FilePart | None:
+    def _body(self, resource: StoredFile | MetadataFile, wanted: RequestedRange | None) -> bytes | FilePart | None:
         """Return the bytes or where they are; ``None`` when they are damaged."""
         start, end = (wanted.start, wanted.end) if wanted is not None else (0, None)
         if isinstance(resource, MetadataFile):
             return resource.content[start:end]
         if resource.length <= SMALL_FILE_BYTES:
-            content = self._shelf.get(resource.sha256, resource.length)
+            content = self._cache.get(resource.sha256, resource.length)
             if content is not None and len(content) == resource.length:
                 return content[start:end]
         else:
@@ -130,18 +138,18 @@ class Contents:
             if _size(path) == resource.length:
                 return FilePart(str(path), start, resource.length if end is None else end, resource.length)
         found = _size(self._store.path(resource.sha256))
-        self._on_damage(Damage(resource.sha256, resource.name, resource.length, found))
+        self._on_damage(DamagedBlob(resource.sha256, resource.name, resource.length, found))
         return None
 
 
-def represent(resource: StoredFile | MetadataFile) -> Representation:
+def represent_file(resource: StoredFile | MetadataFile) -> Representation:
     """Return a file as HTTP sees it; the ``ETag`` is its digest."""
     if isinstance(resource, MetadataFile):
         digest, length, modified = hashlib.sha256(resource.content).hexdigest(), len(resource.content), None
     else:
         digest, length, modified = resource.sha256, resource.length, resource.modified_at
     validators = Validators(f'"{digest}"', None if modified is None else http_date(modified))
-    steady = headers(("etag", validators.etag), ("cache-control", _FOR_EVER if resource.immutable else _FRIENDLY))
+    steady = header_fields(("etag", validators.etag), ("cache-control", _FOR_EVER if resource.immutable else _FRIENDLY))
     if validators.last_modified is not None:
         steady.append(("last-modified", validators.last_modified))
     described = [("content-type", content_type(resource.name)), ("accept-ranges", "bytes"), *steady]
@@ -157,14 +165,14 @@ def _conditions(request: Request) -> Conditions:
     )
 
 
-def _range(request: Request, shape: Representation) -> byte_range.ByteRange | Literal["unsatisfiable"] | None:
+def _range(request: Request, shape: Representation) -> RequestedRange | Literal["unsatisfiable"] | None:
     header = request.field("range") if request.method == "GET" else None
     if header is None or not range_applies(request.field("if-range"), shape.validators):
         return None
-    return byte_range.parse(header, shape.length)
+    return parse_range(header, shape.length)
 
 
-def _partial(shape: Representation, wanted: byte_range.ByteRange, body: bytes | FilePart) -> Response:
+def _partial(shape: Representation, wanted: RequestedRange, body: bytes | FilePart) -> Response:
     place = [("content-length", str(wanted.length)), ("content-range", wanted.content_range(shape.length))]
     return Response(206, [*place, *shape.whole[1:]], body)
 

@@ -12,10 +12,23 @@ from manifests.errors import ConfigurationError
 BACKLOG = 1024
 _TRIES = 20
 """A port that is free on one loopback address may be taken on the other."""
-_PORT_IN_USE = "server.port-in-use"
 
 
-def addresses(host: str) -> tuple[tuple[str, bool], ...]:
+class PortInUseError(ConfigurationError):
+    """Another program listens on a port; a free one may be tried instead."""
+
+    @classmethod
+    def of(cls, place: str, port: int) -> PortInUseError:
+        """Return the error for an address and its port."""
+        return cls(
+            "server.port-in-use",
+            f"Another program listens on {place}",
+            need="a free port",
+            todo=f"stop the other program (ss -ltnp 'sport = :{port}' names it), or choose another port with --listen",
+        )
+
+
+def addresses_of(host: str) -> tuple[tuple[str, bool], ...]:
     """Return the addresses to listen on, each with whether it must succeed.
 
     Both loopback addresses go together, because clients that are told ``localhost`` try ``::1`` first. Names other
@@ -45,20 +58,19 @@ def open_listeners(host: str, port: int, *, write_timeout_seconds: float) -> lis
     """Bind and listen.
 
     Args:
-        host: See :func:`addresses`.
+        host: See :func:`addresses_of`.
         port: 0 takes a free one, the same for every address.
         write_timeout_seconds: A client that takes no byte for so long loses its connection.
 
     Raises:
         ConfigurationError: ``server.host``, ``server.port-in-use``, ``server.port-forbidden`` or ``server.address``.
     """
-    wanted = addresses(host)
+    wanted = addresses_of(host)
     for _ in range(_TRIES if port == 0 else 0):
         try:
             return _open_all(wanted, port, write_timeout_seconds)
-        except ConfigurationError as error:
-            if error.code != _PORT_IN_USE:
-                raise
+        except PortInUseError:
+            continue
     return _open_all(wanted, port, write_timeout_seconds)
 
 
@@ -70,12 +82,12 @@ def _open_all(wanted: tuple[tuple[str, bool], ...], port: int, write_timeout_sec
             if bound is not None:
                 opened.append(bound)
     except ConfigurationError:
-        close_all(opened)
+        close_listeners(opened)
         raise
     return opened
 
 
-def close_all(listeners: list[socket.socket]) -> None:
+def close_listeners(listeners: list[socket.socket]) -> None:
     """Close every socket of the list and empty it."""
     while listeners:
         with suppress(OSError):
@@ -110,12 +122,7 @@ def _open(address: str, port: int, write_timeout_seconds: float, required: bool)
 def _explain(error: OSError, address: str, port: int) -> ConfigurationError:
     place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return ConfigurationError(
-            _PORT_IN_USE,
-            f"Another program listens on {place}",
-            need="a free port",
-            todo=f"stop the other program (ss -ltnp 'sport = :{port}' names it), or choose another port with --listen",
-        )
+        return PortInUseError.of(place, port)
     if error.errno in {errno.EACCES, errno.EPERM}:
         return ConfigurationError(
             "server.port-forbidden", f"This user may not listen on {place}", need="a port above 1023"

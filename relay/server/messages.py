@@ -55,12 +55,12 @@ class Response:
     body: bytes | FilePart = b""
 
 
-def headers(*fields: Header) -> list[Header]:
+def header_fields(*fields: Header) -> list[Header]:
     """Return header fields together with those that every response has."""
     return [*_ALWAYS, *fields]
 
 
-def text(status: int, body: str, extra: Iterable[Header] = (), content_type: str = "text/plain") -> Response:
+def text_response(status: int, body: str, extra: Iterable[Header] = (), content_type: str = "text/plain") -> Response:
     """Return a short answer in words that nobody may keep."""
     data = body.encode("utf-8")
     fields = (
@@ -68,14 +68,14 @@ def text(status: int, body: str, extra: Iterable[Header] = (), content_type: str
         ("content-length", str(len(data))),
         ("cache-control", "no-store"),
     )
-    return Response(status, headers(*fields, *extra), data)
+    return Response(status, header_fields(*fields, *extra), data)
 
 
-def not_found() -> Response:
+def not_found_response() -> Response:
     """Return a real 404: TUF, CVD and git clients probe for files that are not there."""
-    return text(404, "Not found. What is served: /-/status\n")
+    return text_response(404, "Not found. What is served: /-/status\n")
 
 
-def unavailable(why: str) -> Response:
+def unavailable_response(why: str) -> Response:
     """Return 503 with ``Retry-After``; never 403 or 429, on which freshclam sleeps for hours."""
-    return text(503, why + "\n", [("retry-after", str(RETRY_AFTER_SECONDS))])
+    return text_response(503, why + "\n", [("retry-after", str(RETRY_AFTER_SECONDS))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -20,10 +19,11 @@ from manifests.features import (
     render,
     to_disable,
 )
-from relay.server.messages import Request, Response, not_found, text
+from relay.server.messages import Request, Response, not_found_response, text_response
+from relay.server.metrics import metrics_text
 from relay.server.routes import Page
 from relay.server.view import View
-from relay.status.facts import Status
+from relay.status.text import status_to_json, status_to_text
 
 _JSON = "application/json"
 _LINKS = (
@@ -35,7 +35,7 @@ _LINKS = (
 )
 
 
-def answer(request: Request, view: View, page: Page, now: datetime, counters: Mapping[str, int]) -> Response:
+def answer_page(request: Request, view: View, page: Page, now: datetime, counters: Mapping[str, int]) -> Response:
     """Answer GET or HEAD for a page.
 
     Args:
@@ -46,36 +46,36 @@ def answer(request: Request, view: View, page: Page, now: datetime, counters: Ma
         counters: Metric name with its labels to its value.
     """
     if page == "healthz":
-        return health(view, now)
+        return _health(view, now)
     if page == "metrics":
-        return text(200, metrics(view, now, counters), content_type="text/plain; version=0.0.4")
+        return text_response(200, metrics_text(view, now, counters), content_type="text/plain; version=0.0.4")
     if page in {"features", "features.json"}:
         return _features(request, view, page)
     if page == "status.json" or _wants_json(request):
-        return text(200, json.dumps(status_json(view, now), ensure_ascii=False, indent=1) + "\n", _VARY, _JSON)
-    return text(200, status_text(view, now), _VARY)
+        return text_response(200, json.dumps(_page_json(view, now), ensure_ascii=False, indent=1) + "\n", _VARY, _JSON)
+    return text_response(200, _page_text(view, now), _VARY)
 
 
 _VARY = (("vary", "accept, accept-language"),)
 
 
-def status_text(view: View, now: datetime) -> str:
+def _page_text(view: View, now: datetime) -> str:
     """Return the status for people."""
     width = max(len(path) for path, _ in _LINKS)
-    lines = ["Sealift relay", "", view.status.to_text(now), ""]
-    lines += [f"  /{name}/  {count:,} files" for name, count in file_counts(view).items()]
+    lines = ["Sealift relay", "", status_to_text(view.status, now), ""]
+    lines += [f"  /{name}/  {count:,} files" for name, count in _file_counts(view).items()]
     if view.mount_at_root is not None:
         lines.append(f"  /  the files of {view.mount_at_root} as well")
     lines += ["", *(f"{path.ljust(width)}  {text}" for path, text in _LINKS)]
     return "\n".join(lines) + "\n"
 
 
-def status_json(view: View, now: datetime) -> dict[str, object]:
+def _page_json(view: View, now: datetime) -> dict[str, object]:
     """Return the status for machines: that of ``relay status -o json``, and what is served."""
-    return {**view.status.to_json(now), "files": file_counts(view), "mount_at_root": view.mount_at_root}
+    return {**status_to_json(view.status, now), "files": _file_counts(view), "mount_at_root": view.mount_at_root}
 
 
-def file_counts(view: View) -> dict[str, int]:
+def _file_counts(view: View) -> dict[str, int]:
     """Return how many files each source has in the default ring, by name."""
     result: dict[str, int] = {}
     publication = view.rings.get(view.default_ring)
@@ -85,85 +85,19 @@ def file_counts(view: View) -> dict[str, int]:
     return dict(sorted(result.items()))
 
 
-def health(view: View, now: datetime) -> Response:
+def _health(view: View, now: datetime) -> Response:
     """Say whether files are served, and what is wrong all the same.
 
     That is still 200: a balancer that took the relay away because of it would make it worse.
     """
     if view.default_ring not in view.rings:
-        return text(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
+        return text_response(503, "empty: no generation has been imported yet\n", [("retry-after", "30")])
     wrong = {
         "stale": view.status.stale_reasons(now),
         "not delivered": [f"{one.place} [{one.code}] {one.what}" for one in view.status.delivery_problems],
     }
     lines = [f"{label}: {'; '.join(reasons)}\n" for label, reasons in wrong.items() if reasons]
-    return text(200, "".join(lines) or "ok\n")
-
-
-def metrics(view: View, now: datetime, counters: Mapping[str, int]) -> str:
-    """Return the metrics in Prometheus' text format, version 0.0.4."""
-    status, age = view.status, view.status.age(now)
-    lines = _metric(
-        "sealift_generation", "gauge", "Number of the generation that is served, 0 for none.", status.generation
-    )
-    lines += _metric(
-        "sealift_stale",
-        "gauge",
-        "1 when what is served is too old or its signatures have expired.",
-        int(status.stale(now)),
-    )
-    lines += _metric(
-        "sealift_clock_wrong",
-        "gauge",
-        "1 when the system clock contradicts signed time.",
-        int(status.clock_state(now) != "ok"),
-    )
-    lines += _metric("sealift_targets", "gauge", "Files served.", status.targets)
-    lines += _metric("sealift_target_bytes", "gauge", "Bytes of the files served.", status.target_bytes)
-    if age is not None:
-        lines += _metric("sealift_age_seconds", "gauge", "Age of what is served.", int(age.total_seconds()))
-    if status.imported_at is not None:
-        at = int(status.imported_at.timestamp())
-        lines += _metric("sealift_imported_timestamp_seconds", "gauge", "When it was imported.", at)
-    lines += _labelled(
-        "sealift_source_age_seconds",
-        "Time since a source was pulled.",
-        {f'source="{s.name}"': int(status.source_age(s, now).total_seconds()) for s in status.sources},
-    )
-    lines += _labelled(
-        "sealift_source_stale",
-        "1 when a source is older than its limit.",
-        {f'source="{s.name}"': int(status.source_stale(s, now)) for s in status.sources},
-    )
-    lines += _labelled(
-        "sealift_delivery_problems",
-        "What is not where a source is meant to be delivered, by place and source.",
-        _delivery_problems(status),
-    )
-    lines += _labelled(
-        "sealift_role_expires_timestamp_seconds",
-        "When a role's signature expires.",
-        {f'role="{role.role}"': int(role.expires_at.timestamp()) for role in status.roles},
-    )
-    lines += ["# HELP sealift_responses_total Responses by status.", "# TYPE sealift_responses_total counter"]
-    lines += [f"{name} {value}" for name, value in sorted(counters.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _delivery_problems(status: Status) -> dict[str, int]:
-    """Count problems, with a 0 for every source that is meant for a place: an alert then ends rather than vanishes."""
-    counts = Counter({(source.deliver, source.name): 0 for source in status.sources if source.deliver is not None})
-    counts.update((problem.place, problem.source) for problem in status.delivery_problems)
-    return {f'place="{place}",source="{source}"': count for (place, source), count in sorted(counts.items())}
-
-
-def _metric(name: str, kind: str, text: str, value: int) -> list[str]:
-    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]
-
-
-def _labelled(name: str, text: str, values: Mapping[str, int]) -> list[str]:
-    rows = [f"{name}{{{label}}} {value}" for label, value in values.items()]
-    return [f"# HELP {name} {text}", f"# TYPE {name} gauge", *rows]
+    return text_response(200, "".join(lines) or "ok\n")
 
 
 def _features(request: Request, view: View, page: Page) -> Response:
@@ -172,9 +106,9 @@ def _features(request: Request, view: View, page: Page) -> Response:
     form = default if page == "features.json" else query.get("format", [default])[0]
     language = query.get("lang", [_language(request)])[0]
     if form not in FORMATS or language not in {"en", "ja"} or view.status.connectivity not in CONNECTIVITIES:
-        return not_found()
+        return not_found_response()
     body = _rendered(view.status.connectivity, form, cast("Language", language))
-    return text(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
+    return text_response(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
 
 
 @cache

@@ -46,7 +46,7 @@ class MetadataFile:
 Resource = StoredFile | MetadataFile | Page | Nothing
 
 
-def resolve(view: View, path: str) -> Resource:
+def resolve_path(view: View, path: str) -> Resource:
     """Return what a path means.
 
     Args:

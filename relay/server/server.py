@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from manifests.blobs import BlobStore
 from manifests.clock import Clock
-from relay.server.app import Application, Damage, ViewProvider
+from relay.server.app import Application, DamagedBlob, ViewProvider
 from relay.server.limits import DEFAULT, ServerLimits
-from relay.server.listening import close_all, open_listeners
-from relay.server.tls import TlsFiles, check
+from relay.server.listening import close_listeners, open_listeners
+from relay.server.tls import TlsFiles, check_tls_files
 
 if TYPE_CHECKING:
     from relay.server.embedded import Embedded
@@ -48,7 +48,7 @@ class Server:
         blobs: BlobStore,
         *,
         clock: Clock,
-        on_damage: Callable[[Damage], None],
+        on_damage: Callable[[DamagedBlob], None],
         limits: ServerLimits = DEFAULT,
     ) -> None:
         self.port = port
@@ -72,7 +72,7 @@ class Server:
         Raises:
             ConfigurationError: ``server.*`` when it cannot listen, ``tls.*`` when certificate or key are no use.
         """
-        check(self._tls)
+        check_tls_files(self._tls)
         _allow_open_files(4 * self._limits.connections)
         self._listeners = open_listeners(self._host, self.port, write_timeout_seconds=self._limits.write_seconds)
         self.port = self._listeners[0].getsockname()[1]
@@ -85,7 +85,7 @@ class Server:
         Raises:
             ConfigurationError: ``tls.*``; the old certificate is served on.
         """
-        check(self._tls)
+        check_tls_files(self._tls)
         old, self._running = self._running, []
         self._spawn()
         self._draining = await self._end(old)
@@ -93,7 +93,7 @@ class Server:
     async def stop(self) -> None:
         """Stop listening, let answers under way end for a while, then leave."""
         self._application.closing = True
-        close_all(self._listeners)
+        close_listeners(self._listeners)
         old, self._running = self._running, []
         for task in await self._end(old):
             task.cancel()

@@ -108,7 +108,7 @@ def renew_leaf(directory: Path, now: datetime, names: Sequence[str] | None = Non
     return True
 
 
-def check(tls: TlsFiles) -> None:
+def check_tls_files(tls: TlsFiles) -> None:
     """Refuse a certificate and key that no server could use.
 
     Raises:
@@ -152,7 +152,7 @@ def _is_supported(pem: bytes) -> bool:
     return isinstance(key, ed25519.Ed25519PrivateKey)
 
 
-def expires_at(tls: TlsFiles) -> datetime:
+def leaf_expires_at(tls: TlsFiles) -> datetime:
     """Return when a server certificate ends.
 
     Raises:
@@ -180,7 +180,7 @@ def _leaf(directory: Path) -> x509.Certificate | None:
     from cryptography import x509
 
     try:
-        check(server_files(directory))
+        check_tls_files(server_files(directory))
         return x509.load_pem_x509_certificate(server_files(directory).certificate.read_bytes())
     except (ConfigurationError, OSError, ValueError):
         return None

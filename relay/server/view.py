@@ -1,4 +1,4 @@
-"""What the server and the status commands see: one immutable picture of the state, switched at once.
+"""What the server answers from: one immutable picture of the state, switched at once.
 
 A request takes one :class:`View` and answers from it alone, so no response mixes two generations.
 """
@@ -17,9 +17,9 @@ from relay.config import Config
 from relay.events import log as events
 from relay.home import Home
 from relay.rings.mounting import mounted
-from relay.state import DEFAULT_RING, Event, State
-from relay.status.facts import Outcome, Status
-from relay.store.outstanding import outstanding
+from relay.state import DEFAULT_RING, State
+from relay.status.facts import Status
+from relay.status.read import read_last_refusal, read_status
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ class Views:
         checked_at = monotonic()
         version = (self._state.data_version, events.position(self._home))
         if self._view is None or version[0] != self._version[0]:
-            self._view = build(self._home, self._config, self._state)
+            self._view = build_view(self._home, self._config, self._state)
         elif version != self._version:
-            refusal = last_refusal(self._home)
+            refusal = read_last_refusal(self._home)
             self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
         self._version, self._checked_at = version, checked_at
         return self._view
@@ -122,7 +122,7 @@ class Views:
                 self._view = None
 
 
-def build(home: Home, config: Config, state: State) -> View:
+def build_view(home: Home, config: Config, state: State) -> View:
     """Read the whole state as one view."""
     with state.snapshot():
         newest = state.newest_generation()
@@ -136,41 +136,6 @@ def build(home: Home, config: Config, state: State) -> View:
             mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
         )
-
-
-def read_status(home: Home, config: Config, state: State) -> Status:
-    """Read how the relay stands, without what it serves."""
-    ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
-    generation = None if ring.generation is None else state.generation(ring.generation)
-    targets, target_bytes = state.publication_size(ring.name)
-    last = state.events(kinds=("import",), limit=1)
-    hold_days = {place.name: place.hold_days for place in config.deliveries}
-    return Status(
-        ring=ring.name,
-        generation=0 if generation is None else generation.number,
-        publisher=None if generation is None else generation.publisher,
-        created=None if generation is None else generation.created,
-        imported_at=None if generation is None else generation.imported_at,
-        clock_floor=state.clock_floor(),
-        roles=state.roles(),
-        targets=targets,
-        target_bytes=target_bytes,
-        generations=state.generation_count(),
-        connectivity=config.connectivity,
-        stale_after_days=config.stale_after_days,
-        last_import=_outcome(last[0], "generation") if last else None,
-        last_refusal=last_refusal(home),
-        pending=outstanding(state, home.blobs),
-        sources=() if generation is None else state.sources(generation.number),
-        deliveries=tuple(replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.all()),
-        delivery_problems=state.deliveries.problems(),
-    )
-
-
-def last_refusal(home: Home) -> Outcome | None:
-    """Return the newest refusal of the audit log."""
-    event = events.last_logged(home, events.REFUSED)
-    return None if event is None else _outcome(event, "code")
 
 
 def _publications(config: Config, state: State) -> Mapping[str, Publication]:
@@ -197,7 +162,3 @@ def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
             directory, _, name = target.path.rpartition("/")
             result[f"{directory}/{target.sha256}.{name}"] = Blob(target.sha256, target.length)
     return MappingProxyType(result)
-
-
-def _outcome(event: Event, subject: str) -> Outcome:
-    return Outcome(event.at, str(event.details.get(subject, "")), event.text)

@@ -27,15 +27,15 @@ from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult, import_file
-from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_of
+from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_from_config
 from relay.receipt import make as receipt
-from relay.server.content import Damage
+from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
 from relay.server.tls import TlsFiles, renew_leaf, server_files
 from relay.server.view import Views
 from relay.state import Event
-from relay.store.gc import collect
+from relay.store.garbage import collect
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""
@@ -93,7 +93,7 @@ class Service:
         self._views = Views(home, config)
         self._seen_generation = 0
         self._delivered_generation: int | None = None
-        self._watcher = Watcher([inbox_of(inbox) for inbox in config.inboxes], self._import, report)
+        self._watcher = Watcher([inbox_from_config(inbox) for inbox in config.inboxes], self._import, report)
         self._server = Server(
             config.host,
             config.port,
@@ -263,7 +263,7 @@ class Service:
         self._record(Event(self._clock(), "start", f"The service listens on {address}"))
         _notify(self._notify_address, "READY=1")
 
-    def _damaged(self, damage: Damage) -> None:
+    def _damaged(self, damage: DamagedBlob) -> None:
         found = "is not there" if damage.found is None else f"has {damage.found:,} bytes"
         text = f"{damage.name}: its content {found}, {damage.length:,} bytes were stored; do: relay check"
         self._report("damaged", text, sha256=damage.sha256)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from manifests.durable import free_bytes
 from manifests.errors import ConfigurationError, LockedError, StorageError
 
 USER_VERSION = 2
@@ -194,8 +194,8 @@ def database_errors(path: Path) -> Iterator[None]:
 
 
 def _is_full(path: Path) -> bool:
-    room = os.statvfs(path.parent)
-    return room.f_bavail * room.f_frsize < 2 * _SHARED_MEMORY_BYTES
+    free = free_bytes(path.parent)
+    return free is not None and free < 2 * _SHARED_MEMORY_BYTES
 
 
 def create(path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from py7zr import FILTER_COPY, FILTER_CRYPTO_AES256_SHA256, FILTER_LZMA2
 
 from manifests import rulepack
-from manifests.archives.archive import DEFAULT, open_archive
+from manifests.archives.archive import open_archive
+from manifests.archives.base import DEFAULT
 from manifests.errors import MalformedError
 from tests.support.rule_packs import members, pack_7z, pack_zip, renamed_7z, sealed_7z
 

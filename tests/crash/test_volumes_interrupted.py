@@ -13,8 +13,8 @@ from manifests.progress import NoProgress
 from relay.home import open_home
 from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
-from relay.store.check import check
 from relay.store.outstanding import outstanding
+from relay.store.verify import check
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bundler import config
 from bundler.pull.pull import pull_all
-from manifests.progress import NoProgress
-from relay.config import schema
+from relay.config import config_schema
 from tests.support import dsm_simulator as dsm
 from tests.support.benches import Bench
 from tests.support.commands import BIN, run
@@ -53,7 +53,7 @@ def test_the_configuration_block_can_be_pulled(tmp_path: Path) -> None:
         }
         bench.home.config.write_text('publisher = "plant"\n' + replaced(block(SOURCES, "toml"), **places))
         loaded = config.load(bench.home.config)
-        result = pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+        result = pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
     assert result.failures == ()
     assert [target.path for target in result.targets["dsm"]] == ["dsm/26-002.dsru", "dsm/26-003.dsru"]
 
@@ -105,6 +105,6 @@ def test_the_pages_tell_of_every_reason(page: str, files: list[str]) -> None:
 
 
 def test_the_page_tells_of_every_key_of_the_manager() -> None:
-    table = schema()["properties"]["manager"]["properties"]
+    table = config_schema()["properties"]["manager"]["properties"]
     assert [key for key in table if f"`{key}`" not in OPERATORS] == []
     assert set(tomllib.loads(block(OPERATORS, "toml"))["manager"]) <= set(table)

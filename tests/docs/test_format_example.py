@@ -24,7 +24,7 @@ PAGE = (REPOSITORY / "docs" / "format.md").read_text("utf-8")
 NOW = datetime(2026, 9, 2, tzinfo=UTC)
 READERS = (
     "container/*.py",
-    "bundle.py",
+    "bundle/*.py",
     "manifest/*.py",
     "signature.py",
     "strictjson.py",
@@ -42,7 +42,7 @@ def test_the_page_shows_the_example_as_it_is_built():
 
 def test_the_product_believes_a_bundle_that_was_built_from_the_page_alone():
     file = io.BytesIO(example.container())
-    verified = bundle.verify(file, trusted_root(example.metadata()["1.root.json"]), NOW)
+    verified = bundle.verify_bundle(file, trusted_root(example.metadata()["1.root.json"]), NOW)
     content = {blob.sha256: b"".join(verified.content(blob)) for blob in verified.manifest.blobs}
     assert verified.manifest.file_name == "plant-000001-full.zip"
     assert verified.notes == "An example.\n"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
 from bundler.sources.common import COMMON_KEYS
-from manifests.progress import NoProgress
 from tests.docs.test_sources_page import PAGE, SECTIONS, blocks_of
 from tests.support.active_update_reader import components
 from tests.support.active_update_tree import Tree
@@ -28,7 +28,7 @@ def pulled(bench: Bench, section: str, **places: object) -> PullResult:
         text = text.replace(given, str(ours))
     bench.home.config.write_text(text)
     loaded = config.load(bench.home.config)
-    return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+    return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 
 def test_the_common_keys_do_what_the_page_says(tmp_path: Path) -> None:

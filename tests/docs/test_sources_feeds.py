@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ import yaml
 
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
-from manifests.progress import NoProgress
 from tests.support import clamav_forge as forge
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator
@@ -45,7 +45,7 @@ def pull(tmp_path: Path, server: SourceSimulator, kind: str, secret: str = "") -
     bench = Bench(tmp_path / "home")
     bench.home.config.write_text(f'publisher = "plant"\n{text}')
     loaded = config.load(bench.home.config)
-    return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+    return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 
 def test_the_clamav_block_can_be_pulled(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ import pytest
 from bundler import config
 from bundler.kinds.http.signatures import PROGRAMS, SUFFIXES
 from bundler.pull.pull import PullResult, pull_all
-from manifests.progress import NoProgress
 from tests.support.benches import Bench
 from tests.support.commands import run
 from tests.support.source_simulator import SourceSimulator
@@ -74,7 +74,7 @@ def pulled(bench: Bench, blocks: list[str], *places: tuple[str, str]) -> PullRes
         text = text.replace(place, ours)
     bench.home.config.write_text(text)
     loaded = config.load(bench.home.config)
-    return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+    return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 
 @pytest.mark.needs("minisign")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from bundler import config
 from bundler.kinds import KINDS, kind_class
 from bundler.pull.pull import pull_all
-from manifests.progress import NoProgress
 from tests.support.benches import Bench
 from tests.support.rule_packs import members, pack_7z
 
@@ -48,7 +48,7 @@ def test_files_and_rule_packs_can_be_pulled(tmp_path: Path) -> None:
     assert "/srv/" in text
     bench.home.config.write_text(text.replace("/srv/", f"{tmp_path}/srv/"))
     loaded = config.load(bench.home.config)
-    result = pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+    result = pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
     assert result.failures == ()
     assert {target.path for targets in result.targets.values() for target in targets} == {
         "suricata/index.yaml",

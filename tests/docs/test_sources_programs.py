@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ import trustme
 
 from bundler import config
 from bundler.pull.pull import PullResult, pull_all
-from manifests.progress import NoProgress
 from relay.config import DeliveryConfig, load_config
 from tests.support.benches import Bench
 from tests.support.dsa_control import NAME, DsaControl, vendor_zip
@@ -34,7 +34,7 @@ def pulled(bench: Bench, kind: str, **places: str) -> PullResult:
         text = text.replace(place, ours)
     bench.home.config.write_text(f'publisher = "plant"\n{text}')
     loaded = config.load(bench.home.config)
-    return pull_all(bench.home, loaded, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append)
+    return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 
 def test_the_block_of_dsa_carries_the_vendors_zip_and_removes_the_original(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from bundler.config import load
+from bundler.context import Context
 from bundler.jobs.create import Order, create
 from bundler.jobs.init import Founding, found
-from bundler.keys.keyring import signers_of
 from bundler.pull.pull import PullResult, pull_all
+from bundler.repository.signers import signers_of
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
@@ -43,9 +44,11 @@ class Publisher:
         self.config = load(self.home.config)
 
     def pull(self) -> PullResult:
-        return pull_all(
-            self.home, self.config, self.home.store(), lambda: self.now, NoProgress(), pause=list[float]().append
-        )
+        return pull_all(self.context, pause=list[float]().append)
+
+    @property
+    def context(self) -> Context:
+        return Context(self.home, self.config, lambda: self.now, NoProgress())
 
     def seal(self) -> Manifest:
         order = Order(out=self.path / "out", tool="sealift test", pull=False, allow_partial=True)

@@ -11,8 +11,9 @@ import pytest
 
 from bundler.home import open_home
 from bundler.report.slip import files as slips
-from bundler.seal.run import SealedFile
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from bundler.seal.write_verified import SealedFile
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from tests.support.content import DATA, lay_out
 from tests.support.publisher import Publisher
 

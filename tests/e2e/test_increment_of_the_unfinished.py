@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from manifests.manifest import Manifest
 from manifests.receipt import Receipt, verify
 from relay.state import DEFAULT_RING, State

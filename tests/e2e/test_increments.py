@@ -12,7 +12,8 @@ import pytest
 
 from manifests import patches
 from manifests.blobs import Blob, BlobStore
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from manifests.manifest import Manifest, Target
 from tests.support.commands import BIN, run
 from tests.support.content import lay_out

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from manifests.container import read_directory
 from manifests.manifest import Manifest
 from manifests.recovery import side_name

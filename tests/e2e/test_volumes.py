@@ -12,7 +12,8 @@ import pytest
 
 from manifests.blobs import BlobStore
 from manifests.bundle import verify as bundle
-from manifests.bundle.verify import claimed_manifest, open_bundle
+from manifests.bundle.claimed import claimed_manifest
+from manifests.bundle.opening import open_bundle
 from manifests.clock import system_clock
 from manifests.manifest import Manifest
 from manifests.trust import trusted_root
@@ -66,7 +67,7 @@ def test_the_volumes_together_carry_everything_once_and_parts_join_to_their_targ
     content: dict[str, bytes] = {}
     for path in create(publisher):
         with open_bundle(path) as file:
-            verified = bundle.verify(file, root, system_clock())
+            verified = bundle.verify_bundle(file, root, system_clock())
             manifest = verified.manifest
             for blob in manifest.blobs:
                 assert blob.sha256 not in content

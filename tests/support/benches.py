@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.config import Config, SourceConfig
+from bundler.context import Context
 from bundler.fetch import partial
 from bundler.home import Home
 from bundler.kinds import kind_class
@@ -54,9 +55,12 @@ class Bench:
 
     def pull_all(self, *names: str) -> PullResult:
         """Pull as ``bundle pull`` does."""
-        return pull_all(
-            self.home, self.config, self.store, lambda: self.now, NoProgress(), names, pause=self.pauses.append
-        )
+        return pull_all(self.context, names, pause=self.pauses.append)
+
+    @property
+    def context(self) -> Context:
+        """What the commands work with."""
+        return Context(self.home, self.config, lambda: self.now, NoProgress())
 
     @contextmanager
     def workbench(self, previous: Pull | None = None, **table: Any) -> Iterator[Workbench]:

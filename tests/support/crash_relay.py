@@ -12,7 +12,7 @@ from manifests.progress import NoProgress
 from relay.home import Home, open_home
 from relay.importing.importer import import_file
 from relay.state import DEFAULT_RING, State
-from relay.store.check import check
+from relay.store.verify import check
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config

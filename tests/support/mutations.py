@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 
-from manifests.bundle.verify import verify
+from manifests.bundle.verify import verify_bundle
 from manifests.errors import NotAuthenticError, SealiftError
 from manifests.trust import TrustedState
 from relay.home import Home
@@ -109,7 +109,7 @@ def _verify_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
 
 
 def _read_whole(data: bytes, trusted: TrustedState, now: datetime) -> None:
-    bundle = verify(io.BytesIO(data), trusted, now)
+    bundle = verify_bundle(io.BytesIO(data), trusted, now)
     for blob in bundle.manifest.blobs:
         if hashlib.sha256(b"".join(bundle.content(blob))).hexdigest() != blob.sha256:
             raise NotAuthenticError("blob.digest", blob.name)

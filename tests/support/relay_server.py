@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from manifests.blobs import Blob, BlobStore
-from relay.server.content import Damage
+from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
 from relay.server.tls import TlsFiles, authority_file, create_authority, server_files
@@ -107,7 +107,7 @@ class RunningServer:
     store: BlobStore
     authority: Path
     tls: TlsFiles
-    damages: list[Damage] = field(default_factory=list)
+    damages: list[DamagedBlob] = field(default_factory=list)
     run: Callable[[Any], Any] = lambda _: None
 
     @property
@@ -141,7 +141,7 @@ def serving(
     """Serve a view until the block ends."""
     tls_directory = directory / "tls"
     create_authority(tls_directory, datetime.now(UTC))
-    views, damages = GivenViews(view), list[Damage]()
+    views, damages = GivenViews(view), list[DamagedBlob]()
     tls = server_files(tls_directory)
     server = Server(host, 0, tls, views, store, clock=lambda: NOW, on_damage=damages.append, limits=limits)
     with event_loop() as run:

@@ -11,7 +11,8 @@ from securesystemslib.signer import CryptoSigner, Signer
 
 from bundler.config import Expiries
 from bundler.jobs.init import first_root
-from bundler.repository.repository import Repository, Staged
+from bundler.repository.repository import Repository
+from bundler.repository.staging import Staged, stage_version
 from manifests.manifest import Target
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -56,7 +57,7 @@ class Publisher:
 
     def stage(self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY) -> Staged:
         self.asked.clear()
-        return self.load().stage(targets, now, self.signers, self.expiries, runway)
+        return stage_version(self.load(), targets, now, self.signers, self.expiries, runway)
 
     def publish(
         self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY

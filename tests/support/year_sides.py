@@ -13,13 +13,13 @@ from bundler.jobs.again import create_again
 from bundler.jobs.create import Created, Order, create
 from bundler.jobs.gc import collect
 from bundler.jobs.init import Founding, found
-from bundler.keys.keyring import signers_of
-from bundler.plan.held import readers
+from bundler.plan.compress import compress
+from bundler.plan.readers import readers
 from bundler.plan.volumes import MEMBER_BYTES
 from bundler.repository.repository import Repository
+from bundler.repository.signers import signers_of
 from bundler.seal.recovery import beside
-from bundler.seal.run import no_extras
-from bundler.seal.write import compress
+from bundler.seal.write_verified import no_extras
 from bundler.sites.registry import Imported, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
@@ -30,7 +30,7 @@ from relay.importing.importer import ImportResult, import_file
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
-from relay.store import gc
+from relay.store import garbage as gc
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]

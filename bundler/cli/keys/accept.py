@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.keys.common import Given, session, tell
+from bundler.cli.keys.common import CeremonyOptions, open_ceremony, tell_outcome
 from manifests.console.commands import Settings, output_option
 
 
@@ -16,7 +16,5 @@ from manifests.console.commands import Settings, output_option
 @click.pass_obj
 def command(settings: Settings, files: tuple[Path, ...], output: str) -> None:
     """Gather the signatures of signed copies; enough of them put the root in force."""
-    given = Given((), stage=True, out=None, passphrase_file=None, pin_file=None, output=output)
-    with session(settings, given) as opened:
-        outcome = opened.ceremony.accept(files)
-        tell(opened, outcome, given)
+    with open_ceremony(settings, CeremonyOptions(output=output)) as session:
+        tell_outcome(session, session.ceremony.accept_copies(files))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from bundler.cli.keys.common import Given, change_options, new_keys, no_passphrase_option, session, tell
+from bundler.cli.keys.common import CeremonyOptions, change_options, new_keys, open_ceremony, tell_outcome
+from bundler.cli.options import no_passphrase_option
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
@@ -17,14 +20,14 @@ from manifests.errors import UsageError
 @change_options
 @click.pass_obj
 def command(
-    settings: Settings, role: str, new_key: str | None, *, generate: bool, no_passphrase: bool, given: Given
+    settings: Settings, /, role: str, new_key: str | None, *, generate: bool, no_passphrase: bool, **options: Any
 ) -> None:
     """Give ROLE (root, targets, snapshot, timestamp or a source) another key."""
     if (new_key is None) != generate:
         raise UsageError("keys.new", "Give either a key (a .pub file or hsm:...) or --generate")
-    with session(settings, given) as opened:
+    with open_ceremony(settings, CeremonyOptions(**options)) as session:
         if new_key is None:
-            outcome = opened.roles.generate(role, new_keys(opened, no_passphrase=no_passphrase))
+            outcome = session.key_changes.generate_key(role, new_keys(session, no_passphrase=no_passphrase))
         else:
-            outcome = opened.roles.add(role, new_key)
-        tell(opened, outcome, given)
+            outcome = session.key_changes.add_key(role, new_key)
+        tell_outcome(session, outcome)

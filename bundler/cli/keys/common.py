@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bundler.cli.options import no_passphrase_option, secrets_options, warn_open_keys
+from bundler.cli.options import secrets_from, secrets_options, warn_open_keys
 from manifests.clock import system_clock, to_text
 from manifests.console.commands import Settings, output_option, print_json
 
 if TYPE_CHECKING:
-    from bundler.ceremony.ceremony import Ceremony, Outcome
-    from bundler.ceremony.key_changes import NewKeys, Roles
-    from bundler.config import Config
+    from bundler.ceremony.ceremony import Ceremony, RootOutcome
+    from bundler.ceremony.key_changes import KeyChanges, NewKeys
     from bundler.home import Home
     from bundler.keys.secrets import Secrets
 
@@ -26,35 +24,23 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Given:
-    """The options that every change takes."""
+class CeremonyOptions:
+    """The options of a step of the ceremony: those of :func:`change_options`, of which some steps have only a few."""
 
-    keys: tuple[str, ...]
-    stage: bool
-    out: Path | None
-    passphrase_file: Path | None
-    pin_file: Path | None
-    output: str
+    keys: tuple[str, ...] = ()
+    stage: bool = False
+    out: Path | None = None
+    passphrase_file: Path | None = None
+    pin_file: Path | None = None
+    output: str = "text"
 
 
 def change_options(command: Command) -> Command:
-    """Add the options of :class:`Given`, passed on as one ``given``."""
-
-    def gather(*arguments: Any, **options: Any) -> Any:
-        given = Given(
-            keys=options.pop("key"),
-            stage=options.pop("stage"),
-            out=options.pop("out"),
-            passphrase_file=options.pop("passphrase_file"),
-            pin_file=options.pop("pin_file"),
-            output=options.pop("output"),
-        )
-        return command(*arguments, given=given, **options)
-
-    gather.__doc__ = command.__doc__
-    wrapped: Any = gather
+    """Add the options that every change of keys takes, named as the fields of :class:`CeremonyOptions`."""
     for option in (
-        click.option("--key", multiple=True, metavar="KEY", help="Sign with this root key too: a file or hsm:..."),
+        click.option(
+            "--key", "keys", multiple=True, metavar="KEY", help="Sign with this root key too: a file or hsm:..."
+        ),
         click.option(
             "--stage", is_flag=True, help="Sign nothing: let the change wait for others, or for more changes."
         ),
@@ -65,45 +51,48 @@ def change_options(command: Command) -> Command:
         ),
         output_option,
     ):
-        wrapped = option(wrapped)
-    found: Command = secrets_options(wrapped)
-    return found
+        command = option(command)
+    return secrets_options(command)
 
 
 @dataclass(frozen=True)
-class Session:
+class CeremonySession:
     """An opened home, locked, with all that a step of the ceremony needs."""
 
     home: Home
-    config: Config
+    options: CeremonyOptions
     secrets: Secrets
     ceremony: Ceremony
-    roles: Roles
+    key_changes: KeyChanges
 
 
 @contextmanager
-def session(settings: Settings, given: Given) -> Iterator[Session]:
+def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[CeremonySession]:
     """Open the home under its lock; what a root would change is shown on stderr before it is signed."""
     from bundler.ceremony.ceremony import Ceremony
-    from bundler.ceremony.key_changes import Roles
+    from bundler.ceremony.key_changes import KeyChanges
     from bundler.config import load
     from bundler.home import open_home
     from bundler.keys import hsm
-    from bundler.keys.keyring import HomeSigners, open_signer
-    from bundler.keys.secrets import Secrets, ask_on_terminal
+    from bundler.keys.keyring import open_signer
+    from bundler.repository.repository import Repository
+    from bundler.repository.signers import HomeSigners
 
     home = open_home(settings.home)
     config = load(home.config)
     hsm.use_module(config.pkcs11_module)
-    secrets = Secrets.choose(ask_on_terminal, os.environ, given.passphrase_file, given.pin_file)
+    secrets = secrets_from(options.passphrase_file, options.pin_file)
     with home.lock():
-        also = [open_signer(uri, None, secrets) for uri in given.keys]
-        ceremony = Ceremony(home, HomeSigners(home, secrets, also), config.expiries, system_clock(), show_changes)
-        names = [source.name for source in config.sources]
-        yield Session(home, config, secrets, ceremony, Roles(home, names, ceremony, secrets, sign=not given.stage))
+        repository = Repository.load(home.metadata)
+        also = [open_signer(uri, None, secrets) for uri in options.keys]
+        signers = HomeSigners(home, secrets, also)
+        ceremony = Ceremony(home, repository, signers, config.expiries, system_clock(), show_changes)
+        sources = [source.name for source in config.sources]
+        changes = KeyChanges(home, repository, sources, ceremony, secrets, sign=not options.stage)
+        yield CeremonySession(home, options, secrets, ceremony, changes)
 
 
-def new_keys(session: Session, *, no_passphrase: bool) -> NewKeys:
+def new_keys(session: CeremonySession, *, no_passphrase: bool) -> NewKeys:
     """Say how to make private keys in the home."""
     from bundler.ceremony.key_changes import NewKeys
 
@@ -117,13 +106,14 @@ def show_changes(lines: Sequence[str]) -> None:
     click.echo("\n".join(lines), err=True)
 
 
-def tell(session: Session, outcome: Outcome | None, given: Given) -> None:
+def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
     """Say what became of a change, and what comes next."""
     from manifests import durable
 
-    if outcome is not None and not outcome.in_force and given.out is not None:
-        durable.write(given.out, outcome.proposal.encode())
-    if given.output == "json":
+    out = session.options.out
+    if outcome is not None and not outcome.in_force and out is not None:
+        durable.write(out, outcome.proposal.encode())
+    if session.options.output == "json":
         print_json(outcome_to_json(outcome))
         return
     if outcome is None:
@@ -133,7 +123,7 @@ def tell(session: Session, outcome: Outcome | None, given: Given) -> None:
     if outcome.in_force:
         click.echo(f"Root {version} is in force; the next bundle carries it.")
         return
-    file = given.out or session.home.staged_root
+    file = out or session.home.staged_root
     click.echo(f"Root {version} waits for signatures:")
     for missing in outcome.proposal.missing:
         click.echo(f"  {missing}")
@@ -143,7 +133,7 @@ def tell(session: Session, outcome: Outcome | None, given: Given) -> None:
     )
 
 
-def outcome_to_json(outcome: Outcome | None) -> dict[str, Any]:
+def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:
     """Return an outcome as one JSON object."""
     if outcome is None:
         return {"state": "with-next-bundle"}
@@ -155,6 +145,3 @@ def outcome_to_json(outcome: Outcome | None) -> dict[str, Any]:
         "missing": list(outcome.proposal.missing),
         "changes": list(outcome.proposal.changes()),
     }
-
-
-__all__ = ["Given", "Session", "change_options", "new_keys", "no_passphrase_option", "session", "tell"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
+from bundler.cli.options import no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
 from manifests.console.commands import output_option, print_json
 
 
@@ -18,15 +17,14 @@ from manifests.console.commands import output_option, print_json
 @output_option
 def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphrase: bool) -> None:
     """Make an Ed25519 key: FILE (keep it) and FILE with the suffix .pub (hand it over). Needs no home."""
-    from bundler.keys.keyring import generate
-    from bundler.keys.secrets import Secrets, ask_on_terminal
+    from bundler.keys.keyring import generate_key
 
     passphrase = None
     if no_passphrase:
         warn_open_keys(out)
     else:
-        passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
-    entry = generate(out, passphrase).entry
+        passphrase = secrets_from(passphrase_file).new_passphrase()
+    entry = generate_key(out, passphrase).entry
     if output == "json":
         print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(out.with_suffix(".pub"))})
         return

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from bundler.cli.keys.common import Given, change_options, new_keys, no_passphrase_option, session, tell
+from bundler.cli.keys.common import CeremonyOptions, change_options, new_keys, open_ceremony, tell_outcome
+from bundler.cli.options import no_passphrase_option
 from manifests.console.commands import Settings
 
 
@@ -18,9 +21,9 @@ from manifests.console.commands import Settings
 @change_options
 @click.pass_obj
 def command(
-    settings: Settings, role: str, old: str | None, new_key: str | None, *, no_passphrase: bool, given: Given
+    settings: Settings, /, role: str, old: str | None, new_key: str | None, *, no_passphrase: bool, **options: Any
 ) -> None:
     """Replace the keys of ROLE (root, targets, snapshot, timestamp or a source) by new ones."""
-    with session(settings, given) as opened:
-        new = new_keys(opened, no_passphrase=no_passphrase) if new_key is None else None
-        tell(opened, opened.roles.rotate(role, old, new_key, new), given)
+    with open_ceremony(settings, CeremonyOptions(**options)) as session:
+        new = new_keys(session, no_passphrase=no_passphrase) if new_key is None else None
+        tell_outcome(session, session.key_changes.rotate_keys(role, old, new_key, new))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.keys.common import show_changes
-from bundler.cli.options import secrets_options
+from bundler.cli.options import secrets_from, secrets_options
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
@@ -45,9 +44,8 @@ def command(
 ) -> None:
     """Sign FILE, a proposed root; shows what it changes and asks first."""
     from bundler.ceremony.ceremony import sign_copy
-    from bundler.keys.secrets import Secrets, ask_on_terminal
 
-    secrets = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
+    secrets = secrets_from(passphrase_file, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
         show_changes((*proposal.summary(), *proposal.changes()))
@@ -73,14 +71,15 @@ def _signers(settings: Settings, proposal: Proposal, uris: Sequence[str], secret
     from bundler.config import load
     from bundler.home import open_home
     from bundler.keys import hsm
-    from bundler.keys.keyring import HomeSigners, open_signer
+    from bundler.keys.keyring import open_signer
+    from bundler.repository.signers import HomeSigners
     from manifests.errors import ConfigurationError
 
     if uris:
         return [open_signer(uri, None, secrets) for uri in uris]
     home = open_home(settings.home)
     hsm.use_module(load(home.config).pkcs11_module)
-    found = HomeSigners(home, secrets).of(proposal.signing_keys)
+    found = HomeSigners(home, secrets).of_keys(proposal.signing_keys)
     if not found:
         raise ConfigurationError("keys.unavailable", f"No root key is in {home.keys}", todo="name one: --key KEY")
     return found

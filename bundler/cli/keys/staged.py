@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.keys.common import Given, outcome_to_json, session
+from bundler.cli.keys.common import CeremonyOptions, open_ceremony, outcome_to_json
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -17,19 +17,17 @@ from manifests.console.commands import Settings, output_option, print_json
 @click.pass_obj
 def command(settings: Settings, out: Path | None, output: str, *, discard: bool) -> None:
     """Show, copy out or discard the root that waits for signatures."""
-    from bundler.ceremony.ceremony import Outcome
+    from bundler.ceremony.ceremony import RootOutcome
     from manifests import durable
 
-    with session(
-        settings, Given((), stage=True, out=out, passphrase_file=None, pin_file=None, output=output)
-    ) as opened:
-        proposal = opened.ceremony.require_waiting()
+    with open_ceremony(settings, CeremonyOptions()) as session:
+        proposal = session.ceremony.require_proposal()
         if out is not None:
             durable.write(out, proposal.encode())
         if discard:
-            opened.ceremony.discard()
+            session.ceremony.discard_proposal()
     if output == "json":
-        print_json(outcome_to_json(Outcome(proposal, in_force=False)))
+        print_json(outcome_to_json(RootOutcome(proposal, in_force=False)))
         return
     click.echo("\n".join(proposal.changes()))
     for signature in proposal.signatures:

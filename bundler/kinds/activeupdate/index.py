@@ -9,8 +9,9 @@ from bundler.fetch.fetcher import Fetcher
 from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
 from bundler.kinds.activeupdate.components import Index
-from manifests.archives.archive import ArchiveLimits, open_archive
-from manifests.errors import MalformedError
+from manifests.archives.archive import open_archive
+from manifests.archives.base import ArchiveLimits
+from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.limits import MIB
 
 ZIP_NAME = "ini_xml.zip"
@@ -22,8 +23,6 @@ _LIMITS = ArchiveLimits(
     total_bytes=64 * MIB,
     entry_bytes=activeupdate_ini.MAX_BYTES,
 )
-_UNREADABLE = frozenset({"archive.truncated", "archive.damaged"})
-"""A zip that nobody can read is as good as none. One that is hostile is no accident, and refused."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
         return None
     try:
         return _unpacked(packed)
-    except MalformedError as error:
-        if error.code in _UNREADABLE:
-            return None
+    except DamagedArchiveError:  # a zip that nobody can read is as good as none
+        return None
+    except MalformedError as error:  # one that is hostile is no accident
         raise error.reworded(what=f"{ZIP_NAME} is refused: {error.what}") from error
 
 

@@ -17,7 +17,7 @@ from manifests.archives.archive import kind_of
 from manifests.archives.zip_reader import ZipReader
 from manifests.blobs import Blob
 from manifests.durable import storage_errors
-from manifests.errors import MalformedError
+from manifests.errors import ArchiveMethodError, MalformedError
 from manifests.limits import GIB
 from manifests.names import check_target_path
 
@@ -184,11 +184,10 @@ def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
         zipped = kind_of(file) == "zip"
         if zipped:
             ZipReader(file).entries()
+    except ArchiveMethodError:
+        pass  # it is whole, and what it is compressed by is the vendor's
     except MalformedError as error:
-        if error.code != "archive.method":
-            raise program.error(
-                "half-written", f"left no whole zip in {path}: {error.what}", have=error.have
-            ) from error
+        raise program.error("half-written", f"left no whole zip in {path}: {error.what}", have=error.have) from error
     if not zipped:
         raise program.error("half-written", f"left something in {path} that does not begin like a zip")
     file.seek(0)

@@ -209,7 +209,7 @@ def _source_lines(
     changed = {source.name: source for source in difference.sources} if difference else {}
     by_rule = {row.source: row for row in rules}
     for source in manifest.sources:
-        own = [target for target in manifest.targets if target.path.startswith(source.name + "/")]
+        own = manifest.targets_of(source.name)
         found = changed.get(source.name)
         formats = by_rule[source.name].formats if source.name in by_rule else ()
         yield SourceLine(

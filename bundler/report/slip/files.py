@@ -11,10 +11,11 @@ from bundler.diff.targets import Difference, difference
 from bundler.history import History
 from bundler.home import Home
 from bundler.report.slip import Volume, prepare, render_html, render_text
-from bundler.seal.run import Extra, Extras, SealedFile, put
+from bundler.seal.write_verified import Extra, Extras, SealedFile, put
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
-from manifests.bundle.verify import claimed_documents, open_bundle
+from manifests.bundle.claimed import claimed_documents
+from manifests.bundle.opening import open_bundle
 from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest, Target
 

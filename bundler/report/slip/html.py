@@ -10,7 +10,7 @@ from bundler.report.slip.text import in_all, licensed, moment, top_roles
 from manifests.text import fit, size_text
 
 _STYLE = """
-@page { size_text: auto; margin: 12mm 15mm; }
+@page { size: auto; margin: 12mm 15mm; }
 * { box-sizing: border-box; margin: 0; padding: 0; }
 html { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 body { font: 9.5pt/1.4 "Helvetica Neue", Arial, "Liberation Sans", sans-serif; color: #111; background: #fff;
@@ -18,13 +18,13 @@ body { font: 9.5pt/1.4 "Helvetica Neue", Arial, "Liberation Sans", sans-serif; c
 @media screen { body { padding: 10mm 0; } }
 header { display: flex; justify-content: space-between; align-items: flex-end; border-bottom: 2pt solid #111;
   padding-bottom: 2.5mm; }
-h1 { font-size_text: 21pt; line-height: 1.1; font-weight: 700; overflow-wrap: anywhere; }
-header p { font-size_text: 8pt; letter-spacing: .14em; text-transform: uppercase; color: #555; }
+h1 { font-size: 21pt; line-height: 1.1; font-weight: 700; overflow-wrap: anywhere; }
+header p { font-size: 8pt; letter-spacing: .14em; text-transform: uppercase; color: #555; }
 header div:last-child { text-align: right; white-space: nowrap; padding-left: 8mm; }
-header b { font-size_text: 21pt; line-height: 1.1; }
-h2 { font-size_text: 8pt; letter-spacing: .1em; text-transform: uppercase; color: #555; font-weight: 700;
+header b { font-size: 21pt; line-height: 1.1; }
+h2 { font-size: 8pt; letter-spacing: .1em; text-transform: uppercase; color: #555; font-weight: 700;
   margin: 4.5mm 0 1mm; }
-h2 small { font-size_text: 8pt; letter-spacing: 0; text-transform: none; font-weight: 400; }
+h2 small { font-size: 8pt; letter-spacing: 0; text-transform: none; font-weight: 400; }
 dl { display: grid; grid-template-columns: 28mm 1fr; }
 .facts { margin-top: 3mm; }
 dt { color: #555; }
@@ -32,7 +32,7 @@ dd { overflow-wrap: anywhere; }
 code { font: 8.6pt/1.45 "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .9mm 3mm .9mm 0; border-bottom: .4pt solid #bbb; }
-th { font-size_text: 8pt; font-weight: 400; color: #555; border-bottom-color: #111; }
+th { font-size: 8pt; font-weight: 400; color: #555; border-bottom-color: #111; }
 th:last-child, td:last-child { padding-right: 0; }
 .n { text-align: right; white-space: nowrap; }
 .name { overflow-wrap: anywhere; }
@@ -41,7 +41,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .volume:last-of-type { border-bottom: .4pt solid #bbb; }
 .volume .box { width: 3.6mm; height: 3.6mm; border: .8pt solid #111; margin-top: .6mm; }
 .volume .digest { grid-column: 2 / 4; }
-.volume small { font-size_text: 8pt; color: #555; margin-right: 1.5mm; }
+.volume small { font-size: 8pt; color: #555; margin-right: 1.5mm; }
 time { white-space: nowrap; }
 .digest code span { margin-right: .55em; display: inline-block; }
 .until { font-weight: 700; }
@@ -51,10 +51,10 @@ ul { list-style: none; }
 .sign { display: grid; grid-template-columns: 1fr 1fr; gap: 8mm; margin-top: 5mm; break-inside: avoid; }
 .sign div { border: .8pt solid #111; padding: 2mm 3mm 3mm; }
 .sign h2 { margin: 0; }
-.sign p { display: flex; align-items: flex-end; height: 9.5mm; color: #555; font-size_text: 8pt; }
-body.dense { font-size_text: 8pt; line-height: 1.25; }
+.sign p { display: flex; align-items: flex-end; height: 9.5mm; color: #555; font-size: 8pt; }
+body.dense { font-size: 8pt; line-height: 1.25; }
 .dense h2 { margin: 2.5mm 0 .5mm; }
-.dense code { font-size_text: 7.4pt; line-height: 1.25; }
+.dense code { font-size: 7.4pt; line-height: 1.25; }
 .dense th, .dense td { padding-top: .35mm; padding-bottom: .35mm; }
 .dense .volume { padding: .6mm 0; }
 .dense .sign { margin-top: 3mm; }
@@ -63,9 +63,9 @@ body.dense { font-size_text: 8pt; line-height: 1.25; }
 .part { display: block; }
 .dense .part { display: inline; }
 .dense .part + .part::before { content: "; "; }
-.licence { display: block; font-size_text: 8pt; }
+.licence { display: block; font-size: 8pt; }
 .dense li { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.dense .licence { display: inline; font-size_text: inherit; }
+.dense .licence { display: inline; font-size: inherit; }
 .sign p::after { content: ""; flex: 1; border-bottom: .4pt solid #111; margin-left: 2mm; }
 """
 
@@ -165,7 +165,7 @@ def _sources(slip: Slip) -> str:
     shown, rest = abridged(slip.sources)
     changes = "" if slip.previous is None else f"<th>changes since version {slip.previous}</th>"
     name = "source, licence" if licensed(slip) else "source"
-    head = f'<tr><th>{name}</th><th class="n">files</th><th class="n">size_text</th>{changes}</tr>\n'
+    head = f'<tr><th>{name}</th><th class="n">files</th><th class="n">size</th>{changes}</tr>\n'
     rows = [_source(source, changes=bool(changes)) for source in shown]
     if rest:
         last = SourceLine(f"{len(rest)} more sources", sum(s.files for s in rest), sum(s.length for s in rest))

@@ -14,7 +14,7 @@ from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import configuration
 from manifests.secret_file import read_secret
-from relay.config import schema
+from relay.config import config_schema
 from relay.home import Home
 
 
@@ -89,7 +89,7 @@ def load_settings(home: Home) -> ManagerSettings:
         ConfigurationError: ``manager.off`` when there is no such table, ``manager.url``, ``.trust``, ``.ca`` or
             ``.credentials``, or ``config.*``.
     """
-    table = configuration.load(home.config_file, schema()).get("manager")
+    table = configuration.load(home.config_file, config_schema()).get("manager")
     if table is None:
         raise ConfigurationError(
             "manager.off",

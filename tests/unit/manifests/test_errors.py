@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from manifests import errors
-from manifests.errors import MediumError, NotAuthenticError, SealiftError, StorageError, exit_code_table
+from manifests.errors import (
+    CountedBackError,
+    IncompleteError,
+    MediumError,
+    NotAuthenticError,
+    OlderTimestampError,
+    OtherVersionError,
+    SealiftError,
+    StorageError,
+    exit_code_table,
+)
+from manifests.trust import refusals
 
 EXIT_CODES = {
     "UsageError": 2,
@@ -101,3 +112,18 @@ def test_every_class_can_be_caught_as_the_root(cls: type[SealiftError]) -> None:
     with pytest.raises(SealiftError) as caught:
         raise cls("x.y", "what")
     assert caught.value.code == "x.y"
+
+
+def test_who_acts_on_a_refusal_tells_it_by_its_class() -> None:
+    older = refusals.rollback("timestamp", 1, 2)
+    back = [refusals.rollback("snapshot", 1, 2), refusals.rollback("targets", 1, 2), refusals.removed("clamav")]
+    other = [refusals.wrong_version("targets", 1, 2), refusals.other_content("snapshot")]
+    assert (type(older), older.exit_code) == (OlderTimestampError, 22)
+    assert {(type(error), error.exit_code) for error in back} == {(CountedBackError, 22)}
+    assert {(type(error), error.exit_code) for error in other} == {(OtherVersionError, 20)}
+
+
+def test_an_incomplete_generation_is_named() -> None:
+    error = IncompleteError("volume.missing", "It is not whole", generation=7, missing=2)
+    assert (error.generation, dict(error.details)) == (7, {"missing": 2})
+    assert IncompleteError("base.missing", "A base is missing").generation is None

@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, Root
 
 from bundler import config
 from bundler.ceremony.ceremony import Ceremony, sign_copy
-from bundler.ceremony.key_changes import NewKeys, Roles
+from bundler.ceremony.key_changes import KeyChanges, NewKeys
 from bundler.ceremony.proposal import Proposal
 from bundler.ceremony.status import key_rows, role_rows
 from bundler.fetch.options import FETCH_OPTIONS
@@ -20,11 +20,12 @@ from bundler.home import Home, open_home
 from bundler.jobs.init import Founding, configuration_text, found
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
-from bundler.keys.keyring import HomeSigners
 from bundler.keys.secrets import Secrets
 from bundler.kinds import KINDS, kind_class
 from bundler.repository import delegations
 from bundler.repository.repository import Repository, wishes_path
+from bundler.repository.signers import HomeSigners
+from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.trust import Workflow, load_all, trusted_root, update_roots
@@ -55,10 +56,10 @@ class Site:
 
     @property
     def ceremony(self) -> Ceremony:
-        return Ceremony(self.home, self.signers, config.Expiries(), self.now, self.shown.extend)
+        return Ceremony(self.home, self.repository, self.signers, config.Expiries(), self.now, self.shown.extend)
 
-    def roles(self, sign: bool = True) -> Roles:
-        return Roles(self.home, ["a"], self.ceremony, Secrets(nobody), sign=sign)
+    def key_changes(self, sign: bool = True) -> KeyChanges:
+        return KeyChanges(self.home, self.repository, ["a"], self.ceremony, Secrets(nobody), sign=sign)
 
     @property
     def repository(self) -> Repository:
@@ -77,18 +78,20 @@ class Site:
 
     def publish(self) -> None:
         repository = self.repository
-        staged = repository.stage(CONTENT, self.now, self.signers, config.Expiries(), RUNWAY)
+        staged = stage_version(
+            repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
+        )
         repository.write(staged.documents)
 
     def state(self) -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted(self.home.path.rglob("*")) if path.is_file()}
 
     def signer(self, path: Path) -> CryptoSigner:
-        return keys.read_private(path, Secrets(nobody))
+        return keys.read_private_key(path, Secrets(nobody))
 
 
-def person(directory: Path, name: str) -> keys.Generated:
-    return keys.generate(directory / f"{name}.pem", None)
+def person(directory: Path, name: str) -> keys.GeneratedKey:
+    return keys.generate_key(directory / f"{name}.pem", None)
 
 
 def refused(code: str):
@@ -159,7 +162,7 @@ def test_an_existing_home_or_any_other_thing_is_not_touched(tmp_path):
 def test_a_home_with_enough_root_keys_rotates_at_once(tmp_path, role):
     site = Site(tmp_path, 3, 2)
     before = site.keyids(role)
-    outcome = site.roles().rotate(role, None, None, OPEN)
+    outcome = site.key_changes().rotate_keys(role, None, None, OPEN)
     assert outcome.in_force
     assert site.root.version == 2
     assert len(site.keyids(role)) == len(before)
@@ -171,7 +174,7 @@ def test_a_home_with_enough_root_keys_rotates_at_once(tmp_path, role):
 def test_one_key_of_several_is_replaced(tmp_path):
     site = Site(tmp_path, 3, 2)
     first, second, third = site.keyids("root")
-    site.roles().rotate("root", second[:8], None, OPEN)
+    site.key_changes().rotate_keys("root", second[:8], None, OPEN)
     assert site.keyids("root")[:2] == (first, third)
     assert len(site.keyids("root")) == 3
 
@@ -181,7 +184,7 @@ def test_rotating_root_keys_that_are_away_asks_which_one(tmp_path):
     site.away("root")
     before = site.state()
     with refused("keys.which"):
-        site.roles().rotate("root", None, None, OPEN)
+        site.key_changes().rotate_keys("root", None, None, OPEN)
     assert site.state() == before
 
 
@@ -191,7 +194,7 @@ def test_keys_made_for_a_change_that_fails_are_removed(tmp_path):
     path.write_bytes(b"damaged")
     before = site.state()
     with refused("key.private"):
-        site.roles().rotate("targets", None, None, OPEN)
+        site.key_changes().rotate_keys("targets", None, None, OPEN)
     assert site.state() == before
 
 
@@ -199,7 +202,7 @@ def test_people_on_several_machines_sign_copies_and_the_signatures_come_together
     site = Site(tmp_path, 3, 2)
     root_keys = site.away("root")
     alice = person(tmp_path, "alice")
-    outcome = site.roles().add("root", str(tmp_path / "alice.pub"))
+    outcome = site.key_changes().add_key("root", str(tmp_path / "alice.pub"))
     assert not outcome.in_force
     assert site.root.version == 1
     travelling = tmp_path / "root.json"
@@ -210,75 +213,75 @@ def test_people_on_several_machines_sign_copies_and_the_signatures_come_together
         sign_copy(travelling, copy, lambda _, key=key: [site.signer(key)])
         copies.append(copy)
     with refused("ceremony.threshold"):
-        site.ceremony.accept([copies[0]])
+        site.ceremony.accept_copies([copies[0]])
     assert site.root.version == 1
-    assert site.ceremony.accept([copies[1]]).in_force
+    assert site.ceremony.accept_copies([copies[1]]).in_force
     assert site.root.version == 2
     assert alice.entry.key.keyid in site.keyids("root")
     with refused("ceremony.nothing"):
-        site.ceremony.require_waiting()
+        site.ceremony.require_proposal()
 
 
 def test_a_raised_threshold_must_be_met_by_the_new_root_too(tmp_path):
     site = Site(tmp_path)
     person(tmp_path, "alice")
-    site.roles(sign=False).add("root", str(tmp_path / "alice.pub"))
-    outcome = site.roles().threshold("root", 2)
+    site.key_changes(sign=False).add_key("root", str(tmp_path / "alice.pub"))
+    outcome = site.key_changes().set_threshold("root", 2)
     assert not outcome.in_force
     assert outcome.proposal.changes()[1:3] == (
-        f"  root: + key {public_keys.read(tmp_path / 'alice.pub')[0].keyid[:12]} (ed25519)",
+        f"  root: + key {public_keys.read_public_key(tmp_path / 'alice.pub')[0].keyid[:12]} (ed25519)",
         "  root: threshold 1 -> 2",
     )
     assert [line.split(":")[0] for line in outcome.proposal.missing] == ["1 more of the keys of root 2"]
     copy = tmp_path / "copy.json"
     sign_copy(site.home.staged_root, copy, lambda _: [site.signer(tmp_path / "alice.pem")])
-    assert site.ceremony.accept([copy]).in_force
+    assert site.ceremony.accept_copies([copy]).in_force
     assert site.root.roles["root"].threshold == 2
 
 
 def test_changes_gather_in_one_waiting_root_and_void_earlier_signatures(tmp_path):
     site = Site(tmp_path, 2, 2)
     away = site.away("root")
-    site.roles().rotate("targets", None, None, OPEN)
+    site.key_changes().rotate_keys("targets", None, None, OPEN)
     copy = tmp_path / "copy.json"
     sign_copy(site.home.staged_root, copy, lambda _: [site.signer(path) for path in away])
-    site.roles().rotate("timestamp", None, None, OPEN)
-    waiting = site.ceremony.require_waiting()
+    site.key_changes().rotate_keys("timestamp", None, None, OPEN)
+    waiting = site.ceremony.require_proposal()
     assert waiting.proposed.version == 2
     assert waiting.signatures == ()
     assert sum("targets:" in line for line in waiting.changes()) == 2
     assert sum("timestamp:" in line for line in waiting.changes()) == 2
     with refused("ceremony.different"):
-        site.ceremony.accept([copy])
-    site.ceremony.discard()
-    assert site.ceremony.waiting() is None
-    assert site.ceremony.accept([copy]).in_force
+        site.ceremony.accept_copies([copy])
+    site.ceremony.discard_proposal()
+    assert site.ceremony.waiting_proposal() is None
+    assert site.ceremony.accept_copies([copy]).in_force
 
 
 def test_a_copy_that_follows_another_root_is_stale(tmp_path):
     site = Site(tmp_path)
-    site.roles(sign=False).rotate("targets", None, None, OPEN)
+    site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
     copy = tmp_path / "copy.json"
     copy.write_bytes(site.home.staged_root.read_bytes())
-    site.ceremony.discard()
-    site.roles().rotate("snapshot", None, None, OPEN)
+    site.ceremony.discard_proposal()
+    site.key_changes().rotate_keys("snapshot", None, None, OPEN)
     with refused("ceremony.stale"):
-        site.ceremony.accept([copy])
+        site.ceremony.accept_copies([copy])
 
 
 def test_a_crash_after_the_root_is_in_force_leaves_no_waiting_root(tmp_path):
     site = Site(tmp_path)
-    site.roles(sign=False).rotate("targets", None, None, OPEN)
+    site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
     waiting = site.home.staged_root.read_bytes()
-    site.ceremony.renew()
+    site.ceremony.renew_root()
     site.home.staged_root.write_bytes(waiting)
-    assert site.ceremony.waiting() is None
+    assert site.ceremony.waiting_proposal() is None
     assert not site.home.staged_root.exists()
 
 
 def test_a_stranger_cannot_sign(tmp_path):
     site = Site(tmp_path)
-    site.roles(sign=False).rotate("targets", None, None, OPEN)
+    site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
     stranger = person(tmp_path, "eve")
     before = site.home.staged_root.read_bytes()
     with refused("ceremony.not-a-signer"):
@@ -320,20 +323,20 @@ TAMPERED = {
 def test_a_travelling_file_that_was_tampered_with_is_refused(tmp_path, how):
     change, code = TAMPERED[how]
     site = Site(tmp_path)
-    site.roles(sign=False).rotate("targets", None, None, OPEN)
+    site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
     file = tmp_path / "forged.json"
     file.write_bytes(forged(site, change))
-    site.ceremony.discard()
+    site.ceremony.discard_proposal()
     before = site.state()
     with refused(code):
-        site.ceremony.accept([file])
+        site.ceremony.accept_copies([file])
     assert site.state() == before
 
 
 def test_a_signed_copy_whose_root_was_changed_afterwards_is_refused(tmp_path):
     site = Site(tmp_path)
-    outcome = site.roles(sign=False).rotate("targets", None, None, OPEN)
-    signed = outcome.proposal.signed_by(site.signers("root"))
+    outcome = site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
+    signed = outcome.proposal.signed_by(site.signers.of_repository(site.repository)("root"))
     value = json.loads(signed.encode())
     value["proposed"]["signed"]["roles"]["targets"]["threshold"] = 2
     with pytest.raises(NotAuthenticError) as caught:
@@ -344,14 +347,14 @@ def test_a_signed_copy_whose_root_was_changed_afterwards_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("act", "arguments", "code"),
     [
-        ("revoke", ("root", "{key}"), "keys.threshold"),
-        ("threshold", ("root", 2), "keys.threshold"),
-        ("threshold", ("root", 1), "keys.unchanged"),
-        ("revoke", ("root", "000000000000"), "keys.unknown"),
-        ("revoke", ("root", "{key:.5}"), "keys.unknown"),
-        ("threshold", ("targtes", 1), "keys.role"),
-        ("revoke", ("a", "{key}"), "keys.unknown"),
-        ("rotate", ("root", None, None, None), "keys.new"),
+        ("revoke_key", ("root", "{key}"), "keys.threshold"),
+        ("set_threshold", ("root", 2), "keys.threshold"),
+        ("set_threshold", ("root", 1), "keys.unchanged"),
+        ("revoke_key", ("root", "000000000000"), "keys.unknown"),
+        ("revoke_key", ("root", "{key:.5}"), "keys.unknown"),
+        ("set_threshold", ("targtes", 1), "keys.role"),
+        ("revoke_key", ("a", "{key}"), "keys.unknown"),
+        ("rotate_keys", ("root", None, None, None), "keys.new"),
     ],
     ids=str,
 )
@@ -361,7 +364,7 @@ def test_a_change_that_cannot_be_is_refused_and_nothing_changes(tmp_path, act, a
     (key,) = site.keyids("root")
     given = [part.format(key=key) if isinstance(part, str) else part for part in arguments]
     with refused(code):
-        getattr(site.roles(), act)(*given)
+        getattr(site.key_changes(), act)(*given)
     assert site.state() == before
 
 
@@ -370,15 +373,15 @@ def test_a_source_gets_its_own_key_rotates_it_and_returns_to_the_targets_keys(tm
     site.publish()
     shared = site.keyids("a")
     assert shared == site.keyids("targets")
-    assert site.roles().generate("a", OPEN) is None
+    assert site.key_changes().generate_key("a", OPEN) is None
     own = site.keyids("a")
     site.publish()
-    assert site.roles().rotate("a", None, None, OPEN) is None
+    assert site.key_changes().rotate_keys("a", None, None, OPEN) is None
     assert site.keyids("a") != own
     site.publish()
     assert site.repository.targets["a"].signed.version == 3
-    site.roles().revoke("a", site.keyids("a")[0])
-    assert delegations.read(wishes_path(site.home.metadata)) == {}
+    site.key_changes().revoke_key("a", site.keyids("a")[0])
+    assert delegations.read_delegations(wishes_path(site.home.metadata)) == {}
     assert site.keyids("a") == shared
     site.publish()
     assert site.root.version == 1
@@ -390,7 +393,7 @@ def test_a_damaged_list_of_delegations_is_named(tmp_path):
     for data, code in ((b"[]", "repository.damaged"), (b'{"a":{}}', "repository.damaged"), (b"x", "json.syntax")):
         path.write_bytes(data)
         with pytest.raises((ConfigurationError, MalformedError)) as caught:
-            delegations.read(path)
+            delegations.read_delegations(path)
         assert caught.value.code == code
 
 
@@ -398,7 +401,7 @@ def test_renewing_gives_root_a_later_expiry_and_nothing_else(tmp_path):
     site = Site(tmp_path)
     before = site.root
     site.now = NOW + timedelta(days=300)
-    assert site.ceremony.renew().proposal.changes() == (
+    assert site.ceremony.renew_root().proposal.changes() == (
         "root 1 -> 2",
         "  expires: 2027-11-21T12:00:00Z -> 2028-09-16T12:00:00Z",
     )
@@ -409,7 +412,7 @@ def test_the_overview_names_every_key_where_it_is_and_until_when_its_role_is_goo
     site = Site(tmp_path, 2, 2)
     site.publish()
     (old,) = site.keyids("timestamp")
-    site.roles().rotate("timestamp", None, None, OPEN)
+    site.key_changes().rotate_keys("timestamp", None, None, OPEN)
     (gone,) = [path.stem for path in site.away("snapshot")]
     rows = key_rows(site.home, ["a", "b"])
     assert [row.role for row in rows] == ["root", "root", "targets", "snapshot", "timestamp", "a", "b", None]
@@ -427,7 +430,7 @@ def rotate_five_times(site: Site) -> None:
     """One rotation a year for each role, root's own twice."""
     for role in ("root", "timestamp", "targets", "root", "snapshot"):
         site.now += timedelta(days=200)
-        site.roles().rotate(role, None, None, OPEN)
+        site.key_changes().rotate_keys(role, None, None, OPEN)
 
 
 def test_a_client_that_slept_through_five_rotations_follows_with_nothing_but_the_first_root(tmp_path):
@@ -469,7 +472,7 @@ def test_our_workflow_follows_five_rotations_too(tmp_path):
 
 def test_a_signature_over_one_root_is_none_over_another(tmp_path):
     site = Site(tmp_path)
-    outcome = site.roles(sign=False).rotate("targets", None, None, OPEN)
+    outcome = site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
     (keyid,) = site.keyids("root")
     with refused("ceremony.signature"):
         outcome.proposal.with_signatures([Signature(keyid, "00" * 64)], "x")

@@ -122,7 +122,7 @@ def test_what_was_sealed_before_is_forgotten_so_that_no_site_is_taken_to_have_it
 def test_it_never_goes_back(lost: Lost) -> None:
     number_above(lost.home, 9)
     assert number_above(lost.home, 4).above == 9
-    assert version_floor.read(lost.home.metadata) == 9
+    assert version_floor.read_floor(lost.home.metadata) == 9
 
 
 @pytest.mark.parametrize("above", [0, -1, 3 + MOST_AHEAD])
@@ -130,11 +130,11 @@ def test_a_version_that_nobody_can_have_is_refused(lost: Lost, above: int) -> No
     with pytest.raises(UsageError) as caught:
         number_above(lost.home, above)
     assert caught.value.code == "restored.above"
-    assert version_floor.read(lost.home.metadata) == 0
+    assert version_floor.read_floor(lost.home.metadata) == 0
 
 
 def test_a_floor_that_cannot_be_read_is_named(lost: Lost) -> None:
-    version_floor.path(lost.home.metadata).write_text('{"format": "sealift-floor/1"}')
+    version_floor.floor_path(lost.home.metadata).write_text('{"format": "sealift-floor/1"}')
     with pytest.raises(ConfigurationError) as caught:
         lost.publisher.load()
     assert caught.value.code == "repository.damaged"

@@ -11,7 +11,7 @@ import pytest
 from tuf.api.metadata import TargetFile
 
 from bundler.sources.base import Pull
-from manifests.errors import ConfigurationError, ExpiredError, FetchError, RollbackError, SealiftError
+from manifests.errors import ConfigurationError, ExpiredError, FetchError, OlderTimestampError, SealiftError
 from tests.support.benches import Bench, make
 from tests.support.tuf_simulator import TufServer, TufSimulator, at, served, signer
 
@@ -136,7 +136,7 @@ def test_a_timestamp_older_than_the_last_one_is_refused_across_runs(upstream: Up
     trusted = upstream.trusted()
     upstream.sim.files = old.files
     error = upstream.refused(first)
-    assert (error.code, type(error)) == ("tuf.rollback.timestamp", RollbackError)
+    assert (error.code, type(error)) == ("tuf.rollback.timestamp", OlderTimestampError)
     assert upstream.trusted() == trusted
 
 

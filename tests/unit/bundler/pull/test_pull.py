@@ -13,7 +13,6 @@ from bundler.pull.status import statuses
 from manifests import strictjson
 from manifests.errors import ConfigurationError, StorageError, UsageError
 from manifests.manifest import BlobMember, Manifest, Target, decode, encode
-from manifests.progress import NoProgress
 from manifests.text import age_text
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
@@ -74,7 +73,7 @@ def test_a_second_pull_of_the_same_is_unchanged_and_younger(bench: Bench) -> Non
 def test_what_was_pulled_is_remembered_without_asking_upstream(bench: Bench, server: SourceSimulator) -> None:
     pulled = bench.pull_all()
     asked = len(server.seen)
-    remembered = last_good(bench.home, bench.config, bench.store)
+    remembered = last_good(bench.home, bench.config)
     assert (remembered.records, remembered.targets, remembered.failures) == (pulled.records, pulled.targets, ())
     assert len(server.seen) == asked
 
@@ -97,11 +96,11 @@ def test_a_failure_is_remembered_until_the_next_good_pull(bench: Bench, server: 
     bench.pull_all()
     server.on("/b", upstream.status(404), upstream.file(b"b"))
     bench.pull_all()
-    remembered = last_good(bench.home, bench.config, bench.store)
+    remembered = last_good(bench.home, bench.config)
     assert [(failure.name, failure.error.code) for failure in remembered.failures] == [("web", "http.status")]
     assert [record.name for record in remembered.records if record.failure] == ["web"]
     assert bench.pull_all().failures == ()
-    assert last_good(bench.home, bench.config, bench.store).failures == ()
+    assert last_good(bench.home, bench.config).failures == ()
 
 
 def test_a_source_that_never_worked_is_a_failure_without_content(bench: Bench, server: SourceSimulator) -> None:
@@ -113,7 +112,7 @@ def test_a_source_that_never_worked_is_a_failure_without_content(bench: Bench, s
 
 
 def test_a_source_that_was_never_pulled_is_a_failure_that_says_what_to_type(bench: Bench) -> None:
-    result = last_good(bench.home, bench.config, bench.store)
+    result = last_good(bench.home, bench.config)
     assert [(f.name, f.error.code, f.error.todo) for f in result.failures] == [
         ("files", "pull.never", "bundle pull files"),
         ("web", "pull.never", "bundle pull web"),
@@ -133,7 +132,7 @@ def test_the_manifest_takes_what_a_pull_says_even_of_odd_names(bench: Bench, tmp
 def test_content_that_is_gone_is_a_failure(bench: Bench) -> None:
     result = bench.pull_all()
     bench.store.path(result.targets["web"][0].sha256).unlink()
-    assert [(f.name, f.error.code) for f in last_good(bench.home, bench.config, bench.store).failures] == [
+    assert [(f.name, f.error.code) for f in last_good(bench.home, bench.config).failures] == [
         ("web", "pull.content-lost")
     ]
 
@@ -141,7 +140,7 @@ def test_content_that_is_gone_is_a_failure(bench: Bench) -> None:
 def test_a_changed_configuration_voids_what_was_pulled_before(bench: Bench, tmp_path: Path) -> None:
     bench.pull_all()
     bench.configure("files", "directory", path=str(tmp_path / "tree"), exclude=["secret*"])
-    result = last_good(bench.home, bench.config, bench.store)
+    result = last_good(bench.home, bench.config)
     assert [(f.name, f.error.code) for f in result.failures] == [("files", "pull.configuration-changed")]
     assert list(result.targets) == ["web"]
 
@@ -153,7 +152,7 @@ def test_include_and_exclude_hold_for_every_kind(bench: Bench, server: SourceSim
     first = bench.pull_all("web")
     assert first.targets == {"web": (target("web/b", b"b"),)}
     assert bench.pull_all("web").unchanged == ("web",)
-    (checked,) = check_all(bench.home, bench.config, bench.store, lambda: bench.now, NoProgress(), ["web"])
+    (checked,) = check_all(bench.context, ["web"])
     assert checked.check is not None
     assert [found.path for found in checked.check.targets] == ["b"]
 
@@ -170,7 +169,7 @@ def test_what_the_operator_says_of_a_source_stands_in_its_record_and_voids_nothi
     bench.pull_all()
     said = {"fresh_days": 7, "licence": "two\nlines", "mount": "/", "deliver": "place", "allow_older": True}
     bench.configure("files", "directory", path=str(tmp_path / "tree"), **said)
-    record = last_good(bench.home, bench.config, bench.store).records[1]
+    record = last_good(bench.home, bench.config).records[1]
     assert (record.failure, record.version) == (None, None)
     assert (record.fresh_days, record.licence, record.mount, record.deliver) == (7, "two\nlines", "/", "place")
 
@@ -187,13 +186,13 @@ def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path)
 def test_how_a_source_is_fetched_does_not_void_what_was_pulled(bench: Bench, server: SourceSimulator) -> None:
     bench.pull_all()
     bench.configure("web", "http", urls=[server.url("/b")], timeout_seconds=9)
-    assert last_good(bench.home, bench.config, bench.store).failures == ()
+    assert last_good(bench.home, bench.config).failures == ()
 
 
 def test_another_kind_under_the_same_name_starts_anew(bench: Bench, tmp_path: Path) -> None:
     bench.pull_all()
     bench.configure("web", "directory", path=str(tmp_path / "tree"))
-    assert [f.error.code for f in last_good(bench.home, bench.config, bench.store).failures] == ["pull.never"]
+    assert [f.error.code for f in last_good(bench.home, bench.config).failures] == ["pull.never"]
     assert bench.pull_all("web").targets == {"web": (target("web/a", b"a"),)}
 
 
@@ -240,9 +239,7 @@ def test_a_record_is_strict_json_that_a_person_can_read(bench: Bench) -> None:
 
 def test_check_stores_nothing_and_names_what_fails(bench: Bench, server: SourceSimulator) -> None:
     server.on("/b", upstream.portal())
-    results = check_all(
-        bench.home, bench.config, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append
-    )
+    results = check_all(bench.context, pause=bench.pauses.append)
     assert [(r.name, r.error.code if r.error else None) for r in results] == [
         ("files", None),
         ("web", "http.captive-portal"),
@@ -255,7 +252,7 @@ def test_check_names_a_password_that_is_not_there_and_goes_on(bench: Bench, monk
     given = {"host": "upstream.example", "user": "u", "password_env": "NO_SUCH_PASSWORD"}
     bench.configure("closed", "http", urls=["https://upstream.example/a"], credentials=given)
     bench.sources.reverse()
-    results = check_all(bench.home, bench.config, bench.store, lambda: bench.now, NoProgress())
+    results = check_all(bench.context)
     assert [(r.name, r.error.code if r.error else None) for r in results] == [
         ("closed", "source.credentials"),
         ("web", None),

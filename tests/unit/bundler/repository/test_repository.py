@@ -10,7 +10,7 @@ from tuf.api.metadata import Metadata, Root
 
 from bundler.config import Expiries
 from bundler.repository import delegations
-from bundler.repository.delegations import Delegation
+from bundler.repository.delegations import Authority
 from bundler.repository.repository import Repository, runway, wishes_path
 from bundler.repository.staging import path_patterns
 from manifests.errors import ConfigurationError, MalformedError
@@ -179,8 +179,8 @@ def test_an_expiry_shorter_than_the_promise_refuses_to_seal(tmp_path, role):
 def test_a_source_with_its_own_key_is_signed_by_it_and_clients_demand_it(publisher, tmp_path):
     publisher.publish(AB)
     own = [CryptoSigner.generate_ed25519() for _ in range(2)]
-    wish = Delegation(tuple(signer.public_key for signer in own), 2)
-    delegations.write(wishes_path(publisher.directory), {"a": wish})
+    wish = Authority(tuple(signer.public_key for signer in own), 2)
+    delegations.write_delegations(wishes_path(publisher.directory), {"a": wish})
     with pytest.raises(ConfigurationError) as caught:
         publisher.stage(AB)
     assert caught.value.code == "keys.unavailable"

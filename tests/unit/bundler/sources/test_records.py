@@ -152,7 +152,7 @@ def test_another_configuration_is_no_way_back_for_an_upstream(source: Upstream) 
     source.refused(4, **source.another)
     source.refused(4, **source.another)
     source.bench.configure("s", source.kind, **source.options)
-    (record,) = last_good(source.bench.home, source.bench.config, source.bench.store).records
+    (record,) = last_good(source.bench.home, source.bench.config).records
     assert "[source.older]" in str(record.failure)
     assert replace(record, failure=None) == good
     source.taken(5, **source.another)
@@ -219,7 +219,7 @@ def test_a_record_from_before_there_were_floors_is_read_and_gets_one(bench: Benc
     value = strictjson.decode(path.read_bytes(), name=path.name, max_bytes=100_000)
     assert value.pop("floor") == {"x": "5", "y": "5"}
     path.write_bytes(strictjson.encode(value))
-    assert last_good(bench.home, bench.config, bench.store).targets == good.targets
+    assert last_good(bench.home, bench.config).targets == good.targets
     assert bench.pull_all().unchanged == ("s",)
     assert load(bench.home.sources, "s", "clamav").floor == {"x": (5,), "y": (5,)}
 

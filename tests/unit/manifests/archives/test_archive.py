@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.archives.archive import DEFAULT, kind_of, open_archive
+from manifests.archives.archive import kind_of, open_archive
+from manifests.archives.base import DEFAULT
 from manifests.archives.seven_zip import _program_path
 from manifests.errors import MalformedError
 from tests.support.rule_packs import pack_7z, pack_zip

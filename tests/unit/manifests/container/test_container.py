@@ -30,7 +30,7 @@ from manifests.container import (
     pays,
     read_directory,
 )
-from manifests.errors import MalformedError, StorageError
+from manifests.errors import DamagedContainerError, StorageError
 from manifests.limits import DEFAULT, GIB, MIB
 from tests.support.zip_forge import Entry, Forge, good, raw_deflate, read_all
 
@@ -175,7 +175,7 @@ def test_content_of_another_length_than_promised_is_an_error(length: int, deflat
 def test_a_name_that_no_reader_takes_is_not_written(name: str, code: str):
     writer = ContainerWriter(io.BytesIO())
     writer.add("a", [b""], length=0)
-    with pytest.raises(MalformedError) as refusal:
+    with pytest.raises(DamagedContainerError) as refusal:
         writer.add(name, [b""], length=0)
     assert refusal.value.code == code
 
@@ -240,7 +240,7 @@ def test_a_member_that_inflates_too_much_is_refused_by_its_reader_too():
     (member,) = read_directory(file, generous)
     assert b"".join(MemberReader(file, member, generous)) == content
     for attempt in (lambda: read_directory(file), lambda: list(MemberReader(file, member))):
-        with pytest.raises(MalformedError) as refusal:
+        with pytest.raises(DamagedContainerError) as refusal:
             attempt()
         assert refusal.value.code == "zip.ratio"
 
@@ -248,7 +248,7 @@ def test_a_member_that_inflates_too_much_is_refused_by_its_reader_too():
 def test_more_members_than_the_limit_are_refused():
     file = io.BytesIO(container(("a", b""), ("b", b""), ("c", b"")))
     assert len(read_directory(file, replace(DEFAULT, members=3))) == 3
-    with pytest.raises(MalformedError) as refusal:
+    with pytest.raises(DamagedContainerError) as refusal:
         read_directory(file, replace(DEFAULT, members=2))
     assert refusal.value.code == "zip.too-many-members"
 
@@ -261,7 +261,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path: Path):
         chunks = iter(MemberReader(file, member))
         next(chunks)
         os.truncate(path, MIB + MIB // 2)
-        with pytest.raises(MalformedError) as refusal:
+        with pytest.raises(DamagedContainerError) as refusal:
             list(chunks)
     assert refusal.value.code == "zip.truncated"
 
@@ -308,7 +308,7 @@ def refused(data: bytes) -> str | None:
     """Return the code with which a container is refused, or None."""
     try:
         read_all(data)
-    except MalformedError as error:
+    except DamagedContainerError as error:
         return error.code
     return None
 
@@ -353,7 +353,7 @@ def test_a_flipped_bit_of_a_deflated_container_is_refused_or_seen_in_the_stored_
             (member,) = read_directory(file)
             reader = MemberReader(file, member)
             content = b"".join(reader)
-        except MalformedError:
+        except DamagedContainerError:
             continue
         assert content == TEXT[:3000]
         assert reader.stored_sha256 != digest
@@ -526,7 +526,7 @@ def test_a_flipped_bit_beyond_a_great_boundary_is_seen(tmp_path: Path, place: in
         file.write(b"\1")
     with path.open("rb") as file:
         _, large, _ = read_directory(file)
-        with pytest.raises(MalformedError) as refusal:
+        with pytest.raises(DamagedContainerError) as refusal:
             for _ in MemberReader(file, large, digest=False):
                 pass
     assert refusal.value.code == "zip.crc"

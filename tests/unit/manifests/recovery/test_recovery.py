@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundler.seal.recovery import beside, protect
-from bundler.seal.run import SealedFile
+from bundler.seal.write_verified import SealedFile
 from manifests import recovery
 from manifests.errors import (
     ConfigurationError,

@@ -87,14 +87,14 @@ def test_check_leaves_with_40_when_something_is_damaged(relay, forge, tmp_path):
 
 def test_quarantine_is_listed_shown_exported_restored_and_deleted(relay, forge, tmp_path):
     from relay.home import Home
-    from relay.quarantine import quarantine
+    from relay.quarantine.registry import quarantine_bundle
     from tests.support.relay_homes import make_config
 
     home = Home(tmp_path / "home")
     for name in ("one.zip", "two.zip"):
         (tmp_path / name).write_bytes(name.encode())
         error = forge_error()
-        quarantine.take(home, make_config(home), tmp_path / name, error, system_clock())
+        quarantine_bundle(home, make_config(home), tmp_path / name, error, system_clock())
     found = json.loads(relay("quarantine", "list", "-o", "json").stdout)["quarantine"]
     one, two = (next(row["id"] for row in found if row["name"] == name) for name in ("one.zip", "two.zip"))
     assert "zip.gap" in relay("quarantine", "show", one[:8]).stdout

@@ -17,8 +17,9 @@ from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
 from relay.importing.importer import import_file
-from relay.server.view import read_status
 from relay.state import DEFAULT_RING, State
+from relay.status.read import read_status
+from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_homes import make_config, make_home
 
@@ -488,7 +489,7 @@ def test_the_status_names_what_was_delivered(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    assert status.to_json(site.clock())["deliveries"] == [
+    assert status_to_json(status, site.clock())["deliveries"] == [
         {
             "place": "ds_agent",
             "source": "dsa",
@@ -504,7 +505,7 @@ def test_the_status_names_what_was_delivered(site: Site) -> None:
     ]
     assert (
         f"place ds_agent  {site.agent}/a.zip (delivered 2026-09-01T13:00:00Z, generation 1)"
-        in status.to_text(site.clock()).splitlines()
+        in status_to_text(status, site.clock()).splitlines()
     )
 
 
@@ -513,8 +514,8 @@ def test_the_status_says_when_a_file_will_be_removed(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    assert status.to_json(site.clock())["deliveries"][0]["remove_at"] == "2026-09-08T13:00:00Z"
-    assert "generation 1, until 2026-09-08T13:00:00Z)" in status.to_text(site.clock())
+    assert status_to_json(status, site.clock())["deliveries"][0]["remove_at"] == "2026-09-08T13:00:00Z"
+    assert "generation 1, until 2026-09-08T13:00:00Z)" in status_to_text(status, site.clock())
 
 
 def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:
@@ -522,8 +523,8 @@ def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         status = read_status(site.home, site.config, state)
-    problem = status.to_json(site.clock())["delivery_problems"][0]
+    problem = status_to_json(status, site.clock())["delivery_problems"][0]
     assert (problem["code"], problem["since"]) == ("delivery.undefined", "2026-09-01T13:00:00Z")
-    lines = [line.strip() for line in status.to_text(site.clock()).splitlines()]
+    lines = [line.strip() for line in status_to_text(status, site.clock()).splitlines()]
     assert 'name = "ds_agent"' in lines
     assert any(line.startswith("place ds_agent") and "NOT DELIVERED delivery.undefined" in line for line in lines)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.inbox.dispose import Fate, dispose
+from relay.inbox.dispose import Fate, dispose_of_file
 from relay.inbox.listing import MAX_ENTRIES, list_inbox, stamp_of
-from relay.inbox.look import claim, look
-from relay.inbox.settle import Look, Shape
+from relay.inbox.look import look_at_file, read_claimed_version
+from relay.inbox.readiness import FirstLook, Likeness
 
 
 def zip_bytes(*names: str, payload: bytes = b"payload" * 100, comment: bytes = b"") -> bytes:
@@ -32,12 +32,12 @@ BUNDLE = zip_bytes("manifest.json", "manifest.sig.json", "tuf/1.root.json", "blo
 SMALL = zip_bytes("manifest.json", "manifest.sig.json", payload=b"{}")
 
 
-def look_at(path: Path) -> Look | None:
-    return look(path, stamp_of(path.lstat()), named_as_bundle=path.suffix.lower() == ".zip")
+def look_at(path: Path) -> FirstLook | None:
+    return look_at_file(path, stamp_of(path.lstat()), named_as_bundle=path.suffix.lower() == ".zip")
 
 
 def seen(inbox: Path) -> list[str]:
-    return sorted(str(sighting.path.relative_to(inbox)) for sighting in list_inbox(inbox).sightings)
+    return sorted(str(seen_file.path.relative_to(inbox)) for seen_file in list_inbox(inbox).seen_files)
 
 
 def test_regular_files_of_the_inbox_and_its_direct_subdirectories_are_seen_and_no_deeper(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_links_fifos_sockets_and_linked_directories_are_never_seen(tmp_path: Pat
 
 def test_an_inbox_that_is_not_there_is_empty_and_has_no_directories(tmp_path: Path) -> None:
     listing = list_inbox(tmp_path / "none")
-    assert listing.sightings == ()
+    assert listing.seen_files == ()
     assert listing.directories == ()
 
 
@@ -98,13 +98,13 @@ def test_the_number_of_names_read_has_a_ceiling(tmp_path: Path) -> None:
         os.close(os.open(tmp_path / f"{number}.txt", os.O_CREAT | os.O_WRONLY))
     listing = list_inbox(tmp_path)
     assert listing.truncated
-    assert len(listing.sightings) == MAX_ENTRIES
+    assert len(listing.seen_files) == MAX_ENTRIES
 
 
 def test_a_whole_bundle_is_recognised_by_content_whatever_its_name(tmp_path: Path) -> None:
     for name in ("a.zip", "a.bin", "a"):
         (tmp_path / name).write_bytes(BUNDLE)
-        assert look_at(tmp_path / name) == Look(Shape.WHOLE)
+        assert look_at(tmp_path / name) == FirstLook(Likeness.WHOLE)
 
 
 def test_every_beginning_of_a_bundle_is_partial_and_never_refused_or_foreign(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_every_beginning_of_a_bundle_is_partial_and_never_refused_or_foreign(tmp
         path.write_bytes(SMALL[:length])
         result = look_at(path)
         assert result is not None
-        assert result.shape is Shape.PARTIAL, length
+        assert result.likeness is Likeness.PARTIAL, length
         assert result.reason == "its end is missing: the copy is not complete"
 
 
@@ -123,7 +123,7 @@ def test_a_preallocated_copy_is_partial_however_much_of_it_is_written(tmp_path: 
         path.write_bytes(BUNDLE[:length].ljust(len(BUNDLE), b"\0"))
         result = look_at(path)
         assert result is not None
-        assert result.shape is Shape.PARTIAL, length
+        assert result.likeness is Likeness.PARTIAL, length
 
 
 def test_a_bundle_with_one_damaged_byte_is_never_taken_for_somebody_elses_file(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_bundle_with_one_damaged_byte_is_never_taken_for_somebody_elses_file(t
         path.write_bytes(damaged)
         result = look_at(path)
         assert result is not None
-        assert result.shape in {Shape.WHOLE, Shape.PARTIAL}, place
+        assert result.likeness in {Likeness.WHOLE, Likeness.PARTIAL}, place
 
 
 def test_other_peoples_files_are_foreign(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_other_peoples_files_are_foreign(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         result = look_at(tmp_path / name)
         assert result is not None
-        assert result.shape is Shape.FOREIGN, name
+        assert result.likeness is Likeness.FOREIGN, name
 
 
 def test_random_bytes_are_judged_without_any_error(tmp_path: Path) -> None:
@@ -173,11 +173,11 @@ def test_the_end_of_a_zip64_bundle_is_found(tmp_path: Path) -> None:
         for number in range(0x10000):
             archive.writestr(zipfile.ZipInfo(f"blobs/{number:x}"), b"")
     path.write_bytes(buffer.getvalue())
-    assert look_at(path) == Look(Shape.WHOLE)
+    assert look_at(path) == FirstLook(Likeness.WHOLE)
     path.write_bytes(buffer.getvalue()[:-1])
     result = look_at(path)
     assert result is not None
-    assert result.shape is Shape.PARTIAL
+    assert result.likeness is Likeness.PARTIAL
 
 
 def test_a_file_that_another_process_has_open_for_writing_is_busy_until_it_closes(tmp_path: Path) -> None:
@@ -188,16 +188,16 @@ def test_a_file_that_another_process_has_open_for_writing_is_busy_until_it_close
     ) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"open\n"
-        assert look_at(path) == Look(Shape.WHOLE, "another program still has it open for writing", busy=True)
+        assert look_at(path) == FirstLook(Likeness.WHOLE, "another program still has it open for writing", busy=True)
         writer.communicate(b"\n")
-    assert look_at(path) == Look(Shape.WHOLE)
+    assert look_at(path) == FirstLook(Likeness.WHOLE)
 
 
 def test_a_reader_does_not_make_a_file_busy_and_a_look_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(BUNDLE)
     with path.open("rb"):
-        assert look_at(path) == Look(Shape.WHOLE)
+        assert look_at(path) == FirstLook(Likeness.WHOLE)
     with path.open("ab") as file:
         file.write(b"")
 
@@ -206,7 +206,7 @@ def test_a_file_with_a_second_name_is_busy(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(BUNDLE)
     (tmp_path / "b.zip").hardlink_to(path)
-    assert look_at(path) == Look(Shape.WHOLE, "it has 2 names", busy=True)
+    assert look_at(path) == FirstLook(Likeness.WHOLE, "it has 2 names", busy=True)
 
 
 def test_what_is_no_longer_the_listed_file_is_not_judged(tmp_path: Path) -> None:
@@ -214,36 +214,39 @@ def test_what_is_no_longer_the_listed_file_is_not_judged(tmp_path: Path) -> None
     path.write_bytes(BUNDLE)
     listed = stamp_of(path.lstat())
     path.unlink()
-    assert look(path, listed, named_as_bundle=True) is None
+    assert look_at_file(path, listed, named_as_bundle=True) is None
     os.mkfifo(path)
-    assert look(path, listed, named_as_bundle=True) is None
+    assert look_at_file(path, listed, named_as_bundle=True) is None
     path.unlink()
     (tmp_path / "other.zip").write_bytes(BUNDLE)
     path.symlink_to(tmp_path / "other.zip")
-    assert look(path, listed, named_as_bundle=True) is None
+    assert look_at_file(path, listed, named_as_bundle=True) is None
     path.unlink()
     shutil.copy(tmp_path / "other.zip", path)
-    assert look(path, listed, named_as_bundle=True) is None
+    assert look_at_file(path, listed, named_as_bundle=True) is None
 
 
 def test_a_claim_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(BUNDLE)
-    assert claim(path, stamp_of(path.lstat())) is None
-    assert claim(tmp_path / "none.zip", stamp_of(path.lstat())) is None
+    assert read_claimed_version(path, stamp_of(path.lstat())) is None
+    assert read_claimed_version(tmp_path / "none.zip", stamp_of(path.lstat())) is None
 
 
 def test_delete_removes_the_file_and_nothing_else(tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         (tmp_path / name).write_bytes(BUNDLE)
-    assert dispose(tmp_path, tmp_path / "a.zip", stamp_of((tmp_path / "a.zip").lstat()), "delete").fate is Fate.DELETED
+    assert (
+        dispose_of_file(tmp_path, tmp_path / "a.zip", stamp_of((tmp_path / "a.zip").lstat()), "delete").fate
+        is Fate.DELETED
+    )
     assert [entry.name for entry in tmp_path.iterdir()] == ["b.zip"]
 
 
 def test_keep_leaves_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(BUNDLE)
-    assert dispose(tmp_path, path, stamp_of(path.lstat()), "keep").fate is Fate.KEPT
+    assert dispose_of_file(tmp_path, path, stamp_of(path.lstat()), "keep").fate is Fate.KEPT
     assert path.read_bytes() == BUNDLE
 
 
@@ -251,7 +254,7 @@ def test_archive_moves_the_file_and_never_overwrites_an_earlier_one(tmp_path: Pa
     path = tmp_path / "a.zip"
     for content in (b"first", b"second", b"third"):
         path.write_bytes(content)
-        assert dispose(tmp_path, path, stamp_of(path.lstat()), "archive").fate is Fate.ARCHIVED
+        assert dispose_of_file(tmp_path, path, stamp_of(path.lstat()), "archive").fate is Fate.ARCHIVED
     archived = {entry.name: entry.read_bytes() for entry in (tmp_path / "imported").iterdir()}
     assert archived == {"a.zip": b"first", "a.1.zip": b"second", "a.2.zip": b"third"}
     assert seen(tmp_path) == []
@@ -264,7 +267,7 @@ def test_a_file_that_was_replaced_meanwhile_is_never_removed(tmp_path: Path) -> 
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "new").replace(path)
     for policy in ("delete", "archive"):
-        assert dispose(tmp_path, path, imported, policy).fate is Fate.GONE
+        assert dispose_of_file(tmp_path, path, imported, policy).fate is Fate.GONE
         assert path.read_bytes() == b"new"
 
 
@@ -273,4 +276,4 @@ def test_a_file_that_somebody_removed_already_is_fine(tmp_path: Path) -> None:
     path.write_bytes(BUNDLE)
     imported = stamp_of(path.lstat())
     path.unlink()
-    assert dispose(tmp_path, path, imported, "delete").fate is Fate.GONE
+    assert dispose_of_file(tmp_path, path, imported, "delete").fate is Fate.GONE

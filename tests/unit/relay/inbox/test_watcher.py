@@ -16,12 +16,12 @@ import pytest
 
 from manifests.errors import IncompleteError, LockedError, NotAuthenticError, SealiftError, StorageError
 from relay.importing.importer import ImportResult
-from relay.inbox.settle import Rules
+from relay.inbox.readiness import InboxRules
 from relay.inbox.watcher import AbandonedError, Inbox, Watcher
 from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
 
-QUICK = Rules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, hold_seconds=5.0)
-EVENTS_ONLY = Rules(settle_seconds=0.05, rescan_seconds=600.0)
+QUICK = InboxRules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, gather_seconds=5.0)
+EVENTS_ONLY = InboxRules(settle_seconds=0.05, rescan_seconds=600.0)
 """Nothing but events can be why a file is seen in time."""
 DEADLINE = 20.0
 
@@ -155,7 +155,7 @@ def test_a_stalled_copy_is_told_once_and_imported_when_it_goes_on(inbox: Path) -
 def test_a_half_copied_file_that_nobody_writes_any_more_is_handed_over_when_patience_ends(inbox: Path) -> None:
     relay = Relay({"a.zip": [NotAuthenticError("zip.no-end", "The end is missing")]})
     (inbox / "a.zip").write_bytes(BUNDLE[:-1])
-    rules = Rules(settle_seconds=0.1, rescan_seconds=0.1, patience_seconds=1.0)
+    rules = InboxRules(settle_seconds=0.1, rescan_seconds=0.1, patience_seconds=1.0)
     with watching(relay, Inbox(inbox, rules=rules)):
         assert "its end is missing" in relay.until("waiting")
         assert relay.next() == "a.zip"
@@ -194,7 +194,7 @@ def test_twenty_at_once_in_two_inboxes_are_all_imported_exactly_once(tmp_path: P
 
 def test_an_inbox_directory_that_is_replaced_is_watched_again(inbox: Path) -> None:
     relay = Relay()
-    rules = Rules(settle_seconds=0.05, rescan_seconds=0.5)
+    rules = InboxRules(settle_seconds=0.05, rescan_seconds=0.5)
     with watching(relay, Inbox(inbox, rules=rules)):
         for _ in range(3):
             (inbox / "a.zip").write_bytes(BUNDLE)

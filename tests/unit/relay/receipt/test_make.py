@@ -17,7 +17,7 @@ from relay.receipt import make as module
 from relay.receipt.make import Pending, Said, make
 from relay.receipt.site_key import key_file, open_key
 from relay.state import State
-from relay.store.check import check, discard
+from relay.store.verify import check, discard
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 

@@ -9,9 +9,10 @@ import pytest
 
 from relay.rings.mounting import conflict, mounted
 from relay.server.app import Application
-from relay.server.routes import resolve
-from relay.server.view import Views, build
+from relay.server.routes import resolve_path
+from relay.server.view import Views, build_view
 from relay.state import State
+from relay.status.text import status_to_text
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 from tests.support.requests_by_hand import get
@@ -52,7 +53,7 @@ def view(tmp_path, home, forge):
     def imported(**values):
         import_bundle(home, forge.seal(tmp_path / "x.zip"), forge.clock())
         with State(home.database) as state:
-            return build(home, make_config(home, **values), state)
+            return build_view(home, make_config(home, **values), state)
 
     return imported
 
@@ -81,11 +82,13 @@ def test_a_source_that_asks_for_the_root_is_served_there_too(view, forge):
     forge.said["au"] = {"mount": "/"}
     found = view()
     assert found.mount_at_root == "au"
-    assert resolve(found, "/server.ini") == resolve(found, "/au/server.ini")
-    assert resolve(found, "/server.ini").name == "au/server.ini"
-    assert resolve(found, "/-/rings/default/server.ini").name == "au/server.ini"
-    assert (resolve(found, "/-/status"), resolve(found, "/-/")) == ("status", "status")
-    assert (resolve(found, "/"), resolve(found, "/pattern/x.zip"), resolve(found, "/a")) == ("absent",) * 3
+    assert resolve_path(found, "/server.ini") == resolve_path(found, "/au/server.ini")
+    assert resolve_path(found, "/server.ini").name == "au/server.ini"
+    assert resolve_path(found, "/-/rings/default/server.ini").name == "au/server.ini"
+    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == ("status", "status")
+    assert (resolve_path(found, "/"), resolve_path(found, "/pattern/x.zip"), resolve_path(found, "/a")) == (
+        "absent",
+    ) * 3
 
 
 def test_what_is_not_at_the_root_is_a_real_404(tmp_path, home, forge):
@@ -104,9 +107,9 @@ def test_what_is_not_at_the_root_is_a_real_404(tmp_path, home, forge):
 def test_the_site_can_switch_the_root_off_or_give_it_to_another(view, forge, configured, expected):
     forge.said["au"] = {"mount": "/"}
     found = view(mount_at_root=configured)
-    resource = resolve(found, "/server.ini")
+    resource = resolve_path(found, "/server.ini")
     assert (resource if isinstance(resource, str) else resource.name) == expected
-    assert resolve(found, "/") == ("status" if configured is False else "absent")
+    assert resolve_path(found, "/") == ("status" if configured is False else "absent")
 
 
 def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, home, forge):
@@ -130,7 +133,9 @@ def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
         "the generation is 40 days old, more than 30",
         "the source au is 40 days old, more than 2",
     )
-    assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status.to_text(CREATED + timedelta(days=3))
+    assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status_to_text(
+        status, CREATED + timedelta(days=3)
+    )
 
 
 def test_where_every_source_has_its_own_limit_the_sites_does_not_count(view, forge):
@@ -144,7 +149,7 @@ def test_content_that_was_carried_because_a_pull_failed_is_as_old_as_its_pull(vi
     forge.said["rules"] = {"pulled_at": CREATED - timedelta(days=31), "failure": "timed out"}
     status = view().status
     assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30",)
-    assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status.to_text(CREATED)
+    assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status_to_text(status, CREATED)
 
 
 def test_what_is_said_of_sources_goes_with_its_generation(tmp_path, home, forge):

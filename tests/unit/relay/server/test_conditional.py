@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.server.conditional import Conditions, Validators, evaluate, http_date, range_applies
+from relay.server.conditional import Conditions, Validators, evaluate_conditions, http_date, range_applies
 
 MODIFIED = datetime(2026, 11, 21, 23, 6, 0, tzinfo=UTC)
 DATE = "Sat, 21 Nov 2026 23:06:00 GMT"
@@ -42,7 +42,7 @@ def test_an_instant_is_written_as_an_imf_fixdate():
     ],
 )
 def test_if_none_match_compares_tags_weakly(header, expected):
-    assert evaluate(Conditions(if_none_match=header), NOW) == expected
+    assert evaluate_conditions(Conditions(if_none_match=header), NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,17 +57,17 @@ def test_if_none_match_compares_tags_weakly(header, expected):
     ],
 )
 def test_if_modified_since_counts_only_when_it_equals_last_modified(header, expected):
-    assert evaluate(Conditions(if_modified_since=header), NOW) == expected
+    assert evaluate_conditions(Conditions(if_modified_since=header), NOW) == expected
 
 
 def test_if_none_match_beats_if_modified_since_both_ways():
-    assert evaluate(Conditions(if_none_match='"old"', if_modified_since=DATE), NOW) == "proceed"
-    assert evaluate(Conditions(if_none_match='"abc"', if_modified_since=EARLIER), NOW) == "not-modified"
+    assert evaluate_conditions(Conditions(if_none_match='"old"', if_modified_since=DATE), NOW) == "proceed"
+    assert evaluate_conditions(Conditions(if_none_match='"abc"', if_modified_since=EARLIER), NOW) == "not-modified"
 
 
 def test_without_last_modified_no_date_matches():
-    assert evaluate(Conditions(if_modified_since=DATE), Validators('"abc"')) == "proceed"
-    assert evaluate(Conditions(if_unmodified_since=EARLIER), Validators('"abc"')) == "proceed"
+    assert evaluate_conditions(Conditions(if_modified_since=DATE), Validators('"abc"')) == "proceed"
+    assert evaluate_conditions(Conditions(if_unmodified_since=EARLIER), Validators('"abc"')) == "proceed"
     assert not range_applies(DATE, Validators('"abc"'))
 
 
@@ -91,7 +91,7 @@ def test_without_last_modified_no_date_matches():
     ],
 )
 def test_if_match_and_if_unmodified_since_come_first(conditions, expected):
-    assert evaluate(conditions, NOW) == expected
+    assert evaluate_conditions(conditions, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_no_text_makes_it_fail(text):
         Conditions(if_modified_since=text),
         Conditions(if_unmodified_since=text),
     ):
-        assert evaluate(conditions, NOW) in {"proceed", "failed", "not-modified"}
+        assert evaluate_conditions(conditions, NOW) in {"proceed", "failed", "not-modified"}
     assert range_applies(text, NOW) is (text.strip() in {'"abc"', DATE})
 
 
@@ -127,7 +127,7 @@ def test_no_text_makes_it_fail(text):
 def test_a_tag_is_found_in_any_list_that_holds_it(tags, separator):
     found = any(tag.endswith('"abc"') for tag in tags)
     expected = "not-modified" if found and '"a b"' not in tags[: _first(tags)] else "proceed"
-    assert evaluate(Conditions(if_none_match=separator.join(tags)), NOW) == expected
+    assert evaluate_conditions(Conditions(if_none_match=separator.join(tags)), NOW) == expected
 
 
 def _first(tags):

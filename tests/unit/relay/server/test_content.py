@@ -9,7 +9,7 @@ import pytest
 
 from manifests.blobs import Blob
 from relay.server.app import Application
-from relay.server.content import CACHE_BYTES, SMALL_FILE_BYTES, Damage, Shelf
+from relay.server.content import CACHE_BYTES, SMALL_FILE_BYTES, BlobCache, DamagedBlob
 from relay.server.media import content_type
 from relay.server.messages import FilePart
 from tests.support.relay_server import NOW, GivenViews, add, empty_view, store_in, view_of
@@ -30,7 +30,7 @@ def served(store):
     """An application that serves a small, a large and an empty file, and the list of damages it reported."""
     small, large, empty = add(store, SMALL, LARGE, b"")
     files = {"s/small.txt": (small, NOW), "s/large.bin": (large, NOW), "s/empty": (empty, NOW)}
-    damages: list[Damage] = []
+    damages: list[DamagedBlob] = []
     return Application(GivenViews(view_of(files)), store, lambda: NOW, damages.append), damages
 
 
@@ -192,7 +192,7 @@ def test_a_missing_blob_is_503_and_reported_once(served, store, path, content):
     responses = [served[0].respond(get(path)) for _ in range(3)]
     assert [response.status for response in responses] == [503, 503, 503]
     assert field(responses[0], "retry-after") == "30"
-    assert served[1] == [Damage(digest(content), path[1:], len(content), None)]
+    assert served[1] == [DamagedBlob(digest(content), path[1:], len(content), None)]
 
 
 @pytest.mark.parametrize(("path", "content"), [("/s/small.txt", SMALL), ("/s/large.bin", LARGE)])
@@ -202,7 +202,7 @@ def test_a_blob_of_the_wrong_size_is_503_and_never_served(served, store, path, c
     blob.chmod(0o644)
     blob.write_bytes(content[:change] if change < 0 else content + b"x")
     assert served[0].respond(get(path)).status == 503
-    assert served[1] == [Damage(digest(content), path[1:], len(content), len(content) + change)]
+    assert served[1] == [DamagedBlob(digest(content), path[1:], len(content), len(content) + change)]
 
 
 def test_a_small_blob_with_one_wrong_bit_is_never_served(served, store):
@@ -210,7 +210,7 @@ def test_a_small_blob_with_one_wrong_bit_is_never_served(served, store):
     blob.chmod(0o644)
     blob.write_bytes(b"S" + SMALL[1:])
     assert served[0].respond(get("/s/small.txt")).status == 503
-    assert served[1] == [Damage(digest(SMALL), "s/small.txt", len(SMALL), len(SMALL))]
+    assert served[1] == [DamagedBlob(digest(SMALL), "s/small.txt", len(SMALL), len(SMALL))]
 
 
 def test_damage_is_reported_again_after_the_next_generation(served, store):
@@ -224,7 +224,7 @@ def test_damage_is_reported_again_after_the_next_generation(served, store):
 
 def test_the_shelf_holds_no_more_than_its_capacity_and_drops_the_least_recently_used(store):
     blobs = add(store, *(bytes([number]) * 100 for number in range(5)))
-    shelf = Shelf(store, capacity_bytes=300)
+    shelf = BlobCache(store, capacity_bytes=300)
     for blob in (*blobs[:3], blobs[0], blobs[3]):
         assert shelf.get(blob.sha256, blob.length) is not None
     assert list(shelf._held) == [blobs[2].sha256, blobs[0].sha256, blobs[3].sha256]

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from manifests.errors import ConfigurationError
-from relay.server.listening import addresses, close_all, open_listeners
+from relay.server.listening import addresses_of, close_listeners, open_listeners
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from relay.server.listening import addresses, close_all, open_listeners
     ],
 )
 def test_a_loopback_address_brings_the_other_one_because_clients_of_localhost_try_both(host, expected):
-    assert tuple(address for address, _ in addresses(host)) == expected
+    assert tuple(address for address, _ in addresses_of(host)) == expected
 
 
 @pytest.mark.parametrize("host", ["relay.site", "", "127.0.0.1:4122", "*", "127.1"])
@@ -35,7 +35,7 @@ def test_a_name_is_refused_because_looking_it_up_would_dial_out(host):
 def test_port_0_takes_one_free_port_for_every_address():
     listeners = open_listeners("127.0.0.1", 0, write_timeout_seconds=1)
     ports = {listener.getsockname()[1] for listener in listeners}
-    close_all(listeners)
+    close_listeners(listeners)
     assert len(ports) == 1
     assert listeners == []
 
@@ -50,7 +50,7 @@ def test_a_port_in_use_on_either_loopback_is_refused_and_nothing_stays_open(take
         with pytest.raises(ConfigurationError) as caught:
             open_listeners("127.0.0.1", port, write_timeout_seconds=1)
     assert caught.value.code == "server.port-in-use"
-    close_all(open_listeners("127.0.0.1", port, write_timeout_seconds=1))
+    close_listeners(open_listeners("127.0.0.1", port, write_timeout_seconds=1))
 
 
 def test_an_address_of_another_machine_is_refused():
@@ -62,4 +62,4 @@ def test_an_address_of_another_machine_is_refused():
 def test_a_client_that_reads_nothing_has_an_end():
     (listener, *others) = open_listeners("127.0.0.1", 0, write_timeout_seconds=7)
     assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
-    close_all([listener, *others])
+    close_listeners([listener, *others])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.blobs import Blob
-from relay.server.routes import MetadataFile, StoredFile, resolve
+from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from tests.support.relay_server import NOW, empty_view, view_of
 
 A, B, C = Blob("a" * 64, 10), Blob("b" * 64, 20), Blob("c" * 64, 30)
@@ -25,23 +25,27 @@ MOUNTED = view_of(
     ("path", "blob"), [("/clamav/daily.cvd", A), ("/au/server.ini", B), ("/-/rings/default/clamav/daily.cvd", A)]
 )
 def test_a_source_and_a_path_name_a_file_of_the_default_ring(path, blob):
-    assert resolve(VIEW, path) == StoredFile(path.removeprefix("/-/rings/default")[1:], blob.sha256, blob.length, NOW)
+    assert resolve_path(VIEW, path) == StoredFile(
+        path.removeprefix("/-/rings/default")[1:], blob.sha256, blob.length, NOW
+    )
 
 
 def test_another_ring_is_named_in_full():
-    assert resolve(VIEW, "/-/rings/canary/clamav/daily.cvd") == StoredFile("clamav/daily.cvd", B.sha256, 20, NOW)
-    assert resolve(VIEW, "/-/rings/canary/au/server.ini") == "absent"
-    assert resolve(VIEW, "/-/rings/nobody/clamav/daily.cvd") == "absent"
+    assert resolve_path(VIEW, "/-/rings/canary/clamav/daily.cvd") == StoredFile("clamav/daily.cvd", B.sha256, 20, NOW)
+    assert resolve_path(VIEW, "/-/rings/canary/au/server.ini") == "absent"
+    assert resolve_path(VIEW, "/-/rings/nobody/clamav/daily.cvd") == "absent"
 
 
 def test_content_addressed_names_and_versioned_metadata_never_change():
     name = f"clamav/{A.sha256}.daily.cvd"
-    assert resolve(VIEW, f"/-/tuf/targets/{name}") == StoredFile(name, A.sha256, 10, None, immutable=True)
-    assert resolve(VIEW, "/-/tuf/metadata/1.root.json") == MetadataFile("1.root.json", b'{"root":1}', immutable=True)
-    assert resolve(VIEW, "/-/tuf/metadata/timestamp.json") == MetadataFile(
+    assert resolve_path(VIEW, f"/-/tuf/targets/{name}") == StoredFile(name, A.sha256, 10, None, immutable=True)
+    assert resolve_path(VIEW, "/-/tuf/metadata/1.root.json") == MetadataFile(
+        "1.root.json", b'{"root":1}', immutable=True
+    )
+    assert resolve_path(VIEW, "/-/tuf/metadata/timestamp.json") == MetadataFile(
         "timestamp.json", b'{"timestamp":7}', immutable=False
     )
-    assert resolve(VIEW, "/-/tuf/metadata/2.root.json") == "absent"
+    assert resolve_path(VIEW, "/-/tuf/metadata/2.root.json") == "absent"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_content_addressed_names_and_versioned_metadata_never_change():
     ],
 )
 def test_the_relays_own_pages_have_names_that_no_source_can_take(path, page):
-    assert resolve(VIEW, path) == page
+    assert resolve_path(VIEW, path) == page
 
 
 @pytest.mark.parametrize(
@@ -95,33 +99,33 @@ def test_the_relays_own_pages_have_names_that_no_source_can_take(path, page):
     ],
 )
 def test_every_other_path_is_absent(path):
-    assert resolve(VIEW, path) == "absent"
+    assert resolve_path(VIEW, path) == "absent"
 
 
 def test_a_source_mounted_at_the_root_stands_behind_the_others():
-    assert resolve(MOUNTED, "/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
-    assert resolve(MOUNTED, "/-/rings/default/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
-    assert resolve(MOUNTED, "/clamav/daily.cvd") == StoredFile("clamav/daily.cvd", A.sha256, 10, NOW)
-    assert resolve(MOUNTED, "/-/status") == "status"
-    assert resolve(MOUNTED, "/") == "absent"
-    assert resolve(MOUNTED, "/../au/server.ini") == "absent"
+    assert resolve_path(MOUNTED, "/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
+    assert resolve_path(MOUNTED, "/-/rings/default/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
+    assert resolve_path(MOUNTED, "/clamav/daily.cvd") == StoredFile("clamav/daily.cvd", A.sha256, 10, NOW)
+    assert resolve_path(MOUNTED, "/-/status") == "status"
+    assert resolve_path(MOUNTED, "/") == "absent"
+    assert resolve_path(MOUNTED, "/../au/server.ini") == "absent"
 
 
 @pytest.mark.parametrize(
     "path", ["/clamav/daily.cvd", "/-/rings/default/x/y", "/-/tuf/metadata/1.root.json", "/-/tuf/targets/a/b"]
 )
 def test_before_the_first_generation_content_is_not_there_yet(path):
-    assert resolve(empty_view(), path) == "not-yet"
+    assert resolve_path(empty_view(), path) == "not-yet"
 
 
 def test_before_the_first_generation_the_pages_are_there():
-    assert resolve(empty_view(), "/") == "status"
-    assert resolve(empty_view(), "/-/rings/canary/x/y") == "absent"
+    assert resolve_path(empty_view(), "/") == "status"
+    assert resolve_path(empty_view(), "/-/rings/canary/x/y") == "absent"
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_a_published_name_a_page_or_absent(text):
-    found = resolve(VIEW, "/" + text)
+    found = resolve_path(VIEW, "/" + text)
     if isinstance(found, StoredFile):
         assert found.name in VIEW.rings["default"].files
     else:

@@ -20,9 +20,9 @@ from relay.server.tls import (
     RENEW_BEFORE,
     TlsFiles,
     authority_file,
-    check,
+    check_tls_files,
     create_authority,
-    expires_at,
+    leaf_expires_at,
     renew_leaf,
     server_files,
 )
@@ -125,7 +125,7 @@ def test_near_its_end_the_certificate_is_renewed_under_the_same_authority_for_th
     assert snapshot(directory)["ca.pem"] == before["ca.pem"]
     assert certificates.alternative_names(new) == certificates.alternative_names(old)
     assert new.public_key() != old.public_key()
-    assert expires_at(server_files(directory)) == later + LEAF_LIFE
+    assert leaf_expires_at(server_files(directory)) == later + LEAF_LIFE
     new.verify_directly_issued_by(certificate(authority_file(directory)))
 
 
@@ -156,7 +156,7 @@ def test_a_broken_server_certificate_is_replaced(directory, damage):
         "foreign-key": lambda: path.write_bytes(foreign),
     }[damage]()
     assert renew_leaf(directory, NOW) is True
-    check(server_files(directory))
+    check_tls_files(server_files(directory))
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca.key"])
@@ -184,7 +184,7 @@ def test_an_authority_that_has_ended_signs_nothing(directory):
 
 def test_a_certificate_never_outlives_its_authority(directory):
     assert renew_leaf(directory, NOW + timedelta(days=3600)) is True
-    assert expires_at(server_files(directory)) == NOW + timedelta(days=3653)
+    assert leaf_expires_at(server_files(directory)) == NOW + timedelta(days=3653)
 
 
 @pytest.mark.parametrize("names", [(), ("",), ("a b",), ("-x",), ("x..y",), ("a" * 64,), ("ünï",), ("*",)])
@@ -243,7 +243,7 @@ def test_the_default_names_are_those_of_this_machine(tmp_path):
 
 def code_of(tls):
     try:
-        check(tls)
+        check_tls_files(tls)
     except ConfigurationError as error:
         return error.code
     return None

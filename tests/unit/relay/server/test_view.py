@@ -4,6 +4,7 @@ import pytest
 
 from manifests.errors import RollbackError
 from relay.server.view import Views
+from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 
@@ -31,7 +32,7 @@ def test_before_the_first_import_nothing_is_served(views):
     view = views.current()
     assert (view.rings, view.metadata, view.tuf_targets, view.mount_at_root) == ({}, {}, {}, "rules")
     assert (view.status.generation, view.status.created, view.status.age(CREATED)) == (0, None, None)
-    assert "none yet" in view.status.to_text(CREATED)
+    assert "none yet" in status_to_text(view.status, CREATED)
 
 
 def test_a_view_holds_what_was_imported_under_both_names(views, home, forge, tmp_path):
@@ -102,13 +103,13 @@ def test_a_clock_that_cannot_be_right_is_named(views, home, forge, tmp_path):
     assert status.clock_state(CREATED) == "ok"
     assert status.clock_state(CREATED - timedelta(seconds=1)) == "behind"
     assert status.clock_state(CREATED + timedelta(days=1200)) == "ahead"
-    assert "CLOCK_BEHIND" in status.to_text(CREATED - timedelta(days=400))
+    assert "CLOCK_BEHIND" in status_to_text(status, CREATED - timedelta(days=400))
     assert status.age(CREATED - timedelta(days=400)) == timedelta(0)
 
 
 def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
     import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    value = views.current().status.to_json(CREATED + timedelta(hours=2))
+    value = status_to_json(views.current().status, CREATED + timedelta(hours=2))
     assert value | {"roles": len(value["roles"])} == {
         "ring": "default",
         "generation": 1,

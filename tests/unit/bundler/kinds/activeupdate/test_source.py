@@ -12,7 +12,6 @@ import pytest
 from bundler import config
 from bundler.pull.pull import PullResult, check_all
 from manifests.errors import ConfigurationError, SealiftError
-from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
 from tests.support.active_update_reader import components
 from tests.support.active_update_tree import Tree, zipped
@@ -310,9 +309,7 @@ def test_a_check_reads_the_index_alone(bench: Bench, server: SourceSimulator) ->
     serve(server, Tree(80))
 
     def checked() -> tuple[str | None, str, dict[str, str]]:
-        (result,) = check_all(
-            bench.home, bench.config, bench.store, lambda: bench.now, NoProgress(), pause=bench.pauses.append
-        )
+        (result,) = check_all(bench.context, pause=bench.pauses.append)
         assert result.check is not None
         return result.check.version, result.check.note, {t.path: t.state for t in result.check.targets}
 

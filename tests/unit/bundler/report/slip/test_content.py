@@ -15,7 +15,7 @@ from bundler.diff.content import ClaimedBundle, ClaimedContent
 from bundler.diff.rules import compare
 from bundler.diff.targets import difference
 from bundler.report.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
-from manifests.bundle.verify import claimed_documents
+from manifests.bundle.claimed import claimed_documents
 from manifests.errors import MalformedError
 from manifests.text import fit, size_text
 from tests.support.relay_bundles import BundleForge
@@ -139,7 +139,7 @@ def test_the_licence_of_a_source_is_said_beside_it() -> None:
         "4.71 MB\n    licence: Plant's <own> subscription 4711, for its own computers its own...\n    LAST GOOD",
     ):
         assert words in text
-    assert "source, licence files size_text" in page.text
+    assert "source, licence files size" in page.text
     assert "clamav GPL-2.0-only 7 120.00 MB" in page.text
     assert "sigma Plant's <own> subscription 4711, for its own computers its own... last good" in page.text
     assert max(len(line) for line in text.splitlines()) == 78

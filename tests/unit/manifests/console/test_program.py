@@ -1,4 +1,4 @@
-"""What both command lines share: exit codes, errors, data on stdout, progress on stderr."""
+"""What both programs share: exit codes, errors, data on stdout, progress on stderr."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from bundler.cli import COMMANDS as BUNDLE_COMMANDS
 from manifests.console import commands as console
+from manifests.console import program
 from manifests.console.bars import progress as progress_of
 from manifests.console.commands import LazyGroup, Settings
 from manifests.errors import SealiftError, exit_code_table
@@ -78,7 +79,7 @@ def work(settings: Settings) -> None:
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a command line."""
     with pytest.raises(SystemExit) as left:
-        console.run(group, "program", list(arguments))
+        program.run_program(group, "program", list(arguments))
     printed = capsys.readouterr()
     return left.value.code, printed.out, printed.err
 
@@ -160,9 +161,8 @@ def test_quiet_means_quiet(capsys) -> None:
 
 
 def test_a_terminal_sees_bars() -> None:
-    code = (
-        "from tests.unit.manifests.console.test_commands import group, console; console.run(group, 'program', ['work'])"
-    )
+    module = "tests.unit.manifests.console.test_program"
+    code = f"from {module} import group, program; program.run_program(group, 'program', ['work'])"
     command = f'"{sys.executable}" -c "{code}"'
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
     done = subprocess.run(
@@ -174,13 +174,11 @@ def test_a_terminal_sees_bars() -> None:
 
 
 def test_a_closed_pipe_ends_the_program_silently() -> None:
-    program = "from relay.cli import main; main()"
+    code = "from relay.cli import main; main()"
     arguments = ["features", "--connectivity", "isolated", "--format", "json"]
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], stdout=writing, stderr=subprocess.PIPE, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
 

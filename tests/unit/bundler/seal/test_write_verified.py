@@ -11,7 +11,7 @@ import pytest
 
 from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.run import Sealing, written_to
+from bundler.seal.write_verified import Sealing, written_to
 from manifests import durable
 from manifests.clock import from_text
 from manifests.errors import StorageError

@@ -5,7 +5,7 @@ import pytest
 from manifests.progress import NoProgress
 from relay.receipt import make as receipt
 from relay.state import State
-from relay.store.check import check, discard
+from relay.store.verify import check, discard
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 

@@ -16,10 +16,12 @@ from typing import Literal
 
 from bundler.history import SealedVolume
 from bundler.home import Home
+from bundler.plan.compress import Compressed
 from bundler.repository.repository import Repository
 from bundler.seal.journal import Journal, Placed
 from bundler.seal.running_digest import FollowingDigest
-from bundler.seal.write import Compressed, verify_sealed, write
+from bundler.seal.verify import verify_sealed
+from bundler.seal.write import write
 from manifests import durable
 from manifests.blobs import CHUNK_BYTES, BlobStore
 from manifests.clock import Clock

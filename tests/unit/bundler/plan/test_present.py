@@ -11,7 +11,8 @@ from securesystemslib.signer import CryptoSigner
 
 from bundler.history import Generation, History, SealedVolume
 from bundler.home import Home
-from bundler.plan.held import EVERYBODY, Readers, held, readers
+from bundler.plan.present import held
+from bundler.plan.readers import EVERYBODY, Readers, readers
 from bundler.report.slip import files as slips
 from bundler.sites.holdings import NOTHING, Holdings
 from bundler.sites.registry import Sites

@@ -5,7 +5,7 @@ import pytest
 from manifests.errors import LockedError
 from manifests.progress import NoProgress
 from relay.state import DEFAULT_RING, State
-from relay.store.gc import GRACE, collect
+from relay.store.garbage import GRACE, collect
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_home

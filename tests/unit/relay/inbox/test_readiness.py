@@ -8,34 +8,34 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.inbox.settle import (
+from relay.inbox.readiness import (
     FAILURES_BEFORE_GIVING_WAY,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     Candidate,
+    FileStamp,
+    FirstLook,
+    ImportEnding,
+    InboxRules,
     Ledger,
-    Look,
+    Likeness,
     Phase,
-    Rules,
-    Shape,
-    Sighting,
-    Stamp,
-    Verdict,
+    SeenFile,
 )
 
 INBOX = Path("/inbox")
-RULES = Rules(settle_seconds=2.0, rescan_seconds=10.0, patience_seconds=600.0, hold_seconds=60.0)
-WHOLE = Look(Shape.WHOLE)
-PARTIAL = Look(Shape.PARTIAL, "its end is missing")
+RULES = InboxRules(settle_seconds=2.0, rescan_seconds=10.0, patience_seconds=600.0, gather_seconds=60.0)
+WHOLE = FirstLook(Likeness.WHOLE)
+PARTIAL = FirstLook(Likeness.PARTIAL, "its end is missing")
 
 
-def stamp(size: int = 100, *, mtime_ns: int = 1_000_000_123, inode: int = 7) -> Stamp:
-    return Stamp(device=1, inode=inode, size=size, mtime_ns=mtime_ns, ctime_ns=mtime_ns)
+def stamp(size: int = 100, *, mtime_ns: int = 1_000_000_123, inode: int = 7) -> FileStamp:
+    return FileStamp(device=1, inode=inode, size=size, mtime_ns=mtime_ns, ctime_ns=mtime_ns)
 
 
-def see(ledger: Ledger, now: float, inbox: Path = INBOX, rules: Rules = RULES, **stamps: Stamp) -> None:
-    ledger.observe(
-        now, inbox, rules, [Sighting(inbox / name.replace("_", "."), value) for name, value in stamps.items()]
+def see(ledger: Ledger, now: float, inbox: Path = INBOX, rules: InboxRules = RULES, **stamps: FileStamp) -> None:
+    ledger.take_listing(
+        now, inbox, rules, [SeenFile(inbox / name.replace("_", "."), value) for name, value in stamps.items()]
     )
 
 
@@ -51,14 +51,14 @@ def find(ledger: Ledger, name: str) -> Candidate:
     return next(candidate for candidate in ledger if candidate.path.name == name)
 
 
-def look_at_all(ledger: Ledger, now: float, look: Look = WHOLE) -> None:
-    for candidate in ledger.to_look(now):
-        ledger.looked(now, candidate, look)
+def look_at_all(ledger: Ledger, now: float, look: FirstLook = WHOLE) -> None:
+    for candidate in ledger.files_to_look_at(now):
+        ledger.take_look(now, candidate, look)
 
 
 def claim_all(ledger: Ledger, **claims: tuple[int, int] | None) -> None:
-    for candidate in ledger.to_order():
-        ledger.claimed(candidate, claims[candidate.path.name.replace(".", "_")])
+    for candidate in ledger.files_to_order():
+        ledger.take_claimed_version(candidate, claims[candidate.path.name.replace(".", "_")])
 
 
 def next_name(ledger: Ledger, now: float) -> str | None:
@@ -70,16 +70,16 @@ def test_a_file_is_not_opened_before_it_stood_still_for_the_settle_time() -> Non
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
     assert ledger.next_due(0.0) == 2.0
-    assert names(ledger.to_look(1.9)) == []
-    assert names(ledger.to_look(2.0)) == ["a.zip"]
+    assert names(ledger.files_to_look_at(1.9)) == []
+    assert names(ledger.files_to_look_at(2.0)) == ["a.zip"]
 
 
 def test_every_change_of_the_stamp_starts_the_settle_time_again() -> None:
     ledger = Ledger()
     for second in range(50):
         see(ledger, float(second), a_zip=stamp(size=second))
-        assert names(ledger.to_look(float(second))) == []
-    assert names(ledger.to_look(51.0)) == ["a.zip"]
+        assert names(ledger.files_to_look_at(float(second))) == []
+    assert names(ledger.files_to_look_at(51.0)) == ["a.zip"]
 
 
 def test_a_change_of_anything_in_the_stamp_counts() -> None:
@@ -88,14 +88,14 @@ def test_a_change_of_anything_in_the_stamp_counts() -> None:
         ledger = Ledger()
         see(ledger, 0.0, a_zip=base)
         see(ledger, 1.9, a_zip=replace(base, **{field: getattr(base, field) + 1}))
-        assert names(ledger.to_look(3.8)) == [], field
+        assert names(ledger.files_to_look_at(3.8)) == [], field
 
 
 def test_a_file_system_with_times_in_whole_seconds_is_given_two_more() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp(mtime_ns=4_000_000_000))
-    assert names(ledger.to_look(3.9)) == []
-    assert names(ledger.to_look(4.0)) == ["a.zip"]
+    assert names(ledger.files_to_look_at(3.9)) == []
+    assert names(ledger.files_to_look_at(4.0)) == ["a.zip"]
 
 
 def test_a_whole_file_is_imported_once() -> None:
@@ -104,10 +104,10 @@ def test_a_whole_file_is_imported_once() -> None:
     look_at_all(ledger, 2.0)
     candidate = ledger.next_import(2.0)
     assert candidate is not None
-    ledger.finished(3.0, candidate, Verdict.IMPORTED)
+    ledger.take_ending(3.0, candidate, ImportEnding.IMPORTED)
     for now in (3.0, 13.0, 10_000.0):
         see(ledger, now, a_zip=stamp())
-        assert ledger.to_look(now) == ()
+        assert ledger.files_to_look_at(now) == ()
         assert ledger.next_import(now) is None
     assert ledger.next_due(10_000.0) is None
 
@@ -116,7 +116,7 @@ def test_a_kept_file_that_is_replaced_is_imported_again() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
     look_at_all(ledger, 2.0)
-    ledger.finished(3.0, ledger.next_import(2.0) or find(ledger, "a.zip"), Verdict.IMPORTED)
+    ledger.take_ending(3.0, ledger.next_import(2.0) or find(ledger, "a.zip"), ImportEnding.IMPORTED)
     see(ledger, 10.0, a_zip=stamp(inode=8))
     look_at_all(ledger, 12.0)
     assert next_name(ledger, 12.0) == "a.zip"
@@ -151,51 +151,51 @@ def test_a_partial_file_that_another_program_has_open_is_never_refused() -> None
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
     for now in (2.0, 700.0, 100_000.0):
-        look_at_all(ledger, now, Look(Shape.PARTIAL, "open", busy=True))
+        look_at_all(ledger, now, FirstLook(Likeness.PARTIAL, "open", busy=True))
         assert next_name(ledger, now) is None
 
 
 def test_a_whole_file_that_another_program_has_open_waits_until_it_is_closed_or_patience_ends() -> None:
-    busy = Look(Shape.WHOLE, "open", busy=True)
+    busy = FirstLook(Likeness.WHOLE, "open", busy=True)
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp(), b_zip=stamp(inode=8))
     look_at_all(ledger, 2.0, busy)
     assert next_name(ledger, 2.0) is None
-    ledger.looked(12.0, find(ledger, "a.zip"), WHOLE)
+    ledger.take_look(12.0, find(ledger, "a.zip"), WHOLE)
     assert next_name(ledger, 12.0) == "a.zip"
-    ledger.looked(600.0, find(ledger, "b.zip"), busy)
+    ledger.take_look(600.0, find(ledger, "b.zip"), busy)
     assert find(ledger, "b.zip").phase is Phase.READY
 
 
 def test_an_unreadable_file_is_looked_at_again_and_never_refused() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
-    look_at_all(ledger, 1000.0, Look(Shape.UNREADABLE, "permission"))
+    look_at_all(ledger, 1000.0, FirstLook(Likeness.UNREADABLE, "permission"))
     assert next_name(ledger, 1000.0) is None
-    assert names(ledger.to_look(1010.0)) == ["a.zip"]
+    assert names(ledger.files_to_look_at(1010.0)) == ["a.zip"]
 
 
 def test_a_foreign_file_is_left_alone_until_it_changes() -> None:
     ledger = Ledger()
     see(ledger, 0.0, notes_txt=stamp())
-    look_at_all(ledger, 2.0, Look(Shape.FOREIGN, "it is not a bundle"))
-    assert ledger.to_look(10_000.0) == ()
+    look_at_all(ledger, 2.0, FirstLook(Likeness.FOREIGN, "it is not a bundle"))
+    assert ledger.files_to_look_at(10_000.0) == ()
     assert next_name(ledger, 10_000.0) is None
     see(ledger, 10_000.0, notes_txt=stamp(size=1))
-    assert names(ledger.to_look(10_002.0)) == ["notes.txt"]
+    assert names(ledger.files_to_look_at(10_002.0)) == ["notes.txt"]
 
 
 def test_a_look_at_a_file_that_changed_meanwhile_counts_for_nothing() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
-    (candidate,) = ledger.to_look(2.0)
+    (candidate,) = ledger.files_to_look_at(2.0)
     see(ledger, 2.0, a_zip=stamp(size=200))
-    ledger.looked(2.0, candidate, WHOLE)
+    ledger.take_look(2.0, candidate, WHOLE)
     assert find(ledger, "a.zip").phase is Phase.MOVING
-    (candidate,) = ledger.to_look(4.0)
-    ledger.looked(4.0, candidate, None)
-    assert names(ledger.to_look(5.9)) == []
-    assert names(ledger.to_look(6.0)) == ["a.zip"]
+    (candidate,) = ledger.files_to_look_at(4.0)
+    ledger.take_look(4.0, candidate, None)
+    assert names(ledger.files_to_look_at(5.9)) == []
+    assert names(ledger.files_to_look_at(6.0)) == ["a.zip"]
 
 
 def test_bundles_that_lie_there_together_are_imported_oldest_claim_first_and_unreadable_ones_last() -> None:
@@ -206,7 +206,7 @@ def test_bundles_that_lie_there_together_are_imported_oldest_claim_first_and_unr
     order = []
     while (candidate := ledger.next_import(2.0)) is not None:
         order.append(candidate.path.name)
-        ledger.finished(2.0, candidate, Verdict.IMPORTED)
+        ledger.take_ending(2.0, candidate, ImportEnding.IMPORTED)
     assert order == ["d.zip", "c.zip", "a.zip", "b.zip"]
 
 
@@ -214,7 +214,7 @@ def test_a_lone_file_is_not_read_for_an_order() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
     look_at_all(ledger, 2.0)
-    assert ledger.to_order() == ()
+    assert ledger.files_to_order() == ()
     assert next_name(ledger, 2.0) == "a.zip"
 
 
@@ -232,9 +232,9 @@ def test_a_ready_file_waits_for_others_that_still_move_but_not_for_ever() -> Non
 def test_nobody_waits_for_a_moving_file_with_another_name_or_for_one_that_stalls() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp(), b_zip=stamp(inode=8))
-    first, second = ledger.to_look(2.0)
-    ledger.looked(2.0, first, WHOLE)
-    ledger.looked(2.0, second, PARTIAL)
+    first, second = ledger.files_to_look_at(2.0)
+    ledger.take_look(2.0, first, WHOLE)
+    ledger.take_look(2.0, second, PARTIAL)
     see(ledger, 2.0, a_zip=stamp(), b_zip=stamp(inode=8), access_log=stamp(inode=9))
     assert next_name(ledger, 2.0) == "a.zip"
 
@@ -249,7 +249,7 @@ def test_a_transient_failure_pauses_with_a_growing_bounded_pause_and_then_goes_o
         candidate = ledger.next_import(now)
         assert candidate is not None
         assert candidate.path.name == "a.zip"
-        ledger.finished(now, candidate, Verdict.LOCKED, "locked")
+        ledger.take_ending(now, candidate, ImportEnding.LOCKED, "locked")
         assert ledger.next_import(now) is None
         later = ledger.next_due(now)
         assert later is not None
@@ -271,7 +271,7 @@ def test_a_file_that_fails_again_and_again_lets_younger_ones_go_first() -> None:
         candidate = ledger.next_import(now)
         assert candidate is not None
         order.append(candidate.path.name)
-        ledger.finished(now, candidate, Verdict.FAILED, "worn stick")
+        ledger.take_ending(now, candidate, ImportEnding.FAILED, "worn stick")
     assert order == ["a.zip"] * FAILURES_BEFORE_GIVING_WAY + ["b.zip"]
 
 
@@ -281,7 +281,7 @@ def test_a_bundle_without_its_base_is_left_and_tried_again_when_something_else_w
     look_at_all(ledger, 2.0)
     candidate = ledger.next_import(2.0)
     assert candidate is not None
-    ledger.finished(2.0, candidate, Verdict.INCOMPLETE, "it lacks generation 3")
+    ledger.take_ending(2.0, candidate, ImportEnding.INCOMPLETE, "it lacks generation 3")
     assert next_name(ledger, 100.0) is None
     assert [(c.path.name, c.reason) for c in resting(ledger)] == [("late.zip", "it lacks generation 3")]
     see(ledger, 100.0, late_zip=stamp(), base_zip=stamp(inode=8))
@@ -289,17 +289,17 @@ def test_a_bundle_without_its_base_is_left_and_tried_again_when_something_else_w
     base = ledger.next_import(102.0)
     assert base is not None
     assert base.path.name == "base.zip"
-    ledger.finished(103.0, base, Verdict.IMPORTED)
+    ledger.take_ending(103.0, base, ImportEnding.IMPORTED)
     assert next_name(ledger, 103.0) == "late.zip"
 
 
 def test_a_bundle_without_its_base_is_tried_again_when_another_process_imported_and_after_patience() -> None:
-    for wake in (lambda ledger: ledger.unblock(), lambda ledger: ledger.tick(602.0)):
+    for wake in (lambda ledger: ledger.retry_blocked(), lambda ledger: ledger.retry_due(602.0)):
         ledger = Ledger()
         see(ledger, 0.0, late_zip=stamp())
         look_at_all(ledger, 2.0)
-        ledger.finished(2.0, find(ledger, "late.zip"), Verdict.INCOMPLETE, "base")
-        ledger.tick(601.9)
+        ledger.take_ending(2.0, find(ledger, "late.zip"), ImportEnding.INCOMPLETE, "base")
+        ledger.retry_due(601.9)
         assert next_name(ledger, 601.9) is None
         wake(ledger)
         assert next_name(ledger, 602.0) == "late.zip"
@@ -309,7 +309,7 @@ def test_a_refused_file_that_stays_is_not_tried_again() -> None:
     ledger = Ledger()
     see(ledger, 0.0, a_zip=stamp())
     look_at_all(ledger, 2.0)
-    ledger.finished(2.0, find(ledger, "a.zip"), Verdict.REFUSED, "signature")
+    ledger.take_ending(2.0, find(ledger, "a.zip"), ImportEnding.REFUSED, "signature")
     see(ledger, 5000.0, a_zip=stamp())
     assert next_name(ledger, 5000.0) is None
     assert find(ledger, "a.zip").reason == "signature"
@@ -334,7 +334,7 @@ def test_no_history_of_a_copy_gets_it_opened_while_it_moved_within_the_settle_ti
         if growth:
             size, changed_at = size + growth, now
         see(ledger, now, a_zip=stamp(size=size))
-        if ledger.to_look(now):
+        if ledger.files_to_look_at(now):
             assert now - changed_at >= RULES.settle_seconds
         else:
             assert now - changed_at < RULES.settle_seconds + 1e-9
@@ -343,14 +343,14 @@ def test_no_history_of_a_copy_gets_it_opened_while_it_moved_within_the_settle_ti
 @given(st.permutations(list(range(1, 21))))
 def test_twenty_at_once_end_in_order_whatever_their_names(versions: list[int]) -> None:
     ledger = Ledger()
-    ledger.observe(0.0, INBOX, RULES, [Sighting(INBOX / f"{i:02}.zip", stamp(inode=i)) for i in range(20)])
+    ledger.take_listing(0.0, INBOX, RULES, [SeenFile(INBOX / f"{i:02}.zip", stamp(inode=i)) for i in range(20)])
     look_at_all(ledger, 2.0)
-    for candidate in ledger.to_order():
-        ledger.claimed(candidate, (versions[int(candidate.path.stem)], 1))
+    for candidate in ledger.files_to_order():
+        ledger.take_claimed_version(candidate, (versions[int(candidate.path.stem)], 1))
     imported = []
     while (candidate := ledger.next_import(2.0)) is not None:
-        imported.append(candidate.claim)
-        ledger.finished(2.0, candidate, Verdict.IMPORTED)
+        imported.append(candidate.claimed_version)
+        ledger.take_ending(2.0, candidate, ImportEnding.IMPORTED)
     assert imported == [(version, 1) for version in range(1, 21)]
 
 
@@ -361,7 +361,7 @@ def test_a_bundle_waits_for_recovery_data_that_is_still_being_copied() -> None:
     look_at_all(ledger, 2)
     assert ledger.next_import(2) is None
     assert find(ledger, "a.zip.par2").phase is Phase.MOVING
-    look_at_all(ledger, 4, Look(Shape.FOREIGN, "it is not a bundle"))
+    look_at_all(ledger, 4, FirstLook(Likeness.FOREIGN, "it is not a bundle"))
     assert ledger.next_import(4) == find(ledger, "a.zip")
 
 
@@ -369,10 +369,10 @@ def test_a_damaged_bundle_is_tried_again_once_recovery_data_of_its_name_has_come
     ledger = Ledger()
     see(ledger, 0, a_zip=stamp())
     look_at_all(ledger, 2)
-    ledger.finished(3, find(ledger, "a.zip"), Verdict.INCOMPLETE)
+    ledger.take_ending(3, find(ledger, "a.zip"), ImportEnding.INCOMPLETE)
     for name, comes, phase in (("B.ZIP.PAR2", 10, Phase.BLOCKED), ("A.ZIP.PAR2", 20, Phase.READY)):
         see(ledger, comes, a_zip=stamp(), **{name.replace(".", "_"): stamp(50, inode=8)})
-        look_at_all(ledger, comes + 2, Look(Shape.FOREIGN, "it is not a bundle"))
+        look_at_all(ledger, comes + 2, FirstLook(Likeness.FOREIGN, "it is not a bundle"))
         assert find(ledger, "a.zip").phase is phase
 
 
@@ -380,8 +380,8 @@ def test_an_end_that_is_missing_although_recovery_data_is_here_is_waited_for_a_m
     ledger = Ledger()
     see(ledger, 0, a_zip=stamp(), b_zip=stamp(inode=9), a_zip_par2=stamp(50, inode=8))
     for now in range(2, 80, 10):
-        for candidate in ledger.to_look(now):
-            foreign = Look(Shape.FOREIGN, "it is not a bundle")
-            ledger.looked(now, candidate, foreign if candidate.named_as_side_file else PARTIAL)
+        for candidate in ledger.files_to_look_at(now):
+            foreign = FirstLook(Likeness.FOREIGN, "it is not a bundle")
+            ledger.take_look(now, candidate, foreign if candidate.named_as_side_file else PARTIAL)
         assert find(ledger, "b.zip").phase is Phase.WAITING
         assert find(ledger, "a.zip").phase is (Phase.READY if now >= 60 else Phase.WAITING)

@@ -29,12 +29,12 @@ LONGEST_PAUSE_SECONDS = 300.0
 FAILURES_BEFORE_GIVING_WAY = 3
 """After so many failures of its own (a worn stick) a file lets younger ones go first."""
 
-Claim = tuple[int, int]
-"""What a bundle says of itself, unverified: snapshot version and volume. Good for an order only."""
+ClaimedVersion = tuple[int, int]
+"""Snapshot version and volume that a file claims, unverified: good for an order only."""
 
 
 @dataclass(frozen=True)
-class Stamp:
+class FileStamp:
     """What changes when a file is written, replaced or linked. Times in nanoseconds."""
 
     device: int
@@ -45,12 +45,12 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Rules:
+class InboxRules:
     """How patient an inbox is, in seconds.
 
     ``settle_seconds``: how long a stamp must stand still before the file is opened. ``rescan_seconds``:
     how often the directory is listed without any event. ``patience_seconds``: how long a file that does not
-    end like a zip may rest before it is refused. ``hold_seconds``: how long a ready file waits for others
+    end like a zip may rest before it is refused. ``gather_seconds``: how long a ready file waits for others
     that are still moving, so that bundles which arrive together are imported oldest first; and how long an end
     may be missing when the recovery data beside the file is here, so that the end is damaged more likely than to come.
     """
@@ -58,18 +58,18 @@ class Rules:
     settle_seconds: float = 2.0
     rescan_seconds: float = 10.0
     patience_seconds: float = 600.0
-    hold_seconds: float = 60.0
+    gather_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
-class Sighting:
+class SeenFile:
     """A file that a listing of an inbox showed."""
 
     path: Path
-    stamp: Stamp
+    stamp: FileStamp
 
 
-class Shape(StrEnum):
+class Likeness(StrEnum):
     """What a first look at a settled file says. Nothing here is believed."""
 
     WHOLE = "whole"
@@ -79,10 +79,10 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class FirstLook:
     """The result of a look. ``busy``: another program has the file open for writing, or under a second name."""
 
-    shape: Shape
+    likeness: Likeness
     reason: str = ""
     busy: bool = False
 
@@ -98,7 +98,7 @@ class Phase(StrEnum):
     FOREIGN = "foreign"
 
 
-class Verdict(StrEnum):
+class ImportEnding(StrEnum):
     """How an import ended, for the ledger."""
 
     IMPORTED = "imported"
@@ -114,15 +114,15 @@ class Candidate:
 
     inbox: Path
     path: Path
-    stamp: Stamp
-    rules: Rules
+    stamp: FileStamp
+    rules: InboxRules
     since: float
     due: float
     phase: Phase = Phase.MOVING
     reason: str = ""
     ready_at: float = 0.0
-    claim: Claim | None = None
-    claim_read: bool = False
+    claimed_version: ClaimedVersion | None = None
+    version_read: bool = False
     failures: int = 0
 
     @property
@@ -140,26 +140,26 @@ class Candidate:
         return self.path.parent == bundle.parent and self.path.name.lower() == side_name(bundle.name).lower()
 
     @property
-    def order(self) -> tuple[bool, bool, Claim, str]:
+    def order(self) -> tuple[bool, bool, ClaimedVersion, str]:
         """Oldest claimed version first, then volume, then name; unreadable claims and failing files last."""
         return (
             self.failures >= FAILURES_BEFORE_GIVING_WAY,
-            self.claim is None,
-            self.claim or (0, 0),
+            self.claimed_version is None,
+            self.claimed_version or (0, 0),
             str(self.path),
         )
 
 
-def _settle_seconds(stamp: Stamp, rules: Rules) -> float:
+def _settle_seconds(stamp: FileStamp, rules: InboxRules) -> float:
     coarse = stamp.mtime_ns % 1_000_000_000 == 0
     return rules.settle_seconds + (COARSE_TIME_SECONDS if coarse else 0.0)
 
 
-def _is_due(look: Look, out_of_patience: bool) -> bool:
+def _is_due(look: FirstLook, out_of_patience: bool) -> bool:
     """Tell whether a file is to be imported now, if only to be refused with the right reason."""
-    if look.shape is Shape.WHOLE:
+    if look.likeness is Likeness.WHOLE:
         return out_of_patience or not look.busy
-    return look.shape is Shape.PARTIAL and out_of_patience and not look.busy
+    return look.likeness is Likeness.PARTIAL and out_of_patience and not look.busy
 
 
 class Ledger:
@@ -173,9 +173,9 @@ class Ledger:
     def __iter__(self) -> Iterator[Candidate]:
         return iter(tuple(self._files.values()))
 
-    def observe(self, now: float, inbox: Path, rules: Rules, sightings: Iterable[Sighting]) -> None:
+    def take_listing(self, now: float, inbox: Path, rules: InboxRules, seen_files: Iterable[SeenFile]) -> None:
         """Take in one whole listing of one inbox; files that it does not show are forgotten."""
-        seen = {sighting.path: sighting.stamp for sighting in sightings}
+        seen = {one.path: one.stamp for one in seen_files}
         for candidate in self:
             if candidate.inbox == inbox and candidate.path not in seen:
                 del self._files[candidate.path]
@@ -185,18 +185,18 @@ class Ledger:
                 due = now + _settle_seconds(stamp, rules)
                 self._files[path] = Candidate(inbox, path, stamp, rules, since=now, due=due)
 
-    def to_look(self, now: float) -> tuple[Candidate, ...]:
+    def files_to_look_at(self, now: float) -> tuple[Candidate, ...]:
         """Return the files that have settled, or that rest and deserve another look."""
         return tuple(c for c in self if c.phase in {Phase.MOVING, Phase.WAITING} and c.due <= now)
 
-    def looked(self, now: float, candidate: Candidate, look: Look | None) -> None:
+    def take_look(self, now: float, candidate: Candidate, look: FirstLook | None) -> None:
         """Take in a look at a file; ``None`` when it was no longer the file of the listing."""
         if self._files.get(candidate.path) != candidate:
             return
         rules = candidate.rules
         if look is None:
             after = replace(candidate, since=now, due=now + rules.settle_seconds, phase=Phase.MOVING)
-        elif look.shape is Shape.FOREIGN:
+        elif look.likeness is Likeness.FOREIGN:
             after = replace(candidate, phase=Phase.FOREIGN, reason=look.reason)
         elif _is_due(look, now - candidate.since >= self._patience(candidate)):
             after = replace(candidate, phase=Phase.READY, reason=look.reason, ready_at=now)
@@ -211,46 +211,46 @@ class Ledger:
     def _patience(self, candidate: Candidate) -> float:
         """Return how long an end may be missing, in seconds: less when recovery data, which comes last, is here."""
         with_side_file = any(c.phase is Phase.FOREIGN and c.is_side_file_of(candidate.path) for c in self)
-        return candidate.rules.hold_seconds if with_side_file else candidate.rules.patience_seconds
+        return candidate.rules.gather_seconds if with_side_file else candidate.rules.patience_seconds
 
-    def to_order(self) -> tuple[Candidate, ...]:
+    def files_to_order(self) -> tuple[Candidate, ...]:
         """Return the ready files whose claimed version matters, because there are others."""
         ready = [c for c in self if c.phase is Phase.READY]
-        return tuple(c for c in ready if not c.claim_read) if len(ready) > 1 else ()
+        return tuple(c for c in ready if not c.version_read) if len(ready) > 1 else ()
 
-    def claimed(self, candidate: Candidate, claim: Claim | None) -> None:
+    def take_claimed_version(self, candidate: Candidate, version: ClaimedVersion | None) -> None:
         """Take in what a ready file says of itself; ``None`` when it cannot be read."""
         if self._files.get(candidate.path) == candidate:
-            self._files[candidate.path] = replace(candidate, claim=claim, claim_read=True)
+            self._files[candidate.path] = replace(candidate, claimed_version=version, version_read=True)
 
     def next_import(self, now: float) -> Candidate | None:
         """Return the file to import now, if any."""
         ready = [c for c in self if c.phase is Phase.READY]
-        if not ready or now < self._paused_until or now < self._held_until(now, ready):
+        if not ready or now < self._paused_until or now < self._gathers_until(now, ready):
             return None
         return min(ready, key=lambda c: c.order)
 
-    def _held_until(self, now: float, ready: list[Candidate]) -> float:
+    def _gathers_until(self, now: float, ready: list[Candidate]) -> float:
         """Tell until when ready files wait for those that still move."""
         if not any(c.phase is Phase.MOVING and (c.named_as_bundle or c.named_as_side_file) for c in self):
             return now
-        return min(c.ready_at + c.rules.hold_seconds for c in ready)
+        return min(c.ready_at + c.rules.gather_seconds for c in ready)
 
-    def finished(self, now: float, candidate: Candidate, verdict: Verdict, reason: str = "") -> None:
+    def take_ending(self, now: float, candidate: Candidate, verdict: ImportEnding, reason: str = "") -> None:
         """Take in how the import of a file ended."""
-        if verdict in {Verdict.LOCKED, Verdict.FAILED}:
+        if verdict in {ImportEnding.LOCKED, ImportEnding.FAILED}:
             self._pause(now)
         else:
             self._paused_until, self._failures_in_a_row = 0.0, 0
-        if verdict is Verdict.IMPORTED:
-            self.unblock()
+        if verdict is ImportEnding.IMPORTED:
+            self.retry_blocked()
         if self._files.get(candidate.path) != candidate:
             return
-        if verdict is Verdict.INCOMPLETE:
+        if verdict is ImportEnding.INCOMPLETE:
             due = now + candidate.rules.patience_seconds
             after = replace(candidate, phase=Phase.BLOCKED, due=due, reason=reason)
-        elif verdict in {Verdict.LOCKED, Verdict.FAILED}:
-            failures = candidate.failures + (verdict is Verdict.FAILED)
+        elif verdict in {ImportEnding.LOCKED, ImportEnding.FAILED}:
+            failures = candidate.failures + (verdict is ImportEnding.FAILED)
             after = replace(candidate, failures=failures, reason=reason)
         else:
             after = replace(candidate, phase=Phase.DONE, reason=reason)
@@ -261,13 +261,13 @@ class Ledger:
         self._paused_until = now + pause
         self._failures_in_a_row = min(self._failures_in_a_row + 1, 16)
 
-    def unblock(self) -> None:
+    def retry_blocked(self) -> None:
         """Let files that lacked a base try again: the store holds something new."""
         for candidate in self:
             if candidate.phase is Phase.BLOCKED:
                 self._files[candidate.path] = replace(candidate, phase=Phase.READY)
 
-    def tick(self, now: float) -> None:
+    def retry_due(self, now: float) -> None:
         """Let blocked files whose time has come try again."""
         for candidate in self:
             if candidate.phase is Phase.BLOCKED and candidate.due <= now:
@@ -278,5 +278,5 @@ class Ledger:
         ready = [c for c in self if c.phase is Phase.READY]
         dues = [c.due for c in self if c.phase in {Phase.MOVING, Phase.WAITING, Phase.BLOCKED}]
         if ready:
-            dues.append(max(now, self._paused_until, self._held_until(now, ready)))
+            dues.append(max(now, self._paused_until, self._gathers_until(now, ready)))
         return min(dues, default=None)

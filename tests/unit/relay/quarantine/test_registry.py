@@ -4,7 +4,14 @@ import pytest
 
 from manifests.errors import MalformedError, NotAuthenticError, StorageError, UsageError
 from relay.config import InboxConfig
-from relay.quarantine import quarantine
+from relay.quarantine.registry import (
+    content_of_refused,
+    export_refused,
+    find_refused_bundle,
+    quarantine_bundle,
+    refused_bundles,
+    restore_refused,
+)
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_config, make_home
 
@@ -17,7 +24,7 @@ def home(tmp_path):
 
 
 def take(home, path, **config):
-    return quarantine.take(home, make_config(home, **config), path, REASON, CREATED)
+    return quarantine_bundle(home, make_config(home, **config), path, REASON, CREATED)
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20 + 7])
@@ -27,8 +34,8 @@ def test_a_refused_file_comes_out_as_it_went_in(home, tmp_path, length):
     record = take(home, tmp_path / "bad.zip")
     assert (record.length, record.code, record.exit_code, record.name) == (length, "zip.gap", 21, "bad.zip")
     assert (tmp_path / "bad.zip").read_bytes() == data
-    assert b"".join(quarantine.content(home, record)) == data
-    assert quarantine.records(home) == (record,)
+    assert b"".join(content_of_refused(home, record)) == data
+    assert refused_bundles(home) == (record,)
 
 
 def test_nothing_of_the_content_can_be_read_in_quarantine(home, tmp_path):
@@ -55,7 +62,7 @@ def test_damage_in_quarantine_is_noticed_and_nothing_is_exported(home, tmp_path,
         }[damage]
     )
     with pytest.raises(NotAuthenticError) as caught:
-        quarantine.export(home, record, tmp_path / "out.zip")
+        export_refused(home, record, tmp_path / "out.zip")
     assert caught.value.code == "quarantine.damaged"
     assert not (tmp_path / "out.zip").exists()
 
@@ -71,23 +78,23 @@ def test_the_same_file_again_is_counted_and_kept_once(home, tmp_path):
 def test_the_oldest_leave_when_the_quarantine_is_full(home, tmp_path):
     for number in range(4):
         (tmp_path / "bad.zip").write_bytes(b"%d" % number * 400)
-        quarantine.take(
+        quarantine_bundle(
             home,
             make_config(home, quarantine_bytes=1000),
             tmp_path / "bad.zip",
             REASON,
             CREATED.replace(second=number),
         )
-    assert [record.at.second for record in quarantine.records(home)] == [2, 3]
+    assert [record.at.second for record in refused_bundles(home)] == [2, 3]
 
 
 def test_of_a_file_larger_than_the_quarantine_only_the_record_is_kept(home, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"x" * 1001)
     record = take(home, tmp_path / "bad.zip", quarantine_bytes=1000)
     assert not record.kept
-    assert quarantine.records(home) == (record,)
+    assert refused_bundles(home) == (record,)
     with pytest.raises(StorageError) as caught:
-        quarantine.export(home, record, tmp_path / "out.zip")
+        export_refused(home, record, tmp_path / "out.zip")
     assert caught.value.code == "quarantine.not-kept"
 
 
@@ -98,7 +105,7 @@ def test_links_and_devices_are_no_files_to_keep(home, tmp_path):
         with pytest.raises(MalformedError) as caught:
             take(home, tmp_path / name)
         assert caught.value.code == "bundle.not-a-file"
-    assert quarantine.records(home) == ()
+    assert refused_bundles(home) == ()
 
 
 def test_restore_puts_the_file_into_the_first_inbox_and_forgets_it(home, tmp_path):
@@ -107,9 +114,9 @@ def test_restore_puts_the_file_into_the_first_inbox_and_forgets_it(home, tmp_pat
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     config = make_config(home, inboxes=(InboxConfig(inbox),))
-    assert quarantine.restore(home, config, record) == inbox / "bad.zip"
+    assert restore_refused(home, config, record) == inbox / "bad.zip"
     assert (inbox / "bad.zip").read_bytes() == b"bad"
-    assert quarantine.records(home) == ()
+    assert refused_bundles(home) == ()
     assert sorted(entry.name for entry in home.quarantine.iterdir()) == ["key"]
 
 
@@ -118,7 +125,7 @@ def test_export_never_replaces_a_file(home, tmp_path):
     record = take(home, tmp_path / "bad.zip")
     (tmp_path / "out.zip").write_bytes(b"mine")
     with pytest.raises(UsageError) as caught:
-        quarantine.export(home, record, tmp_path / "out.zip")
+        export_refused(home, record, tmp_path / "out.zip")
     assert caught.value.code == "quarantine.file-exists"
     assert (tmp_path / "out.zip").read_bytes() == b"mine"
 
@@ -126,8 +133,15 @@ def test_export_never_replaces_a_file(home, tmp_path):
 def test_an_id_may_be_shortened_while_it_is_one(home, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"bad")
     record = take(home, tmp_path / "bad.zip")
-    assert quarantine.find(home, record.id[:6]) == record
+    assert find_refused_bundle(home, record.id[:6]) == record
     for prefix, code in (("zz", "quarantine.unknown"), ("", "quarantine.ambiguous")):
         with pytest.raises(UsageError) as caught:
-            quarantine.find(home, prefix)
+            find_refused_bundle(home, prefix)
         assert caught.value.code == code
+
+
+def test_of_a_file_for_which_the_disk_has_no_room_only_the_record_is_kept(home, tmp_path, monkeypatch):
+    monkeypatch.setattr("manifests.durable.free_bytes", lambda _: 1000)
+    (tmp_path / "bad.zip").write_bytes(b"x" * 101)
+    assert not take(home, tmp_path / "bad.zip", reserve_bytes=900).kept
+    assert take(home, tmp_path / "bad.zip", reserve_bytes=899).kept

@@ -1,0 +1,107 @@
+"""A whole program: its group with the options that both programs have, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from manifests.console.commands import LazyGroup, Settings
+from manifests.errors import ConfigurationError, SealiftError
+
+_HOMES = ".local/share/sealift"
+"""Below a user's directory, where the programs keep theirs unless told otherwise."""
+
+
+def program_group(
+    name: str, summary: str, commands: Mapping[str, tuple[str, str]], *, home_name: str, home_help: str
+) -> click.Group:
+    """Return the group of a program's commands, which takes ``--home``, ``--quiet`` and ``--version``.
+
+    Args:
+        name: What people type.
+        summary: What ``--help`` says first.
+        commands: The table of commands, see :class:`LazyGroup`.
+        home_name: The last part of the default home.
+        home_help: What the home is, for ``--help``.
+    """
+
+    @click.group(cls=LazyGroup, lazy=commands, help=summary, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help=home_help)
+    @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+    @click.version_option(package_name="sealift", prog_name=name)
+    @click.pass_context
+    def group(ctx: click.Context, home: Path | None, *, quiet: bool) -> None:
+        ctx.obj = Settings(home=(home or default_home(home_name)).absolute(), quiet=quiet)
+
+    return group
+
+
+def default_home(name: str) -> Path:
+    """Return ``SEALIFT_HOME``, else ``~/.local/share/sealift/<name>``.
+
+    Raises:
+        ConfigurationError: ``home.unknown`` when this user has no home directory.
+    """
+    given = os.environ.get("SEALIFT_HOME")
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / _HOMES / name
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "home.unknown", "This user has no home directory", todo="give --home DIR, or set SEALIFT_HOME"
+        ) from error
+
+
+def run_program(group: click.Group, name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command line, and leave with the documented exit code.
+
+    Errors of ours go to stderr as one sentence (as one JSON object with ``-o json``); a bug prints
+    its traceback and leaves with 1.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        sys.exit(_invoke(group, name, given))
+    except SealiftError as error:
+        if _wants_json(given):
+            click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
+        else:
+            click.echo(f"{name}: {error} [{error.code}]", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{name}: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
+        sys.exit(141)
+    except Exception:  # noqa: BLE001 - the last frame: a bug is shown whole and leaves with 1
+        traceback.print_exc()
+        click.echo(f"{name}: this is a bug in Sealift; please report the lines above", err=True)
+        sys.exit(1)
+
+
+def _invoke(group: click.Group, name: str, arguments: list[str]) -> int:
+    """Run the group without click's own way of ending the process, which calls a closed pipe a failure."""
+    if f"_{name.upper()}_COMPLETE" in os.environ:
+        group.main(args=arguments, prog_name=name)  # answers the shell and ends the process
+    try:
+        with group.make_context(name, list(arguments)) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    joined = " ".join(arguments)
+    return "-o json" in joined or "-ojson" in joined or "--output json" in joined or "--output=json" in joined
