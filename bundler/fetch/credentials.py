@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from bundler.sources.paths import absolute_path
 from manifests.errors import ConfigurationError
 from manifests.secret_file import read_secret
 
@@ -145,8 +146,8 @@ class Credentials:
         if (what == "password") != ("user" in table):
             raise ConfigurationError("source.credentials", f"Source {source!r}: {key}: user and password go together")
         name = str(table[given[0]])
-        if place == "file" and not Path(name).is_absolute():
-            raise ConfigurationError("source.path", f"Source {source!r}: the path {name!r} is not absolute")
+        if place == "file":
+            absolute_path(source, name)
         plain = table.get("plain_http", False)
         host = str(table.get("host", ""))
         return cls(

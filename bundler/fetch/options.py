@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, Credentials
-from bundler.kinds.directory import absolute
+from bundler.sources.paths import existing_file
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB
 
@@ -77,9 +77,5 @@ def fetch_options(source: str, options: Mapping[str, Any]) -> FetchOptions:
             "source.proxy", f"Source {source!r}: proxy_credentials without proxy", todo='write proxy = "http://…" too'
         )
     if "ca" in options:
-        given["ca"] = absolute(source, options["ca"])
-        if not given["ca"].is_file():
-            raise ConfigurationError(
-                "source.path", f"Source {source!r}: there is no file {given['ca']}", need="a PEM bundle"
-            )
+        given["ca"] = existing_file(source, options["ca"], need="a PEM bundle")
     return FetchOptions(**given)

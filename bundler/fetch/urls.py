@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Mapping
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from manifests.errors import FetchError
 from manifests.text import printable
+
+BASE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
+"""Where a tree begins: no query."""
+FILE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
+"""Where a file is."""
 
 _USER = re.compile(r"//[^\s'\"]*@")
 _PORTS = {"http": 80, "https": 443}
@@ -32,6 +38,17 @@ def authority(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     return f"{f'[{host}]' if ':' in host else host}:{parts.port or _PORTS[parts.scheme]}"
+
+
+def file_name_of(url: str) -> str:
+    """Return the last part of a URL's path, decoded."""
+    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+
+
+def url_beside(url: str, suffix: str) -> str:
+    """Return the URL of a file that stands beside another: the other's, with a suffix to its path."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=parts.path + suffix))
 
 
 def redirected(url: str, location: str) -> str:

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
-from bundler.fetch.local_files import ATTEMPTS, ChangedError, Fingerprint, chunks, opened, read_errors, require_regular
-from bundler.kinds.directory import absolute, changing, settled
+from bundler.fetch.local_files import (
+    Fingerprint,
+    file_chunks,
+    open_settled,
+    read_errors,
+    read_settled,
+    refusing_changes,
+    require_regular,
+    settled_fingerprints,
+)
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.paths import absolute_path, require_target_path
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.manifest import Item
-from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _WILD = "*?["
@@ -72,7 +80,7 @@ class RulepackSource:
             ConfigurationError: ``source.path`` for a relative path.
         """
         given = options["path"]
-        places = tuple(absolute(name, place) for place in ([given] if isinstance(given, str) else given))
+        places = tuple(absolute_path(name, place) for place in ([given] if isinstance(given, str) else given))
         for place in places:
             if any(char in part for part in place.parent.parts for char in _WILD):
                 raise ConfigurationError(
@@ -88,16 +96,8 @@ class RulepackSource:
                 ``directory.unreadable`` or ``directory.changing``.
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is hostile or damaged.
         """
-        last: ChangedError | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                found = self._find()
-                packs = self._selected([self._read(bench, name, pack) for name, pack in sorted(found.items())])
-                if self._find() == found:
-                    return self._yield(bench, found, packs)
-            except ChangedError as error:
-                last = error
-        raise changing(self.name, last or self.places[0])
+        found, packs = read_settled(self.name, self.places[0], self._find, lambda found: self._read_all(bench, found))
+        return self._yield(bench, found, packs)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """List the packs that are there, without reading them.
@@ -105,10 +105,8 @@ class RulepackSource:
         Raises:
             FetchError: As :meth:`pull`.
         """
-        try:
+        with refusing_changes(self.name):
             found = self._find()
-        except ChangedError as error:
-            raise changing(self.name, error) from error
         known = bench.memo("files")
         targets = tuple(
             CheckedTarget(name, pack.mark.length, "unchanged" if known.get(name) == str(pack.mark) else "to read")
@@ -121,7 +119,7 @@ class RulepackSource:
         found: dict[str, Found] = {}
         for place in self.places:
             for path in _expanded(place):
-                name = self._target_path(path)
+                name = require_target_path(self.name, path.name, what=f"the pack {str(path)!r}", code="rulepack.name")
                 if name in found and found[name].path != path:
                     raise FetchError(
                         "rulepack.duplicate-name",
@@ -143,28 +141,18 @@ class RulepackSource:
         require_regular(self.name, path, status.st_mode, "name the pack itself")
         return Fingerprint.of(status)
 
-    def _target_path(self, path: Path) -> str:
-        try:
-            check_target_path(f"{self.name}/{path.name}")
-        except MalformedError as error:
-            raise FetchError(
-                "rulepack.name",
-                f"Source {self.name!r}: the pack {str(path)!r} cannot be carried under its name: {error.what}",
-                need=error.need,
-            ) from error
-        return path.name
+    def _read_all(self, bench: Workbench, found: Mapping[str, Found]) -> list[Pack]:
+        return self._selected([self._read(bench, name, pack) for name, pack in sorted(found.items())])
 
     def _read(self, bench: Workbench, name: str, found: Found) -> Pack:
         remembered = self._remembered(bench, name, found)
         if remembered is not None:
             return remembered
         bench.progress.start(f"{self.name}: {name}", found.mark.length)
-        with opened(found.path, found.mark) as file:
+        with open_settled(found.path, found.mark) as file:
             pack = _inside(name, file)
             file.seek(0)
-            blob = bench.batch.add(chunks(found.path, file, bench.progress))
-        if blob.length != found.mark.length:
-            raise ChangedError(str(found.path))
+            blob = bench.batch.add(file_chunks(found.path, file, found.mark, bench.progress))
         named = Release.of_file(name)
         if pack is None:
             facts = () if named is None else (("release_by_name", str(named)),)
@@ -204,7 +192,7 @@ class RulepackSource:
             targets=targets,
             verification="; ".join([*said, "no upstream signature checked"]),
             items=tuple(pack.item for pack in packs),
-            memo={"files": settled({name: pack.mark for name, pack in found.items()}, bench.clock())},
+            memo={"files": settled_fingerprints({name: pack.mark for name, pack in found.items()}, bench.clock())},
             unchanged=bench.previous is not None and bench.previous.targets == targets,
         )
 

@@ -15,18 +15,18 @@ from tuf.api.metadata import TargetFile
 
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.kinds.directory import absolute
+from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import ALGORITHMS, Checksum
+from bundler.sources.paths import existing_file
 from manifests import durable
 from manifests.durable import storage_errors
-from manifests.errors import ConfigurationError, FetchError
+from manifests.errors import FetchError
 from manifests.limits import DEFAULT
 from manifests.names import check_target_path
 from manifests.trust import TrustedState, Workflow, load_rest, refresh, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
 _WEAK = frozenset({"md5"})
 
 
@@ -48,8 +48,8 @@ class TufSource:
         "required": ["root", "metadata_url", "targets_url"],
         "properties": {
             "root": {"type": "string", "minLength": 1},
-            "metadata_url": _URL,
-            "targets_url": _URL,
+            "metadata_url": BASE_URL_SCHEMA,
+            "targets_url": BASE_URL_SCHEMA,
             **FETCH_KEYS,
         },
     }
@@ -67,11 +67,7 @@ class TufSource:
         Raises:
             ConfigurationError: ``source.path`` for a root that is not there; ``source.*`` as :func:`fetch_options`.
         """
-        root = absolute(name, options["root"])
-        if not root.is_file():
-            raise ConfigurationError(
-                "source.path", f"Source {name!r}: there is no file {root}", need="a root.json of the repository"
-            )
+        root = existing_file(name, options["root"], need="a root.json of the repository")
         metadata_url, targets_url = with_slash(options["metadata_url"]), with_slash(options["targets_url"])
         return cls(name, root, metadata_url, targets_url, fetch_options(name, options))
 

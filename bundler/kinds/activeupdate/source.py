@@ -17,6 +17,7 @@ from urllib.parse import quote
 from bundler.fetch.errors import GoneError, WrongLengthError
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.kinds.activeupdate.choice import Choice
 from bundler.kinds.activeupdate.components import SECTIONS, Component, version_text
 from bundler.kinds.activeupdate.index import Found, find_index
@@ -52,7 +53,7 @@ class ActiveUpdateSource:
         "additionalProperties": False,
         "required": ["url"],
         "properties": {
-            "url": {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"},
+            "url": BASE_URL_SCHEMA,
             "families": _WORDS,
             "sections": {"type": "array", "minItems": 1, "items": {"enum": list(SECTIONS)}},
             "platforms": _WORDS,

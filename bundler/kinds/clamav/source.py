@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
-from urllib.parse import unquote, urlsplit
 
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.database import Database, Mirror
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.paths import require_target_path
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Item
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 DATABASES = ("main", "daily", "bytecode")
 _CUSTOM = re.compile(
@@ -25,8 +26,6 @@ _CUSTOM = re.compile(
     re.IGNORECASE,
 )
 """Suffixes of the databases that ClamAV loads, apart from the signed ones."""
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
-_FILE_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class ClamavSource:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "url": _URL,
+            "url": BASE_URL_SCHEMA,
             "databases": {
                 "type": "array",
                 "uniqueItems": True,
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_]{0,63}$"},
             },
             "cdiffs": {"type": "integer", "minimum": 0, "maximum": 1000},
-            "custom": {"type": "array", "uniqueItems": True, "items": _FILE_URL},
+            "custom": {"type": "array", "uniqueItems": True, "items": FILE_URL_SCHEMA},
             "require_signature": {"type": "boolean"},
             **FETCH_KEYS,
         },
@@ -194,7 +193,7 @@ def _item(found: Database) -> Item:
 
 
 def _custom(source: str, url: str) -> Wanted:
-    path = unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+    path = file_name_of(url)
     if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
         raise ConfigurationError(
             "source.url",
@@ -202,8 +201,5 @@ def _custom(source: str, url: str) -> Wanted:
             need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo="a signed .cvd belongs into databases",
         )
-    try:
-        check_target_path(f"{source}/{path}")
-    except MalformedError as error:
-        raise ConfigurationError("source.url", f"Source {source!r}: {error.what}", need=error.need) from error
+    require_target_path(source, path, what=shown(url), code="source.url", error=ConfigurationError)
     return Wanted(url, path)

@@ -12,16 +12,15 @@ from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
-from bundler.kinds.directory import absolute
 from bundler.kinds.dsm_rules.channel import Endpoint, HttpsChannel
 from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.paths import existing_file, require_target_path
 from bundler.sources.versions import Floor
 from manifests import clock, rulepack
 from manifests.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
-from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.errors import ConfigurationError, FetchError
 from manifests.manifest import Item
-from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _LIMITS = ("timeout_seconds", "total_seconds", "max_bytes")
@@ -74,11 +73,7 @@ class DsmRulesSource:
         url = options["url"].rstrip("/")
         given: dict[str, Any] = {key: options[key] for key in _LIMITS if key in options}
         if "ca" in options:
-            given["ca"] = absolute(name, options["ca"])
-            if not given["ca"].is_file():
-                raise ConfigurationError(
-                    "source.path", f"Source {name!r}: there is no file {given['ca']}", need="a PEM bundle"
-                )
+            given["ca"] = existing_file(name, options["ca"], need="a PEM bundle")
         if "fingerprint" in options:
             given["fingerprint"] = options["fingerprint"].replace(":", "").lower()
         if "ca" in given and "fingerprint" in given:
@@ -176,15 +171,10 @@ class DsmRulesSource:
                 f"Source {self.name!r}: the manager has two rule packs named {update.name!r}",
                 todo="delete one of them in the manager's console, under Updates, Rules",
             )
-        try:
-            check_target_path(f"{self.name}/{update.name}")
-            sound = "/" not in update.name
-        except MalformedError:
-            sound = False
-        if not sound:
-            raise FetchError(
-                "dsm.name", f"Source {self.name!r}: the pack {update.name!r} cannot be carried under its name"
-            )
+        what = f"the pack {update.name!r}"
+        require_target_path(self.name, update.name, what=what, code="dsm.name")
+        if "/" in update.name:
+            raise FetchError("dsm.name", f"Source {self.name!r}: {what} has a slash in its name")
 
     def _carried(self, bench: Workbench, manager: Manager, update: SecurityUpdate) -> tuple[PulledTarget, Item]:
         known = self._known(bench, update)

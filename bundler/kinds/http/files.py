@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bundler.fetch.urls import is_sound, shown
+from bundler.fetch.urls import file_name_of, is_sound, shown
 from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum
+from bundler.sources.paths import require_target_path
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 URL_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s#]*)?$"}
 _PINNED = {name: {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS[name]}}}$"} for name in ALGORITHMS}
@@ -78,15 +78,9 @@ def check_path(source: str, url: str, path: str) -> str:
     Raises:
         ConfigurationError: ``source.url``.
     """
-    try:
-        check_target_path(f"{source}/{path}")
-    except MalformedError as error:
-        raise ConfigurationError(
-            "source.url",
-            f"Source {source!r}: {shown(url)} gives no usable path: {error.what}",
-            todo='write {url = "…", path = "…"}',
-        ) from error
-    return path
+    return require_target_path(
+        source, path, what=shown(url), code="source.url", todo='write {url = "…", path = "…"}', error=ConfigurationError
+    )
 
 
 def require_sound(source: str, url: str) -> str:
@@ -100,21 +94,10 @@ def require_sound(source: str, url: str) -> str:
     return url
 
 
-def file_name(url: str) -> str:
-    """Return the last part of a URL's path."""
-    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
-
-
-def beside(url: str, suffix: str) -> str:
-    """Return the URL of a sidecar: the file's, with a suffix to its path."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=parts.path + suffix))
-
-
 def _remote(source: str, entry: str | Mapping[str, str]) -> Remote:
     table = {"url": entry} if isinstance(entry, str) else entry
     url = require_sound(source, table["url"])
-    path = check_path(source, url, table.get("path") or file_name(url))
+    path = check_path(source, url, table.get("path") or file_name_of(url))
     given = [key for key in (*ALGORITHMS, *(f"{algorithm}_url" for algorithm in ALGORITHMS)) if key in table]
     if len(given) > 1:
         raise ConfigurationError(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bundler.fetch.fetcher import Fetcher, Wanted
-from bundler.fetch.urls import shown
-from bundler.kinds.http.files import Found, Remote, beside, file_name
+from bundler.fetch.urls import file_name_of, shown, url_beside
+from bundler.kinds.http.files import Found, Remote
 from bundler.kinds.http.signatures import SIGNATURE_BYTES, Signature
 from bundler.sources.base import PulledTarget, Workbench
 from bundler.sources.checksums import ALGORITHMS, Algorithm, parse
@@ -64,7 +64,7 @@ class Sidecars:
         """Return where a file's checksum is published."""
         if file.checksum_url is not None or self.checksum is None or file.checksum is not None:
             return file.checksum_url
-        return self.checksum, beside(file.url, f".{self.checksum}")
+        return self.checksum, url_beside(file.url, f".{self.checksum}")
 
     def any_of(self, files: Iterable[Remote]) -> bool:
         """Tell whether any of these files has a sidecar."""
@@ -80,7 +80,7 @@ class Sidecars:
         if published is not None:
             algorithm, url = published
             data = fetcher.document(url, max_bytes=_CHECKSUM_BYTES)
-            check = parse(data, algorithm, file_name(file.url), name=shown(url))
+            check = parse(data, algorithm, file_name_of(file.url), name=shown(url))
         return Wanted(file.url, file.path, check=check)
 
     def signer(self, fetcher: Fetcher, bench: Workbench, file: Remote, blob: Blob) -> str | None:
@@ -111,4 +111,4 @@ class Sidecars:
             yield self._signature_url(file, self.signature), self.signature.suffix
 
     def _signature_url(self, file: Remote, signature: Signature) -> str:
-        return file.signature_url or beside(file.url, signature.suffix)
+        return file.signature_url or url_beside(file.url, signature.suffix)

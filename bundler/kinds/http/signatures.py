@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from bundler.kinds.directory import absolute
 from bundler.kinds.http import signatures_ed25519 as ed25519
 from bundler.kinds.http.errors import WrongSignatureError
+from bundler.sources.paths import absolute_path
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError
 
@@ -78,7 +78,7 @@ class Signature:
         if self.program != "gpg":
             self._public_key(source)
             return
-        beginning = _read(absolute(source, self.key), source)[: len(_ARMOUR)]
+        beginning = _read(absolute_path(source, self.key), source)[: len(_ARMOUR)]
         if beginning == _ARMOUR:
             raise ConfigurationError(
                 "source.signature",
@@ -109,7 +109,7 @@ class Signature:
     def _public_key(self, source: str) -> ed25519.PublicKey:
         if not self.key.startswith(("/", ".", "~")) and len(self.key) == 56:
             return ed25519.public_key(self.key, f"Source {source!r}: key")
-        path = absolute(source, self.key)
+        path = absolute_path(source, self.key)
         return ed25519.public_key(_read(path, source).decode("utf-8", "replace"), str(path))
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from bundler.fetch.fetcher import Fetcher, Wanted
-from bundler.fetch.urls import shown
-from bundler.kinds.http.files import Found, Remote, check_path, file_name, require_sound
+from bundler.fetch.urls import file_name_of, shown
+from bundler.kinds.http.files import Found, Remote, check_path, require_sound
 from bundler.sources.base import Workbench
 from bundler.sources.versions import UPSTREAM, Version
 from manifests.errors import ConfigurationError, FetchError
@@ -89,7 +89,7 @@ class Template:
             ConfigurationError: ``source.probe``, ``source.url``.
         """
         require_sound(source, url)
-        path = check_path(source, url, path or file_name(url))
+        path = check_path(source, url, path or file_name_of(url))
         if ("url" in probe) != ("pattern" in probe) or ("url" in probe and ("start" in probe or "most" in probe)):
             raise ConfigurationError(
                 "source.probe",

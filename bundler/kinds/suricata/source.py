@@ -7,21 +7,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown, url_beside
 from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules import MAX_FILE_BYTES, reader_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.checksums import ChecksumError, parse
+from bundler.sources.paths import require_target_path
 from manifests.blobs import Blob
-from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
 from manifests.manifest import Item
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 INDEX_URL = "https://www.openinfosecfoundation.org/rules/index.yaml"
 """The index that suricata-update asks for unless told otherwise."""
@@ -31,7 +32,7 @@ INDEX = "index.yaml"
 _MD5_BYTES = 4096
 _RULES_BYTES = 256 * MIB
 """Ceiling on one rule set; the largest in use are some five million bytes packed."""
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
+_CHECKSUM = {"if": {"type": "string"}, "then": FILE_URL_SCHEMA, "else": {"type": "boolean"}}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 1000}
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
 _SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
@@ -50,8 +51,7 @@ class RuleSet:
         """Where its server publishes its MD5, if it does."""
         if isinstance(self.entry.checksum, str):
             return self.entry.checksum
-        parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=f"{parts.path}.md5")) if self.entry.checksum else None
+        return url_beside(self.url, ".md5") if self.entry.checksum else None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class SuricataSource:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "index": _URL,
+            "index": FILE_URL_SCHEMA,
             "sources": {"type": "array", "uniqueItems": True, "items": _NAME},
             "urls": {
                 "type": "array",
@@ -83,13 +83,17 @@ class SuricataSource:
                         "additionalProperties": False,
                         "required": ["url"],
                         "properties": {
-                            "url": _URL,
+                            "url": FILE_URL_SCHEMA,
                             "name": _NAME,
-                            "checksum": {"if": {"type": "string"}, "then": _URL, "else": {"type": "boolean"}},
+                            "checksum": {
+                                "if": {"type": "string"},
+                                "then": FILE_URL_SCHEMA,
+                                "else": {"type": "boolean"},
+                            },
                             **dict.fromkeys(("summary", "vendor", "license"), _TEXT),
                         },
                     },
-                    "else": _URL,
+                    "else": FILE_URL_SCHEMA,
                 },
             },
             "suricata_version": {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){1,2}$"},
@@ -206,14 +210,8 @@ class SuricataSource:
     def _rule_set(self, entry: Entry) -> RuleSet:
         version = {"__version__": self.suricata_version} if self.suricata_version else {}
         values = self.parameters.of(entry.name)
-        name = unquote(urlsplit(filled(entry, {**dict.fromkeys(values, "x"), **version})).path, errors="replace")
-        path = f"{entry.name}/{name.rpartition('/')[2]}"
-        try:
-            check_target_path(f"{self.name}/{path}")
-        except MalformedError as error:
-            raise FetchError(
-                "suricata.name", f"{entry.name} cannot be carried: {error.what}", need=error.need
-            ) from error
+        name = file_name_of(filled(entry, {**dict.fromkeys(values, "x"), **version}))
+        path = require_target_path(self.name, f"{entry.name}/{name}", what=entry.name, code="suricata.name")
         return RuleSet(entry, filled(entry, {**values, **version}), path)
 
     def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> Wanted:
@@ -247,7 +245,7 @@ class SuricataSource:
 
 def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
     table = {"url": given} if isinstance(given, str) else given
-    stem = _SUFFIX.sub("", unquote(urlsplit(table["url"]).path.rpartition("/")[2], errors="replace"))
+    stem = _SUFFIX.sub("", file_name_of(table["url"]))
     name = table.get("name", f"{source}/{stem}")
     if not re.fullmatch(NAME_PATTERN, name):
         raise ConfigurationError(
