@@ -11,7 +11,7 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.text import table
 
 if TYPE_CHECKING:
-    from bundler.pull.pull import PullResult
+    from bundler.pull.result import PullResult
 
 
 @click.command()

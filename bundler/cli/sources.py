@@ -12,12 +12,8 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.text import table
 
 if TYPE_CHECKING:
-    from bundler.pull.pull import CheckResult
+    from bundler.pull.check import CheckResult
     from bundler.pull.status import Status
-
-
-_NOT_NEW = frozenset({"unchanged", "as last time"})
-"""States of what a pull would not change, or of what nobody can know before it."""
 
 
 @click.group(invoke_without_command=True)
@@ -56,7 +52,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     from bundler.config import load
     from bundler.context import Context
     from bundler.home import open_home
-    from bundler.pull.pull import check_all
+    from bundler.pull.check import check_all
     from bundler.pull.status import statuses
     from manifests.clock import system_clock
     from manifests.errors import FetchError
@@ -132,7 +128,7 @@ def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str,
         said = f"{result.error} [{result.error.code if result.error else ''}]"
         return (result.name, result.kind, "FAILED", "", *here, "", "", said)
     targets = result.check.targets
-    new = sum(target.state not in _NOT_NEW for target in targets)
+    new = sum(target.state.is_new for target in targets)
     said = result.check.note + _licence(status)
     return (
         result.name,
@@ -160,5 +156,5 @@ def _check_to_json(result: CheckResult, status: Status, now: datetime) -> dict[s
         value["error"] = result.error.to_json() if result.error else None
         return value
     value["note"] = result.check.note
-    value["targets"] = [{"path": t.path, "length": t.length, "state": t.state} for t in result.check.targets]
+    value["targets"] = [{"path": t.path, "length": t.length, "state": t.state.value} for t in result.check.targets]
     return value

@@ -19,7 +19,9 @@ from bundler.plan.compress import compress
 from bundler.plan.layout import Contents
 from bundler.plan.present import Held
 from bundler.plan.readers import EVERYBODY, Readers
-from bundler.pull.pull import PullResult, SourceFailure, last_good, pull_all
+from bundler.pull.last_good import last_good
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult, SourceFailure
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import Staged, stage_version

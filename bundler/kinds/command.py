@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from bundler.fetch.programs import Printed, Program, fresh_workspace, last_lines, require_program, run_program
 from bundler.kinds.directory import DirectorySource
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, Pull, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path
 from bundler.sources.versions import UPSTREAM, Version, version_text
 from manifests.errors import ConfigurationError, FetchError
@@ -100,9 +100,8 @@ class CommandSource:
             found = left.pull(replace(bench, previous=None))
         if not found.targets:
             raise program.error("no-files", "left no file that include and exclude take", todo="correct the globs")
-        unchanged = bench.previous is not None and bench.previous.targets == found.targets
         floor = {UPSTREAM: () if version is None else _numbers(version)}
-        return Pull(found.targets, NOT_VERIFIED, unchanged=unchanged, version=version, floor=floor)
+        return Pull(found.targets, NOT_VERIFIED, version=version, floor=floor)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """Say whether the command could be run, and what it left last time; it is not run.
@@ -111,10 +110,9 @@ class CommandSource:
             FetchError: ``command.not-found``, ``.not-executable`` or ``.environment``.
         """
         require_program(self._program(Path("/")))
-        last = bench.previous.targets if bench.previous else ()
-        targets = tuple(CheckedTarget(target.path, target.blob.length, "as last time") for target in last)
         version = bench.previous.version if bench.previous else None
-        return SourceCheck(targets, f"{self.command[0]} is there; a check does not run it", version=version)
+        note = f"{self.command[0]} is there; a check does not run it"
+        return SourceCheck(bench.targets_as_last_time(), note, version=version)
 
     def _program(self, out: Path) -> Program:
         passed = {name: self._passed(name) for name in self.pass_environment}

@@ -20,7 +20,16 @@ from bundler.fetch.local_files import (
     settled_fingerprints,
     taken_for_changes,
 )
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import (
+    NOT_VERIFIED,
+    CheckedTarget,
+    Pull,
+    PulledTarget,
+    SourceCheck,
+    TargetState,
+    Workbench,
+    state_of,
+)
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.blobs import Blob
 from manifests.errors import FetchError
@@ -101,7 +110,9 @@ class DirectorySource:
             listing = self._list(bench)
         known = bench.memo("files")
         targets = tuple(
-            CheckedTarget(path, mark.length, "unchanged" if known.get(path) == str(mark) else "to read")
+            CheckedTarget(
+                path, mark.length, state_of(unchanged=known.get(path) == str(mark), otherwise=TargetState.TO_READ)
+            )
             for path, mark in sorted(listing.files.items())
         )
         return SourceCheck(targets, f"{self.path} can be read{_passed_over(listing)}")

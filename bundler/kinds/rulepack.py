@@ -17,7 +17,7 @@ from bundler.fetch.local_files import (
     require_regular,
     settled_fingerprints,
 )
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError
@@ -109,7 +109,11 @@ class RulepackSource:
             found = self._find()
         known = bench.memo("files")
         targets = tuple(
-            CheckedTarget(name, pack.mark.length, "unchanged" if known.get(name) == str(pack.mark) else "to read")
+            CheckedTarget(
+                name,
+                pack.mark.length,
+                state_of(unchanged=known.get(name) == str(pack.mark), otherwise=TargetState.TO_READ),
+            )
             for name, pack in sorted(found.items())
         )
         limit = "" if self.newest is None else f", of which the newest {self.newest} are carried"
@@ -193,7 +197,6 @@ class RulepackSource:
             verification="; ".join([*said, "no upstream signature checked"]),
             items=tuple(pack.item for pack in packs),
             memo={"files": settled_fingerprints({name: pack.mark for name, pack in found.items()}, bench.clock())},
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
         )
 
 

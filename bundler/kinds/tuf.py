@@ -16,7 +16,7 @@ from tuf.api.metadata import TargetFile
 from bundler.fetch.fetcher import Fetcher, Wanted
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.fetch.urls import BASE_URL_SCHEMA
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, Checksum
 from bundler.sources.paths import existing_file
 from manifests import durable
@@ -100,7 +100,6 @@ class TufSource:
             f"signed by the repository's own keys, under root {workflow.root.version} of the one that is pinned; "
             f"{len(targets):,} of {len(targets):,} match their signed lengths and digests",
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=_version(workflow),
         )
 
@@ -113,7 +112,7 @@ class TufSource:
         with Fetcher(self.options, bench, self.name) as fetcher, self._session(bench, keep=False) as workflow:
             listed = self._listed(bench, workflow, fetcher)
         targets = tuple(
-            CheckedTarget(path, target.length, "unchanged" if self._held(bench, target) else "to fetch")
+            CheckedTarget(path, target.length, state_of(unchanged=self._held(bench, target)))
             for path, target in listed.items()
         )
         return SourceCheck(targets, f"reached {urlsplit(self.metadata_url).netloc}", version=_version(workflow))

@@ -10,7 +10,7 @@ from bundler.history import History
 from bundler.home import Home
 from bundler.plan import present as increment
 from bundler.plan.readers import Readers
-from bundler.pull.pull import last_good
+from bundler.pull.last_good import last_good
 from bundler.sites.holdings import holdings_of
 from manifests.manifest import Target
 from manifests.receipt import Receipt

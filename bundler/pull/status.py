@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bundler.config import Config
 from bundler.home import Home
-from bundler.pull.pull import last_good
+from bundler.pull.last_good import last_good
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.sources.common import COMMON_KEYS
 from tests.docs.test_sources_page import PAGE, SECTIONS, blocks_of
 from tests.support.active_update_reader import components

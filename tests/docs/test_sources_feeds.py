@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from tests.support import clamav_forge as forge
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

@@ -12,7 +12,8 @@ import pytest
 
 from bundler import config
 from bundler.kinds.http.signatures import PROGRAMS, SUFFIXES
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from tests.support.benches import Bench
 from tests.support.commands import run
 from tests.support.source_simulator import SourceSimulator

@@ -11,7 +11,8 @@ import pytest
 import trustme
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from relay.config import DeliveryConfig, load_config
 from tests.support.benches import Bench
 from tests.support.dsa_control import NAME, DsaControl, vendor_zip

@@ -15,7 +15,8 @@ from bundler.config import load
 from bundler.context import Context
 from bundler.jobs.create import Order, create
 from bundler.jobs.init import Founding, found
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.repository.signers import signers_of
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress

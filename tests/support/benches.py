@@ -14,7 +14,8 @@ from bundler.context import Context
 from bundler.fetch import partial
 from bundler.home import Home
 from bundler.kinds import kind_class
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.sources.base import Pull, Source, Workbench
 from bundler.sources.common import COMMON_KEYS, Common
 from manifests.progress import NoProgress

@@ -22,7 +22,7 @@ from bundler.kinds.activeupdate.choice import Choice
 from bundler.kinds.activeupdate.components import SECTIONS, Component, version_text
 from bundler.kinds.activeupdate.index import Found, find_index
 from bundler.kinds.activeupdate.selection import Selection
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
 from manifests.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
@@ -32,7 +32,6 @@ INDEX_PATH = "server.ini"
 ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
 _SIGNATURE_BYTES = MIB
-_UNCHANGED = "unchanged"
 
 _WORDS = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"}}
 
@@ -119,9 +118,11 @@ class ActiveUpdateSource:
             selection = self._select(find_index(fetcher, self.url), bench)
         index = bench.remembered(INDEX_PATH)
         same = index is not None and b"".join(bench.read(index)) == selection.mirrored
-        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), _UNCHANGED if same else "to read")]
+        targets = [
+            CheckedTarget(INDEX_PATH, len(selection.mirrored), state_of(unchanged=same, otherwise=TargetState.TO_READ))
+        ]
         for component in selection.files.values():
-            state = _UNCHANGED if _is_held(bench, component, same) else "to fetch"
+            state = state_of(unchanged=_is_known(bench, component, same))
             targets += [
                 CheckedTarget(component.path, component.length, state),
                 CheckedTarget(component.signature_path, None, state),
@@ -200,7 +201,7 @@ class ActiveUpdateSource:
         )
 
 
-def _is_held(bench: Workbench, component: Component, same_index: bool) -> bool:
+def _is_known(bench: Workbench, component: Component, same_index: bool) -> bool:
     """Tell whether what is here is what the index lists: it lists the same as last time, or the same version."""
     held = bench.remembered(component.path)
     if held is None or held.length != component.length:

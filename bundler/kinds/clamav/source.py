@@ -13,7 +13,7 @@ from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch
 from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.database import Database, Mirror
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.paths import require_target_path
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
@@ -119,7 +119,6 @@ class ClamavSource:
             verification=self._verification(databases, custom),
             items=(*(_item(found) for found in databases), *(Item(file.path, _CUSTOM_LABEL) for file in custom)),
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == ordered,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
             floor={found.name: (found.header.version,) for found in databases},
         )
@@ -134,8 +133,10 @@ class ClamavSource:
             mirror = Mirror(self.name, self.url, self.cdiffs, fetcher, bench, None)
             probes = {name: mirror.probe(name) for name in self.databases}
             looks = [fetcher.look(file) for file in self.custom]
-        targets = [CheckedTarget(f"{name}.cvd", None, _state(probe.unchanged)) for name, probe in probes.items()]
-        targets += [CheckedTarget(look.path, look.length, _state(look.unchanged)) for look in looks]
+        targets = [
+            CheckedTarget(f"{name}.cvd", None, state_of(unchanged=probe.unchanged)) for name, probe in probes.items()
+        ]
+        targets += [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         there = ", ".join(f"{name} {probe.header.version}" for name, probe in probes.items())
         here = ", ".join(f"{name} {probe.known.version}" for name, probe in probes.items() if probe.known)
         return SourceCheck(
@@ -169,10 +170,6 @@ class ClamavSource:
 
 
 _CUSTOM_LABEL = "custom database"
-
-
-def _state(unchanged: bool) -> str:
-    return "unchanged" if unchanged else "to fetch"
 
 
 def _item(found: Database) -> Item:

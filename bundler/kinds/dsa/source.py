@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar, Self
 from bundler.fetch.local_files import ChangedError, Fingerprint, file_chunks, open_settled
 from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lines, require_program, run_program
 from bundler.kinds.dsa.output import look
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.archives.archive import kind_of
 from manifests.archives.zip_reader import ZipReader
@@ -97,7 +97,6 @@ class DsaSource:
         return Pull(
             (target,),
             NOT_VERIFIED,
-            unchanged=bench.previous is not None and bench.previous.targets == (target,),
             afterwards=_removal(zip_file) if self.remove_original and not inside else None,
         )
 
@@ -108,9 +107,7 @@ class DsaSource:
             FetchError: ``dsa.not-found`` or ``.not-executable``.
         """
         require_program(self._program)
-        last = bench.previous.targets if bench.previous else ()
-        targets = tuple(CheckedTarget(target.path, target.blob.length, "as last time") for target in last)
-        return SourceCheck(targets, f"{self.path} is there; a check does not run it")
+        return SourceCheck(bench.targets_as_last_time(), f"{self.path} is there; a check does not run it")
 
     @property
     def _program(self) -> Program:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
 from bundler.kinds.dsm_rules.channel import Endpoint, HttpsChannel
-from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench
 from bundler.sources.paths import existing_file, require_target_path
 from bundler.sources.versions import Floor
 from manifests import clock, rulepack
@@ -106,7 +106,6 @@ class DsmRulesSource:
             verification="; ".join([*said, "exported by the manager over TLS; no upstream signature checked"]),
             items=tuple(item for _, item in packs),
             memo={"packs": {update.name: _note(update) for update in updates}},
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=_version_text(updates[0]),
             floor=_versions(updates[0]),
         )
@@ -122,9 +121,9 @@ class DsmRulesSource:
             there = manager.security_updates()
         updates = self._chosen(bench, there)
         targets = tuple(
-            CheckedTarget(update.name, known.length, "unchanged")
+            CheckedTarget(update.name, known.length, TargetState.UNCHANGED)
             if (known := self._known(bench, update))
-            else CheckedTarget(update.name, None, "to export")
+            else CheckedTarget(update.name, None, TargetState.TO_EXPORT)
             for update in sorted(updates, key=lambda update: update.name)
         )
         host = urlsplit(self.endpoint.url).netloc

@@ -16,7 +16,7 @@ from bundler.kinds.http.listing import Index
 from bundler.kinds.http.sidecars import Sidecars
 from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
 from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, ChecksumError
 from bundler.sources.versions import UPSTREAM
 from manifests.errors import ConfigurationError, FetchError
@@ -87,7 +87,6 @@ class HttpSource:
             targets=targets,
             verification=self._verification(found.files, signers),
             memo=fetcher.memo(),
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=found.version,
             floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
         )
@@ -103,7 +102,7 @@ class HttpSource:
             found = self._find(fetcher, bench)
             looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(fetcher, file)), found.files)
         hosts = sorted({urlsplit(file.url).netloc for file in found.files})
-        targets = (CheckedTarget(one.path, one.length, "unchanged" if one.unchanged else "to fetch") for one in looked)
+        targets = (CheckedTarget(one.path, one.length, state_of(unchanged=one.unchanged)) for one in looked)
         return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}", found.version)
 
     def _find(self, fetcher: Fetcher, bench: Workbench) -> Found:

@@ -15,7 +15,7 @@ from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown, url_beside
 from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules import MAX_FILE_BYTES, reader_of
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ChecksumError, parse
 from bundler.sources.paths import require_target_path
 from manifests.blobs import Blob
@@ -168,7 +168,6 @@ class SuricataSource:
             verification=_verification(wanted),
             items=tuple(sorted(items, key=lambda item: item.path)),
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -181,9 +180,7 @@ class SuricataSource:
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
             sets = self._rule_sets(self._index(fetcher))
             looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
-        targets = [
-            CheckedTarget(look.path, look.length, "unchanged" if look.unchanged else "to fetch") for look in looks
-        ]
+        targets = [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         asked = [self.index] if self.sources else []
         hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
         return SourceCheck(tuple(sorted(targets, key=lambda target: target.path)), f"reached {', '.join(hosts)}")

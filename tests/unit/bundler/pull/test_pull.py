@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bundler.kinds import KINDS, kind_class
-from bundler.pull.pull import check_all, last_good
+from bundler.pull.check import check_all
+from bundler.pull.last_good import last_good
 from bundler.pull.status import statuses
 from manifests import strictjson
 from manifests.errors import ConfigurationError, StorageError, UsageError

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.pull.pull import PullResult, last_good
+from bundler.pull.last_good import last_good
+from bundler.pull.result import PullResult
 from bundler.sources.records import Record, load, save
 from bundler.sources.versions import Floor, check_not_older, raised
 from manifests import strictjson

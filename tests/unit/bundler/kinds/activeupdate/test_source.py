@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull.pull import PullResult, check_all
+from bundler.pull.check import check_all
+from bundler.pull.result import PullResult
 from manifests.errors import ConfigurationError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.active_update_reader import components
