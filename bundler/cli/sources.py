@@ -13,7 +13,7 @@ from manifests.text import table
 
 if TYPE_CHECKING:
     from bundler.pull.check import CheckResult
-    from bundler.pull.status import Status
+    from bundler.pull.status import SourceStatus
 
 
 @click.group(invoke_without_command=True)
@@ -25,12 +25,12 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.pull.status import statuses
+    from bundler.pull.status import read_source_statuses
     from manifests.clock import system_clock
 
     settings: Settings = ctx.obj
     home = open_home(settings.home)
-    found = statuses(home, load(home.config))
+    found = read_source_statuses(home, load(home.config))
     now = system_clock()
     if output == "json":
         print_json([_status_to_json(status, now) for status in found])
@@ -53,7 +53,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     from bundler.context import Context
     from bundler.home import open_home
     from bundler.pull.check import check_all
-    from bundler.pull.status import statuses
+    from bundler.pull.status import read_source_statuses
     from manifests.clock import system_clock
     from manifests.errors import FetchError
 
@@ -61,7 +61,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     config = load(home.config)
     with progress(settings) as shown:
         results = check_all(Context(home, config, system_clock, shown), sources)
-    here = {status.name: status for status in statuses(home, config)}
+    here = {status.name: status for status in read_source_statuses(home, config)}
     now = system_clock()
     if output == "json":
         print_json([_check_to_json(result, here[result.name], now) for result in results])
@@ -74,7 +74,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
         raise FetchError("sources.unreachable", f"Sources that would fail: {', '.join(failed)}")
 
 
-def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
+def _status_row(status: SourceStatus, now: datetime) -> tuple[str, ...]:
     said = (f"FAILED: {status.failure}" if status.failure else status.verification) + _licence(status)
     if status.pulled_at is None:
         return (status.name, status.kind, "", "", "never", "", said)
@@ -82,7 +82,7 @@ def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
     return (status.name, status.kind, f"{status.targets:,}", size, _age(status, now), version, said)
 
 
-def _age(status: Status, now: datetime) -> str:
+def _age(status: SourceStatus, now: datetime) -> str:
     from manifests.text import age_text
 
     age = status.age(now)
@@ -91,11 +91,11 @@ def _age(status: Status, now: datetime) -> str:
     return f"{age_text(age)} STALE, more than {status.fresh_days} days" if status.stale(now) else age_text(age)
 
 
-def _licence(status: Status) -> str:
+def _licence(status: SourceStatus) -> str:
     return "" if status.licence is None else f"; licence: {status.licence}"
 
 
-def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
+def _status_to_json(status: SourceStatus, now: datetime) -> dict[str, Any]:
     return {
         "name": status.name,
         "kind": status.kind,
@@ -108,7 +108,7 @@ def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
     }
 
 
-def _here(status: Status, now: datetime) -> dict[str, Any]:
+def _here(status: SourceStatus, now: datetime) -> dict[str, Any]:
     """How fresh what we have is, for machines."""
     from manifests.clock import to_text
 
@@ -122,7 +122,7 @@ def _here(status: Status, now: datetime) -> dict[str, Any]:
     }
 
 
-def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str, ...]:
+def _check_row(result: CheckResult, status: SourceStatus, now: datetime) -> tuple[str, ...]:
     here = (status.version or ("" if status.pulled_at else "nothing"), _age(status, now))
     if result.check is None:
         said = f"{result.error} [{result.error.code if result.error else ''}]"
@@ -142,7 +142,7 @@ def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str,
     )
 
 
-def _check_to_json(result: CheckResult, status: Status, now: datetime) -> dict[str, Any]:
+def _check_to_json(result: CheckResult, status: SourceStatus, now: datetime) -> dict[str, Any]:
     value: dict[str, Any] = {
         "name": result.name,
         "kind": result.kind,

@@ -74,7 +74,7 @@ class Secret:
         if not text:
             raise self._missing()
         if not text.isprintable():
-            raise ConfigurationError("source.credentials", f"{self}: it holds a character that cannot be sent")
+            raise ConfigurationError("source.credentials", f"{self}: it has a character that cannot be sent")
         return text
 
     def __str__(self) -> str:
@@ -109,7 +109,7 @@ class Secret:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class UpstreamCredentials:
     """What an upstream or a proxy knows us by.
 
     Args:
@@ -166,13 +166,13 @@ class Credentials:
         """
         secret = self.secret.read(self.user or "token")
         if self.user is not None:
-            return basic(self.user, secret)
+            return basic_authorization(self.user, secret)
         if not secret.isascii():
             raise ConfigurationError("source.credentials", f"{self.secret}: a token is ASCII text")
         return f"Bearer {secret}" if self.header == "Authorization" else secret
 
 
-def basic(user: str, password: str) -> str:
+def basic_authorization(user: str, password: str) -> str:
     """Return the value of a header that gives user and password, in UTF-8 (RFC 7617 section 2.1)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
 

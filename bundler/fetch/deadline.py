@@ -19,7 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from bundler.fetch.errors import TooSlowError
 
 
-def pools(seconds: float) -> dict[str, Any]:
+def impatient_pools(seconds: float) -> dict[str, Any]:
     """Return connection pools, by scheme, whose answers begin within so many seconds or fail.
 
     They raise a :class:`TooSlowError`.
@@ -49,7 +49,7 @@ def pools(seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def watched(response: Any, deadline: float) -> Iterator[threading.Event]:
+def watch_deadline(response: Any, deadline: float) -> Iterator[threading.Event]:
     """Yield an event for reading a body; when the time is up it is set, and the connection shut down.
 
     Args:

@@ -16,8 +16,8 @@ from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.portal import is_page, refuse_portal
 from bundler.fetch.session import tls_context
-from bundler.fetch.transport import Transport
-from bundler.fetch.wanted import Fetched, Looked, Wanted
+from bundler.fetch.transport import HttpTransport
+from bundler.fetch.wanted import FetchedFile, SeenFile, WantedFile
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
 from manifests.errors import SealiftError
@@ -42,7 +42,7 @@ class Fetcher:
         self._cooldown = Cooldown(bench.fetching / "cooldown.json", bench.clock)
         self._context = tls_context(options)
         self._local = threading.local()
-        self._transports: list[Transport] = []
+        self._transports: list[HttpTransport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
         self._memory = Memory(bench)
@@ -58,16 +58,16 @@ class Fetcher:
         for transport in self._transports:
             transport.close()
 
-    def get(self, wanted: Wanted) -> Fetched:
+    def get(self, wanted: WantedFile) -> FetchedFile:
         """Bring one file into the batch: not at all, or only its rest, where that is enough.
 
         Raises:
             FetchError: ``http.checksum``, ``http.length``, ``http.captive-portal``, or as
-                :meth:`bundler.fetch.transport.Transport.get`, after as many tries as that is worth.
+                :meth:`bundler.fetch.transport.HttpTransport.get`, after as many tries as that is worth.
         """
         return self._get(wanted, announce=True)
 
-    def get_or_none(self, wanted: Wanted) -> Fetched | None:
+    def get_or_none(self, wanted: WantedFile) -> FetchedFile | None:
         """Bring one file into the batch as :meth:`get`, or return ``None`` when there is none (404 or 410).
 
         Raises:
@@ -78,7 +78,7 @@ class Fetcher:
         except GoneError:
             return None
 
-    def get_all(self, wanted: Sequence[Wanted]) -> tuple[Fetched, ...]:
+    def get_all(self, wanted: Sequence[WantedFile]) -> tuple[FetchedFile, ...]:
         """Bring several files into the batch, so many at once as the options allow.
 
         Returns:
@@ -119,28 +119,28 @@ class Fetcher:
             raise
         return tuple(future.result() for future in futures)
 
-    def look(self, wanted: Wanted) -> Looked:
+    def look(self, wanted: WantedFile) -> SeenFile:
         """Ask for a file and read no body: is it there, how long is it, did it change?
 
         Raises:
             FetchError: As :meth:`get`, but for what only a body shows.
         """
-        known = self._downloads.held(wanted)
+        known = self._downloads.already_here(wanted)
         if known is not None:
-            return Looked(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
+            return SeenFile(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
         ask = self._downloads.ask(wanted, None)
 
-        def attempt() -> Looked:
+        def attempt() -> SeenFile:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
                     refuse_portal(wanted.url, answer)
-                held = self._bench.remembered(wanted.path) if answer.unchanged else None
-                length = answer.length if held is None else held.length
-                return Looked(wanted.path, length, answer.unchanged, answer.validators.modified_at)
+                here = self._bench.remembered(wanted.path) if answer.unchanged else None
+                length = answer.length if here is None else here.length
+                return SeenFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
 
         return self._transport.retrying(attempt)
 
-    def is_there(self, wanted: Wanted) -> bool:
+    def is_there(self, wanted: WantedFile) -> bool:
         """Ask whether there is a file (no 404 and no 410), and read no body.
 
         Raises:
@@ -213,7 +213,7 @@ class Fetcher:
         except NoSuchRangeError:  # there is no first byte
             return b""
 
-    def again(self, attempt: Callable[[], T], passing: tuple[type[SealiftError], ...]) -> T:
+    def once_more(self, attempt: Callable[[], T], passing: tuple[type[SealiftError], ...]) -> T:
         """Run ``attempt`` once more, after a pause, if it fails with one of these errors.
 
         For what two files say of each other: one may have been read just before the other was replaced.
@@ -232,17 +232,17 @@ class Fetcher:
         return self._memory.to_json()
 
     @property
-    def _transport(self) -> Transport:
+    def _transport(self) -> HttpTransport:
         """This thread's transport."""
-        found: Transport | None = getattr(self._local, "transport", None)
+        found: HttpTransport | None = getattr(self._local, "transport", None)
         if found is None:
             bench = self._bench
-            found = Transport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
+            found = HttpTransport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
             self._local.transport = found
             self._transports.append(found)
         return found
 
-    def _get(self, wanted: Wanted, *, announce: bool) -> Fetched:
+    def _get(self, wanted: WantedFile, *, announce: bool) -> FetchedFile:
         found = self._downloads.unasked(wanted)
         if found is not None:
             return found
@@ -266,4 +266,4 @@ class Fetcher:
             return data
 
 
-__all__ = ["Fetched", "Fetcher", "Looked", "Wanted"]
+__all__ = ["FetchedFile", "Fetcher", "SeenFile", "WantedFile"]

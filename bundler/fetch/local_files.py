@@ -176,7 +176,7 @@ def open_settled(path: Path, expected: Fingerprint) -> Iterator[BinaryIO]:
             _check(path, descriptor, expected)
 
 
-def file_chunks(path: Path, file: BinaryIO, expected: Fingerprint, progress: Progress) -> Iterator[bytes]:
+def settled_chunks(path: Path, file: BinaryIO, expected: Fingerprint, progress: Progress) -> Iterator[bytes]:
     """Yield the bytes of a file that :func:`open_settled` opened, from its beginning, telling the progress.
 
     Raises:

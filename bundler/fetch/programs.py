@@ -228,7 +228,7 @@ class _Streams:
                 self._drain(descriptor)
 
     def _drain(self, descriptor: int) -> None:
-        """Read what waits in a pipe, which is no more than a pipe holds even while somebody goes on writing."""
+        """Read what waits in a pipe, which is no more than a pipe takes even while somebody goes on writing."""
         for _ in range(MIB // _PIPE_BYTES):
             if not self._read(descriptor):
                 return
@@ -246,7 +246,7 @@ class _Streams:
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill the group while its leader, ended or not, still holds its number."""
+    """Kill the group while its leader, ended or not, still has its number."""
     if child.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)

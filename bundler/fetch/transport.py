@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from bundler.fetch import answer as reading
 from bundler.fetch.answer import ALL, Answer, Ask
 from bundler.fetch.cooldown import Cooldown
-from bundler.fetch.deadline import watched
+from bundler.fetch.deadline import watch_deadline
 from bundler.fetch.errors import (
     BROKEN,
     BUSY,
@@ -34,8 +34,8 @@ from bundler.fetch.errors import (
     is_worth_retrying,
 )
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, is_sound, redirected, shown
+from bundler.fetch.session import HttpClient, silence_error
+from bundler.fetch.urls import authority_of, is_sound, redirect_target, shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
 from manifests.text import printable
@@ -50,7 +50,7 @@ _TOO_MANY_SECONDS = 900
 T = TypeVar("T")
 
 
-class Transport:
+class HttpTransport:
     """GETs with one set of options. Not for several threads at once.
 
     Args:
@@ -70,12 +70,12 @@ class Transport:
         pause: Callable[[float], None],
     ) -> None:
         self._options = options
-        self._client = Client(options, context)
+        self._client = HttpClient(options, context)
         self._cooldown = cooldown
         self._clock = clock
         self._pause = pause
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> HttpTransport:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -137,11 +137,11 @@ class Transport:
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
-            raise FetchError("http.protocol", f"{shown(url)!r} is no URL that can be fetched")
+            raise FetchError("http.protocol", f"{shown_url(url)!r} is no URL that can be fetched")
         deadline = time.monotonic() + self._options.total_seconds
         ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
         current, response = self._follow(url, ask.headers())
-        with watched(response, deadline) as late:
+        with watch_deadline(response, deadline) as late:
             try:
                 yield self._answer(url, current, response, ask, _Bounds(deadline, ceiling, late))
             finally:
@@ -161,26 +161,28 @@ class Transport:
         """Return the answer at the end of the redirects, and its URL."""
         current = url
         for _ in range(self._options.redirects + 1):
-            self._cooldown.check(authority(current))
+            self._cooldown.check(authority_of(current))
             response = self._client.send(current, headers | self._credentials(current))
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return current, response
             self._end(current, response)
-            current = redirected(current, target)
+            current = redirect_target(current, target)
         raise FetchError(
-            "http.redirects", f"{shown(url)} redirects without end", need=f"at most {self._options.redirects} redirects"
+            "http.redirects",
+            f"{shown_url(url)} redirects without end",
+            need=f"at most {self._options.redirects} redirects",
         )
 
     def _credentials(self, url: str) -> dict[str, str]:
         """Return the header that the URL's host, and no other, gets."""
         own = self._options.credentials
-        if own is None or own.authority != authority(url):
+        if own is None or own.authority != authority_of(url):
             return {}
         if urlsplit(url).scheme != "https" and not own.plain_http:
             raise FetchError(
                 "http.credentials",
-                f"{shown(url)} would be sent its credentials unencrypted",
+                f"{shown_url(url)} would be sent its credentials unencrypted",
                 need="https",
                 todo="correct the URL, or write plain_http = true in credentials",
             )
@@ -194,7 +196,7 @@ class Transport:
         elif not unchanged and response.status_code != 200:
             raise self._refusal(url, current, response, ask)
         reading.check_encoding(url, response.headers)
-        length = reading.length(url, response.headers)
+        length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
             raise _too_large(url, f"{start + length:,} bytes announced", bounds)
         return Answer(
@@ -203,7 +205,7 @@ class Transport:
             length=None if unchanged else length,
             bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
-            validators=reading.validators(response.headers),
+            validators=reading.read_validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
         )
 
@@ -224,7 +226,7 @@ class Transport:
         try:
             chunk = bytes(response.raw.read1(_READ_BYTES, decode_content=False))
         except ReadTimeoutError as error:
-            raise silent(url, self._options.timeout_seconds) from error
+            raise silence_error(url, self._options.timeout_seconds) from error
         except (HTTPError, OSError) as error:
             raise self._too_slow(url, received) if bounds.over else _truncated(url, received, length) from error
         if bounds.over:
@@ -234,17 +236,17 @@ class Transport:
     def _too_slow(self, url: str, received: int) -> TooSlowError:
         return TooSlowError(
             "http.too-slow",
-            f"{shown(url)} took too long",
+            f"{shown_url(url)} took too long",
             have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
         )
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
-        what = f"{shown(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
+        what = f"{shown_url(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
         if status in BUSY:
-            seconds = reading.retry_after(response, self._clock)
+            seconds = reading.read_retry_after(response, self._clock)
             later = None if seconds is None else f"come back in {seconds:,} seconds"
-            host = authority(current)
+            host = authority_of(current)
             return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
             return self._client.proxy_refusal(url)
@@ -275,7 +277,7 @@ class _Bounds:
 def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
     return WrongBodyError(
         "http.too-large",
-        f"{shown(url)} is larger than allowed",
+        f"{shown_url(url)} is larger than allowed",
         have=have,
         need=f"at most {bounds.max_bytes:,}",
         todo="raise max_bytes if the file is really that large",
@@ -284,4 +286,4 @@ def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
 
 def _truncated(url: str, received: int, length: int | None) -> BrokenTransferError:
     need = "the end of the last chunk" if length is None else f"{length:,} bytes"
-    return BrokenTransferError("http.truncated", f"{shown(url)} broke off", have=f"{received:,} bytes", need=need)
+    return BrokenTransferError("http.truncated", f"{shown_url(url)} broke off", have=f"{received:,} bytes", need=need)

@@ -18,8 +18,8 @@ _USER = re.compile(r"//[^\s'\"]*@")
 _PORTS = {"http": 80, "https": 443}
 
 
-def shown(url: str) -> str:
-    """Return a URL, or what is none, for people: without query and user, which may hold a token or a password."""
+def shown_url(url: str) -> str:
+    """Return a URL, or what is none, for people: without query and user, where a token or a password may stand."""
     text = url.partition("?")[0].partition("#")[0]
     return printable(text if is_sound(url) else _USER.sub("//***@", text))
 
@@ -33,7 +33,7 @@ def is_sound(url: str) -> bool:
         return False
 
 
-def authority(url: str) -> str:
+def authority_of(url: str) -> str:
     """Return ``host:port`` of a sound URL, in lower case, the port always given."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
@@ -51,7 +51,7 @@ def url_beside(url: str, suffix: str) -> str:
     return urlunsplit(parts._replace(path=parts.path + suffix))
 
 
-def redirected(url: str, location: str) -> str:
+def redirect_target(url: str, location: str) -> str:
     """Return where a redirect leads.
 
     Raises:
@@ -62,9 +62,12 @@ def redirected(url: str, location: str) -> str:
     except ValueError:
         target = ""
     if not is_sound(target):
-        raise FetchError("http.redirect-target", f"{shown(url)} redirects to something that is not fetched")
+        raise FetchError("http.redirect-target", f"{shown_url(url)} redirects to something that is not fetched")
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise FetchError(
-            "http.redirect-downgrade", f"{shown(url)} redirects from https to http", have=shown(target), need="https"
+            "http.redirect-downgrade",
+            f"{shown_url(url)} redirects from https to http",
+            have=shown_url(target),
+            need="https",
         )
     return target

@@ -19,7 +19,7 @@ from bundler.plan.compress import compress
 from bundler.plan.layout import Contents
 from bundler.plan.present import Held
 from bundler.plan.readers import EVERYBODY, Readers
-from bundler.pull.last_good import last_good
+from bundler.pull.last_good import read_last_good
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult, SourceFailure
 from bundler.repository.repository import Repository
@@ -105,7 +105,7 @@ def create(
     with home.lock():
         finish_interrupted(home)
         store, repository = home.store(), Repository.load(home.metadata)
-        pulled = pull_all(Context(home, config, clock, progress)) if order.pull else last_good(home, config)
+        pulled = pull_all(Context(home, config, clock, progress)) if order.pull else read_last_good(home, config)
         _check_failures(pulled, order)
         signers_of_role = signers.of_repository(repository)
         staged = stage_version(repository, pulled.targets, clock(), signers_of_role, config.expiries, config.lifetime)

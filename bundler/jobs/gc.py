@@ -76,7 +76,7 @@ def collect(home: Home, config: Config, progress: Progress, *, dry_run: bool = F
         if not dry_run:
             for version in removed:  # first what names the blobs, so that no generation is without its content
                 history.forget(version)
-            partial.sweep(home.fetching, {source.name for source in config.sources})
+            partial.sweep_downloads(home.fetching, {source.name for source in config.sources})
             _remove(store, [digest for digest, _ in doomed], progress)
         length = sum(length for _, length in doomed)
         return Collected(
@@ -109,7 +109,7 @@ def _needed(home: Home, history: History, kept: Iterable[int]) -> set[str]:
     with durable.storage_errors(home.sources):
         names = [path.stem for path in home.sources.glob("*.json")] if home.sources.is_dir() else []
     for name in names:
-        record = records.load_any(home.sources, name)
+        record = records.load_record_of_any_kind(home.sources, name)
         if record is not None and record.good is not None:
             needed.update(target.blob.sha256 for target in record.good.pull.targets)
     return needed

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Self
 
 from bundler.fetch.local_files import (
     Fingerprint,
-    file_chunks,
     open_settled,
     read_errors,
     read_settled,
     refusing_changes,
     require_regular,
+    settled_chunks,
     settled_fingerprints,
     taken_for_changes,
 )
@@ -36,7 +36,7 @@ from manifests.errors import FetchError
 
 
 @dataclass(frozen=True)
-class Listing:
+class DirectoryListing:
     """What stands below the directory: target path to fingerprint, and what was passed over."""
 
     files: Mapping[str, Fingerprint]
@@ -89,7 +89,7 @@ class DirectorySource:
 
         Raises:
             FetchError: ``directory.missing``, ``.unreadable``, ``.empty``, ``.name``, ``.link``, ``.special`` or
-                ``.changing`` when it does not hold still for one whole reading.
+                ``.changing`` when it changes during every whole reading.
         """
         listing, targets = read_settled(
             self.name, self.path, lambda: self._list(bench), lambda listing: self._read_all(bench, listing)
@@ -117,7 +117,7 @@ class DirectorySource:
         )
         return SourceCheck(targets, f"{self.path} can be read{_passed_over(listing)}")
 
-    def _read_all(self, bench: Workbench, listing: Listing) -> tuple[PulledTarget, ...]:
+    def _read_all(self, bench: Workbench, listing: DirectoryListing) -> tuple[PulledTarget, ...]:
         """Read what changed; take over what did not."""
         marks = bench.memo("files")
         known = {path: bench.remembered(path) for path, mark in listing.files.items() if marks.get(path) == str(mark)}
@@ -130,9 +130,9 @@ class DirectorySource:
 
     def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> Blob:
         with open_settled(self.path / path, mark) as file:
-            return bench.batch.add(file_chunks(self.path / path, file, mark, bench.progress))
+            return bench.batch.add(settled_chunks(self.path / path, file, mark, bench.progress))
 
-    def _list(self, bench: Workbench) -> Listing:
+    def _list(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
         with read_errors(self.path):
@@ -161,7 +161,7 @@ class DirectorySource:
                 f"Source {self.name!r}: there is no file to carry in {self.path}",
                 todo="mount or fill it, or write allow_empty = true",
             )
-        return Listing(files, tuple(sorted(skipped)))
+        return DirectoryListing(files, tuple(sorted(skipped)))
 
     def _regular(self, path: str, status: os.stat_result) -> bool:
         if not stat.S_ISREG(status.st_mode) and self.skip_links:
@@ -194,6 +194,6 @@ def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_
             os.close(inner)
 
 
-def _passed_over(listing: Listing) -> str:
+def _passed_over(listing: DirectoryListing) -> str:
     count = len(listing.skipped)
     return f"; {count} links or special files passed over (first: {listing.skipped[0]!r})" if count else ""

@@ -9,12 +9,12 @@ from typing import Any, BinaryIO, ClassVar, Self
 
 from bundler.fetch.local_files import (
     Fingerprint,
-    file_chunks,
     open_settled,
     read_errors,
     read_settled,
     refusing_changes,
     require_regular,
+    settled_chunks,
     settled_fingerprints,
 )
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
@@ -28,7 +28,7 @@ _WILD = "*?["
 
 
 @dataclass(frozen=True)
-class Found:
+class PackFile:
     """One pack file: where it is, and what it looked like when it was found."""
 
     path: Path
@@ -36,7 +36,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Pack:
+class CarriedPack:
     """One pack that was read: its place in the store, and what is known of its inside."""
 
     target: PulledTarget
@@ -119,8 +119,8 @@ class RulepackSource:
         limit = "" if self.newest is None else f", of which the newest {self.newest} are carried"
         return SourceCheck(targets, f"{len(found)} rule packs there{limit}")
 
-    def _find(self) -> dict[str, Found]:
-        found: dict[str, Found] = {}
+    def _find(self) -> dict[str, PackFile]:
+        found: dict[str, PackFile] = {}
         for place in self.places:
             for path in _expanded(place):
                 name = require_target_path(self.name, path.name, what=f"the pack {str(path)!r}", code="rulepack.name")
@@ -130,7 +130,7 @@ class RulepackSource:
                         f"Source {self.name!r}: two packs are named {name!r}",
                         have=f"{found[name].path} and {path}",
                     )
-                found[name] = Found(path, self._mark(path))
+                found[name] = PackFile(path, self._mark(path))
         if not found:
             raise FetchError(
                 "rulepack.none",
@@ -145,10 +145,10 @@ class RulepackSource:
         require_regular(self.name, path, status.st_mode, "name the pack itself")
         return Fingerprint.of(status)
 
-    def _read_all(self, bench: Workbench, found: Mapping[str, Found]) -> list[Pack]:
+    def _read_all(self, bench: Workbench, found: Mapping[str, PackFile]) -> list[CarriedPack]:
         return self._selected([self._read(bench, name, pack) for name, pack in sorted(found.items())])
 
-    def _read(self, bench: Workbench, name: str, found: Found) -> Pack:
+    def _read(self, bench: Workbench, name: str, found: PackFile) -> CarriedPack:
         remembered = self._remembered(bench, name, found)
         if remembered is not None:
             return remembered
@@ -156,14 +156,14 @@ class RulepackSource:
         with open_settled(found.path, found.mark) as file:
             pack = _inside(name, file)
             file.seek(0)
-            blob = bench.batch.add(file_chunks(found.path, file, found.mark, bench.progress))
+            blob = bench.batch.add(settled_chunks(found.path, file, found.mark, bench.progress))
         named = Release.of_file(name)
         if pack is None:
             facts = () if named is None else (("release_by_name", str(named)),)
-            return Pack(PulledTarget(name, blob), Item(name, VENDOR_LABEL, facts), named)
-        return Pack(PulledTarget(name, blob), Item(name, OPEN_LABEL, pack.facts()), pack.release)
+            return CarriedPack(PulledTarget(name, blob), Item(name, VENDOR_LABEL, facts), named)
+        return CarriedPack(PulledTarget(name, blob), Item(name, OPEN_LABEL, pack.facts()), pack.release)
 
-    def _remembered(self, bench: Workbench, name: str, found: Found) -> Pack | None:
+    def _remembered(self, bench: Workbench, name: str, found: PackFile) -> CarriedPack | None:
         """Return what the last good pull found in this very file."""
         blob = bench.remembered(name)
         if blob is None or bench.previous is None or bench.memo("files").get(name) != str(found.mark):
@@ -171,9 +171,9 @@ class RulepackSource:
         item = next(item for item in bench.previous.items if item.path == name)
         facts = dict(item.facts)
         release = facts.get("release", facts.get("release_by_name"))
-        return Pack(PulledTarget(name, blob), item, None if release is None else Release.parse(str(release)))
+        return CarriedPack(PulledTarget(name, blob), item, None if release is None else Release.parse(str(release)))
 
-    def _selected(self, packs: list[Pack]) -> list[Pack]:
+    def _selected(self, packs: list[CarriedPack]) -> list[CarriedPack]:
         """Return the packs to carry, newest release first, those without one last."""
         if self.newest is not None:
             for pack in packs:
@@ -187,7 +187,7 @@ class RulepackSource:
         ordered = sorted(packs, key=lambda pack: pack.release or Release(0, 0), reverse=True)
         return ordered if self.newest is None else ordered[: self.newest]
 
-    def _yield(self, bench: Workbench, found: Mapping[str, Found], packs: list[Pack]) -> Pull:
+    def _yield(self, bench: Workbench, found: Mapping[str, PackFile], packs: list[CarriedPack]) -> Pull:
         targets = tuple(sorted((pack.target for pack in packs), key=lambda target: target.path))
         checked = sum(pack.item.label == OPEN_LABEL for pack in packs)
         said = [f"{checked} of {len(packs)} open rule packs, checked inside"] if checked else []

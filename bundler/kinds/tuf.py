@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tuf.api.metadata import TargetFile
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
@@ -112,12 +112,12 @@ class TufSource:
         with Fetcher(self.options, bench, self.name) as fetcher, self._session(bench, keep=False) as workflow:
             listed = self._listed(bench, workflow, fetcher)
         targets = tuple(
-            CheckedTarget(path, target.length, state_of(unchanged=self._held(bench, target)))
+            CheckedTarget(path, target.length, state_of(unchanged=self._is_here(bench, target)))
             for path, target in listed.items()
         )
         return SourceCheck(targets, f"reached {urlsplit(self.metadata_url).netloc}", version=_version(workflow))
 
-    def _held(self, bench: Workbench, target: TargetFile) -> bool:
+    def _is_here(self, bench: Workbench, target: TargetFile) -> bool:
         known = bench.remembered(target.path)
         return known is not None and self._wanted(target, consistent=True).is_met_by(known, partial(bench.read, known))
 
@@ -144,9 +144,9 @@ class TufSource:
             check_target_path(f"{self.name}/{path}")
         return listed
 
-    def _wanted(self, target: TargetFile, *, consistent: bool) -> Wanted:
+    def _wanted(self, target: TargetFile, *, consistent: bool) -> WantedFile:
         url = self.targets_url + target_url(target, consistent=consistent)
-        return Wanted(url, target.path, length=target.length, check=_checksum(self.name, target))
+        return WantedFile(url, target.path, length=target.length, check=_checksum(self.name, target))
 
     @contextmanager
     def _session(self, bench: Workbench, *, keep: bool) -> Iterator[Workflow]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from bundler.config import Config, SourceConfig
 from bundler.context import Context
 from bundler.kinds import kind_class
-from bundler.pull.last_good import digest_of
+from bundler.pull.last_good import configuration_digest_of
 from bundler.sources.base import Pull, Source, Workbench
-from bundler.sources.records import Record, load
+from bundler.sources.records import PullRecord, load_record
 from manifests.blobs import Batch
 from manifests.errors import (
     ConfigurationError,
@@ -43,13 +43,13 @@ class SourceJob:
 
     config: SourceConfig
     source: Source
-    record: Record
+    record: PullRecord
 
     @property
     def previous(self) -> Pull | None:
         """The last good pull, unless the source is configured to yield something else now."""
         good = self.record.good
-        return good.pull if good and good.configuration == digest_of(self.config) else None
+        return good.pull if good and good.configuration == configuration_digest_of(self.config) else None
 
     def bench(self, context: Context, batch: Batch, pause: Callable[[float], None]) -> Workbench:
         """Return what the source works with."""
@@ -74,7 +74,7 @@ def source_jobs(context: Context, names: Sequence[str]) -> list[SourceJob]:
         SourceJob(
             source,
             kind_class(source.kind).from_config(source.name, source.options),
-            load(records, source.name, source.kind),
+            load_record(records, source.name, source.kind),
         )
         for source in _chosen(context.config, names)
     ]

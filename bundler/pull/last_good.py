@@ -8,7 +8,7 @@ from bundler.config import Config, SourceConfig
 from bundler.home import Home
 from bundler.kinds import kind_class
 from bundler.pull.result import PullResult, SourceOutcome, pull_result
-from bundler.sources.records import Record, configuration_digest, load
+from bundler.sources.records import PullRecord, configuration_digest, load_record
 from manifests.blobs import BlobStore
 from manifests.errors import FetchError, SealiftError
 
@@ -27,7 +27,7 @@ class EarlierFailureError(FetchError):
         self._fix(failed_at=failed_at)
 
 
-def last_good(home: Home, config: Config) -> PullResult:
+def read_last_good(home: Home, config: Config) -> PullResult:
     """Return what the last pulls gave, without asking any upstream.
 
     A source whose newest pull failed is a failure here too, with its last good content if it has any.
@@ -35,11 +35,11 @@ def last_good(home: Home, config: Config) -> PullResult:
     Raises:
         ConfigurationError: A record is damaged.
     """
-    records = ((source, load(home.sources, source.name, source.kind)) for source in config.sources)
+    records = ((source, load_record(home.sources, source.name, source.kind)) for source in config.sources)
     return pull_result([remembered_outcome(source, record, home.store()) for source, record in records])
 
 
-def remembered_outcome(source: SourceConfig, record: Record, store: BlobStore) -> SourceOutcome:
+def remembered_outcome(source: SourceConfig, record: PullRecord, store: BlobStore) -> SourceOutcome:
     """Return what is remembered of a source that is not pulled, or just failed."""
     failure = record.failure
     error: SealiftError | None = None
@@ -48,7 +48,7 @@ def remembered_outcome(source: SourceConfig, record: Record, store: BlobStore) -
     elif record.good is None:
         error = FetchError("pull.never", "It was never pulled", todo=f"bundle pull {source.name}")
     good = record.good
-    if good is not None and good.configuration != digest_of(source):
+    if good is not None and good.configuration != configuration_digest_of(source):
         stale = FetchError(
             "pull.configuration-changed",
             "It is configured to yield something else than when it was pulled",
@@ -61,7 +61,7 @@ def remembered_outcome(source: SourceConfig, record: Record, store: BlobStore) -
     return SourceOutcome(source, good, error)
 
 
-def digest_of(source: SourceConfig) -> str:
+def configuration_digest_of(source: SourceConfig) -> str:
     """Return the digest of what a source is configured to yield."""
     transport = kind_class(source.kind).TRANSPORT_OPTIONS
     return configuration_digest(source.kind, source.options, transport, source.common.globs)

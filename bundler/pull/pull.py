@@ -9,11 +9,11 @@ from dataclasses import replace
 from bundler.context import Context
 from bundler.fetch import partial
 from bundler.pull.job import SOURCE_ERRORS, SourceJob, source_jobs
-from bundler.pull.last_good import digest_of, remembered_outcome
+from bundler.pull.last_good import configuration_digest_of, remembered_outcome
 from bundler.pull.result import PullResult, SourceOutcome, pull_result
 from bundler.pull.rules import sound_pull
-from bundler.sources.records import Failure, Good, Record, save
-from bundler.sources.versions import raised
+from bundler.sources.records import FailedPull, GoodPull, PullRecord, save_record
+from bundler.sources.versions import raise_floor
 from manifests.manifest import one_line
 
 
@@ -43,13 +43,13 @@ def _pull_source(job: SourceJob, context: Context, pause: Callable[[float], None
             pulled = sound_pull(name, job.config.common.globs, job.source.pull(job.bench(context, batch, pause)))
             batch.commit()
     except SOURCE_ERRORS as error:
-        failed = replace(job.record, failure=Failure(error.code, one_line(str(error)), context.clock()))
-        save(home.sources, failed)
+        failed = replace(job.record, failure=FailedPull(error.code, one_line(str(error)), context.clock()))
+        save_record(home.sources, failed)
         return replace(remembered_outcome(job.config, failed, context.store), error=error)
-    good = Good(pulled, context.clock(), digest_of(job.config))
-    floor = raised(job.record.floor, pulled.floor, allowed=job.config.common.allow_older)
-    save(home.sources, Record(name, job.config.kind, good, floor=floor))
-    partial.forget(home.fetching, name)
+    good = GoodPull(pulled, context.clock(), configuration_digest_of(job.config))
+    floor = raise_floor(job.record.floor, pulled.floor, allowed=job.config.common.allow_older)
+    save_record(home.sources, PullRecord(name, job.config.kind, good, floor=floor))
+    partial.forget_downloads(home.fetching, name)
     if pulled.afterwards is not None:
         pulled.afterwards()
     unchanged = job.previous is not None and job.previous.targets == pulled.targets

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bundler.config import SourceConfig
 from bundler.kinds import DELIVERED
 from bundler.sources.base import Pull
-from bundler.sources.records import Good
+from bundler.sources.records import GoodPull
 from manifests.errors import SealiftError
 from manifests.manifest import SourceRecord, Target, one_line
 
@@ -44,7 +44,7 @@ class SourceOutcome:
     """What one source has: a usable record, an error, or both. ``unchanged``: nothing new came."""
 
     config: SourceConfig
-    good: Good | None
+    good: GoodPull | None
     error: SealiftError | None = None
     unchanged: bool = False
 
@@ -64,7 +64,7 @@ def _targets(name: str, pulled: Pull) -> tuple[Target, ...]:
     return tuple(Target(f"{name}/{target.path}", target.blob.length, target.blob.sha256) for target in pulled.targets)
 
 
-def _source_record(source: SourceConfig, good: Good, error: SealiftError | None) -> SourceRecord:
+def _source_record(source: SourceConfig, good: GoodPull, error: SealiftError | None) -> SourceRecord:
     return SourceRecord(
         name=source.name,
         kind=source.kind,
@@ -73,7 +73,7 @@ def _source_record(source: SourceConfig, good: Good, error: SealiftError | None)
         failure=None if error is None else one_line(f"{error} [{error.code}]"),
         items=tuple(replace(item, path=f"{source.name}/{item.path}") for item in good.pull.items),
         version=good.pull.version,
-        licence=None if source.common.licence is None else one_line(source.common.licence),
+        licence=source.common.licence,
         fresh_days=source.common.fresh_days,
         mount=source.common.mount,
         deliver=source.common.deliver or DELIVERED.get(source.kind),

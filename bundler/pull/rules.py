@@ -1,4 +1,4 @@
-"""The rules that every kind of source is held to, whatever it yields."""
+"""The rules for what any kind of source yields."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from bundler.config import Config
 from bundler.home import Home
-from bundler.pull.last_good import last_good
+from bundler.pull.last_good import read_last_good
 
 
 @dataclass(frozen=True)
-class Status:
+class SourceStatus:
     """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal.
 
     ``version`` is the upstream's own, where it has one; ``fresh_days`` and ``licence`` are the operator's words.
@@ -38,20 +38,20 @@ class Status:
         return age is not None and self.fresh_days is not None and age > timedelta(days=self.fresh_days)
 
 
-def statuses(home: Home, config: Config) -> tuple[Status, ...]:
+def read_source_statuses(home: Home, config: Config) -> tuple[SourceStatus, ...]:
     """Return what is remembered of each source, in the order of the configuration.
 
     Raises:
         ConfigurationError: A record is damaged.
     """
-    result = last_good(home, config)
+    result = read_last_good(home, config)
     errors = {failure.name: f"{failure.error} [{failure.error.code}]" for failure in result.failures}
     records = {record.name: record for record in result.records}
-    found: list[Status] = []
+    found: list[SourceStatus] = []
     for source in config.sources:
         record = records.get(source.name)
         said = source.common
-        status = Status(
+        status = SourceStatus(
             source.name,
             source.kind,
             failure=errors.get(source.name),

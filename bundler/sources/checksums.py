@@ -29,7 +29,7 @@ class Checksum:
     algorithm: Algorithm
     digest: str
 
-    def holds(self, chunks: Iterable[bytes]) -> bool:
+    def fits(self, chunks: Iterable[bytes]) -> bool:
         """Tell whether these bytes have this checksum."""
         hasher = _hasher(self.algorithm)
         for chunk in chunks:
@@ -58,12 +58,12 @@ class Checksum:
             )
 
 
-def parse(data: bytes, algorithm: Algorithm, file_name: str, *, name: str) -> Checksum:
+def parse_checksum_file(data: bytes, algorithm: Algorithm, file_name: str, *, name: str) -> Checksum:
     """Find the digest for ``file_name`` in a checksum file.
 
     Args:
         data: The file's bytes.
-        algorithm: Whose digests it holds.
+        algorithm: Whose digests stand in it.
         file_name: The last part of the URL that it is for.
         name: What to call the checksum file in errors.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from manifests.progress import NoProgress
 from tests.support.benches import Bench, make
@@ -52,7 +52,7 @@ def test_an_interrupted_download_goes_on(bench: Bench, tmp_path: Path) -> None:
     root.mkdir()
     (root / "big.bin").write_bytes(body)
     with Nginx(root) as nginx:
-        wanted = Wanted(f"{nginx.base}/big.bin", "big.bin")
+        wanted = WantedFile(f"{nginx.base}/big.bin", "big.bin")
         with (
             bench.workbench() as work,
             Fetcher(FetchOptions(), replace(work, progress=Impatient(5_000_000)), "s") as fetcher,

@@ -85,7 +85,7 @@ class Bench:
         """Pull one source. ``table``: common keys of it."""
         with self.workbench(previous, **table) as bench:
             pulled = source.pull(bench)
-        partial.forget(self.home.fetching, source.name)
+        partial.forget_downloads(self.home.fetching, source.name)
         return pulled
 
     def contents(self, pulled: Pull) -> Mapping[str, bytes]:

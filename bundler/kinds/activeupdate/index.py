@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bundler.fetch.fetcher import Fetcher
 from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
-from bundler.kinds.activeupdate.components import Index
+from bundler.kinds.activeupdate.components import ComponentIndex
 from manifests.archives.archive import open_archive
 from manifests.archives.base import ArchiveLimits
 from manifests.errors import DamagedArchiveError, MalformedError
@@ -26,15 +26,15 @@ _LIMITS = ArchiveLimits(
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundIndex:
     """An index: its bytes as the upstream has them, what it lists, and which file it stood in."""
 
     data: bytes
-    index: Index
+    index: ComponentIndex
     origin: str
 
 
-def find_index(fetcher: Fetcher, url: str) -> Found:
+def find_index(fetcher: Fetcher, url: str) -> FoundIndex:
     """Return the index of the tree at ``url``.
 
     Raises:
@@ -44,7 +44,7 @@ def find_index(fetcher: Fetcher, url: str) -> Found:
     data, origin = _from_zip(fetcher, url), f"{INI_NAME} in {ZIP_NAME}"
     if data is None:
         data, origin = fetcher.document(f"{url}/{INI_NAME}", max_bytes=activeupdate_ini.MAX_BYTES), INI_NAME
-    return Found(data, activeupdate_components.read(activeupdate_ini.parse(data, INI_NAME)), origin)
+    return FoundIndex(data, activeupdate_components.read_components(activeupdate_ini.parse_ini(data, INI_NAME)), origin)
 
 
 def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:

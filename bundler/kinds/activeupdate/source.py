@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
 from bundler.fetch.errors import GoneError, WrongLengthError
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.kinds.activeupdate.choice import Choice
-from bundler.kinds.activeupdate.components import SECTIONS, Component, version_text
-from bundler.kinds.activeupdate.index import Found, find_index
+from bundler.kinds.activeupdate.components import SECTIONS, Component, shown_version
+from bundler.kinds.activeupdate.index import FoundIndex, find_index
 from bundler.kinds.activeupdate.selection import Selection
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
 from manifests.blobs import Blob
@@ -129,7 +129,7 @@ class ActiveUpdateSource:
             ]
         return SourceCheck(tuple(targets), f"reached {self.url}; {selection.said}", selection.version)
 
-    def _select(self, found: Found, bench: Workbench) -> Selection:
+    def _select(self, found: FoundIndex, bench: Workbench) -> Selection:
         """Choose components, and refuse those that are older than what we had."""
         lines = self.choice.of(found.index, bench.globs)
         selection = Selection(found, tuple(c for c in found.index.components if c.line.number in lines))
@@ -156,11 +156,11 @@ class ActiveUpdateSource:
             return error, {}  # the index, read again, tells whether the upstream is in the middle of an update
 
     def _fetch(self, fetcher: Fetcher, selection: Selection) -> Mapping[str, Blob]:
-        wanted: list[Wanted] = []
+        wanted: list[WantedFile] = []
         for component in selection.files.values():
             signature = component.signature_path
-            wanted.append(Wanted(self._address(component.path), component.path, length=component.length))
-            wanted.append(Wanted(self._address(signature), signature, max_bytes=_SIGNATURE_BYTES))
+            wanted.append(WantedFile(self._address(component.path), component.path, length=component.length))
+            wanted.append(WantedFile(self._address(signature), signature, max_bytes=_SIGNATURE_BYTES))
         wanted = list({one.path: one for one in wanted}.values())
         try:
             blobs = {fetched.path: fetched.blob for fetched in fetcher.get_all(wanted)}
@@ -203,21 +203,21 @@ class ActiveUpdateSource:
 
 def _is_known(bench: Workbench, component: Component, same_index: bool) -> bool:
     """Tell whether what is here is what the index lists: it lists the same as last time, or the same version."""
-    held = bench.remembered(component.path)
-    if held is None or held.length != component.length:
+    here = bench.remembered(component.path)
+    if here is None or here.length != component.length:
         return False
     return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
 
 
 def _item(component: Component) -> Item:
-    version = version_text(component.version)
+    version = shown_version(component.version)
     label = f"{component.name or component.section} {version}".rstrip()
     if component.increment is not None:
         label = f"increment from {version}"
     return Item(component.path, label, (("entry", component.place), ("version", version)))
 
 
-def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
+def _missing(fetcher: Fetcher, wanted: Sequence[WantedFile]) -> set[str]:
     """Ask for each file without reading it, to count those that are not there."""
     found = fetcher.each(fetcher.is_there, wanted)
     return {one.path for one, is_there in zip(wanted, found, strict=True) if not is_there}

@@ -21,13 +21,13 @@ _PASSED_ON = ("PATH", "TMPDIR", "CVD_CERTS_DIR")
 _SAID_CHARACTERS = 300
 
 
-def find() -> Path | None:
+def find_sigtool() -> Path | None:
     """Return where ``sigtool`` is installed, if it is."""
     found = shutil.which("sigtool")
     return Path(found) if found else None
 
 
-def verify(
+def verify_database(
     sigtool: Path, name: str, files: Sequence[tuple[str, BinaryIO]], *, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> None:
     """Verify one database.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown
+from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown_url
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.database import Database, Mirror
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
@@ -62,7 +62,7 @@ class ClamavSource:
     name: str
     url: str
     databases: tuple[str, ...]
-    custom: tuple[Wanted, ...]
+    custom: tuple[WantedFile, ...]
     cdiffs: int
     require_signature: bool
     options: FetchOptions
@@ -146,7 +146,7 @@ class ClamavSource:
         )
 
     def _sigtool(self) -> Path | None:
-        found = clamav_sigtool.find()
+        found = clamav_sigtool.find_sigtool()
         if found is None and self.require_signature and self.databases:
             raise ConfigurationError(
                 "clamav.no-sigtool",
@@ -155,7 +155,7 @@ class ClamavSource:
             )
         return found
 
-    def _verification(self, databases: Sequence[Database], custom: Sequence[Fetched]) -> str:
+    def _verification(self, databases: Sequence[Database], custom: Sequence[FetchedFile]) -> str:
         total = len(databases)
         verified = sum(found.known.verified for found in databases)
         increments = sum(found.increments for found in databases)
@@ -189,7 +189,7 @@ def _item(found: Database) -> Item:
     )
 
 
-def _custom(source: str, url: str) -> Wanted:
+def _custom(source: str, url: str) -> WantedFile:
     path = file_name_of(url)
     if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
         raise ConfigurationError(
@@ -198,5 +198,5 @@ def _custom(source: str, url: str) -> Wanted:
             need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo="a signed .cvd belongs into databases",
         )
-    require_target_path(source, path, what=shown(url), code="source.url", error=ConfigurationError)
-    return Wanted(url, path)
+    require_target_path(source, path, what=shown_url(url), code="source.url", error=ConfigurationError)
+    return WantedFile(url, path)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
-from bundler.fetch.local_files import ChangedError, Fingerprint, file_chunks, open_settled
+from bundler.fetch.local_files import ChangedError, Fingerprint, open_settled, settled_chunks
 from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lines, require_program, run_program
-from bundler.kinds.dsa.output import look
+from bundler.kinds.dsa.output import find_new_zips
 from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.archives.archive import kind_of
@@ -117,7 +117,7 @@ class DsaSource:
         """Run the program; return the one new zip that it named."""
         program = self._program
         printed = run_program(program, place, bench.progress)
-        seen = look(f"{printed.output}\n{printed.errors}", (place.out, *self.directories), began_ns)
+        seen = find_new_zips(f"{printed.output}\n{printed.errors}", (place.out, *self.directories), began_ns)
         if len(seen.new) == 1:
             return seen.new[0]
         if seen.new:
@@ -139,7 +139,7 @@ class DsaSource:
         raise program.error("no-name", "ended well and named no zip", have=last_lines(printed), todo="run it by hand")
 
     def _read(self, bench: Workbench, path: Path) -> Blob:
-        """Take over the content of a zip that is whole and holds still."""
+        """Take over the content of a zip that is whole and does not change."""
         program = self._program
         require_target_path(self.name, path.name, what=f"the zip {str(path)!r}", code="dsa.name")
         try:
@@ -148,7 +148,7 @@ class DsaSource:
             bench.progress.start(f"reading {path}", mark.length)
             with open_settled(path, mark) as file:
                 _check_whole(program, path, file)
-                return bench.batch.add(file_chunks(path, file, mark, bench.progress))
+                return bench.batch.add(settled_chunks(path, file, mark, bench.progress))
         except (OSError, ChangedError) as error:
             raise program.error("changing", f"ended, but {path} is still written to, or gone") from error
 

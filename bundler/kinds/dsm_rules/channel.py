@@ -13,7 +13,7 @@ from requests import exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from bundler.fetch.deadline import pools, watched
+from bundler.fetch.deadline import impatient_pools, watch_deadline
 from bundler.fetch.errors import TooSlowError
 from bundler.fetch.session import cause_of, user_agent
 from manifests.dsm import Reply, collect
@@ -93,7 +93,7 @@ class HttpsChannel:
                 timeout=endpoint.timeout_seconds,
                 verify=endpoint.fingerprint is None and (str(endpoint.ca) if endpoint.ca else True),
             ) as response,
-            watched(response, time.monotonic() + endpoint.total_seconds) as late,
+            watch_deadline(response, time.monotonic() + endpoint.total_seconds) as late,
         ):
             try:
                 body = collect(
@@ -124,7 +124,7 @@ class _Pinned(HTTPAdapter):
 
     def __init__(self, fingerprint: str | None, total_seconds: float) -> None:
         self._fingerprint = fingerprint
-        self._pools = pools(total_seconds)
+        self._pools = impatient_pools(total_seconds)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

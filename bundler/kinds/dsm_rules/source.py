@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
+from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, UpstreamCredentials
 from bundler.kinds.dsm_rules.channel import Endpoint, HttpsChannel
 from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench
 from bundler.sources.paths import existing_file, require_target_path
@@ -59,7 +59,7 @@ class DsmRulesSource:
 
     name: str
     endpoint: Endpoint
-    credentials: Credentials
+    credentials: UpstreamCredentials
     newest: int = 1
 
     @classmethod
@@ -81,7 +81,7 @@ class DsmRulesSource:
                 "source.ca", f"Source {name!r}: the manager is known by ca or by fingerprint", need="one of them"
             )
         endpoint = Endpoint(url if urlsplit(url).path else url + SOAP_PATH, **given)
-        credentials = Credentials.from_config(name, "credentials", options["credentials"])
+        credentials = UpstreamCredentials.from_config(name, "credentials", options["credentials"])
         return cls(name, endpoint, credentials, options.get("newest", 1))
 
     def pull(self, bench: Workbench) -> Pull:

@@ -14,9 +14,9 @@ from bundler.sources.paths import absolute_path
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError
 
-Program = Literal["gpg", "minisign", "signify"]
-PROGRAMS: tuple[Program, ...] = get_args(Program)
-SUFFIXES: Mapping[Program, str] = {"gpg": ".asc", "minisign": ".minisig", "signify": ".sig"}
+SigningProgram = Literal["gpg", "minisign", "signify"]
+PROGRAMS: tuple[SigningProgram, ...] = get_args(SigningProgram)
+SUFFIXES: Mapping[SigningProgram, str] = {"gpg": ".asc", "minisign": ".minisig", "signify": ".sig"}
 """What each program's signatures are called by, after the file's own name."""
 SIGNATURE_BYTES = 64 * 1024
 """No detached signature is longer."""
@@ -50,7 +50,7 @@ class Signature:
         suffix: Makes a signature's URL out of its file's.
     """
 
-    program: Program
+    program: SigningProgram
     key: str
     suffix: str
 
@@ -103,14 +103,14 @@ class Signature:
             return f"GPG key {_gpgv(Path(self.key), path, signature, name)}"
         key = self._public_key(name)
         with storage_errors(signature):
-            ed25519.verify(self.program, key, path, signature.read_bytes(), name)
+            ed25519.verify_signature_file(self.program, key, path, signature.read_bytes(), name)
         return f"{self.program} key {key.shown}"
 
     def _public_key(self, source: str) -> ed25519.PublicKey:
         if not self.key.startswith(("/", ".", "~")) and len(self.key) == 56:
-            return ed25519.public_key(self.key, f"Source {source!r}: key")
+            return ed25519.read_public_key(self.key, f"Source {source!r}: key")
         path = absolute_path(source, self.key)
-        return ed25519.public_key(_read(path, source).decode("utf-8", "replace"), str(path))
+        return ed25519.read_public_key(_read(path, source).decode("utf-8", "replace"), str(path))
 
 
 def _read(path: Path, source: str) -> bytes:
@@ -155,4 +155,4 @@ def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
     return valid[0][10]
 
 
-__all__ = ["PROGRAMS", "SIGNATURE_BYTES", "SIGNATURE_SCHEMA", "SUFFIXES", "Program", "Signature"]
+__all__ = ["PROGRAMS", "SIGNATURE_BYTES", "SIGNATURE_SCHEMA", "SUFFIXES", "Signature", "SigningProgram"]

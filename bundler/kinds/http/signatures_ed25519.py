@@ -22,7 +22,7 @@ from bundler.kinds.http.errors import WrongSignatureError
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 
-Program = Literal["minisign", "signify"]
+SigningProgram = Literal["minisign", "signify"]
 
 _PLAIN, _HASHED = b"Ed", b"ED"
 _KEY_BYTES = 2 + 8 + 32
@@ -43,7 +43,7 @@ class PublicKey:
         """The number as minisign prints it, without leading zeros."""
         return f"{int.from_bytes(self.number, 'little'):X}"
 
-    def holds(self, signature: bytes, message: bytes | memoryview) -> bool:
+    def verifies(self, signature: bytes, message: bytes | memoryview) -> bool:
         """Tell whether an Ed25519 signature of this key is good."""
         try:
             Ed25519PublicKey.from_public_bytes(self.key).verify(signature, message)
@@ -52,7 +52,7 @@ class PublicKey:
         return True
 
 
-def public_key(text: str, name: str) -> PublicKey:
+def read_public_key(text: str, name: str) -> PublicKey:
     """Read a public key: the program's file, or its second line alone.
 
     Raises:
@@ -65,7 +65,7 @@ def public_key(text: str, name: str) -> PublicKey:
     return PublicKey(data[2:10], data[10:])
 
 
-def verify(program: Program, key: PublicKey, path: Path, signature: bytes, name: str) -> None:
+def verify_signature_file(program: SigningProgram, key: PublicKey, path: Path, signature: bytes, name: str) -> None:
     """Check a file's detached signature.
 
     Args:
@@ -106,16 +106,16 @@ def _fits(key: PublicKey, algorithm: bytes, made: bytes, path: Path) -> bool:
     with storage_errors(path):
         if algorithm == _HASHED:
             with path.open("rb") as file:
-                return key.holds(made, hashlib.file_digest(file, "blake2b").digest())
+                return key.verifies(made, hashlib.file_digest(file, "blake2b").digest())
         with _mapped(path) as message:
-            return key.holds(made, message)
+            return key.verifies(made, message)
 
 
 def _check_comment(key: PublicKey, made: bytes, comment: str, signature: str, name: str) -> None:
     """Check minisign's second signature, over the first and the trusted comment."""
     if not comment.startswith(_TRUSTED):
         raise NotAuthenticError("http.signature-format", f"{name} has no trusted comment")
-    if not key.holds(_decoded(signature), made + comment.removeprefix(_TRUSTED).encode()):
+    if not key.verifies(_decoded(signature), made + comment.removeprefix(_TRUSTED).encode()):
         raise WrongSignatureError("http.signature", f"{name} is wrong: its trusted comment was changed")
 
 

@@ -9,14 +9,23 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown, url_beside
-from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
+from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown_url, url_beside
+from bundler.kinds.suricata.index import (
+    INDEX_BYTES,
+    NAME_PATTERN,
+    IndexEntry,
+    RuleIndex,
+    choose_entries,
+    encode_rule_index,
+    fill_url,
+    read_rule_index,
+)
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules import MAX_FILE_BYTES, reader_of
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
-from bundler.sources.checksums import ChecksumError, parse
+from bundler.sources.checksums import ChecksumError, parse_checksum_file
 from bundler.sources.paths import require_target_path
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
@@ -42,7 +51,7 @@ _SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
 class RuleSet:
     """One rule set to fetch: its entry in an index, where it is, and under which path it is carried."""
 
-    entry: Entry
+    entry: IndexEntry
     url: str
     path: str
 
@@ -106,7 +115,7 @@ class SuricataSource:
     name: str
     index: str
     sources: tuple[str, ...]
-    own: tuple[Entry, ...]
+    own: tuple[IndexEntry, ...]
     suricata_version: str | None
     parameters: Parameters
     relay_url: str
@@ -159,7 +168,7 @@ class SuricataSource:
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
             index = self._index(fetcher)
             sets = self._rule_sets(index)
-            wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), (ChecksumError,))
+            wanted, fetched = fetcher.once_more(lambda: self._fetch(fetcher, sets), (ChecksumError,))
             memo = fetcher.memo()
         items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
         targets = self._targets(bench, index, sets, fetched)
@@ -185,47 +194,49 @@ class SuricataSource:
         hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
         return SourceCheck(tuple(sorted(targets, key=lambda target: target.path)), f"reached {', '.join(hosts)}")
 
-    def _fetch(self, fetcher: Fetcher, sets: Sequence[RuleSet]) -> tuple[tuple[Wanted, ...], tuple[Fetched, ...]]:
+    def _fetch(
+        self, fetcher: Fetcher, sets: Sequence[RuleSet]
+    ) -> tuple[tuple[WantedFile, ...], tuple[FetchedFile, ...]]:
         wanted = tuple(self._wanted(fetcher, rules) for rules in sets)
         return wanted, fetcher.get_all(wanted)
 
-    def _index(self, fetcher: Fetcher) -> Index:
+    def _index(self, fetcher: Fetcher) -> RuleIndex:
         """Return what is to be carried, and what the upstream's index says beside it."""
         own = {entry.name: entry for entry in self.own}
         if not self.sources:
-            return Index(own)
-        name = shown(self.index)
-        upstream = read(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
-        taken = {entry.name: entry for entry in chosen(upstream.entries, self.sources, index=name)}
-        return Index({**own, **taken}, upstream.versions)
+            return RuleIndex(own)
+        name = shown_url(self.index)
+        upstream = read_rule_index(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
+        taken = {entry.name: entry for entry in choose_entries(upstream.entries, self.sources, index=name)}
+        return RuleIndex({**own, **taken}, upstream.versions)
 
-    def _rule_sets(self, index: Index) -> tuple[RuleSet, ...]:
+    def _rule_sets(self, index: RuleIndex) -> tuple[RuleSet, ...]:
         sets = tuple(self._rule_set(entry) for entry in index.entries.values())
         check_path_set(path for rules in sets for path in (rules.path, f"{rules.path}.md5"))
         return sets
 
-    def _rule_set(self, entry: Entry) -> RuleSet:
+    def _rule_set(self, entry: IndexEntry) -> RuleSet:
         version = {"__version__": self.suricata_version} if self.suricata_version else {}
         values = self.parameters.of(entry.name)
-        name = file_name_of(filled(entry, {**dict.fromkeys(values, "x"), **version}))
+        name = file_name_of(fill_url(entry, {**dict.fromkeys(values, "x"), **version}))
         path = require_target_path(self.name, f"{entry.name}/{name}", what=entry.name, code="suricata.name")
-        return RuleSet(entry, filled(entry, {**values, **version}), path)
+        return RuleSet(entry, fill_url(entry, {**values, **version}), path)
 
-    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> Wanted:
+    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> WantedFile:
         """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""
         url = rules.checksum_url
         data = None if url is None else fetcher.document_or_none(url, max_bytes=_MD5_BYTES)
         check = None
         if url is not None and data is not None:
-            check = parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url))
-        return Wanted(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
+            check = parse_checksum_file(data, "md5", rules.path.rpartition("/")[2], name=shown_url(url))
+        return WantedFile(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
 
     def _targets(
-        self, bench: Workbench, index: Index, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
+        self, bench: Workbench, index: RuleIndex, sets: Sequence[RuleSet], fetched: Sequence[FetchedFile]
     ) -> tuple[PulledTarget, ...]:
         """Return the rule sets, each with its bare MD5 as suricata-update compares it, and the index."""
-        moved = Index({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
-        targets = [PulledTarget(INDEX, bench.batch.add([write(moved)]))]
+        moved = RuleIndex({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
+        targets = [PulledTarget(INDEX, bench.batch.add([encode_rule_index(moved)]))]
         for file in fetched:
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in bench.read(file.blob):
@@ -236,11 +247,11 @@ class SuricataSource:
             ]
         return tuple(sorted(targets, key=lambda target: target.path))
 
-    def _moved(self, rules: RuleSet) -> Entry:
+    def _moved(self, rules: RuleSet) -> IndexEntry:
         return rules.entry.moved(f"{self.relay_url}/{self.name}/{quote(rules.path)}")
 
 
-def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
+def _own(source: str, given: str | Mapping[str, Any]) -> IndexEntry:
     table = {"url": given} if isinstance(given, str) else given
     stem = _SUFFIX.sub("", file_name_of(table["url"]))
     name = table.get("name", f"{source}/{stem}")
@@ -251,10 +262,10 @@ def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
     texts = {"summary": f"{stem}, carried by Sealift", "vendor": source, "license": "unknown"} | {
         key: table[key] for key in ("summary", "vendor", "license") if key in table
     }
-    return Entry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
+    return IndexEntry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
 
 
-def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> Item:
+def _item(bench: Workbench, rules: RuleSet, file: FetchedFile) -> Item:
     """Count the rules of a set, and so make sure that suricata-update will be able to read it."""
     if file.unchanged and bench.previous is not None:
         for item in bench.previous.items:
@@ -263,7 +274,7 @@ def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> Item:
     return Item(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
 
 
-def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...]:
+def _counts(bench: Workbench, file: FetchedFile) -> tuple[tuple[str, str | int], ...]:
     reader = reader_of(file.path)
     if reader is None or file.blob.length > MAX_FILE_BYTES:
         return ()
@@ -278,7 +289,7 @@ def _whole(bench: Workbench, blob: Blob) -> bytes:
     return b"".join(bench.read(blob))
 
 
-def _verification(wanted: Sequence[Wanted]) -> str:
+def _verification(wanted: Sequence[WantedFile]) -> str:
     published = sum(one.check is not None for one in wanted)
     plain = sum(one.url.startswith("http:") for one in wanted)
     said = [f"{published} of {len(wanted)} match the MD5 that their server publishes; no upstream signature checked"]

@@ -14,10 +14,10 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, fetch_options
 from bundler.fetch.session import user_agent
-from bundler.fetch.urls import authority, shown
+from bundler.fetch.urls import authority_of, shown_url
 from manifests.errors import ConfigurationError, FetchError
 from manifests.schemas import configuration
 from tests.support import source_simulator as upstream
@@ -72,7 +72,7 @@ def fetch(bench: Bench, tmp_path: Path, url: str, **options: Any) -> None:
         bench.workbench() as work,
         Fetcher(fetch_options("s", {"ca": str(tmp_path / "ca.pem"), **options}), work, "s") as fetcher,
     ):
-        fetcher.get(Wanted(url, "a"))
+        fetcher.get(WantedFile(url, "a"))
 
 
 def test_a_password_comes_from_the_environment(
@@ -291,7 +291,7 @@ def test_nothing_of_the_users_own_settings_is_sent(
         Fetcher(fetch_options("s", {"ca": str(tmp_path / "ca.pem")}), work, "s") as fetcher,
     ):
         for path in ("a", "b"):
-            fetcher.get(Wanted(server.url("/a"), path))
+            fetcher.get(WantedFile(server.url("/a"), path))
     assert not {"authorization", "cookie"} & {name for seen in server.seen for name in seen.headers}
 
 
@@ -332,11 +332,13 @@ def test_what_is_no_url_is_shown_without_its_password(
 
 
 def test_a_url_is_shown_without_its_query_alone() -> None:
-    assert shown("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
+    assert shown_url("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
 
 
 def test_hosts_are_compared_with_their_ports() -> None:
-    assert [authority(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")] == [
+    assert [
+        authority_of(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")
+    ] == [
         "h:443",
         "h:8080",
         "[::1]:443",

@@ -9,8 +9,8 @@ import pytest
 
 from bundler.kinds import KINDS, kind_class
 from bundler.pull.check import check_all
-from bundler.pull.last_good import last_good
-from bundler.pull.status import statuses
+from bundler.pull.last_good import read_last_good
+from bundler.pull.status import read_source_statuses
 from manifests import strictjson
 from manifests.errors import ConfigurationError, StorageError, UsageError
 from manifests.manifest import BlobMember, Manifest, Target, decode, encode
@@ -74,7 +74,7 @@ def test_a_second_pull_of_the_same_is_unchanged_and_younger(bench: Bench) -> Non
 def test_what_was_pulled_is_remembered_without_asking_upstream(bench: Bench, server: SourceSimulator) -> None:
     pulled = bench.pull_all()
     asked = len(server.seen)
-    remembered = last_good(bench.home, bench.config)
+    remembered = read_last_good(bench.home, bench.config)
     assert (remembered.records, remembered.targets, remembered.failures) == (pulled.records, pulled.targets, ())
     assert len(server.seen) == asked
 
@@ -97,11 +97,11 @@ def test_a_failure_is_remembered_until_the_next_good_pull(bench: Bench, server: 
     bench.pull_all()
     server.on("/b", upstream.status(404), upstream.file(b"b"))
     bench.pull_all()
-    remembered = last_good(bench.home, bench.config)
+    remembered = read_last_good(bench.home, bench.config)
     assert [(failure.name, failure.error.code) for failure in remembered.failures] == [("web", "http.status")]
     assert [record.name for record in remembered.records if record.failure] == ["web"]
     assert bench.pull_all().failures == ()
-    assert last_good(bench.home, bench.config).failures == ()
+    assert read_last_good(bench.home, bench.config).failures == ()
 
 
 def test_a_source_that_never_worked_is_a_failure_without_content(bench: Bench, server: SourceSimulator) -> None:
@@ -113,7 +113,7 @@ def test_a_source_that_never_worked_is_a_failure_without_content(bench: Bench, s
 
 
 def test_a_source_that_was_never_pulled_is_a_failure_that_says_what_to_type(bench: Bench) -> None:
-    result = last_good(bench.home, bench.config)
+    result = read_last_good(bench.home, bench.config)
     assert [(f.name, f.error.code, f.error.todo) for f in result.failures] == [
         ("files", "pull.never", "bundle pull files"),
         ("web", "pull.never", "bundle pull web"),
@@ -133,7 +133,7 @@ def test_the_manifest_takes_what_a_pull_says_even_of_odd_names(bench: Bench, tmp
 def test_content_that_is_gone_is_a_failure(bench: Bench) -> None:
     result = bench.pull_all()
     bench.store.path(result.targets["web"][0].sha256).unlink()
-    assert [(f.name, f.error.code) for f in last_good(bench.home, bench.config).failures] == [
+    assert [(f.name, f.error.code) for f in read_last_good(bench.home, bench.config).failures] == [
         ("web", "pull.content-lost")
     ]
 
@@ -141,7 +141,7 @@ def test_content_that_is_gone_is_a_failure(bench: Bench) -> None:
 def test_a_changed_configuration_voids_what_was_pulled_before(bench: Bench, tmp_path: Path) -> None:
     bench.pull_all()
     bench.configure("files", "directory", path=str(tmp_path / "tree"), exclude=["secret*"])
-    result = last_good(bench.home, bench.config)
+    result = read_last_good(bench.home, bench.config)
     assert [(f.name, f.error.code) for f in result.failures] == [("files", "pull.configuration-changed")]
     assert list(result.targets) == ["web"]
 
@@ -170,7 +170,7 @@ def test_what_the_operator_says_of_a_source_stands_in_its_record_and_voids_nothi
     bench.pull_all()
     said = {"fresh_days": 7, "licence": "two\nlines", "mount": "/", "deliver": "place", "allow_older": True}
     bench.configure("files", "directory", path=str(tmp_path / "tree"), **said)
-    record = last_good(bench.home, bench.config).records[1]
+    record = read_last_good(bench.home, bench.config).records[1]
     assert (record.failure, record.version) == (None, None)
     assert (record.fresh_days, record.licence, record.mount, record.deliver) == (7, "two\nlines", "/", "place")
 
@@ -187,13 +187,13 @@ def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path)
 def test_how_a_source_is_fetched_does_not_void_what_was_pulled(bench: Bench, server: SourceSimulator) -> None:
     bench.pull_all()
     bench.configure("web", "http", urls=[server.url("/b")], timeout_seconds=9)
-    assert last_good(bench.home, bench.config).failures == ()
+    assert read_last_good(bench.home, bench.config).failures == ()
 
 
 def test_another_kind_under_the_same_name_starts_anew(bench: Bench, tmp_path: Path) -> None:
     bench.pull_all()
     bench.configure("web", "directory", path=str(tmp_path / "tree"))
-    assert [f.error.code for f in last_good(bench.home, bench.config).failures] == ["pull.never"]
+    assert [f.error.code for f in read_last_good(bench.home, bench.config).failures] == ["pull.never"]
     assert bench.pull_all("web").targets == {"web": (target("web/a", b"a"),)}
 
 
@@ -282,7 +282,7 @@ def test_a_password_that_is_not_there_is_the_failure_of_its_source_alone(
 def test_the_state_of_every_source_is_told(bench: Bench, server: SourceSimulator) -> None:
     server.on("/b", upstream.status(404))
     bench.pull_all()
-    found = statuses(bench.home, bench.config)
+    found = read_source_statuses(bench.home, bench.config)
     assert [(s.name, s.targets, s.content_bytes, s.pulled_at) for s in found] == [
         ("files", 1, 1, bench.now),
         ("web", 0, 0, None),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.kinds.clamav import sigtool as clamav_sigtool
-from bundler.kinds.clamav.files import HEADER_BYTES, Header, check_body, check_cdiff, check_sign, read_header
+from bundler.kinds.clamav.files import HEADER_BYTES, DatabaseHeader, check_body, check_cdiff, check_sign, read_header
 from manifests.errors import FetchError, MalformedError, NotAuthenticError
 from tests.support import clamav_forge as forge
 from tests.support.content import DATA
@@ -18,7 +18,7 @@ GENUINE = DATA / "clamav"
 
 def test_a_header_gives_version_time_signatures_level_md5_and_builder() -> None:
     data = forge.cvd(7, md5="0" * 32)
-    assert read_header(data[:HEADER_BYTES], name="x.cvd") == Header(
+    assert read_header(data[:HEADER_BYTES], name="x.cvd") == DatabaseHeader(
         version=7,
         built_at=datetime.fromtimestamp(forge.STAMP + 7 * 86400, UTC),
         signatures=20,
@@ -135,12 +135,12 @@ def verify(sigtool: Path, directory: Path, database: bytes, **options: float) ->
     (directory / "blob").write_bytes(database)
     (directory / "other").write_bytes(forge.sign(6))
     with (directory / "blob").open("rb") as file, (directory / "other").open("rb") as sign:
-        clamav_sigtool.verify(sigtool, "test.cvd", [("test.cvd", file), ("test-6.cvd.sign", sign)], **options)
+        clamav_sigtool.verify_database(sigtool, "test.cvd", [("test.cvd", file), ("test-6.cvd.sign", sign)], **options)
 
 
 @pytest.mark.needs("shared/data", "sigtool")
 def test_sigtool_verifies_a_genuine_database_and_refuses_a_forged_one(tmp_path: Path) -> None:
-    sigtool = clamav_sigtool.find()
+    sigtool = clamav_sigtool.find_sigtool()
     assert sigtool is not None
     verify(sigtool, tmp_path, (GENUINE / "test-6.cvd").read_bytes())
     with pytest.raises(NotAuthenticError) as caught:

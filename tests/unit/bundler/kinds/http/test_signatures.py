@@ -17,8 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundler.kinds.http.errors import WrongSignatureError
-from bundler.kinds.http.signatures import SUFFIXES, Program, Signature
-from bundler.kinds.http.signatures_ed25519 import public_key
+from bundler.kinds.http.signatures import SUFFIXES, Signature, SigningProgram
+from bundler.kinds.http.signatures_ed25519 import read_public_key
 from manifests.errors import ConfigurationError, FetchError, NotAuthenticError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -48,11 +48,11 @@ def call(*command: object, **variables: object) -> None:
 class Signer:
     """A key of one of the programs, kept in a directory of its own."""
 
-    program: Program
+    program: SigningProgram
     directory: Path
 
     @classmethod
-    def new(cls, program: Program, directory: Path) -> Signer:
+    def new(cls, program: SigningProgram, directory: Path) -> Signer:
         signer = cls(program, directory)
         if program == "gpg":
             call("gpg", "--batch", "--passphrase", "", "--quick-gen-key", "feed@example", "ed25519", "sign", "never",
@@ -99,7 +99,7 @@ def places() -> Iterator[Path]:
 def signers(places: Path) -> Any:
     made: dict[tuple[str, int], Signer] = {}
 
-    def signer(program: Program, number: int = 0) -> Signer:
+    def signer(program: SigningProgram, number: int = 0) -> Signer:
         if (program, number) not in made:
             directory = places / f"{program}{number}"
             directory.mkdir(mode=0o700)
@@ -124,7 +124,7 @@ def refused(signer: Signer, tmp_path: Path, body: bytes, signature: bytes) -> st
 
 @pytest.mark.parametrize("program", ALL)
 @pytest.mark.parametrize("body", [BODY, b"", b"\x00"], ids=["rules", "empty", "one byte"])
-def test_a_good_signature_names_its_key(program: Program, body: bytes, signers: Any, tmp_path: Path) -> None:
+def test_a_good_signature_names_its_key(program: SigningProgram, body: bytes, signers: Any, tmp_path: Path) -> None:
     signer = signers(program)
     said = verified(signer, tmp_path, body, signer.sign(body))
     assert said.startswith({"gpg": "GPG key ", "minisign": "minisign key ", "signify": "signify key "}[program])
@@ -135,19 +135,21 @@ def test_a_good_signature_names_its_key(program: Program, body: bytes, signers: 
 
 
 @pytest.mark.parametrize("program", ALL)
-def test_a_changed_file_is_refused(program: Program, signers: Any, tmp_path: Path) -> None:
+def test_a_changed_file_is_refused(program: SigningProgram, signers: Any, tmp_path: Path) -> None:
     signer = signers(program)
     assert refused(signer, tmp_path, BODY + b"!", signer.sign(BODY)) == "http.signature"
 
 
 @pytest.mark.parametrize("program", ALL)
-def test_a_signature_by_another_key_is_refused(program: Program, signers: Any, tmp_path: Path) -> None:
+def test_a_signature_by_another_key_is_refused(program: SigningProgram, signers: Any, tmp_path: Path) -> None:
     assert refused(signers(program), tmp_path, BODY, signers(program, 1).sign(BODY)) == "http.signature"
 
 
 @pytest.mark.parametrize("program", ALL)
 @pytest.mark.parametrize("signature", [b"", b"\xff\xfe", b"untrusted comment: x\nAAAA\n", b"<html>", b"x\n" * 9])
-def test_what_is_no_signature_is_refused(program: Program, signature: bytes, signers: Any, tmp_path: Path) -> None:
+def test_what_is_no_signature_is_refused(
+    program: SigningProgram, signature: bytes, signers: Any, tmp_path: Path
+) -> None:
     expected = "http.signature" if program == "gpg" else "http.signature-format"
     assert refused(signers(program), tmp_path, BODY, signature) == expected
 
@@ -210,7 +212,7 @@ def test_a_clear_signed_or_inline_gpg_message_is_no_detached_signature(signers: 
 
 @pytest.mark.parametrize("program", ALL)
 def test_a_signed_upstream_is_pulled_with_its_key_in_the_manifest(
-    program: Program, signers: Any, bench: Bench, server: SourceSimulator
+    program: SigningProgram, signers: Any, bench: Bench, server: SourceSimulator
 ) -> None:
     signer = signers(program)
     suffix = SUFFIXES[program]
@@ -230,7 +232,7 @@ def test_a_signed_upstream_is_pulled_with_its_key_in_the_manifest(
 
 @pytest.mark.parametrize("program", ALL)
 def test_a_wrong_upstream_signature_keeps_the_last_good_content(
-    program: Program, signers: Any, bench: Bench, server: SourceSimulator
+    program: SigningProgram, signers: Any, bench: Bench, server: SourceSimulator
 ) -> None:
     signer = signers(program)
     server.serve("/a", BODY, etag='"1"')
@@ -312,7 +314,7 @@ def test_where_signatures_are_without_by_whom_is_refused() -> None:
 def test_a_public_key_holds_only_its_own_signatures() -> None:
     private = Ed25519PrivateKey.generate()
     text = base64.b64encode(b"Ed" + bytes(range(8)) + private.public_key().public_bytes_raw()).decode()
-    key = public_key(f"untrusted comment: x\n{text}\n", "key")
+    key = read_public_key(f"untrusted comment: x\n{text}\n", "key")
     assert key.shown == "706050403020100"
     assert key.holds(private.sign(b"message"), b"message")
     assert not key.holds(private.sign(b"message"), b"other")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bundler.fetch.session import user_agent
-from bundler.sources.checksums import Checksum, parse
+from bundler.sources.checksums import Checksum, parse_checksum_file
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -140,15 +140,15 @@ def test_a_published_checksum_is_read_in_every_usual_form(bench: Bench, server: 
 )
 def test_a_checksum_file_that_gives_no_single_digest_is_refused(text: str) -> None:
     with pytest.raises(FetchError) as caught:
-        parse(text.encode(), "sha256", "a", name="sums")
+        parse_checksum_file(text.encode(), "sha256", "a", name="sums")
     assert caught.value.code == "http.checksum-format"
 
 
 def test_a_checksum_file_of_blanks_is_read_in_no_time() -> None:
     began = time.process_time()
     with pytest.raises(FetchError):
-        parse(f"{MD5}  a{' ' * 500_000}b\n".encode(), "md5", "a", name="sums")
-    assert parse(f"{MD5}  a{' ' * 500_000}\n".encode(), "md5", "a", name="sums").digest == MD5
+        parse_checksum_file(f"{MD5}  a{' ' * 500_000}b\n".encode(), "md5", "a", name="sums")
+    assert parse_checksum_file(f"{MD5}  a{' ' * 500_000}\n".encode(), "md5", "a", name="sums").digest == MD5
     assert time.process_time() - began < 10  # quadratic in length, this took an hour
 
 
