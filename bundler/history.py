@@ -105,6 +105,10 @@ class History:
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path) from error
 
+    def all_targets(self) -> dict[int, tuple[Target, ...]]:
+        """Return the targets of every generation that is remembered, newest first; raises as :meth:`targets`."""
+        return {version: self.targets(version) for version in reversed(self.versions())}
+
     def stage(self, generation: Generation) -> None:
         """Write a generation durably where nobody reads it yet; :meth:`publish` makes it known.
 
@@ -185,7 +189,7 @@ class History:
     def _order(self, version: int) -> dict[str, Any]:
         path = self._path(version) / _ORDER
         if not path.exists():
-            raise unknown(version, self.versions())
+            raise unknown_version(version, self.versions())
         try:
             value: dict[str, Any] = strictjson.decode(self._read(path), name=path.name, max_bytes=MIB)
             known = (value["format"], value["version"]) == (FORMAT, version)
@@ -213,7 +217,7 @@ class History:
             return path.read_bytes()
 
 
-def unknown(version: int, versions: tuple[int, ...]) -> UsageError:
+def unknown_version(version: int, versions: tuple[int, ...]) -> UsageError:
     """Return the error for a version that is not remembered.
 
     None that is remembered is advised instead: a site that has an older one could not take what stands on it.

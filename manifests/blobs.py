@@ -75,6 +75,22 @@ class BlobStore:
         with storage_errors(self.path(sha256)):
             yield from _chunks(self.path(sha256))
 
+    def read_slice(self, sha256: str, offset: int, length: int) -> Iterator[bytes]:
+        """Yield so many bytes of a blob from an offset, at most ``CHUNK_BYTES`` at a time; fewer where it ends.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        path = self.path(sha256)
+        with storage_errors(path), path.open("rb", buffering=0) as file:
+            while length:
+                chunk = os.pread(file.fileno(), min(CHUNK_BYTES, length), offset)
+                if not chunk:
+                    return
+                yield chunk
+                offset += len(chunk)
+                length -= len(chunk)
+
     def digest(self, sha256: str) -> Blob:
         """Hash the stored bytes again and return what they really are.
 

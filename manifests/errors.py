@@ -195,6 +195,20 @@ class ArchiveMethodError(MalformedError):
     """A foreign archive is compressed by a method that is not known here; it need not be damaged."""
 
 
+class IrregularFileError(MalformedError):
+    """What was named as a bundle is a link, a directory, a device, or a file that has other names too.
+
+    Args:
+        path: What was named; the sentence names it as well.
+    """
+
+    path: Path
+
+    def __init__(self, code: str, what: str, *, path: Path, need: str | None = None) -> None:
+        super().__init__(code, what, need=need)
+        self._fix(path=path)
+
+
 class RollbackError(SealiftError):
     """Older than what is trusted already."""
 

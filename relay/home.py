@@ -10,6 +10,7 @@ from pathlib import Path
 from manifests.blobs import BlobStore
 from manifests.errors import ConfigurationError
 from manifests.lock import exclusive
+from relay.state.last_refusal import LAST_REFUSAL
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Home:
     def audit_file(self) -> Path:
         """What happened and changed nothing of the state: refusals, starts, quarantine; see :mod:`relay.events.log`."""
         return self.path / "audit.jsonl"
+
+    @property
+    def last_refusal_file(self) -> Path:
+        """The outcome of the last refusal; see :mod:`relay.state.last_refusal`."""
+        return self.path / LAST_REFUSAL
 
     @property
     def quarantine(self) -> Path:

@@ -17,6 +17,7 @@ from manifests.trust import trusted_root
 from relay.config import parse_listen
 from relay.home import Home
 from relay.quarantine.registry import create_quarantine
+from relay.rings.policy import DEFAULT_RING
 from relay.server.tls import create_authority
 from relay.state import Event, State
 
@@ -56,7 +57,7 @@ def create_home(
             fresh.path.mkdir(mode=0o750)
             _fill(fresh, root, connectivity, listen)
             event = Event(now, "init", "The publisher's root was pinned", {"root_sha256": _sha256(root)})
-            State.create(fresh.database, trusted, event)
+            State.create(fresh.database, trusted, DEFAULT_RING, event)
             create_authority(fresh.tls, now, _names(host, host_name))
             durable.sync_filesystem(fresh.path)
             durable.replace(fresh.path, path)

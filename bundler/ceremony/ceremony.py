@@ -1,6 +1,6 @@
 """The ceremony in the publisher's home: propose a root, gather its signatures, put it in force.
 
-Everything here changes the home, so the caller holds its lock.
+Everything here changes the home, so the caller has taken its lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RootOutcome:
 
 
 class Ceremony:
-    """One step of the ceremony in one home.
+    """Carries out one step of the ceremony in one home.
 
     Args:
         home: The publisher's directory.

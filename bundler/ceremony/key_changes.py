@@ -99,11 +99,11 @@ class KeyChanges:
         leaving = self._leaving(role, before, old)
         if given is not None:
             key = self._adopt(role, given)
-            return self._apply(role, lambda _: before.with_keys(key).without(*leaving))
+            return self._apply(role, lambda _: before.with_keys(key).without_keys(*leaving))
         if new is None:
             raise UsageError("keys.new", "Neither a key nor a way to make one was given")
         with self._made(role, new, max(1, len(leaving))) as made:
-            return self._apply(role, lambda _: before.with_keys(*made).without(*leaving))
+            return self._apply(role, lambda _: before.with_keys(*made).without_keys(*leaving))
 
     def revoke_key(self, role: str, keyid: str) -> RootOutcome | None:
         """Take a key from a role. A source that loses its last own key is signed by the ``targets`` keys again.
@@ -113,7 +113,7 @@ class KeyChanges:
         """
         self._check_role(role)
         whole = self._before(role).find_keyid(keyid, role)
-        return self._apply(role, lambda before: before.without(whole))
+        return self._apply(role, lambda before: before.without_keys(whole))
 
     def set_threshold(self, role: str, threshold: int) -> RootOutcome | None:
         """Change how many keys of a role must sign; raises as :meth:`add_key`, and ``keys.threshold``."""

@@ -1,6 +1,6 @@
 """A root that is being agreed on: it travels as a file, people sign copies, the signatures come together.
 
-The file holds the current root beside the proposed one, so that whoever signs sees what would change,
+The file has the current root beside the proposed one, so that whoever signs sees what would change,
 on a machine that knows nothing else.
 """
 
@@ -54,7 +54,12 @@ class Proposal:
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Proposal:
-        """Read a proposal and check that it hangs together.
+        """Read a proposal from a file that anybody may have written, and verify it.
+
+        1. It has our format, and both of its roots are root metadata.
+        2. The proposed root is the next version after the current one.
+        3. The current root is signed by its own keys. Whether it is ours, the caller has to look.
+        4. Each signature is valid, and by a root key of either.
 
         Args:
             data: The file's bytes.
@@ -63,8 +68,9 @@ class Proposal:
         Raises:
             MalformedError: ``json.*``, ``ceremony.format``.
             NotAuthenticError: ``ceremony.current``: its current root is not signed by its own keys;
-                ``ceremony.signature``: a signature does not hold, or is by nobody who may sign.
+                ``ceremony.signature``: a signature is not valid, or is by nobody who may sign.
         """
+        # 1. The format, before anything in it is believed.
         value = strictjson.decode(data, name=name, max_bytes=_BYTES)
         refusal = MalformedError("ceremony.format", f"{name} is no proposed root", need=FORMAT)
         if not isinstance(value, dict) or value.keys() != {"format", "current", "proposed"}:
@@ -72,14 +78,17 @@ class Proposal:
         current, proposed = _root(value["current"]), _root(value["proposed"])
         if value["format"] != FORMAT or current is None or proposed is None:
             raise refusal
+        # 2. The versions: a root that skips one could never be followed by clients (TUF 5.3.5).
         if proposed.signed.version != current.signed.version + 1:
             raise refusal
+        # 3. The current root, or a forged one could make any change look small to whoever signs.
         try:
             current.signed.verify_delegate(Root.type, current.signed_bytes, current.signatures)
         except (RepositoryError, ValueError):
             raise NotAuthenticError(
                 "ceremony.current", f"{name}: the current root in it is not signed by its own keys"
             ) from None
+        # 4. The signatures.
         return cls(current, proposed.signed).with_signatures(proposed.signatures.values(), name)
 
     def encode(self) -> bytes:
@@ -115,7 +124,7 @@ class Proposal:
         return tuple(self._allowed().values())
 
     def signed_by(self, signers: Sequence[Signer]) -> Proposal:
-        """Add signatures.
+        """Return the proposal with the signatures of these keys as well.
 
         Raises:
             ConfigurationError: ``ceremony.not-a-signer``: a key that neither root knows as a root key.
@@ -132,7 +141,7 @@ class Proposal:
         return self.with_signatures([signer.sign(payload) for signer in signers], "the proposal")
 
     def with_signatures(self, signatures: Iterable[Signature], name: str) -> Proposal:
-        """Take over signatures that hold.
+        """Return the proposal with more signatures, each of them verified.
 
         Raises:
             NotAuthenticError: ``ceremony.signature``.

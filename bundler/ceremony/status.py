@@ -9,7 +9,7 @@ from datetime import datetime
 from bundler.ceremony.key_changes import ROOT_ROLES
 from bundler.home import Home
 from bundler.keys.keyring import Keyring
-from bundler.repository.repository import Repository, runway
+from bundler.repository.repository import Repository, role_runways
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,14 @@ class RoleRow:
     days: int | None
 
 
-def key_rows(home: Home, sources: Sequence[str]) -> tuple[KeyRow, ...]:
+def key_rows(home: Home, repository: Repository, sources: Sequence[str]) -> tuple[KeyRow, ...]:
     """Return a row per role and key, root first, then the keys that are in the home and serve no role.
 
     Raises:
-        ConfigurationError: ``repository.damaged``.
         MalformedError: ``json.*``, ``key.public``.
         StorageError: A file cannot be read.
     """
-    repository, entries = Repository.load(home.metadata), Keyring.load(home.keys).entries
+    entries = Keyring.load(home.keys).entries
     rows = []
     used: set[str] = set()
     for role in _roles(repository, sources):
@@ -52,10 +51,9 @@ def key_rows(home: Home, sources: Sequence[str]) -> tuple[KeyRow, ...]:
     return tuple(rows)
 
 
-def role_rows(home: Home, sources: Sequence[str], now: datetime) -> tuple[RoleRow, ...]:
-    """Return a row per role, root first; raises as :func:`key_rows`."""
-    repository = Repository.load(home.metadata)
-    good = {row.role: row for row in runway(repository, now)}
+def role_rows(repository: Repository, sources: Sequence[str], now: datetime) -> tuple[RoleRow, ...]:
+    """Return a row per role, root first."""
+    good = {row.role: row for row in role_runways(repository, now)}
     rows = []
     for role in _roles(repository, sources):
         authority = repository.authority(role)

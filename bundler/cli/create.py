@@ -20,7 +20,7 @@ from manifests.errors import PartialError, UsageError
 if TYPE_CHECKING:
     from bundler.home import Home
     from bundler.jobs.create import Created
-    from bundler.seal.write_verified import Extras
+    from bundler.seal.companions import ChooseCompanions
     from manifests.progress import Progress
 
 
@@ -82,7 +82,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler.report import created as describe_created
+    from bundler.report.created import created_to_json, created_to_text
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
@@ -94,9 +94,9 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
     if output == "json":
-        print_json(describe_created.to_json(created))
+        print_json(created_to_json(created))
     else:
-        click.echo(describe_created.to_text(created))
+        click.echo(created_to_text(created))
     if created.failures:
         raise PartialError(
             "create.partial",
@@ -108,11 +108,12 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.config import load
+    from bundler.context import Context
     from bundler.history import History
     from bundler.home import open_home
     from bundler.jobs.again import create_again
-    from bundler.jobs.create import Order, create
-    from bundler.plan.readers import readers
+    from bundler.jobs.create import BundleOrder, create
+    from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
@@ -124,37 +125,39 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     if wishes.again is not None:
         percent = History(home).generation(wishes.again).recovery_percent
         with progress(settings) as shown:
-            extras = _extras(home, percent, shown)
-            return create_again(home, wishes.again, wishes.out, system_clock, shown, extras)
+            context = Context(home, config, system_clock, shown)
+            return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
     notes = None
     if wishes.note is not None:
         with storage_errors(wishes.note), wishes.note.open("rb") as file:
             notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
-    order = Order(
+    order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
         pull=not wishes.no_pull,
         allow_partial=wishes.allow_partial,
         notes=notes,
-        readers=readers(home, wishes.since, system_clock(), full=wishes.full),
+        readers=settle_readers(home, wishes.since, system_clock(), full=wishes.full),
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with progress(settings) as shown:
-        return create(home, config, order, signers, system_clock, shown, _extras(home, wishes.recovery, shown))
+        context = Context(home, config, system_clock, shown)
+        return create(context, order, signers, _companions(home, wishes.recovery, shown))
 
 
-def _extras(home: Home, recovery_percent: int | None, shown: Progress) -> Extras:
+def _companions(home: Home, recovery_percent: int | None, shown: Progress) -> ChooseCompanions:
     """Return what goes beside the bundles: the slip, and recovery data when asked for."""
     from bundler.report.slip import files as slips
-    from bundler.seal import recovery as protect
-    from bundler.seal.write_verified import together
+    from bundler.seal.companions import all_companions
+    from bundler.seal.recovery import recovery_companions
 
     if recovery_percent is None:
-        return slips.beside(home)
-    return together(slips.beside(home, recovery_percent), protect.beside(recovery_percent, home.temporary, shown))
+        return slips.slip_beside(home)
+    recovery = recovery_companions(recovery_percent, home.temporary, shown)
+    return all_companions(slips.slip_beside(home, recovery_percent), recovery)
 
 
 def _check(wishes: _Wishes) -> None:

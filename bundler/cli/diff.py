@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import named
+from bundler.cli.bundle_files import refusals_name
 from manifests.console.commands import output_option, print_json
 
 
@@ -24,19 +24,19 @@ def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) ->
     use `bundle verify` for that. JSON lists everything.
     """
     from bundler.diff.content import ClaimedBundle, ClaimedContent
-    from bundler.diff.rules import compare
-    from bundler.diff.targets import difference
-    from bundler.report import difference as describe_difference
+    from bundler.diff.rules import compare_rules
+    from bundler.diff.targets import compare_targets
+    from bundler.report.difference import difference_to_json, difference_to_text
     from manifests.bundle.opening import open_bundle
 
     with open_bundle(old) as old_file, open_bundle(new) as new_file:
-        with named(old):
+        with refusals_name(old):
             before = ClaimedBundle(old_file)
-        with named(new):
+        with refusals_name(new):
             after = ClaimedBundle(new_file)
-        found = difference(before.manifest, after.manifest)
-        by_rule = compare(found, ClaimedContent(before, after))
+        found = compare_targets(before.manifest, after.manifest)
+        by_rule = compare_rules(found, ClaimedContent(before, after))
     if output == "json":
-        print_json(describe_difference.to_json(found, by_rule))
+        print_json(difference_to_json(found, by_rule))
     else:
-        click.echo(describe_difference.to_text(found, by_rule, targets=targets, rules=rules))
+        click.echo(difference_to_text(found, by_rule, targets=targets, rules=rules))

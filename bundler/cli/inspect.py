@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli.options import named
-from manifests.console.commands import output_option, print_json
+from bundler.cli.bundle_files import print_manifests, refusals_name
+from manifests.console.commands import output_option
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest
 
 
 @click.command()
@@ -16,18 +20,13 @@ from manifests.console.commands import output_option, print_json
 @output_option
 def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
     """Say what bundles claim to carry. Nothing is verified: use `bundle verify` for that."""
-    from bundler.report import manifest as describe
+    found = ((path, _claimed(path)) for path in files)
+    print_manifests(found, output, said=" (not verified: these are its own claims)", verified=False, targets=targets)
+
+
+def _claimed(path: Path) -> Manifest:
     from manifests.bundle.claimed import claimed_manifest
     from manifests.bundle.opening import open_bundle
 
-    found = []
-    for path in files:
-        with named(path), open_bundle(path) as file:
-            manifest = claimed_manifest(file)
-        if output == "json":
-            found.append({"file": str(path), "verified": False, **describe.manifest_to_json(manifest, targets=targets)})
-        else:
-            click.echo(f"{path} (not verified: these are its own claims)")
-            click.echo(describe.manifest_to_text(manifest, targets=targets))
-    if output == "json":
-        print_json(found)
+    with refusals_name(path), open_bundle(path) as file:
+        return claimed_manifest(file)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from manifests.errors import SealiftError, StorageError
 
 if TYPE_CHECKING:
     from bundler.keys.secrets import Secrets
@@ -42,17 +39,6 @@ def secrets_from(passphrase_file: Path | None, pin_file: Path | None = None) -> 
     from bundler.keys.secrets import Secrets, ask_on_terminal
 
     return Secrets.choose(ask_on_terminal, os.environ, passphrase_file, pin_file)
-
-
-@contextmanager
-def named(path: Path, todo: str = "compare its sha256 with the slip, and copy it again") -> Iterator[None]:
-    """Let a refusal say which of the files it means, and what to do about it."""
-    try:
-        yield
-    except SealiftError as error:
-        named_already = isinstance(error, StorageError) and error.path is not None
-        what = error.what if named_already else f"{path}: {error.what}"
-        raise error.reworded(what=what, todo=error.todo or todo) from error
 
 
 def warn_open_keys(where: Path) -> None:

@@ -26,7 +26,7 @@ def command() -> None:
 @output_option
 def build(directory: Path, out: Path | None, release: str | None, output: str) -> None:
     """Make an open rule pack from DIRECTORY, which holds rulepack.json and the rule files that it names."""
-    from bundler.rules.build import build as build_pack
+    from bundler.rules.build import build_pack
 
     built = build_pack(directory, out, release)
     if output == "json":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -13,12 +12,10 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.text import table
 
 if TYPE_CHECKING:
-    from bundler.sites.registry import Imported, Sites
+    from bundler.sites.registry import ImportedReceipt, Sites
     from bundler.sites.status import SiteStatus
-    from manifests.errors import MalformedError, SealiftError
-
-_TEXT_BYTES = 4 * 1024 * 1024
-"""Ceiling on one file of scanned texts; the largest receipt is a tenth of that."""
+    from manifests.errors import MalformedError
+    from manifests.receipt import BroughtReceipts
 
 
 @click.group(invoke_without_command=True)
@@ -34,17 +31,19 @@ def command(ctx: click.Context, output: str) -> None:
         return
     from bundler.config import load
     from bundler.home import open_home
-    from bundler.plan.lacking import need_of
+    from bundler.plan.lacking import missing_bytes_counter
     from bundler.repository.repository import Repository
     from bundler.sites.registry import Sites
-    from bundler.sites.status import statuses
+    from bundler.sites.status import status_of_sites
 
     settings: Settings = ctx.obj
     home = open_home(settings.home)
     version = Repository.load(home.metadata).snapshot_version
     config = load(home.config)
     fresh_days = {source.name: days for source in config.sources if (days := source.common.fresh_days) is not None}
-    found = statuses(Sites.load(home), version, system_clock(), need_of(home, config), fresh_days=fresh_days)
+    found = status_of_sites(
+        Sites.load(home), version, system_clock(), missing_bytes_counter(home, config), fresh_days=fresh_days
+    )
     if output == "json":
         print_json([status.to_json() for status in found])
         return
@@ -74,11 +73,12 @@ def import_(
 
     home = open_home(settings.home)
     sites = Sites.load(home)
-    done: list[Imported] = []
-    found, refused = _receipts(receipts)
-    if name is not None and len(found) > 1:
+    done: list[ImportedReceipt] = []
+    brought = _brought(receipts)
+    refused = [] if brought.refusal is None else [brought.refusal]
+    if name is not None and len(brought.receipts) > 1:
         raise click.UsageError("--name is for one receipt")
-    for data in found:
+    for data in brought.receipts:
         try:
             done.append(_import(sites, data, name=name, known=known, wait=wait))
         except SealiftError as error:
@@ -102,38 +102,20 @@ def remove(settings: Settings, site: str) -> None:
     from bundler.home import open_home
     from bundler.sites.registry import Sites
 
-    removed = Sites.load(open_home(settings.home)).remove(site, wait_seconds=60.0)
+    removed = Sites.load(open_home(settings.home)).forget_site(site, wait_seconds=60.0)
     click.echo(f"{removed.name}: forgotten, key {removed.keyid[:12]}")
 
 
-def _receipts(files: tuple[BinaryIO, ...]) -> tuple[tuple[bytes, ...], list[SealiftError]]:
-    """Return the receipt files among the inputs, and those that the scanned texts of all the others make.
+def _brought(files: tuple[BinaryIO, ...]) -> BroughtReceipts:
+    """Read the receipts out of the inputs; inputs without any are refused."""
+    from manifests.receipt import read_receipts
 
-    What is wrong with the texts keeps no file out, and comes beside them.
-    """
-    from manifests.durable import storage_errors
-    from manifests.errors import SealiftError
-    from manifests.receipt import from_texts
-
-    whole: list[bytes] = []
-    lines: list[str] = []
-    for file in files:
-        with storage_errors(Path(file.name)):
-            data = file.read(_TEXT_BYTES + 1)
-        if len(data) > _TEXT_BYTES:
-            raise _no_receipt(f"{file.name} is too large for a receipt")
-        if data.lstrip()[:1] == b"{":
-            whole.append(data)
-        else:
-            lines += data.decode("utf-8-sig", "replace").splitlines()
-    refused: list[SealiftError] = []
-    try:
-        whole += from_texts(lines)
-    except SealiftError as error:
-        refused.append(error)
-    if not whole and not refused:
+    brought = read_receipts(files)
+    if brought.oversized:
+        raise _no_receipt(f"{brought.oversized[0]} is too large for a receipt")
+    if not brought.receipts and brought.refusal is None:
         raise _no_receipt("There is no receipt in that")
-    return tuple(dict.fromkeys(whole)), refused
+    return brought
 
 
 def _no_receipt(what: str) -> MalformedError:
@@ -142,10 +124,10 @@ def _no_receipt(what: str) -> MalformedError:
     return MalformedError("receipt.form", what, need="the file of relay receipt --out, or texts of its codes")
 
 
-def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> Imported:
-    from bundler.sites.registry import given
+def _import(sites: Sites, data: bytes, *, name: str | None, known: str | None, wait: float) -> ImportedReceipt:
+    from bundler.sites.registry import confirm_fingerprint
 
-    confirm = _ask if known is None else given(known)
+    confirm = _ask if known is None else confirm_fingerprint(known)
     return sites.import_receipt(data, now=system_clock(), confirm=confirm, name=name, wait_seconds=wait)
 
 
@@ -180,7 +162,7 @@ def _row(status: SiteStatus) -> tuple[str, ...]:
     )
 
 
-def _to_json(imported: Imported) -> dict[str, str | int | None]:
+def _to_json(imported: ImportedReceipt) -> dict[str, str | int | None]:
     site = imported.site
     return {
         "site": site.name,

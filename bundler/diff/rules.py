@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.diff.targets import Difference, SourceDifference
-from bundler.rules import MAX_FILE_BYTES, Rule, reader_of
+from bundler.rules.readers import reader_of
+from bundler.rules.rule import MAX_FILE_BYTES, Rule
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
 from manifests.rulepack import SUFFIX, Release
 
-MAX_RULES = 500_000
-"""Rules of one source that are held at once; some 400 bytes each."""
+MAX_SOURCE_RULES = 500_000
+"""Rules of one source that are in memory at once; some 400 bytes each."""
 
-Content = Callable[[Target], bytes | None]
+ContentOf = Callable[[Target], bytes | None]
 """Gives a target's content, whose digest was checked; ``None`` when it is not at hand.
 
 May raise :class:`MalformedError` or :class:`NotAuthenticError` for content that is damaged.
@@ -30,7 +31,7 @@ Pair = tuple[Target | None, Target | None]
 
 
 @dataclass(frozen=True)
-class Version:
+class RuleVersion:
     """A rule as it stands on one side. ``revision`` is what its format says of its age, maybe nothing."""
 
     revision: str
@@ -43,8 +44,8 @@ class RuleChange:
 
     identifier: str
     title: str
-    before: Version | None
-    after: Version | None
+    before: RuleVersion | None
+    after: RuleVersion | None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class SourceRules:
     not_compared: tuple[NotCompared, ...]
 
 
-def compare(difference: Difference, content: Content) -> tuple[SourceRules, ...]:
+def compare_rules(difference: Difference, content: ContentOf) -> tuple[SourceRules, ...]:
     """Compare the rules of two manifests.
 
     Args:
@@ -88,7 +89,7 @@ def compare(difference: Difference, content: Content) -> tuple[SourceRules, ...]
     return tuple(row for row in rows if row.formats or row.not_compared)
 
 
-def _compare_source(source: SourceDifference, difference: Difference, content: Content) -> SourceRules:
+def _compare_source(source: SourceDifference, difference: Difference, content: ContentOf) -> SourceRules:
     before, after = _Side(), _Side()
     not_compared: list[NotCompared] = []
     for pair in (*_file_pairs(source), *_pack_pairs(source, difference)):
@@ -134,11 +135,11 @@ def _release(target: Target) -> tuple[int, int, str]:
 
 
 def _check_room(count: int) -> None:
-    if count > MAX_RULES:
-        raise MalformedError("rules.too-many", f"The source holds more than {MAX_RULES:,} rules")
+    if count > MAX_SOURCE_RULES:
+        raise MalformedError("rules.too-many", f"The source holds more than {MAX_SOURCE_RULES:,} rules")
 
 
-def _read(target: Target | None, content: Content) -> tuple[Rule, ...]:
+def _read(target: Target | None, content: ContentOf) -> tuple[Rule, ...]:
     """Return the rules of a file; none for a file that is not there or of no format that we know.
 
     Raises:
@@ -192,7 +193,7 @@ def _change(identifier: str, before: _Rules, after: _Rules, key: tuple[str, str]
     return RuleChange(identifier, title, _version(old), _version(new))
 
 
-def _version(rules: Sequence[Rule]) -> Version | None:
+def _version(rules: Sequence[Rule]) -> RuleVersion | None:
     if not rules:
         return None
-    return Version(max(rule.revision for rule in rules), any(rule.enabled for rule in rules))
+    return RuleVersion(max(rule.revision for rule in rules), any(rule.enabled for rule in rules))

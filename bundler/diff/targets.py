@@ -35,7 +35,7 @@ class Difference:
     sources: tuple[SourceDifference, ...]
 
 
-def difference(old: Manifest, new: Manifest) -> Difference:
+def compare_targets(old: Manifest, new: Manifest) -> Difference:
     """Compare two manifests target by target."""
     before, after = _by_source(old), _by_source(new)
     names = sorted(before.keys() | after.keys())

@@ -9,31 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bundler.context import Context
 from bundler.history import Generation, History
 from bundler.home import Home
 from bundler.jobs.create import Created
 from bundler.plan.compress import Compressed, compress
+from bundler.repository.repository import Repository
+from bundler.seal.companions import ChooseCompanions, no_companions
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.write_verified import Extras, Sealing, no_extras
+from bundler.seal.write_verified import VerifiedWriter
 from manifests.blobs import Blob, BlobStore
-from manifests.clock import Clock
 from manifests.errors import IncompleteError
 from manifests.manifest import Manifest
-from manifests.progress import Progress
 
 
 def create_again(
-    home: Home, version: int, out: Path, clock: Clock, progress: Progress, extras: Extras = no_extras
+    context: Context, version: int, out: Path, choose_companions: ChooseCompanions = no_companions
 ) -> Created:
     """Make the bundles of an earlier version once more. No version advances, nothing is signed.
 
+    1. Finish what an interrupted run has decided.
+    2. Find all that the bundles were made of: signed manifests, documents, content.
+    3. Deflate what was deflated; it must come out as it was signed.
+    4. Write each bundle, read it back and verify it; put the companions beside them.
+    5. Commit: the files get their names.
+
     Args:
-        home: The publisher's directory.
+        context: The publisher's home; told about each step.
         version: Which.
         out: The directory that they go to.
-        clock: Tells the time.
-        progress: Told about each step.
-        extras: What goes beside the bundles.
+        choose_companions: What goes beside the bundles.
 
     Raises:
         UsageError: ``history.unknown``; ``create.exists``.
@@ -42,23 +47,28 @@ def create_again(
         StorageError: The disk is full or failing.
         LockedError: Another process works in the home.
     """
+    home, store = context.home, context.store
     with home.lock():
+        # 1. Interrupted runs.
         finish_interrupted(home)
-        store = home.store()
+        # 2. What they were made of.
         generation = History(home).generation(version)
         manifests = [volume.manifest for volume in generation.volumes]
         _check_kept(generation, store)
         documents = [(d.name, b"".join(store.read(d.sha256))) for d in manifests[0].documents]
-        with compress(_deflated(manifests), store, progress) as compressed:
+        # 3. Deflate.
+        with compress(_deflated(manifests), store, context.progress) as compressed:
             _check_same(manifests, compressed)
-            sealing = Sealing(home, store, clock, progress, extras)
+            writer = VerifiedWriter(context, Repository.load(home.metadata).roots[0], choose_companions)
             try:
-                journal = sealing.begin(out, manifests, None)
-                written = sealing.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                # 4. Write and verify. Its lifetime may be over by now; that it was sealed rightly is what counts.
+                journal = writer.begin(out, manifests, None)
+                written = writer.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                # 5. Commit.
                 written.journal.commit(home)
             finally:
                 finish_interrupted(home)
-        return Created(written.files, written.beside, warnings=_warnings(home, version))
+        return Created(written.files, written.companions, warnings=_warnings(home, version))
 
 
 def _warnings(home: Home, version: int) -> tuple[str, ...]:

@@ -5,38 +5,36 @@ One step for any number of files: see :mod:`bundler.seal.journal`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.config import Config
+from tuf.api.metadata import Timestamp
+
 from bundler.context import Context
 from bundler.history import Generation, History
-from bundler.home import Home
-from bundler.plan import present as increment
-from bundler.plan.arrivals import compressible, laid_out
+from bundler.plan.arrivals import compressible_blobs, decide_arrivals
 from bundler.plan.compress import compress
-from bundler.plan.layout import Contents
-from bundler.plan.present import Held
+from bundler.plan.layout import lay_out
+from bundler.plan.next_version import NextVersion, compose_version
+from bundler.plan.present import find_present
 from bundler.plan.readers import EVERYBODY, Readers
 from bundler.pull.last_good import read_last_good
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult, SourceFailure
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
-from bundler.repository.staging import Staged, stage_version
+from bundler.repository.staging import stage_version
+from bundler.seal.companions import ChooseCompanions, CompanionFile, SealedFile, no_companions
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.write import sign
-from bundler.seal.write_verified import BesideFile, Extras, SealedFile, Sealing, no_extras
+from bundler.seal.write import sign_manifest
+from bundler.seal.write_verified import VerifiedWriter
 from manifests.blobs import BlobStore
-from manifests.clock import Clock
 from manifests.errors import FetchError, UsageError
 from manifests.limits import DEFAULT
-from manifests.progress import Progress
 
 
 @dataclass(frozen=True)
-class Order:
+class BundleOrder:
     """What the operator asked for.
 
     Args:
@@ -68,31 +66,34 @@ class Created:
     """
 
     files: tuple[SealedFile, ...]
-    beside: tuple[BesideFile, ...] = ()
+    companions: tuple[CompanionFile, ...] = ()
     failures: tuple[SourceFailure, ...] = ()
     warnings: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
 
 
 def create(
-    home: Home,
-    config: Config,
-    order: Order,
+    context: Context,
+    order: BundleOrder,
     signers: HomeSigners,
-    clock: Clock,
-    progress: Progress,
-    extras: Extras = no_extras,
+    choose_companions: ChooseCompanions = no_companions,
 ) -> Created:
     """Make the bundles of one version, or change nothing.
 
+    1. Finish what an interrupted run has decided; load the repository, which verifies it, this one time.
+    2. Pull the sources, or take what they gave last.
+    3. Stage the metadata of the next version, in memory.
+    4. Keep the documents in the store, for the day when the bundles are made again.
+    5. Decide how each target travels to the readers, and in which volume.
+    6. Name the bundles in the journal.
+    7. Sign their manifests; write each bundle, read it back and verify it; put the companions beside them.
+    8. Commit: from here on the version is sealed, also when the power fails before the files have their names.
+
     Args:
-        home: The publisher's directory.
-        config: What to pull, for how long to promise.
+        context: The publisher's home, what to pull, for how long to promise; told about each step.
         order: What the operator asked for.
         signers: The keys that are at hand.
-        clock: Tells the time.
-        progress: Told about each step.
-        extras: What goes beside the bundles, committed with them.
+        choose_companions: What goes beside the bundles, committed with them.
 
     Raises:
         FetchError: ``create.source-failed`` when a source failed and ``order.allow_partial`` is not set;
@@ -102,32 +103,54 @@ def create(
         StorageError: The disk is full or failing; no bundle, no new version.
         LockedError: Another process works in the home.
     """
+    home, config, store = context.home, context.config, context.store
     with home.lock():
+        # 1. The journal decides first: what it has committed belongs to the repository that is loaded.
         finish_interrupted(home)
-        store, repository = home.store(), Repository.load(home.metadata)
-        pulled = pull_all(Context(home, config, clock, progress)) if order.pull else read_last_good(home, config)
-        _check_failures(pulled, order)
+        repository = Repository.load(home.metadata)
+        # 2. Pull.
+        pulled = pull_all(context) if order.pull else read_last_good(home, config)
+        _refuse_failures(pulled, order)
+        # 3. Metadata.
         signers_of_role = signers.of_repository(repository)
-        staged = stage_version(repository, pulled.targets, clock(), signers_of_role, config.expiries, config.lifetime)
-        held = increment.held(History(home), order.readers)
-        contents = _contents(config, order, pulled, staged, held)
-        timestamp = tuple(signers_of_role("timestamp"))
-        _keep(store, (data for _, data in contents.documents))
-        with compress(compressible(contents), store, progress) as compressed:
-            manifests = laid_out(contents, held, order.volume_size, compressed, store, progress, signers=len(timestamp))
-            sealing = Sealing(home, store, clock, progress, extras)
+        staged = stage_version(
+            repository, pulled.targets, context.clock(), signers_of_role, config.expiries, config.lifetime
+        )
+        _refuse_long_notes(order)
+        version = compose_version(config.publisher, order.tool, pulled, staged, order.notes)
+        # 4. Documents: before anything is deflated, since they are read from the store like all other content.
+        _keep_documents(version, store)
+        # 5. How everything travels. What is deflated stays open until it is written.
+        present = find_present(History(home).all_targets() if order.readers.holdings else {}, order.readers)
+        timestamp_signers = tuple(signers_of_role(Timestamp.type))
+        with compress(compressible_blobs(version, present), store, context.progress) as compressed:
+            arrivals = decide_arrivals(
+                version.targets, present, compressed, store, context.progress, volume_size=order.volume_size
+            )
+            manifests = lay_out(
+                version,
+                arrivals,
+                [compressed.document(name, data) for name, data in version.documents],
+                store,
+                volume_size=order.volume_size,
+                signers=len(timestamp_signers),
+            )
+            writer = VerifiedWriter(context, repository.roots[0], choose_companions)
             try:
-                journal = sealing.begin(order.out, manifests, staged.snapshot_version)
-                volumes = tuple(sign(manifest, timestamp) for manifest in manifests)
-                written = sealing.write(journal, volumes, contents.documents, compressed)
-                generation = Generation(staged.snapshot_version, volumes, order.volume_size, order.recovery_percent)
+                # 6. Journal: whatever is interrupted from here on, the next command knows what to remove.
+                journal = writer.begin(order.out, manifests, version.snapshot_version)
+                # 7. Sign, write, verify.
+                volumes = tuple(sign_manifest(manifest, timestamp_signers) for manifest in manifests)
+                written = writer.write(journal, volumes, version.documents, compressed)
+                # 8. Commit.
+                generation = Generation(version.snapshot_version, volumes, order.volume_size, order.recovery_percent)
                 written.journal.commit(home, staged, generation)
             finally:
                 finish_interrupted(home)
-        return Created(written.files, written.beside, pulled.failures, staged.warnings, pulled.unchanged)
+        return Created(written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged)
 
 
-def _check_failures(pulled: PullResult, order: Order) -> None:
+def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
     if pulled.failures and not order.allow_partial:
         first = pulled.failures[0]
         raise FetchError(
@@ -143,32 +166,15 @@ def _check_failures(pulled: PullResult, order: Order) -> None:
         )
 
 
-def _contents(config: Config, order: Order, pulled: PullResult, staged: Staged, held: Held) -> Contents:
+def _refuse_long_notes(order: BundleOrder) -> None:
     if order.notes is not None and len(order.notes) > DEFAULT.notes_bytes:
         raise UsageError(
             "create.notes", "The release notes are too long", need=f"at most {DEFAULT.notes_bytes:,} bytes"
         )
-    targets = [target for source_targets in pulled.targets.values() for target in source_targets]
-    marked = held.mark(sorted(targets, key=lambda target: target.path))
-    return Contents(
-        publisher=config.publisher,
-        snapshot_version=staged.snapshot_version,
-        root_version=staged.root_version,
-        created=staged.created,
-        tool=order.tool,
-        sources=tuple(sorted(pulled.records, key=lambda record: record.name)),
-        targets=marked,
-        metadata=tuple((name, data) for name, data in staged.documents),
-        notes=order.notes,
-    )
 
 
-def _keep(store: BlobStore, documents: Iterable[bytes]) -> None:
-    """Keep the documents, for the day when the bundle is made again."""
+def _keep_documents(version: NextVersion, store: BlobStore) -> None:
     with store.batch() as batch:
-        for data in documents:
+        for _, data in version.documents:
             batch.add([data])
         batch.commit()
-
-
-__all__ = ["Created", "Order", "create", "finish_interrupted"]

@@ -1,6 +1,6 @@
 """Keys of the publisher: public key files, private key files, tokens.
 
-A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` holds the public
+A key stands in ``<home>/keys`` under a name such as ``root-3f9ac2d1e0b4``: ``<name>.pub`` is the public
 key as JSON, ``<name>.pem`` the private key as PKCS#8. Without the ``.pem`` the key is known but not here:
 moved to a stick, or on a token that the ``.pub`` names by its URI.
 """

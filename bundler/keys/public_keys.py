@@ -52,7 +52,7 @@ def key_from_json(value: Mapping[str, Any], file: Path) -> Key:
 
 
 def read_public_key(path: Path) -> tuple[Key, str | None]:
-    """Read a public key file: the key, and the URI of the token that holds its private half.
+    """Read a public key file: the key, and the URI of the token on which its private half is.
 
     Raises:
         MalformedError: ``json.*``, ``key.public``.

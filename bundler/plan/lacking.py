@@ -1,14 +1,14 @@
-"""What each site would need: the content that it lacks of what would be sealed now."""
+"""What each site lacks: the content that it has not got of what would be sealed now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from bundler.config import Config
 from bundler.history import History
 from bundler.home import Home
-from bundler.plan import present as increment
+from bundler.plan.present import find_present
 from bundler.plan.readers import Readers
 from bundler.pull.last_good import read_last_good
 from bundler.sites.holdings import holdings_of
@@ -16,19 +16,8 @@ from manifests.manifest import Target
 from manifests.receipt import Receipt
 
 
-class _Remembered(History):
-    """History of which each generation's targets are read once, however many sites ask."""
-
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
-        self._once: Callable[[int], tuple[Target, ...]] = cache(super().targets)
-
-    def targets(self, version: int) -> tuple[Target, ...]:
-        return self._once(version)
-
-
-def need_of(home: Home, config: Config) -> Callable[[Receipt], int | None]:
-    """Return what tells how many bytes of content an increment since a receipt would carry.
+def missing_bytes_counter(home: Home, config: Config) -> Callable[[Receipt], int | None]:
+    """Return what counts the bytes of content that an increment since a receipt would carry.
 
     It is that of ``bundle create --no-pull --since RECEIPT``, as agents get the content: patches and compression
     make the bundle smaller. ``None`` as long as nothing was pulled.
@@ -43,20 +32,21 @@ def need_of(home: Home, config: Config) -> Callable[[Receipt], int | None]:
     """
     pulled = read_last_good(home, config)
     targets = {target.sha256: target for source in pulled.targets.values() for target in source}
-    history = _Remembered(home)
+    known = cache(History(home).all_targets)  # read once, however many sites ask, and not at all for none
 
-    def need(receipt: Receipt) -> int | None:
-        return missing_bytes(targets.values(), history, Readers((holdings_of(receipt),))) if targets else None
+    def count(receipt: Receipt) -> int | None:
+        return missing_bytes_of(targets.values(), known(), Readers((holdings_of(receipt),))) if targets else None
 
-    return need
+    return count
 
 
-def missing_bytes(targets: Iterable[Target], history: History, readers: Readers) -> int:
+def missing_bytes_of(targets: Iterable[Target], known: Mapping[int, Sequence[Target]], readers: Readers) -> int:
     """Return how many bytes of targets, each content given once, some of the readers lack.
 
-    Raises:
-        ConfigurationError: ``history.damaged``.
-        StorageError: A file cannot be read.
+    Args:
+        targets: What would be sealed.
+        known: The targets of each generation that is remembered, newest first.
+        readers: For whom.
     """
-    having = increment.held(history, readers)
-    return sum(having.missing(target) for target in targets if target.sha256 not in having.generations)
+    present = find_present(known, readers)
+    return sum(present.missing_bytes(target) for target in targets if target.sha256 not in present.generations)

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 
 from bundler.plan import volumes
+from bundler.plan.arrivals import Arrivals
+from bundler.plan.next_version import NextVersion
 from bundler.plan.volumes import Piece, Slice, Volume
 from manifests import manifest as manifest_format
-from manifests.blobs import CHUNK_BYTES, BlobStore
+from manifests.blobs import BlobStore
 from manifests.byte_ranges import Ranges, gaps_in
-from manifests.durable import storage_errors
 from manifests.manifest import (
     BLOB_PREFIX,
-    NOTES_NAME,
-    TUF_PREFIX,
     BlobMember,
     Document,
     Manifest,
     Part,
     Parted,
     PatchMember,
-    SourceRecord,
     Target,
 )
-
-NOTHING_BEGUN: Mapping[str, Ranges] = {}
 
 TEXT_BYTES = 16 * 1024 * 1024
 """Compressible content up to this length goes first: rules protect before patterns have come."""
@@ -40,53 +34,58 @@ _SIGNATURE_BYTES = 4096 + 200
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Everything that is to be sealed.
+class _Common:
+    """What the manifests of all volumes say alike."""
 
-    ``metadata`` is the TUF file names with their bytes, roots first. Targets are ``held``, ``patch`` or ``blob``;
-    the layout makes ``parts`` of what is larger than a volume.
-    """
+    version: NextVersion
+    documents: tuple[Document, ...]
+    since: int | None
 
-    publisher: str
-    snapshot_version: int
-    root_version: int
-    created: datetime
-    tool: str
-    sources: tuple[SourceRecord, ...]
-    targets: tuple[Target, ...]
-    metadata: tuple[tuple[str, bytes], ...]
-    notes: bytes | None = None
-    since: int | None = None
-
-    @property
-    def documents(self) -> tuple[tuple[str, bytes], ...]:
-        """The documents, by the names of their members, in the order of the zip."""
-        notes = () if self.notes is None else ((NOTES_NAME, self.notes),)
-        return (*((TUF_PREFIX + name, data) for name, data in self.metadata), *notes)
+    def manifest(
+        self, targets: tuple[Target, ...], members: _Members, parted: tuple[Parted, ...], index: int, count: int
+    ) -> Manifest:
+        """Return the manifest of one volume."""
+        return Manifest(
+            publisher=self.version.publisher,
+            snapshot_version=self.version.snapshot_version,
+            root_version=self.version.root_version,
+            created=self.version.created,
+            tool=self.version.tool,
+            sources=self.version.sources,
+            targets=targets,
+            documents=self.documents,
+            blobs=members.blobs,
+            patches=members.patches,
+            parted=parted,
+            since=self.since,
+            volume_index=index,
+            volume_count=count,
+        )
 
 
 def lay_out(
-    contents: Contents,
+    version: NextVersion,
+    arrivals: Arrivals,
     documents: Sequence[Document],
-    blobs: Sequence[BlobMember],
-    patches: Sequence[PatchMember],
     store: BlobStore,
     *,
     volume_size: int | None,
     signers: int,
-    begun: Mapping[str, Ranges] = NOTHING_BEGUN,
 ) -> tuple[Manifest, ...]:
     """Decide which volume carries what.
 
+    1. Put members in order: what protects soonest for the fewest bytes comes first.
+    2. Share them out among volumes, and cut what is larger than one.
+    3. Name the parts of what was cut, and of what readers have some bytes of.
+    4. Write one manifest per volume.
+
     Args:
-        contents: What is to be sealed.
+        version: What is to be sealed.
+        arrivals: How its targets travel.
         documents: How its documents are stored, in their order.
-        blobs: Of the targets that arrive as blobs, each once, in the order of the targets.
-        patches: Of the targets that arrive as patches, in the order of the targets.
-        store: Holds all content; read where parts are cut.
+        store: Has all content; read where parts are cut.
         volume_size: What no file may exceed, in bytes; None for one file.
         signers: How many sign each manifest.
-        begun: Of targets that arrive as blobs, by digest: bytes that every reader has, so that the rest is carried.
 
     Returns:
         A manifest per volume.
@@ -95,36 +94,30 @@ def lay_out(
         UsageError: ``create.volume-size``.
         StorageError: The store cannot be read.
     """
-    whole = _manifest(contents, documents)
-    ordered = _in_order(contents.targets, blobs, patches)
+    common, begun = _Common(version, tuple(documents), arrivals.since), arrivals.begun
+    # 1. Order.
+    ordered = _in_order(arrivals)
+    # 2. Volumes. Without a size there is nothing to reckon: one volume takes all.
     pieces = [piece for member in ordered for piece in _pieces(member, begun)]
-    fixed = 0 if volume_size is None else _fixed(whole, signers) + _rows(begun)
+    fixed = 0 if volume_size is None else _fixed_bytes(common, arrivals.targets, signers) + _row_bytes(begun)
     planned = volumes.plan(pieces, fixed, volume_size)
+    # 3. Parts. Bytes that readers have are not carried, unless the same bytes are carried for another content anyway.
     parts = {part: Part(_digest(store, part), part.length) for volume in planned for part in volume.slices}
-    carried = {part.sha256 for part in parts.values()} | {blob.sha256 for blob in blobs if blob.sha256 not in begun}
-    for part in _held(begun):
+    carried = {part.sha256 for part in parts.values()}
+    carried |= {blob.sha256 for blob in arrivals.blobs if blob.sha256 not in begun}
+    for part in _slices_present(begun):
         digest = _digest(store, part)
         parts[part] = Part(digest, part.length, held=digest not in carried)
-    parted = _parted(parts, {blob.sha256: blob.length for blob in blobs})
+    parted = _parted(parts, {blob.sha256: blob.length for blob in arrivals.blobs})
     cut = {one.sha256 for one in parted}
-    targets = tuple(replace(t, arrives="parts") if t.sha256 in cut else t for t in contents.targets)
+    targets = tuple(replace(t, arrives="parts") if t.sha256 in cut else t for t in arrivals.targets)
+    # 4. Manifests.
     members = {member.name: member for member in ordered}
     taken: set[str] = set()
-    manifests = []
-    for index, volume in enumerate(planned, 1):
-        own = _Members.of(volume, members, parts, taken)
-        manifests.append(
-            replace(
-                whole,
-                targets=targets,
-                blobs=own.blobs,
-                patches=own.patches,
-                parted=parted,
-                volume_index=index,
-                volume_count=len(planned),
-            )
-        )
-    return tuple(manifests)
+    return tuple(
+        common.manifest(targets, _Members.of(volume, members, parts, taken), parted, index, len(planned))
+        for index, volume in enumerate(planned, 1)
+    )
 
 
 @dataclass(frozen=True)
@@ -152,42 +145,26 @@ class _Members:
         return cls(tuple(own.values()), tuple(member for member in whole if isinstance(member, PatchMember)))
 
 
-def _manifest(contents: Contents, documents: Sequence[Document]) -> Manifest:
-    return Manifest(
-        publisher=contents.publisher,
-        snapshot_version=contents.snapshot_version,
-        root_version=contents.root_version,
-        created=contents.created,
-        tool=contents.tool,
-        sources=contents.sources,
-        targets=contents.targets,
-        documents=tuple(documents),
-        blobs=(),
-        since=contents.since,
-    )
-
-
-def _in_order(
-    targets: Sequence[Target], blobs: Sequence[BlobMember], patches: Sequence[PatchMember]
-) -> list[BlobMember | PatchMember]:
+def _in_order(arrivals: Arrivals) -> list[BlobMember | PatchMember]:
     """Return rules first, then patches, each by the order of the targets; then the rest, the shorter first.
 
     Archives of rules are far shorter than patterns, so that they too come before them.
     """
     most = {"deflate": TEXT_BYTES, "stored": SMALL_BYTES}
-    text = {blob.sha256 for blob in blobs if blob.length <= most[blob.method]}
-    places = {target.sha256: place for place, target in reversed(list(enumerate(targets)))}
+    text = {blob.sha256 for blob in arrivals.blobs if blob.length <= most[blob.method]}
+    positions = {target.sha256: position for position, target in reversed(list(enumerate(arrivals.targets)))}
 
     def key(member: BlobMember | PatchMember) -> tuple[int, int, int]:
         if isinstance(member, PatchMember):
-            return 1, 0, places[member.sha256]
-        return (0, 0, places[member.sha256]) if member.sha256 in text else (2, member.length, places[member.sha256])
+            return 1, 0, positions[member.sha256]
+        position = positions[member.sha256]
+        return (0, 0, position) if member.sha256 in text else (2, member.length, position)
 
-    return sorted([*blobs, *patches], key=key)
+    return sorted([*arrivals.blobs, *arrivals.patches], key=key)
 
 
 def _pieces(member: BlobMember | PatchMember, begun: Mapping[str, Ranges]) -> Iterator[Piece]:
-    """Yield what is to be placed for a member: itself, or what is missing of it."""
+    """Yield what is to be shared out for a member: itself, or what is missing of it."""
     piece = _piece(member)
     if isinstance(member, PatchMember) or member.sha256 not in begun:
         yield piece
@@ -197,13 +174,13 @@ def _pieces(member: BlobMember | PatchMember, begun: Mapping[str, Ranges]) -> It
         yield replace(piece, length=length, stored_length=length, offset=first, stretch=True)
 
 
-def _held(begun: Mapping[str, Ranges]) -> Iterator[Slice]:
+def _slices_present(begun: Mapping[str, Ranges]) -> Iterator[Slice]:
     for digest in sorted(begun):
         yield from (Slice(BLOB_PREFIX + digest, first, behind - first) for first, behind in begun[digest])
 
 
-def _rows(begun: Mapping[str, Ranges]) -> int:
-    """Return what the parts that are held take in every manifest."""
+def _row_bytes(begun: Mapping[str, Ranges]) -> int:
+    """Return what the parts that readers have take in every manifest."""
     return sum(volumes.PARTED_ROW_BYTES + volumes.PART_ROW_BYTES * len(ranges) for ranges in begun.values())
 
 
@@ -215,11 +192,12 @@ def _piece(member: BlobMember | PatchMember) -> Piece:
     return Piece(member.name, member.length, member.stored_length, records + volumes.BLOB_ROW_BYTES)
 
 
-def _fixed(manifest: Manifest, signers: int) -> int:
+def _fixed_bytes(common: _Common, targets: tuple[Target, ...], signers: int) -> int:
     """Return what a volume takes that carries no content: an upper bound."""
+    most = volumes.MAX_VOLUMES
+    manifest = common.manifest(targets, _Members((), ()), (), most, most)
     names = [manifest_format.NAME, "manifest.sig.json", *(document.name for document in manifest.documents)]
-    bare = replace(manifest, volume_index=volumes.MAX_VOLUMES, volume_count=volumes.MAX_VOLUMES)
-    text = len(manifest_format.encode(bare)) + len(bare.targets)  # "parts" is a letter longer than "blob"
+    text = len(manifest_format.encode(manifest)) + len(targets)  # "parts" is a letter longer than "blob"
     records = sum(volumes.MEMBER_BYTES + 2 * len(name) for name in names) + volumes.END_BYTES
     return (
         text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.stored[2] for document in manifest.documents)
@@ -239,22 +217,6 @@ def _sha256_of(part: Slice) -> str:
 
 def _digest(store: BlobStore, part: Slice) -> str:
     hasher = sha256()
-    for chunk in read_slice(store, _sha256_of(part), part.offset, part.length):
+    for chunk in store.read_slice(_sha256_of(part), part.offset, part.length):
         hasher.update(chunk)
     return hasher.hexdigest()
-
-
-def read_slice(store: BlobStore, digest: str, offset: int, length: int) -> Iterable[bytes]:
-    """Yield a piece of a blob's content.
-
-    Raises:
-        StorageError: The store cannot be read.
-    """
-    with storage_errors(store.path(digest)), store.path(digest).open("rb", buffering=0) as file:
-        while length:
-            chunk = os.pread(file.fileno(), min(CHUNK_BYTES, length), offset)
-            if not chunk:
-                return
-            yield chunk
-            offset += len(chunk)
-            length -= len(chunk)

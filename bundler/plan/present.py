@@ -1,15 +1,14 @@
-"""What the readers of the next bundle hold already, and how each target therefore arrives.
+"""What is present at all readers of the next bundle: only what somebody said is.
 
-"Arrived" is only what a receipt says, or the operator with ``--since VERSION``. That a bundle was made says
-nothing about any site.
+"Arrived" is what a receipt says, or the operator with ``--since VERSION``. That a bundle was made says nothing
+about any site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from bundler.history import History
 from bundler.plan.readers import Readers
 from bundler.sites.holdings import Holdings
 from manifests.byte_ranges import Ranges, byte_count, common_ranges, gaps_in
@@ -17,7 +16,7 @@ from manifests.manifest import Target
 
 
 @dataclass(frozen=True)
-class Held:
+class Present:
     """What all readers have.
 
     Args:
@@ -25,65 +24,55 @@ class Held:
             lowest of these among the readers.
         bases: The targets of each generation that all readers have, newest generation first.
         parts: Of content that not all readers have: the bytes that all of them have, by digest.
-        begun: Digest of such content to the newest generation that it belongs to.
+        part_generations: Digest of such content to the newest generation that it belongs to.
     """
 
     generations: Mapping[str, int] = field(default_factory=dict)
     bases: tuple[tuple[Target, ...], ...] = ()
     parts: Mapping[str, Ranges] = field(default_factory=dict)
-    begun: Mapping[str, int] = field(default_factory=dict)
+    part_generations: Mapping[str, int] = field(default_factory=dict)
 
     def since(self, used: Iterable[str]) -> int | None:
         """Return the lowest generation that a reader of a bundle must have which uses these digests."""
-        vouching = {**self.begun, **self.generations}
+        vouching = {**self.part_generations, **self.generations}
         return min((vouching[digest] for digest in used), default=None)
 
-    def rest(self, targets: Iterable[Target], carried_length: Callable[[Target], int]) -> dict[str, Ranges]:
-        """Return, by digest, the bytes that need not be carried of targets that arrive as blobs.
-
-        Args:
-            targets: Of the next bundle.
-            carried_length: What the whole content takes in a bundle, in bytes; where that is less, it is carried.
-        """
-        return {
-            target.sha256: self.parts[target.sha256]
-            for target in targets
-            if target.arrives == "blob"
-            and target.sha256 in self.parts
-            and 0 < self.missing(target) < carried_length(target)
-        }
-
-    def missing(self, target: Target) -> int:
+    def missing_bytes(self, target: Target) -> int:
         """Return how many bytes of a content not all readers have; of one that was never begun, all."""
         return byte_count(gaps_in(self.parts.get(target.sha256, ()), 0, target.length))
 
-    def mark(self, targets: Sequence[Target]) -> tuple[Target, ...]:
-        """Return the targets, those that all readers have as ``held``."""
-        return tuple(
-            replace(target, arrives="held" if target.sha256 in self.generations else "blob") for target in targets
-        )
+    def spared_ranges(self, target: Target, whole_length: int) -> Ranges:
+        """Return the bytes of a target that need not be carried.
+
+        Args:
+            target: One that not all readers have.
+            whole_length: What its whole content takes in a bundle, in bytes.
+
+        Returns:
+            Ascending; none where carrying the whole takes no more than carrying what is missing.
+        """
+        return self.parts.get(target.sha256, ()) if 0 < self.missing_bytes(target) < whole_length else ()
 
 
-def held(history: History, who: Readers) -> Held:
+def find_present(known: Mapping[int, Sequence[Target]], readers: Readers) -> Present:
     """Find what all readers have.
 
-    A generation that is not kept here counts for nothing, so what only it vouches for is carried again.
+    A generation that is not known here counts for nothing, so what only it vouches for is carried again.
 
-    Raises:
-        ConfigurationError: ``history.damaged``.
-        StorageError: A file cannot be read.
+    Args:
+        known: The targets of each generation that is remembered, newest first: of the readers that have one.
+        readers: For whom the bundle is made.
     """
-    if not who.holdings:
-        return Held()
-    known = {version: history.targets(version) for version in reversed(history.versions())}
-    each = [_digests(known, holdings) for holdings in who.holdings]
+    if not readers.holdings:
+        return Present()
+    each = [_digests_of(known, holdings) for holdings in readers.holdings]
     everybody = set.intersection(*(set(digests) for digests in each))
     generations = {digest: min(digests[digest] for digests in each) for digest in everybody}
     bases = (tuple(target for target in targets if target.sha256 in everybody) for targets in known.values())
-    begun = _begun(known, {digest for holdings in who.holdings for digest in holdings.parts} - everybody)
-    parts = {digest: _common_parts(digest, who.holdings, each) for digest in begun}
+    begun = _newest_generations(known, {digest for one in readers.holdings for digest in one.parts} - everybody)
+    parts = {digest: _common_parts(digest, readers.holdings, each) for digest in begun}
     parts = {digest: ranges for digest, ranges in parts.items() if ranges}
-    return Held(
+    return Present(
         generations,
         tuple(targets for targets in bases if targets),
         parts,
@@ -91,7 +80,7 @@ def held(history: History, who: Readers) -> Held:
     )
 
 
-def _begun(known: Mapping[int, Sequence[Target]], digests: set[str]) -> dict[str, int]:
+def _newest_generations(known: Mapping[int, Sequence[Target]], digests: set[str]) -> dict[str, int]:
     """Return the newest generation of each digest that is in one. ``known`` is newest first."""
     found: dict[str, int] = {}
     for version, targets in known.items():
@@ -107,7 +96,7 @@ def _common_parts(digest: str, holdings: Sequence[Holdings], each: Sequence[Mapp
     return common_ranges([one.parts.get(digest, ()) for one in lacking])
 
 
-def _digests(known: Mapping[int, Sequence[Target]], holdings: Holdings) -> dict[str, int]:
+def _digests_of(known: Mapping[int, Sequence[Target]], holdings: Holdings) -> dict[str, int]:
     """Return what one reader has, with the newest generation that vouches for it. ``known`` is newest first."""
     found: dict[str, int] = {}
     for version, targets in known.items():

@@ -1,21 +1,18 @@
-"""Who shall be able to take the next bundle, and what each of them has."""
+"""Who shall be able to take the next bundle: sites by their receipts, or all that have a version."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
-from bundler import history as history_module
-from bundler.history import History
-from bundler.home import Home
+from bundler.history import unknown_version
 from bundler.sites.holdings import Holdings, holdings_of
+from bundler.sites.records import Site
 from bundler.sites.registry import Sites
-from manifests.durable import storage_errors
 from manifests.errors import UsageError
-from manifests.receipt import MAX_BYTES, from_texts
 
 LAST = "last"
+"""What names the newest version in place of its number."""
 
 
 @dataclass(frozen=True)
@@ -34,58 +31,55 @@ class Readers:
 EVERYBODY = Readers()
 
 
-def readers(home: Home, since: str | None, now: datetime, *, full: bool = False) -> Readers:
-    """Turn what the operator typed into who has what. Call without the home's lock: a receipt is taken in.
-
-    Args:
-        home: The publisher's directory.
-        since: A version, ``last``, the file of a receipt, or the name of a site; None for every registered site.
-        now: The system's time.
-        full: Ask nobody.
-
-    Raises:
-        UsageError: ``create.since``: it is none of these; ``history.unknown``: that version is not kept.
-        SealiftError: The receipt is refused, see :meth:`bundler.sites.registry.Sites.import_receipt`.
-    """
-    if full:
+def registered_readers(sites: Sites) -> Readers:
+    """Return every registered site as readers; everybody when no site is registered."""
+    if not len(sites):
         return EVERYBODY
-    sites = Sites.load(home)
-    if since is None:
-        if not len(sites):
-            return EVERYBODY
-        return Readers(
-            tuple(holdings_of(site.receipt) for site in sites), "sites " + ", ".join(site.name for site in sites)
-        )
-    versions = History(home).versions()
-    if since == LAST or since.isdecimal():
-        version = (versions[-1] if versions else 0) if since == LAST else int(since)
-        if version not in versions:
-            raise history_module.unknown(version, versions)
-        return Readers((Holdings(frozenset({version})),), f"sites that have version {version}")
-    return _one_site(sites, since, now)
+    return Readers(
+        tuple(holdings_of(site.receipt) for site in sites), "sites " + ", ".join(site.name for site in sites)
+    )
 
 
-def _one_site(sites: Sites, since: str, now: datetime) -> Readers:
-    path = Path(since)
-    if path.is_file():
-        with storage_errors(path), path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise _no_reader(since, sites)
-        if not data.lstrip().startswith(b"{"):
-            scanned = from_texts(data.decode("utf-8-sig", "replace").splitlines())
-            if len(scanned) != 1:
-                raise _no_reader(since, sites)
-            data = scanned[0]
-        site = sites.import_receipt(data, now=now, confirm=_nobody_is_asked).site
-    elif any(site.name == since or (len(since) >= 12 and site.keyid.startswith(since)) for site in sites):
-        site = sites.get(since)
-    else:
-        raise _no_reader(since, sites)
+def site_reader(site: Site) -> Readers:
+    """Return one site as the only reader, by its newest receipt."""
     return Readers((holdings_of(site.receipt),), f"site {site.name}")
 
 
-def _no_reader(since: str, sites: Sites) -> UsageError:
+def version_readers(since: str, versions: Sequence[int]) -> Readers | None:
+    """Return all that have a version as readers.
+
+    Args:
+        since: What the operator typed.
+        versions: Those that are remembered, ascending.
+
+    Returns:
+        None when it is neither a version nor ``last``.
+
+    Raises:
+        UsageError: ``history.unknown``: that version is not remembered.
+    """
+    if since != LAST and not since.isdecimal():
+        return None
+    version = (versions[-1] if versions else 0) if since == LAST else int(since)
+    if version not in versions:
+        raise unknown_version(version, tuple(versions))
+    return Readers((Holdings(frozenset({version})),), f"sites that have version {version}")
+
+
+def named_reader(since: str, sites: Sites) -> Readers:
+    """Return the site of a name or a key id as the only reader.
+
+    Raises:
+        UsageError: ``create.since``: there is none.
+    """
+    try:
+        return site_reader(sites.find_site(since))
+    except UsageError as error:
+        raise no_reader(since, sites) from error
+
+
+def no_reader(since: str, sites: Sites) -> UsageError:
+    """Return the error for what names no reader at all."""
     return UsageError(
         "create.since",
         f"{since!r} is no receipt, no site and no version",
@@ -93,7 +87,3 @@ def _no_reader(since: str, sites: Sites) -> UsageError:
         need="the file of a receipt, the name of a site, a version, or last",
         todo="bundle sites",
     )
-
-
-def _nobody_is_asked(_: str) -> bool:
-    return False

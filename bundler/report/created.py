@@ -7,11 +7,11 @@ from typing import Any
 
 from bundler.jobs.create import Created
 from bundler.report import manifest as describe
-from bundler.seal.write_verified import BesideFile, SealedFile
+from bundler.seal.companions import CompanionFile, SealedFile
 from manifests.text import size_text
 
 
-def to_json(created: Created) -> dict[str, Any]:
+def created_to_json(created: Created) -> dict[str, Any]:
     """Return all files and what the bundles carry as one JSON object; lengths in bytes.
 
     ``files`` are the bundles, ``beside`` the slip and the recovery data; ``file``, ``length`` and ``sha256`` are
@@ -19,12 +19,12 @@ def to_json(created: Created) -> dict[str, Any]:
     whose upstream had nothing new.
     """
     files = [_file_to_json(file) for file in created.files]
-    beside = [{"kind": file.kind, **_file_to_json(file)} for file in created.beside]
+    beside = [{"kind": file.kind, **_file_to_json(file)} for file in created.companions]
     said = describe.manifest_to_json(created.files[0].manifest, targets=False)
     return {
         **files[0],
         **said,
-        "carried_bytes": carried_bytes(created.files),
+        "carried_bytes": _carried_bytes(created.files),
         "files": files,
         "beside": beside,
         "total_bytes": _total(created),
@@ -32,38 +32,38 @@ def to_json(created: Created) -> dict[str, Any]:
     }
 
 
-def to_text(created: Created) -> str:
+def created_to_text(created: Created) -> str:
     """Return the same for a terminal of 80 columns: what is carried, then file by file what is to be copied."""
     first = created.files[0].manifest
-    lines = [describe.manifest_to_text(first, targets=False, carried=carried_bytes(created.files))]
+    lines = [describe.manifest_to_text(first, targets=False, carried=_carried_bytes(created.files))]
     if created.unchanged:
         lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
     for file in created.files:
         lines += ["", *_checked(file)]
-    for beside in created.beside:
+    for beside in created.companions:
         if beside.kind == "recovery":
             lines += ["", *_checked(beside, " of recovery data")]
-    for beside in created.beside:
+    for beside in created.companions:
         if beside.kind == "slip":
             form = "to print" if beside.path.suffix == ".html" else "as text"
             lines += ["", str(beside.path), f"{beside.length:,} bytes, the slip {form}"]
-    count = len(created.files) + len(created.beside)
+    count = len(created.files) + len(created.companions)
     lines += ["", f"{count:,} files, {_total(created):,} bytes ({size_text(_total(created))}) in all"]
     return "\n".join(lines)
 
 
-def carried_bytes(files: Iterable[SealedFile]) -> int:
+def _carried_bytes(files: Iterable[SealedFile]) -> int:
     """Return what the content takes in all files together, in bytes."""
     return sum(describe.carried_bytes(file.manifest) for file in files)
 
 
-def _checked(file: SealedFile | BesideFile, what: str = "") -> Sequence[str]:
+def _checked(file: SealedFile | CompanionFile, what: str = "") -> Sequence[str]:
     return str(file.path), f"{file.length:,} bytes{what}", f"sha256 {file.sha256}"
 
 
-def _file_to_json(file: SealedFile | BesideFile) -> dict[str, Any]:
+def _file_to_json(file: SealedFile | CompanionFile) -> dict[str, Any]:
     return {"file": str(file.path), "length": file.length, "sha256": file.sha256}
 
 
 def _total(created: Created) -> int:
-    return sum(file.length for file in created.files) + sum(file.length for file in created.beside)
+    return sum(file.length for file in created.files) + sum(file.length for file in created.companions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bundler.diff.rules import FormatChanges, NotCompared, RuleChange, SourceRules, Version
+from bundler.diff.rules import FormatChanges, NotCompared, RuleChange, RuleVersion, SourceRules
 from bundler.diff.targets import Difference, SourceDifference
 from bundler.report.manifest import target_to_json
 from manifests import clock
@@ -16,7 +16,7 @@ _NAME_COLUMNS = 34
 _SHOWN_NOT_COMPARED = 5
 
 
-def to_json(difference: Difference, by_rule: Sequence[SourceRules]) -> dict[str, Any]:
+def difference_to_json(difference: Difference, by_rule: Sequence[SourceRules]) -> dict[str, Any]:
     """Return a difference as one JSON object: in all, per source, and every rule."""
     rules = {row.source: row for row in by_rule}
     sources = difference.sources
@@ -35,7 +35,7 @@ def to_json(difference: Difference, by_rule: Sequence[SourceRules]) -> dict[str,
     }
 
 
-def to_text(
+def difference_to_text(
     difference: Difference, by_rule: Sequence[SourceRules], *, targets: bool = False, rules: bool = False
 ) -> str:
     """Return a difference for a terminal of 80 columns: a table per source, and lists when asked."""
@@ -167,5 +167,5 @@ def _change_to_json(change: RuleChange) -> dict[str, Any]:
     }
 
 
-def _version_to_json(version: Version | None) -> dict[str, Any] | None:
+def _version_to_json(version: RuleVersion | None) -> dict[str, Any] | None:
     return None if version is None else {"revision": version.revision, "enabled": version.enabled}

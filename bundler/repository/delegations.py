@@ -34,15 +34,15 @@ class Authority:
         return tuple(key.keyid for key in self.keys)
 
     def with_keys(self, *keys: Key) -> Authority:
-        """Add keys, after those that are there."""
+        """Return the authority with more keys, after those that are there."""
         return Authority(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
 
-    def without(self, *keyids: str) -> Authority:
-        """Remove keys."""
+    def without_keys(self, *keyids: str) -> Authority:
+        """Return the authority without some of its keys."""
         return Authority(tuple(key for key in self.keys if key.keyid not in keyids), self.threshold)
 
     def with_threshold(self, threshold: int) -> Authority:
-        """Ask for another number of signatures."""
+        """Return the same keys with another number of signatures that are needed."""
         return Authority(self.keys, threshold)
 
     def check_threshold(self, role: str) -> None:

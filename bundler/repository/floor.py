@@ -17,7 +17,7 @@ def floor_path(directory: Path) -> Path:
 
 
 def read_floor(directory: Path) -> int:
-    """Return what the versions of a repository stay above, 0 for nothing.
+    """Read the version that every role of a repository must stay above, 0 for none.
 
     Raises:
         ConfigurationError: ``repository.damaged``.
@@ -42,7 +42,7 @@ def read_floor(directory: Path) -> int:
 
 
 def write_floor(directory: Path, above: int) -> None:
-    """Set what the versions of a repository stay above from now on, durably.
+    """Write the version that every role of a repository must stay above from now on, durably.
 
     Raises:
         StorageError: The disk is full, read-only or failing.

@@ -96,21 +96,22 @@ class Repository:
             return self.wishes[role]
         return authority_of(self.root, role if role in self.root.roles else Targets.type)
 
-    def write(self, documents: Sequence[tuple[str, bytes]]) -> None:
-        """Write staged documents durably: versioned ones first, timestamp, which makes them current, last.
 
-        Doing it again, or finishing what a crash interrupted, is harmless.
+def write_metadata(directory: Path, documents: Sequence[tuple[str, bytes]]) -> None:
+    """Write staged documents durably: versioned ones first, timestamp, which makes them current, last.
 
-        Raises:
-            StorageError: The disk is full, read-only or failing; the old version is still current.
-        """
-        durable.make_directory(self.directory)
-        for name, data in sorted(documents, key=lambda document: document[0] == TIMESTAMP):
-            path = self.directory / name
-            with durable.storage_errors(path):
-                same = path.exists() and path.read_bytes() == data
-            if not same:
-                durable.write(path, data)
+    Doing it again, or finishing what a crash interrupted, is harmless.
+
+    Raises:
+        StorageError: The disk is full, read-only or failing; the old version is still current.
+    """
+    durable.make_directory(directory)
+    for name, data in sorted(documents, key=lambda document: document[0] == TIMESTAMP):
+        path = directory / name
+        with durable.storage_errors(path):
+            same = path.exists() and path.read_bytes() == data
+        if not same:
+            durable.write(path, data)
 
 
 def wishes_path(directory: Path) -> Path:
@@ -118,7 +119,7 @@ def wishes_path(directory: Path) -> Path:
     return directory.parent / "delegations.json"
 
 
-def runway(repository: Repository, now: datetime) -> tuple[RoleRunway, ...]:
+def role_runways(repository: Repository, now: datetime) -> tuple[RoleRunway, ...]:
     """Return until when each role is good, the one that ends first before the others."""
     signed: dict[str, Signed] = {Root.type: repository.root}
     signed |= {role: metadata.signed for role, metadata in repository.targets.items()}

@@ -1,4 +1,4 @@
-"""Making the next version of the repository, in memory: which roles change, and who signs them."""
+"""Stage the next version of the repository in memory: which roles change, and who signs them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class _Stage:
         self._documents.append((f"{version}.{role}.json", data))
 
     def _raise_those_gone(self) -> None:
-        """List roles that nobody is pointed to any more above the floor too; nobody reads their files."""
+        """Raise versions of roles that no delegation names any longer above the floor too; nobody reads their files."""
         for name, meta in self._meta.items():
             if meta.version <= self._repository.floor:
                 self._meta[name] = MetaFile(self._repository.floor + 1)

@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 
-from bundler.rules.rule import MAX_FILE_BYTES, MAX_RULES, Reader, Rule, bounded
+from bundler.rules.rule import MAX_FILE_BYTES, MAX_FILE_RULES, Reader, Rule, bounded_rules
 from manifests.archives.archive import open_archive
 from manifests.archives.base import ArchiveLimits
 from manifests.errors import MalformedError
@@ -19,11 +19,11 @@ from manifests.limits import MIB
 
 MAX_ENTRIES = 10_000
 MAX_HEADER_BYTES = 32 * MIB
-"""Of all headers of one ``.tar.gz``: they may hold names and attributes of any length, and are kept."""
+"""Of all headers of one ``.tar.gz``: they may have names and attributes of any length, and are kept."""
 MAX_TOTAL_BYTES = 256 * MIB
 """All that comes out of one ``.tar.gz``; it streams, member by member."""
 _ZIP = ArchiveLimits(entries=MAX_ENTRIES, entry_bytes=MAX_FILE_BYTES, total_bytes=64 * MIB)
-"""What is wanted of a ``.zip`` is held at once."""
+"""What is wanted of a ``.zip`` is in memory at once."""
 _FOREIGN = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError, LookupError, RecursionError)
 """What the standard library raises on archives that are none."""
 
@@ -41,11 +41,11 @@ def read_tar(data: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:
     try:
         for name, content in _tar_members(_Forward(data), reader_of):
             rules += _read(name, content, reader_of)
-            if len(rules) > MAX_RULES:
+            if len(rules) > MAX_FILE_RULES:
                 break
     except _FOREIGN as error:
         raise MalformedError("rules.archive", f"It is no sound .tar.gz ({type(error).__name__})") from None
-    return bounded(rules)
+    return bounded_rules(rules)
 
 
 def read_zip(data: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:
@@ -64,7 +64,7 @@ def read_zip(data: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:
     for member in archive.read(keep=wanted):
         if member.data is not None:
             rules += _read(member.name, member.data, reader_of)
-    return bounded(rules)
+    return bounded_rules(rules)
 
 
 def _read(name: str, content: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:

@@ -1,6 +1,6 @@
 """Make an open rule pack (``.dsru``) from a directory.
 
-The directory holds ``rulepack.json`` and the rule files that it names. ``length`` and ``sha256`` are
+The directory has ``rulepack.json`` and the rule files that it names. ``length`` and ``sha256`` are
 filled in; the same directory always gives the same bytes.
 """
 
@@ -21,7 +21,7 @@ from manifests.rulepack import FORMAT, MAX_TABLE_BYTES, NAME, SUFFIX, Release, R
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltPack:
     """A pack that was written: its file, length in bytes, digest, and what is in it."""
 
     path: Path
@@ -30,11 +30,11 @@ class Built:
     pack: RulePack
 
 
-def build(directory: Path, out: Path | None = None, release: str | None = None) -> Built:
+def build_pack(directory: Path, out: Path | None = None, release: str | None = None) -> BuiltPack:
     """Write a pack and read it back.
 
     Args:
-        directory: Holds ``rulepack.json`` and the rule files.
+        directory: Where ``rulepack.json`` and the rule files are.
         out: The file to write; ``<release>.dsru`` here when None.
         release: Takes the place of the one in ``rulepack.json``.
 
@@ -55,7 +55,7 @@ def build(directory: Path, out: Path | None = None, release: str | None = None) 
         raise MalformedError("rulepack.read-back", "What was packed does not read back as it should")
     path = out or Path(f"{pack.release}{SUFFIX}")
     durable.write(path.absolute(), packed)
-    return Built(path, len(packed), hashlib.sha256(packed).hexdigest(), pack)
+    return BuiltPack(path, len(packed), hashlib.sha256(packed).hexdigest(), pack)
 
 
 def _table(directory: Path, release: str | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from manifests.manifest import one_line
 
 MAX_FILE_BYTES = 32 * MIB
 """Largest file that is read rule by rule; the largest published rule sets have some 30 MiB unpacked."""
-MAX_RULES = 200_000
+MAX_FILE_RULES = 200_000
 """Rules of one file; ET Pro has some 100,000."""
 MAX_SHOWN = 200
 """Characters of an identifier or a title."""
@@ -38,7 +38,7 @@ Reader = Callable[[bytes], tuple[Rule, ...]]
 """Reads a file's content, pure; raises :class:`MalformedError` and nothing else."""
 
 
-def make(
+def make_rule(
     format_name: str, identifier: str, body: bytes, *, revision: str = "", title: str = "", enabled: bool = True
 ) -> Rule:
     """Return a rule whose texts are fit to be shown and whose digest stands for ``body``."""
@@ -46,14 +46,14 @@ def make(
     return Rule(format_name, _shown(identifier), _shown(revision), digest, _shown(title), enabled)
 
 
-def bounded(rules: list[Rule]) -> tuple[Rule, ...]:
+def bounded_rules(rules: list[Rule]) -> tuple[Rule, ...]:
     """Return the rules of a file.
 
     Raises:
         MalformedError: ``rules.too-many``.
     """
-    if len(rules) > MAX_RULES:
-        raise MalformedError("rules.too-many", "It holds too many rules", need=f"at most {MAX_RULES:,}")
+    if len(rules) > MAX_FILE_RULES:
+        raise MalformedError("rules.too-many", "It holds too many rules", need=f"at most {MAX_FILE_RULES:,}")
     return tuple(rules)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from bundler.rules.rule import Rule, bounded, make
+from bundler.rules.rule import Rule, bounded_rules, make_rule
 from manifests import rulepack
 from manifests.errors import MalformedError
 
 FORMAT = "rule pack"
 
 
-def read(data: bytes) -> tuple[Rule, ...]:
+def read_pack_rules(data: bytes) -> tuple[Rule, ...]:
     """Return the rules of an open pack. What a pack says of its own changes does not count as one.
 
     Raises:
@@ -22,12 +22,12 @@ def read(data: bytes) -> tuple[Rule, ...]:
     pack = rulepack.read(io.BytesIO(data))
     if pack is None:
         raise MalformedError("rules.vendor-pack", "It is a vendor's pack, whose inside is not read")
-    return bounded([_rule(rule) for rule in pack.rules])
+    return bounded_rules([_rule(rule) for rule in pack.rules])
 
 
 def _rule(rule: rulepack.Rule) -> Rule:
     body = repr(replace(rule, change=None, file=""))
-    return make(
+    return make_rule(
         FORMAT,
         f"{rule.kind}/{rule.identifier}",
         body.encode("utf-8", "surrogatepass"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bundler.rules.rule import Rule, bounded, make
+from bundler.rules.rule import Rule, bounded_rules, make_rule
 
 FORMAT = "Sigma"
 
@@ -24,14 +24,14 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))")
 _CONTROLS = {"n": " ", "t": " ", "r": " ", "_": " "}
 
 
-def read(data: bytes) -> tuple[Rule, ...]:
+def read_sigma_rules(data: bytes) -> tuple[Rule, ...]:
     """Return the rules of a file; documents that are something else are passed over.
 
     Raises:
         MalformedError: ``rules.too-many``.
     """
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    return bounded([rule for lines in _documents(text) if (rule := _rule(lines)) is not None])
+    return bounded_rules([rule for lines in _documents(text) if (rule := _rule(lines)) is not None])
 
 
 def _documents(text: str) -> Iterator[list[str]]:
@@ -53,7 +53,7 @@ def _rule(lines: list[str]) -> Rule | None:
         return None
     while lines and not lines[-1]:
         lines.pop()
-    return make(
+    return make_rule(
         FORMAT,
         identifier or f"without id: {title}",
         "\n".join(lines).encode("utf-8", "surrogateescape"),

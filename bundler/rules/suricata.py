@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bundler.rules.rule import Rule, bounded, make
+from bundler.rules.rule import Rule, bounded_rules, make_rule
 
 FORMAT = "Suricata"
 
@@ -20,13 +20,13 @@ _NUMBER = re.compile(rb"[0-9]{1,10}")
 _ESCAPE = re.compile(r'\\([\\";:])')
 
 
-def read(data: bytes) -> tuple[Rule, ...]:
+def read_suricata_rules(data: bytes) -> tuple[Rule, ...]:
     """Return the rules of a file, commented-out ones as not enabled; lines that are no rule are passed over.
 
     Raises:
         MalformedError: ``rules.too-many``.
     """
-    return bounded([rule for line in _lines(data) if (rule := _rule(line)) is not None])
+    return bounded_rules([rule for line in _lines(data) if (rule := _rule(line)) is not None])
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
@@ -56,7 +56,7 @@ def _rule(line: bytes) -> Rule | None:
         return None
     gid = options.get(b"gid", b"1")
     identifier = sid if gid == b"1" else gid + b":" + sid
-    return make(
+    return make_rule(
         FORMAT,
         _text(identifier),
         text.rstrip(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bundler.rules.rule import Rule, bounded, make
+from bundler.rules.rule import Rule, bounded_rules, make_rule
 from manifests.errors import MalformedError
 
 FORMAT = "YARA"
@@ -31,14 +31,14 @@ _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ESCAPE = re.compile(rb"\\(.)", re.S)
 
 
-def read(data: bytes) -> tuple[Rule, ...]:
+def read_yara_rules(data: bytes) -> tuple[Rule, ...]:
     """Return the rules of a file. Their digests do not see comments and white space.
 
     Raises:
         MalformedError: ``rules.yara`` when it ends within a rule, or names one as no rule can be named;
             ``rules.too-many``.
     """
-    return bounded(list(_rules(_tokens(data))))
+    return bounded_rules(list(_rules(_tokens(data))))
 
 
 def _tokens(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -67,7 +67,7 @@ def _rule(tokens: Iterator[tuple[str, bytes]]) -> Rule:
         body.append(token)
         depth += (kind == "open") - (kind == "close")
         if kind == "close" and depth <= 0:
-            return make(FORMAT, name.decode("ascii"), b" ".join(body), title=_unquoted(description))
+            return make_rule(FORMAT, name.decode("ascii"), b" ".join(body), title=_unquoted(description))
     raise MalformedError("rules.yara", f"It ends within the YARA rule {name.decode('ascii')}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bundler.history import Generation, History
 from bundler.home import Home
-from bundler.repository.repository import Repository
+from bundler.repository.repository import write_metadata
 from bundler.repository.staging import Staged
 from manifests import durable, strictjson
 from manifests.errors import StorageError, UsageError
@@ -23,15 +23,15 @@ from manifests.limits import MIB
 
 
 @dataclass(frozen=True)
-class Placed:
+class PartialFile:
     """A file on its way to its name."""
 
     partial: Path
     final: Path
 
     @classmethod
-    def at(cls, final: Path) -> Placed:
-        """Return the place for a file that shall be called ``final``."""
+    def of(cls, final: Path) -> PartialFile:
+        """Return the partial file for one that shall be called ``final``."""
         return cls(final.with_name(f".{final.name}.partial"), final)
 
 
@@ -39,12 +39,12 @@ class Placed:
 class Journal:
     """The files of a run; ``version`` is the generation that comes with them, None when one is made again."""
 
-    files: tuple[Placed, ...]
+    files: tuple[PartialFile, ...]
     version: int | None
     committed: bool = False
 
     @classmethod
-    def begin(cls, home: Home, files: Sequence[Placed], version: int | None) -> Journal:
+    def begin(cls, home: Home, files: Sequence[PartialFile], version: int | None) -> Journal:
         """Name the files before they are written.
 
         Raises:
@@ -53,7 +53,7 @@ class Journal:
         """
         return cls((), version).extend(home, files)
 
-    def extend(self, home: Home, files: Sequence[Placed]) -> Journal:
+    def extend(self, home: Home, files: Sequence[PartialFile]) -> Journal:
         """Name more files before they are written.
 
         Raises:
@@ -91,7 +91,7 @@ class Journal:
         if self.version is not None:
             with durable.storage_errors(home.staged_metadata):
                 documents = tuple((path.name, path.read_bytes()) for path in sorted(home.staged_metadata.iterdir()))
-            Repository.load(home.metadata).write(documents)
+            write_metadata(home.metadata, documents)
             History(home).publish(self.version)
         self._forget(home)
 
@@ -149,5 +149,5 @@ def _load(home: Home) -> Journal | None:
     except FileNotFoundError:
         return None
     value = strictjson.decode(data, name=home.journal.name, max_bytes=16 * MIB)
-    files = tuple(Placed(Path(file["partial"]), Path(file["final"])) for file in value["files"])
+    files = tuple(PartialFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
     return Journal(files, value["version"], value["committed"])

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundler.seal.write_verified import Extra, Extras, SealedFile
+from bundler.seal.companions import ChooseCompanions, Companion, SealedFile
 from manifests import durable, recovery
 from manifests.errors import UsageError
 from manifests.progress import Progress
@@ -15,7 +15,7 @@ from manifests.progress import Progress
 _PREFIX = "recovery-"
 
 
-def beside(percent: float, workspace: Path, progress: Progress) -> Extras:
+def recovery_companions(percent: float, workspace: Path, progress: Progress) -> ChooseCompanions:
     """Return what puts recovery data beside every bundle of a run.
 
     Args:
@@ -28,19 +28,19 @@ def beside(percent: float, workspace: Path, progress: Progress) -> Extras:
     """
     recovery.plan(1, percent)
 
-    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
-        return tuple(extra(file) for file in files)
+    def choose(files: Sequence[SealedFile]) -> Sequence[Companion]:
+        return tuple(companion_of(file) for file in files)
 
-    def extra(file: SealedFile) -> Extra:
+    def companion_of(file: SealedFile) -> Companion:
         def write(path: Path) -> None:
-            protect(file.partial, percent, progress, workspace=workspace, name=file.path.name, out=path)
+            write_recovery(file.partial, percent, progress, workspace=workspace, name=file.path.name, out=path)
 
-        return Extra("recovery", recovery.side_name(file.path.name), write)
+        return Companion("recovery", recovery.side_name(file.path.name), write)
 
-    return extras
+    return choose
 
 
-def protect(
+def write_recovery(
     bundle: Path,
     percent: float,
     progress: Progress,

@@ -16,7 +16,6 @@ from securesystemslib.signer import Signer
 
 from bundler.history import SealedVolume
 from bundler.plan.compress import Compressed, Spooled
-from bundler.plan.layout import read_slice
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.blobs import BlobStore
@@ -33,13 +32,13 @@ BUFFER_BYTES = 64 * 1024
 """Collects headers and small members; what is larger goes past it."""
 
 
-def sign(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
+def sign_manifest(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
     """Encode a manifest and sign it with the keys of the timestamp role."""
     data = manifest_format.encode(manifest)
     return SealedVolume(manifest, data, signature.sign(data, signers))
 
 
-def write(
+def write_bundle(
     partial: Path,
     volume: SealedVolume,
     documents: Iterable[tuple[str, bytes]],
@@ -54,8 +53,8 @@ def write(
         partial: Where to write; must not exist. Removed again when anything fails.
         volume: The manifest and its signature, as they shall stand in it.
         documents: The members that the manifest calls documents, in its order.
-        store: Holds all content, and the patches.
-        compressed: Holds what the manifest calls deflated.
+        store: Has all content, and the patches.
+        compressed: Has what the manifest calls deflated.
         progress: Told about every member.
         reached: Told now and then, and at the end, how far the file will not change any more and can be read.
 
@@ -67,7 +66,7 @@ def write(
     progress.start("write", carried)
     with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
         writer, behind, final = ContainerWriter(file), _WriteBehind(file.fileno()), _Final(file, reached)
-        content = _Content(store, compressed.spooled, _places(manifest), behind)
+        content = _Content(store, compressed.spooled, _part_origins(manifest), behind)
         signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
         for name, data in signed:
             writer.add(name, [data], length=len(data))
@@ -92,7 +91,7 @@ class _Content:
 
     store: BlobStore
     spooled: Mapping[str, Spooled]
-    places: Mapping[str, tuple[str, int]]
+    part_origins: Mapping[str, tuple[str, int]]
     behind: _WriteBehind
 
     def write(self, writer: ContainerWriter, blob: BlobMember) -> Member:
@@ -118,10 +117,10 @@ class _Content:
             )
 
     def _stored(self, blob: BlobMember) -> Iterable[bytes]:
-        if blob.sha256 not in self.places:
+        if blob.sha256 not in self.part_origins:
             return self.store.read(blob.sha256)
-        whole, offset = self.places[blob.sha256]
-        return read_slice(self.store, whole, offset, blob.length)
+        whole, offset = self.part_origins[blob.sha256]
+        return self.store.read_slice(whole, offset, blob.length)
 
 
 class _Final:
@@ -157,12 +156,12 @@ class _WriteBehind:
                 start_writing(self._descriptor)
 
 
-def _places(manifest: Manifest) -> dict[str, tuple[str, int]]:
+def _part_origins(manifest: Manifest) -> dict[str, tuple[str, int]]:
     """Return where each part is found: in which content, from which offset."""
-    places: dict[str, tuple[str, int]] = {}
+    origins: dict[str, tuple[str, int]] = {}
     for parted in manifest.parted:
         offset = 0
         for part in parted.parts:
-            places[part.sha256] = (parted.sha256, offset)
+            origins[part.sha256] = (parted.sha256, offset)
             offset += part.length
-    return places
+    return origins

@@ -26,10 +26,6 @@ class Holdings:
     parts: Mapping[str, Ranges] = field(default_factory=dict)
 
 
-NOTHING = Holdings()
-"""What a site has that is new, or that nobody knows anything of."""
-
-
 def holdings_of(receipt: Receipt) -> Holdings:
     """Return what a receipt says is held. Content that is damaged is never taken for held."""
     without = frozenset(receipt.without)

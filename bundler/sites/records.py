@@ -1,4 +1,4 @@
-"""What is kept of a site: ``<home>/sites/<key id>.json``, its name and its newest receipt as it came."""
+"""The record of a site, ``<home>/sites/<key id>.json``, with its name and its newest receipt as it came."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Site:
         return self.signed.receipt
 
 
-def directory(home: Home) -> Path:
-    """Return where the records are; there may be no such directory."""
+def records_directory(home: Home) -> Path:
+    """Return the directory of the sites' records; there may be none."""
     return home.path / "sites"
 
 
-def path(home: Home, keyid: str) -> Path:
+def record_path(home: Home, keyid: str) -> Path:
     """Return where a site's record is."""
-    return directory(home) / f"{keyid}.json"
+    return records_directory(home) / f"{keyid}.json"
 
 
-def encode(site: Site) -> bytes:
+def encode_record(site: Site) -> bytes:
     """Write a site's record."""
     return strictjson.encode(
         {
@@ -57,7 +57,7 @@ def encode(site: Site) -> bytes:
     )
 
 
-def read(file: Path) -> Site:
+def read_record(file: Path) -> Site:
     """Read a site's record; the receipt in it is verified again.
 
     Raises:

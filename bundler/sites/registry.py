@@ -11,18 +11,18 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from bundler import config
 from bundler.home import Home
 from bundler.repository.repository import Repository
-from bundler.sites import records
-from bundler.sites.records import Site
+from bundler.sites.records import Site, encode_record, read_record, record_path, records_directory
 from manifests import clock, durable
 from manifests.errors import ConfigurationError, NotAuthenticError, UsageError
 from manifests.receipt import Receipt, SignedReceipt, check_site_name, fingerprint, verify
 
-Outcome = Literal["registered", "updated", "unchanged", "older"]
+ReceiptOutcome = Literal["registered", "updated", "unchanged", "older"]
 Confirm = Callable[[str], bool]
 """Shown a fingerprint, says whether it is that of the site: a person, or one given beforehand."""
 
@@ -31,10 +31,10 @@ _KEYID_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedReceipt:
     """What became of a receipt. ``older`` and ``unchanged`` changed nothing."""
 
-    outcome: Outcome
+    outcome: ReceiptOutcome
     site: Site
     text: str
 
@@ -59,9 +59,9 @@ class Sites:
             ConfigurationError: ``sites.damaged``.
             StorageError: A file cannot be read.
         """
-        with durable.storage_errors(records.directory(home)):
-            paths = sorted(records.directory(home).glob("[0-9a-f]*.json"))
-        return cls(home, tuple(records.read(path) for path in paths))
+        with durable.storage_errors(records_directory(home)):
+            paths = sorted(records_directory(home).glob("[0-9a-f]*.json"))
+        return cls(home, tuple(read_record(path) for path in paths))
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self._sites)
@@ -69,7 +69,7 @@ class Sites:
     def __len__(self) -> int:
         return len(self._sites)
 
-    def get(self, wanted: str) -> Site:
+    def find_site(self, wanted: str) -> Site:
         """Return the site of a name, a key id, or the first 12 or more digits of one.
 
         Raises:
@@ -90,8 +90,13 @@ class Sites:
 
     def import_receipt(
         self, data: bytes, *, now: datetime, confirm: Confirm, name: str | None = None, wait_seconds: float = 0.0
-    ) -> Imported:
+    ) -> ImportedReceipt:
         """Take in one receipt file: it must be authentic, ours, and newer than what is known.
+
+        1. The receipt is signed by the key that it names.
+        2. It is of a site of this publisher, and not from ahead of this home.
+        3. A person has confirmed the fingerprint of the key: now, or when its first receipt came.
+        4. Under the home's lock, beside what is known by then: its serial is newer, its name is nobody else's.
 
         Args:
             data: The file's bytes.
@@ -109,23 +114,25 @@ class Sites:
             LockedError: ``lock.held``.
             StorageError: The disk is full, read-only or failing; nothing changed.
         """
-        signed = verify(data)
-        _check_ours(signed.receipt, self._home)
+        signed = verify(data)  # 1
+        self._check_ours(signed.receipt)  # 2
         if name is not None:
             check_site_name(name)
+        # 3. Before the lock is taken: a person may take minutes, and nobody else shall wait for that.
         keyid = signed.receipt.site_keyid
         if not any(site.keyid == keyid for site in self) and not confirm(fingerprint(keyid)):
-            raise unconfirmed(keyid)
+            raise _unconfirmed(keyid)
+        # 4. Read again: another command may have taken in a receipt of this site in the meantime.
         with self._home.lock(wait_seconds):
             fresh = Sites.load(self._home)
             imported = fresh._decide(signed, now, name)
             if imported.outcome not in {"unchanged", "older"} or imported.site not in fresh._sites:
-                durable.make_directory(records.directory(self._home))
-                durable.write(records.path(self._home, keyid), records.encode(imported.site))
+                durable.make_directory(records_directory(self._home))
+                durable.write(record_path(self._home, keyid), encode_record(imported.site))
             self._sites = Sites.load(self._home)._sites
         return imported
 
-    def remove(self, wanted: str, *, wait_seconds: float = 0.0) -> Site:
+    def forget_site(self, wanted: str, *, wait_seconds: float = 0.0) -> Site:
         """Forget a site: its key has to be confirmed anew, and nothing is kept for it any longer.
 
         Raises:
@@ -134,14 +141,44 @@ class Sites:
             StorageError: The disk is full, read-only or failing.
         """
         with self._home.lock(wait_seconds):
-            site = Sites.load(self._home).get(wanted)
-            with durable.storage_errors(records.directory(self._home)):
-                records.path(self._home, site.keyid).unlink()
-                durable.fsync_directory(records.directory(self._home))
+            site = Sites.load(self._home).find_site(wanted)
+            with durable.storage_errors(records_directory(self._home)):
+                record_path(self._home, site.keyid).unlink()
+                durable.fsync_directory(records_directory(self._home))
             self._sites = Sites.load(self._home)._sites
         return site
 
-    def _decide(self, signed: SignedReceipt, now: datetime, name: str | None) -> Imported:
+    @cached_property
+    def _publisher(self) -> tuple[str, Repository]:
+        """The publisher's name and repository, read once however many receipts come."""
+        return config.load(self._home.config).publisher, Repository.load(self._home.metadata)
+
+    def _check_ours(self, receipt: Receipt) -> None:
+        """Refuse a receipt of another publisher's site, and one from ahead of this home."""
+        publisher, repository = self._publisher
+        roots = [hashlib.sha256(root).hexdigest() for root in repository.roots]
+        ours = receipt.publisher in {None, publisher}
+        if not ours or receipt.root_sha256 not in roots[receipt.root_version - 1 : receipt.root_version]:
+            ahead = ours and receipt.root_version > len(roots)
+            raise NotAuthenticError(
+                "receipt.foreign",
+                "The receipt is that of a site of another publisher",
+                have=f"publisher {receipt.publisher or 'unknown'}, root {receipt.root_version} "
+                f"{receipt.root_sha256[:16]}",
+                need=f"publisher {publisher}, one of its {len(roots)} roots",
+                todo="if it is a site of ours: bring this home back from its newest backup" if ahead else None,
+            )
+        if receipt.snapshot_version > max(repository.snapshot_version, repository.floor):
+            raise ConfigurationError(
+                "receipt.ahead",
+                "The site is ahead of this publisher",
+                have=f"version {repository.snapshot_version} here",
+                need=f"version {receipt.snapshot_version}, which the site has",
+                todo="bring this home back from its newest backup; if this was the newest: bundle restored --above "
+                f"{receipt.snapshot_version}, or the number of the site that has the highest",
+            )
+
+    def _decide(self, signed: SignedReceipt, now: datetime, name: str | None) -> ImportedReceipt:
         receipt = signed.receipt
         known = next((site for site in self if site.keyid == receipt.site_keyid), None)
         if known is None:
@@ -149,12 +186,12 @@ class Sites:
                 receipt.site_keyid, name or receipt.name or receipt.site_keyid[:_KEYID_DIGITS], now, now, signed
             )
             self._check_name(site)
-            return Imported("registered", site, f"registered; {_said(receipt)}")
+            return ImportedReceipt("registered", site, f"registered; {_said(receipt)}")
         renamed = Site(known.keyid, name or known.name, known.registered_at, known.imported_at, known.signed)
         self._check_name(renamed)
         if receipt.serial < known.receipt.serial:
             text = f"receipt {receipt.serial} is older than {known.receipt.serial}, which is known; nothing to do"
-            return Imported("older", renamed, text)
+            return ImportedReceipt("older", renamed, text)
         if receipt.serial == known.receipt.serial:
             if signed.data != known.signed.data:
                 raise NotAuthenticError(
@@ -163,9 +200,9 @@ class Sites:
                     need="one key at one site",
                     todo="find out whether a copy of the site is in use: relay receipt at each",
                 )
-            return Imported("unchanged", renamed, f"receipt {receipt.serial} is here already; nothing to do")
+            return ImportedReceipt("unchanged", renamed, f"receipt {receipt.serial} is here already; nothing to do")
         site = Site(known.keyid, renamed.name, known.registered_at, now, signed)
-        return Imported("updated", site, _said(receipt))
+        return ImportedReceipt("updated", site, _said(receipt))
 
     def _check_name(self, wanted: Site) -> None:
         taken = next((site for site in self if site.name == wanted.name and site.keyid != wanted.keyid), None)
@@ -179,7 +216,7 @@ class Sites:
             )
 
 
-def given(text: str) -> Confirm:
+def confirm_fingerprint(text: str) -> Confirm:
     """Return a confirmation by a fingerprint that a person typed: spaces, colons and case do not matter.
 
     Raises:
@@ -201,7 +238,7 @@ def given(text: str) -> Confirm:
     return confirm
 
 
-def unconfirmed(keyid: str) -> ConfigurationError:
+def _unconfirmed(keyid: str) -> ConfigurationError:
     """Return the error for a site that nobody has vouched for."""
     return ConfigurationError(
         "sites.unconfirmed",
@@ -215,28 +252,3 @@ def unconfirmed(keyid: str) -> ConfigurationError:
 def _said(receipt: Receipt) -> str:
     lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
     return f"receipt {receipt.serial} of {clock.to_text(receipt.created)}: generation {receipt.newest or 'none'}{lost}"
-
-
-def _check_ours(receipt: Receipt, home: Home) -> None:
-    """Refuse a receipt of another publisher's site, and one from ahead of this home."""
-    publisher, repository = config.load(home.config).publisher, Repository.load(home.metadata)
-    roots = [hashlib.sha256(root).hexdigest() for root in repository.roots]
-    ours = receipt.publisher in {None, publisher}
-    if not ours or receipt.root_sha256 not in roots[receipt.root_version - 1 : receipt.root_version]:
-        ahead = ours and receipt.root_version > len(roots)
-        raise NotAuthenticError(
-            "receipt.foreign",
-            "The receipt is that of a site of another publisher",
-            have=f"publisher {receipt.publisher or 'unknown'}, root {receipt.root_version} {receipt.root_sha256[:16]}",
-            need=f"publisher {publisher}, one of its {len(roots)} roots",
-            todo="if it is a site of ours: bring this home back from its newest backup" if ahead else None,
-        )
-    if receipt.snapshot_version > max(repository.snapshot_version, repository.floor):
-        raise ConfigurationError(
-            "receipt.ahead",
-            "The site is ahead of this publisher",
-            have=f"version {repository.snapshot_version} here",
-            need=f"version {receipt.snapshot_version}, which the site has",
-            todo="bring this home back from its newest backup; if this was the newest: bundle restored --above "
-            f"{receipt.snapshot_version}, or the number of the site that has the highest",
-        )

@@ -67,7 +67,7 @@ class SiteStatus:
         }
 
 
-def statuses(
+def status_of_sites(
     sites: Iterable[Site],
     snapshot_version: int,
     now: datetime,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from manifests.durable import storage_errors
-from manifests.errors import MalformedError
+from manifests.errors import IrregularFileError
 
 
 @contextmanager
@@ -18,22 +18,26 @@ def open_bundle(path: Path) -> Iterator[BinaryIO]:
     """Open a file that may be anything, once, for everything that follows.
 
     Raises:
-        MalformedError: ``bundle.not-a-file`` for links, directories and devices;
+        IrregularFileError: ``bundle.not-a-file`` for links, directories and devices;
             ``bundle.hard-link`` for a file that another name could change.
         StorageError: The file cannot be read.
     """
     with storage_errors(path):
         if path.is_symlink():
-            raise MalformedError("bundle.not-a-file", f"{path} is a symbolic link", need="a regular file")
+            raise IrregularFileError(
+                "bundle.not-a-file", f"{path} is a symbolic link", need="a regular file", path=path
+            )
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):  # before fdopen, which has an error of its own for directories
         os.close(descriptor)
-        raise MalformedError("bundle.not-a-file", f"{path} is not a regular file")
+        raise IrregularFileError("bundle.not-a-file", f"{path} is not a regular file", path=path)
     file = os.fdopen(descriptor, "rb", buffering=0)
     try:
         if status.st_nlink > 1:
-            raise MalformedError("bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name")
+            raise IrregularFileError(
+                "bundle.hard-link", f"{path} has {status.st_nlink} names", need="a file with one name", path=path
+            )
         with storage_errors(path):
             yield file
     finally:

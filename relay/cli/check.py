@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from manifests.console.bars import progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import StorageError
+from manifests.progress import CancelToken
 
 
 @click.command()
@@ -19,21 +18,21 @@ from manifests.errors import StorageError
 def command(settings: Settings, wait: float, output: str, *, discard: bool) -> None:
     """Hash everything in the store again; leave with 40 when something is damaged."""
     from relay.home import open_home
-    from relay.store import verify as check
+    from relay.store.verify import discard_damaged_blobs, verify_store
 
     home = open_home(settings.home)
     with progress(settings) as shown:
-        report = check.check(home, shown)
+        report = verify_store(home, shown, CancelToken())
     if output == "json":
-        damage = [asdict(entry) for entry in report.damage]
+        damage = [entry.to_json() for entry in report.damage]
         print_json({"blobs": report.blobs, "bytes": report.bytes_read, "damage": damage, "remedy": list(report.remedy)})
     else:
         click.echo(f"{report.blobs:,} blobs, {report.bytes_read:,} bytes: {len(report.damage):,} damaged")
         for entry in report.damage:
-            places = f" (generations {', '.join(map(str, entry.generations))}: {', '.join(entry.paths[:3])})"
-            click.echo(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{places if entry.paths else ''}")
+            needed_by = f" (generations {', '.join(map(str, entry.generations))}: {', '.join(entry.paths[:3])})"
+            click.echo(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{needed_by if entry.paths else ''}")
     if discard:
-        check.discard(home, report, wait_seconds=wait)
+        discard_damaged_blobs(home, report, wait_seconds=wait)
     if report.damage:
         raise StorageError(
             "storage.damaged",

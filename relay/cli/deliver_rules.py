@@ -13,7 +13,7 @@ from manifests.errors import UsageError
 from manifests.text import table
 
 if TYPE_CHECKING:
-    from relay.dialing.manager.delivery import Delivered, Report
+    from relay.dialing.manager.delivery import DeliveredRulePack, RulePackReport
 
 _SAID = {
     "dry-run": "Dry run: nothing was applied. Applying {name} would change:",
@@ -34,22 +34,22 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
     The manager is the one that relay.toml names in [manager]; without it nothing is done. Its address must be a
     private one, and nothing else is dialled. What the manager has already is not stored again.
     """
-    from relay.dialing.manager.delivery import Order
-    from relay.dialing.manager.run import deliver
+    from relay.dialing.manager.delivery import RulePackOrder
+    from relay.dialing.manager.run import deliver_rule_packs
     from relay.home import open_home
 
     if detect_only and not apply_:
         raise UsageError("usage.option", "--detect-only says how to apply", todo="give --apply too")
     home = open_home(settings.home)
     with progress(settings) as shown:
-        report = deliver(home, Order(apply_, detect_only, pack), system_clock, shown)
+        report = deliver_rule_packs(home, RulePackOrder(apply_, detect_only, pack), system_clock, shown)
     if output == "json":
         print_json(_to_json(report))
     else:
         click.echo(_to_text(report))
 
 
-def _to_text(report: Report) -> str:
+def _to_text(report: RulePackReport) -> str:
     packs = table(
         [(entry.pack.name, _how(entry), _state(entry), str(entry.update.id)) for entry in report.packs],
         ("rule pack", "", "in the manager", "number"),
@@ -73,17 +73,17 @@ def _to_text(report: Report) -> str:
     )
 
 
-def _how(entry: Delivered) -> str:
+def _how(entry: DeliveredRulePack) -> str:
     return "stored now" if entry.new else "already there"
 
 
-def _state(entry: Delivered) -> str:
+def _state(entry: DeliveredRulePack) -> str:
     state = {"APPLIED_CURRENT": "applied", "APPLIED": "applied earlier", "NOT_APPLIED": "not applied"}
     said = state.get(entry.update.state or "", "in a state unknown here")
     return f"{said}, detect only" if entry.update.detect_only else said
 
 
-def _to_json(report: Report) -> dict[str, Any]:
+def _to_json(report: RulePackReport) -> dict[str, Any]:
     return {
         "manager": report.manager,
         "generation": report.generation,

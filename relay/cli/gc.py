@@ -7,6 +7,7 @@ import click
 from manifests.clock import system_clock
 from manifests.console.bars import progress
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.progress import CancelToken
 
 
 @click.command()
@@ -23,12 +24,12 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
     """
     from relay.config import load_config
     from relay.home import open_home
-    from relay.store.garbage import collect
+    from relay.store.garbage import collect_garbage
 
     home = open_home(settings.home)
     kept = keep or load_config(home.path).keep_generations
     with progress(settings) as shown:
-        done = collect(home, kept, system_clock(), shown, wait_seconds=wait, dry_run=dry_run)
+        done = collect_garbage(home, kept, system_clock(), shown, CancelToken(), wait_seconds=wait, dry_run=dry_run)
     if output == "json":
         print_json(
             {

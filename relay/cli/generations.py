@@ -23,7 +23,7 @@ def command(settings: Settings, output: str) -> None:
 
     home = open_home(settings.home)
     with State(home.database) as state:
-        found = state.generations()
+        found = state.generations.list_generations()
         pending = outstanding(state, home.blobs)
     if output == "json":
         print_json(

@@ -43,7 +43,7 @@ def command(
 
     def newest() -> int:
         with State(home.database) as state:
-            return state.newest_generation()
+            return state.generations.find_newest_number()
 
     attempts: list[Attempt] = []
     with progress(settings) as shown:

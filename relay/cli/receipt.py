@@ -14,6 +14,7 @@ from manifests.clock import system_clock
 from manifests.console.bars import progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import MalformedError, UsageError
+from manifests.progress import CancelToken
 from manifests.receipt import SignedReceipt, check_note, check_site_name, fingerprint, to_texts
 
 
@@ -37,14 +38,14 @@ def command(
     from relay.config import load_config
     from relay.home import open_home
     from relay.receipt import make as receipt
-    from relay.store.verify import check
+    from relay.store.verify import verify_store
 
     _check(name, note)
     home = open_home(settings.home)
     report = None
     if whole:
         with progress(settings) as shown:
-            report = check(home, shown)
+            report = verify_store(home, shown, CancelToken())
     said = receipt.Said(name, note)
     signed = receipt.make(home, load_config(home.path), system_clock(), said=said, report=report)
     path = None if out is None else _write(out, signed)

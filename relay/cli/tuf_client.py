@@ -14,7 +14,7 @@ from manifests.clock import system_clock
 from manifests.errors import SealiftError, UsageError
 
 if TYPE_CHECKING:
-    from relay.dialing.tuf.client import Client
+    from relay.dialing.tuf.client import TufClient
 
 ValueT = TypeVar("ValueT")
 
@@ -78,7 +78,7 @@ def init(options: _Options, root: Path) -> None:
 def refresh(options: _Options) -> None:
     """Bring the top-level metadata up to date."""
     with _refusals(), _client(options) as client:
-        client.refresh()
+        client.refresh_metadata()
 
 
 @command.command()
@@ -90,22 +90,22 @@ def download(options: _Options) -> None:
         base_url = _needed(options.target_base_url, "--target-base-url")
         if not options.target_names:
             raise UsageError("usage.option", "--target-name is missing")
-        client.refresh()
+        client.refresh_metadata()
         for name in options.target_names:
-            click.echo(client.download(name, directory, base_url))
+            click.echo(client.download_target(name, directory, base_url))
 
 
 @contextmanager
-def _client(options: _Options) -> Iterator[Client]:
+def _client(options: _Options) -> Iterator[TufClient]:
     from manifests.trust.directory import MetadataDirectory
-    from relay.dialing.tuf.client import session
+    from relay.dialing.tuf.client import open_tuf_client
     from relay.dialing.tuf.http import HttpTransport, authorities_from
 
     url = _needed(options.metadata_url, "--metadata-url")
     directory = MetadataDirectory(options.metadata_dir)
     with (
         HttpTransport(authorities_from(options.authorities)) as transport,
-        session(directory, transport, url, system_clock()) as client,
+        open_tuf_client(directory, transport, url, system_clock()) as client,
     ):
         yield client
 

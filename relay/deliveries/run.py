@@ -27,7 +27,8 @@ from relay.deliveries import plan
 from relay.deliveries.files import TEMPORARY, Directory, opened
 from relay.events import log as events
 from relay.home import Home
-from relay.state import DEFAULT_RING, Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
+from relay.rings.policy import DEFAULT_RING
+from relay.state import Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
 
 DELIVERED, REMOVED, GONE, FAILED = "delivered", "delivery-removed", "delivery-gone", "delivery-failed"
 EVENTS = (DELIVERED, REMOVED, GONE, FAILED)
@@ -97,11 +98,11 @@ class _Run:
 
     def run(self) -> Report:
         rows = self._state.deliveries
-        for row in rows.all():
+        for row in rows.list_all():
             if row.state in _HALF_DONE:
                 self._try(row.wanted, partial(self._recover, row))
-        settled = [row for row in rows.all() if row.state not in _HALF_DONE]
-        wanted = rows.wanted(DEFAULT_RING)
+        settled = [row for row in rows.list_all() if row.state not in _HALF_DONE]
+        wanted = rows.list_wanted(DEFAULT_RING)
         todo = plan.make(wanted, self._config.deliveries, settled, self._home.config_file, self._now)
         self._problems += todo.problems
         for row in todo.remove:
@@ -110,7 +111,7 @@ class _Run:
             self._try(row.wanted, partial(self._remove, row, "its time was up", "withdrawn"))
         for row in todo.keep:
             self._try(row.wanted, partial(self._look_after, row))
-        taken = {row.key for row in rows.all()}
+        taken = {row.key for row in rows.list_all()}
         for place, one in todo.place:
             if (place.directory, one.file_name) not in taken:
                 self._try(one, partial(self._place, place, one))
@@ -141,7 +142,7 @@ class _Run:
             self._placed(row)
         else:
             with self._state.transaction():
-                self._state.deliveries.forget(row)
+                self._state.deliveries.forget_delivery(row)
 
     def _place(self, place: DeliveryConfig, one: Wanted) -> None:
         """Put one file into its place."""
@@ -168,7 +169,7 @@ class _Run:
     def _undo(self, directory: Directory, row: Delivery) -> None:
         directory.remove(row.temporary)
         with self._state.transaction():
-            self._state.deliveries.forget(row)
+            self._state.deliveries.forget_delivery(row)
 
     def _take_as_found(self, directory: Directory, row: Delivery) -> None:
         """Be content with a file that is what it should be, though somebody else put it there."""
@@ -206,7 +207,7 @@ class _Run:
             self._save(replace(row, state=then), event)
             return
         with self._state.transaction():
-            self._state.deliveries.forget(row)
+            self._state.deliveries.forget_delivery(row)
             self._record(event)
 
     def _content(self, one: Wanted) -> Iterator[bytes]:
@@ -220,12 +221,12 @@ class _Run:
 
     def _save(self, row: Delivery, event: Event | None = None) -> None:
         with self._state.transaction():
-            self._state.deliveries.save(row)
+            self._state.deliveries.save_delivery(row)
             self._record(event)
 
     def _record(self, event: Event | None) -> None:
         if event is not None:
-            self._state.record(event)
+            self._state.event_rows.add_event(event)
             self._events.append(event)
 
     def _event(self, kind: str, text: str, row: Delivery) -> Event:
@@ -241,7 +242,7 @@ class _Run:
 
     def _tell(self) -> None:
         """Write down what is wrong, and an event for each thing that is newly so."""
-        before = {one.key: one for one in self._state.deliveries.problems()}
+        before = {one.key: one for one in self._state.deliveries.list_problems()}
         after = {one.key: one for one in reversed(self._problems)}
         for key, one in after.items():
             if key in before and before[key].code == one.code:

@@ -30,8 +30,6 @@ REFUSED = "refused"
 FILE_BYTES = 8 * MIB
 """Size from which a file is put aside: some ten thousand lines, which any editor opens."""
 
-_TAIL_BYTES = 256 * 1024
-"""How far back the last refusal is looked for."""
 _ASIDE = re.compile(r"audit\.([0-9]{6,})\.jsonl")
 
 
@@ -76,27 +74,9 @@ def read(home: Home, state: State, limit: int | None = None, kinds: Collection[s
         logged[:0] = [event for event in events if not kinds or event.kind in kinds]
         if limit is not None and len(logged) >= limit:
             break
-    kept = state.events(kinds, limit=-1 if limit is None else limit)
+    kept = state.event_rows.list_events(kinds, limit=-1 if limit is None else limit)
     merged = sorted((*kept, *logged), key=lambda event: event.at)
     return tuple(merged if limit is None else merged[max(len(merged) - limit, 0) :])
-
-
-def last_logged(home: Home, kind: str) -> Event | None:
-    """Return the newest event of a kind in the audit log, looking back over its last 256 KiB."""
-    for events in _newest_first(home, _TAIL_BYTES):
-        found = [event for event in events if event.kind == kind]
-        if found:
-            return found[-1]
-    return None
-
-
-def position(home: Home) -> tuple[int, int]:
-    """Return what differs once a line was added: which file grows, and how long it is."""
-    try:
-        status = home.audit_file.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_ino, status.st_size
 
 
 @contextmanager
@@ -110,13 +90,21 @@ def _appending(home: Home, file_bytes: int) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             status = os.fstat(descriptor)
-            if position(home)[0] != status.st_ino or (status.st_size >= file_bytes and _put_aside(home, status)):
+            if _is_put_aside(home, status) or (status.st_size >= file_bytes and _put_aside(home, status)):
                 continue
             yield descriptor
             return
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child on its way to exec still shares the descriptor
             os.close(descriptor)
+
+
+def _is_put_aside(home: Home, status: os.stat_result) -> bool:
+    """Tell whether an open file no longer is the one that grows."""
+    try:
+        return home.audit_file.stat().st_ino != status.st_ino
+    except FileNotFoundError:
+        return True
 
 
 def _put_aside(home: Home, status: os.stat_result) -> bool:
@@ -141,8 +129,8 @@ def _aside(home: Home) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
-def _newest_first(home: Home, tail_bytes: int | None = None) -> Iterator[list[Event]]:
-    """Yield the events of each file, the newest file first; with ``tail_bytes`` only those of so much of the end."""
+def _newest_first(home: Home) -> Iterator[list[Event]]:
+    """Yield the events of each file, the newest file first."""
     seen: set[int] = set()
     for path in _paths(home):
         with storage_errors(path):
@@ -155,13 +143,8 @@ def _newest_first(home: Home, tail_bytes: int | None = None) -> Iterator[list[Ev
                 if status.st_ino in seen:
                     continue
                 seen.add(status.st_ino)
-                if tail_bytes is not None:
-                    file.seek(max(status.st_size - tail_bytes, 0))
-                    tail_bytes -= status.st_size
                 events = [event for line in file if (event := _event(line)) is not None]
         yield events
-        if tail_bytes is not None and tail_bytes <= 0:
-            return
 
 
 def _paths(home: Home) -> Iterator[Path]:
@@ -175,4 +158,4 @@ def _event(line: bytes) -> Event | None:
         value: Any = json.loads(line)
         return Event(from_text(value["at"]), value["kind"], value["text"], value["details"])
     except (ValueError, KeyError, TypeError, MalformedError):
-        return None  # torn by a power cut, or the first piece of a tail
+        return None  # torn by a power cut

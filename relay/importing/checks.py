@@ -28,7 +28,7 @@ def manifest_digest(bundle: VerifiedBundle) -> str:
 
 def is_stored(bundle: VerifiedBundle, state: State) -> bool:
     """Tell whether this very bundle was taken before, whole."""
-    found = state.pending.generation(bundle.manifest.snapshot_version)
+    found = state.arriving.find_generation(bundle.manifest.snapshot_version)
     return found is not None and any(v.whole and v.manifest_sha256 == manifest_digest(bundle) for v in found.volumes)
 
 
@@ -51,7 +51,7 @@ def check_roots(bundle: VerifiedBundle, state: State) -> None:
         NotAuthenticError: ``bundle.root``.
     """
     carried = dict(bundle.documents)
-    for name, data in state.roots().items():
+    for name, data in state.trusted.load_roots().items():
         if carried.get(TUF_PREFIX + name, data) != data:
             raise NotAuthenticError(
                 "bundle.root", f"The bundle carries another {name} than the one that is trusted here"
@@ -76,7 +76,7 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
     lacking = [target for target in missing if target.arrives == "held" or target.sha256 in baseless]
     if not lacking:
         return
-    newest = state.newest_generation()
+    newest = state.generations.find_newest_number()
     count = f"{len(manifest.targets) - len(lacking):,} of {len(manifest.targets):,} targets"
     raise IncompleteError(
         "base.missing",

@@ -21,7 +21,7 @@ from manifests.manifest import BlobMember, PatchMember, Target
 from manifests.progress import Progress
 from relay.home import Home
 from relay.importing.damaged import Damage, UnreadableError, reading
-from relay.store.parts import Assembly, Place, places
+from relay.store.parts import PartAssembly, PartSlot, slots_of_parts
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Intake:
         self._progress = progress
         self._all_or_nothing = all_or_nothing
         self._recorded = recorded
-        self._places = places(bundle.manifest)
+        self._slots = slots_of_parts(bundle.manifest)
         self._whole = {target.sha256 for target in bundle.manifest.targets if target.arrives == "blob"}
         self._damage: list[Damage] = []
         self._new = 0
@@ -93,9 +93,9 @@ class Intake:
     def lacking_parts(self) -> frozenset[str]:
         """Return the digests of content of which a part is taken for held and is not here."""
         held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
-        places = (place for sha256 in held for place in self._places[sha256] if not self._store.holds(place.whole))
+        slots = (slot for sha256 in held for slot in self._slots[sha256] if not self._store.holds(slot.whole))
         with self._assembly() as assembly:
-            return frozenset(place.whole.sha256 for place in assembly.lacking(places))
+            return frozenset(slot.whole.sha256 for slot in assembly.unfilled_slots(slots))
 
     def room(self) -> int:
         """Return how many bytes of the disk the pass may take."""
@@ -104,7 +104,7 @@ class Intake:
         fresh = sum(member.length for member in members if self._wanted(member))
         fresh += max((patch.patch_length for patch in manifest.patches), default=0)
         with self._assembly() as assembly:
-            wholes = {place.whole for blob in manifest.blobs for place in self._lacking(assembly, blob)}
+            wholes = {slot.whole for blob in manifest.blobs for slot in self._lacking(assembly, blob)}
         return fresh + sum(whole.length for whole in wholes if whole.sha256 not in self._recorded)
 
     def run(self) -> Taken:
@@ -123,7 +123,7 @@ class Intake:
             for patch in self._manifest.patches:
                 with self._noting(patch, needed=self._wanted(patch)):
                     self._take_patch(patch, batch)
-            parts = assembly.finish()
+            parts = assembly.finish_blobs()
             batch.commit()
         return Taken(self._new, self._read, tuple(self._damage), parts, assembly.rotten_bytes)
 
@@ -139,9 +139,9 @@ class Intake:
         else:
             self._new += needed
 
-    def _take_blob(self, blob: BlobMember, batch: Batch, assembly: Assembly) -> None:
+    def _take_blob(self, blob: BlobMember, batch: Batch, assembly: PartAssembly) -> None:
         lacking = self._lacking(assembly, blob)
-        chunks = assembly.write(lacking, self._counted(reading(self._bundle.content(blob))))
+        chunks = assembly.write_part(lacking, self._counted(reading(self._bundle.content(blob))))
         try:
             if self._wanted(blob):
                 batch.add(chunks, Blob(blob.sha256, blob.length))
@@ -149,7 +149,7 @@ class Intake:
                 check(chunks, Blob(blob.sha256, blob.length))
         except NotAuthenticError as error:  # the digest of what the bundle gave
             raise UnreadableError(error) from error
-        assembly.filled(lacking)
+        assembly.mark_filled(lacking)
 
     def _take_patch(self, patch: PatchMember, batch: Batch) -> None:
         """Apply a patch once all of it is known to be the signed one."""
@@ -176,9 +176,9 @@ class Intake:
                 todo="relay check --discard, then relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
             ) from error
 
-    def _assembly(self) -> Assembly:
+    def _assembly(self) -> PartAssembly:
         parts = {parted.sha256: parted.parts for parted in self._manifest.parted}
-        return Assembly(self._store, self._recorded, parts)
+        return PartAssembly(self._store, self._recorded, parts)
 
     def _wanted(self, member: BlobMember | PatchMember) -> bool:
         """Tell whether a member makes content of a target that is not here."""
@@ -186,10 +186,10 @@ class Intake:
             return False
         return not self._store.holds(Blob(member.sha256, member.length))
 
-    def _lacking(self, assembly: Assembly, blob: BlobMember) -> tuple[Place, ...]:
-        """Return the places of a part that are neither filled nor in a blob that is here."""
-        places = (place for place in self._places.get(blob.sha256, ()) if not self._store.holds(place.whole))
-        return assembly.lacking(places)
+    def _lacking(self, assembly: PartAssembly, blob: BlobMember) -> tuple[PartSlot, ...]:
+        """Return the slots of a part that are neither filled nor in a blob that is here."""
+        slots = (slot for slot in self._slots.get(blob.sha256, ()) if not self._store.holds(slot.whole))
+        return assembly.unfilled_slots(slots)
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:

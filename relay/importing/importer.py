@@ -48,9 +48,13 @@ from relay.importing.checks import check_bases, check_roots, check_space, damage
 from relay.importing.content import Intake, Taken
 from relay.quarantine.registry import quarantine_bundle
 from relay.rings import mounting
-from relay.state import DEFAULT_RING, Event, NewGeneration, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import Event, NewGeneration, State
+from relay.state.last_refusal import save_last_refusal
+from relay.state.records import LastOutcome
 from relay.store import outstanding as pending
 from relay.store.outstanding import Outstanding
+from relay.store.temporary import remove_repair_directories
 
 Result = Literal["imported", "already-imported", "repaired", "stored", "already-stored"]
 
@@ -168,7 +172,7 @@ class _Import:
                 raise error from refusal
 
     def _mend(self, error: SealiftError) -> repair.Repaired | None:
-        repair.sweep(self.home.blobs.temporary)
+        remove_repair_directories(self.home.blobs.temporary)
         try:
             return repair.attempt(
                 self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes
@@ -182,7 +186,9 @@ class _Import:
         with salvage.opened(path) as file, State(self.home.database) as state:
             now = self.clock()
             self.progress.start(f"Verify {printable(self.path.name)}")
-            bundle, broken = salvage.believe(file, state.trusted(), now, accept_expired=self.accept_expired)
+            bundle, broken = salvage.believe(
+                file, state.trusted.load_trusted(), now, accept_expired=self.accept_expired
+            )
             try:
                 return self._take(bundle, state, now, broken)
             except REFUSALS as error:
@@ -193,12 +199,14 @@ class _Import:
     def _take(self, bundle: VerifiedBundle, state: State, now: datetime, broken: SealiftError | None) -> ImportResult:
         check_roots(bundle, state)
         number = bundle.manifest.snapshot_version
-        known = state.generation(number) is not None
+        known = state.generations.find_generation(number) is not None
         if broken is not None and self.all_or_nothing:
             raise broken
-        intake = Intake(self.home, bundle, state.pending.parts(), self.progress, all_or_nothing=self.all_or_nothing)
+        intake = Intake(
+            self.home, bundle, state.arriving.load_parts(), self.progress, all_or_nothing=self.all_or_nothing
+        )
         lost = intake.missing()
-        begun = state.pending.generation(number) is not None
+        begun = state.arriving.find_generation(number) is not None
         if broken is not None and not begun and not (lost and intake.brings()):
             raise broken
         if known and not lost:
@@ -244,13 +252,15 @@ class _Import:
             text += f"; {len(taken.damage):,} members were damaged, their content was here already"
         self.progress.start("Commit")
         with state.transaction():
-            state.add_generation(new, now)
+            state.generations.add_generation(new, now)
             _save_parts(state, taken)
-            state.pending.drop_through(manifest.snapshot_version)
-            expired = [role.role for role in state.roles() if role.expires_at <= max(now, manifest.created)]
+            state.arriving.drop_generations_through(manifest.snapshot_version)
+            expired = [
+                role.role for role in state.trusted.list_roles() if role.expires_at <= max(now, manifest.created)
+            ]
             if self.accept_expired and expired:
                 text += f"; accepted by the operator although expired: {', '.join(expired)}"
-            published = state.activate(DEFAULT_RING, manifest.snapshot_version, now)
+            published = state.publications.activate_generation(DEFAULT_RING, manifest.snapshot_version, now)
             details: dict[str, str | int | bool | None] = {
                 "generation": manifest.snapshot_version,
                 "ring": DEFAULT_RING,
@@ -258,9 +268,10 @@ class _Import:
                 "file": printable(self.path.name),
                 "accepted_expired": ",".join(expired) if self.accept_expired else "",
             }
-            state.record(Event(now, "import", text, details))
+            state.last_import.save_last_import(LastOutcome(now, str(manifest.snapshot_version), text))
+            state.event_rows.add_event(Event(now, "import", text, details))
             for event in mounting.conflict(self.config.mount_at_root, manifest.sources, now):
-                state.record(event)
+                state.event_rows.add_event(event)
         return text
 
     def _keep(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, *, whole: bool) -> None:
@@ -278,9 +289,9 @@ class _Import:
             "rotten_bytes": taken.rotten_bytes,
         }
         with state.transaction():
-            state.pending.add(manifest, manifest_digest(bundle), name, now, whole=whole)
+            state.arriving.add_bundle(manifest, manifest_digest(bundle), name, now, whole=whole)
             _save_parts(state, taken)
-            state.record(Event(now, "stored", text, details))
+            state.event_rows.add_event(Event(now, "stored", text, details))
 
     def _waiting(
         self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, state: State, note: str = ""
@@ -300,7 +311,9 @@ class _Import:
             text += f"; {still:,} are still missing"
         with state.transaction():
             _save_parts(state, taken)
-            state.record(Event(now, "repair", text, {"generation": number, "file": printable(self.path.name)}))
+            state.event_rows.add_event(
+                Event(now, "repair", text, {"generation": number, "file": printable(self.path.name)})
+            )
         return self._result(bundle, "repaired", taken.bytes_read, text)
 
     def _result(
@@ -336,15 +349,15 @@ def _rot(taken: Taken) -> str:
 
 def _save_parts(state: State, taken: Taken) -> None:
     for sha256, ranges in taken.parts.items():
-        state.pending.save_parts(sha256, ranges)
+        state.arriving.save_parts(sha256, ranges)
 
 
 def _refused(
     home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool
 ) -> SealiftError:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
-    if pending.of_another_count(error.code) or not error.todo:
-        error = error.reworded(todo=_way_out(home, error.code))
+    if pending.tells_of_lost_count(error) or not error.todo:
+        error = error.reworded(todo=_way_out(home, error))
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
             record = quarantine_bundle(home, config, path, error, now)
@@ -355,16 +368,18 @@ def _refused(
         "file": printable(path.name),
     }
     details["quarantine"] = error.details.get("quarantine")
+    text = f"{printable(path.name)} was refused: {error}"
     with suppress(StorageError):  # the refusal matters more than its record
-        events.record(home, Event(now, events.REFUSED, f"{printable(path.name)} was refused: {error}", details))
+        save_last_refusal(home.last_refusal_file, LastOutcome(now, error.code, text))
+        events.record(home, Event(now, events.REFUSED, text, details))
     return error
 
 
-def _way_out(home: Home, code: str) -> str | None:
+def _way_out(home: Home, error: SealiftError) -> str | None:
     """Return what to do about a file that says nothing that can be believed, or counts otherwise than those before."""
     with suppress(StorageError, LockedError), State(home.database) as state:
-        if pending.of_another_count(code):
-            return pending.renumber(state.newest_generation())
+        if pending.tells_of_lost_count(error):
+            return pending.renumber(state.generations.find_newest_number())
         since = pending.newest_whole(state, home.blobs)
         return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
     return None

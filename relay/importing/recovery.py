@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from manifests.durable import require_room, storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
 from manifests.progress import Progress
+from relay.store.temporary import create_repair_directory
 
 PAGE_BYTES = 4096
 """What is given up when a medium cannot be read at some place."""
@@ -35,7 +35,6 @@ MAX_SIDE_FILES = 16
 """Side files of a directory that are looked into, the one named like the bundle first."""
 _SIDE_FACTOR, _SIDE_BYTES = 3, 2 * MIB
 """A longer side file is not ours: 100 % take twice the blocks of small bundles, and some around them."""
-_PREFIX = "repair-"
 _UNREADABLE = frozenset({errno.EIO, errno.EREMOTEIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA, errno.EILSEQ})
 
 
@@ -95,12 +94,6 @@ def own_side_file(bundle: Path) -> Path | None:
     return next((path for path in side_files(bundle) if path.name.lower() == likely), None)
 
 
-def sweep(temporary: Path) -> None:
-    """Remove what interrupted repairs left. Call under the home's lock."""
-    for path in temporary.glob(f"{_PREFIX}*"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def attempt(bundle: Path, temporary: Path, progress: Progress, *, reserve_bytes: int = 0) -> Repaired | None:
     """Make a damaged bundle whole, if there is recovery data for it.
 
@@ -130,8 +123,7 @@ def attempt(bundle: Path, temporary: Path, progress: Progress, *, reserve_bytes:
 @contextmanager
 def _workspace(temporary: Path) -> Iterator[Path]:
     """Yield a new directory that stays only if the bundle in it became whole."""
-    with storage_errors(temporary):
-        workspace = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
+    workspace = create_repair_directory(temporary)
     whole = False
     try:
         yield workspace
@@ -288,4 +280,4 @@ class _Reader:
             return None
 
 
-__all__ = ["Repaired", "attempt", "own_side_file", "side_files", "sweep", "worth_trying"]
+__all__ = ["Repaired", "attempt", "own_side_file", "side_files", "worth_trying"]

@@ -70,6 +70,7 @@ class Hints:
         self._watches: dict[Path, tuple[Identity, ObservedWatch]] = {}
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
+        self._mounts_changed = False
 
     def __enter__(self) -> Hints:
         try:
@@ -120,8 +121,9 @@ class Hints:
         wanted = dict(list(directories)[:MAX_WATCHES])
         alive = {emitter.watch for emitter in observer.emitters if emitter.is_alive()}
         for path, (identity, watch) in tuple(self._watches.items()):
-            if wanted.get(path) != identity or watch not in alive:
+            if self._mounts_changed or wanted.get(path) != identity or watch not in alive:
                 self._forget(observer, path)
+        self._mounts_changed = False
         self.problem = ""
         added = [self._add(observer, path, identity) for path, identity in wanted.items() if path not in self._watches]
         return any(added)
@@ -129,9 +131,8 @@ class Hints:
     def wait(self, seconds: float) -> None:
         """Return when something may have happened, and after ``seconds`` at the latest."""
         ready = self._poll.poll(max(0.0, seconds) * 1000)
-        if self._observer is not None and any(descriptor == self._mounts for descriptor, _ in ready):
-            for path in tuple(self._watches):
-                self._forget(self._observer, path)
+        if any(descriptor == self._mounts for descriptor, _ in ready):
+            self._mounts_changed = True
         if ready:
             self._stopped.wait(QUIET_SECONDS)
         try:

@@ -10,7 +10,9 @@
     READY --a base is missing, damaged--> BLOCKED --something was imported, its recovery data
                                                     has come, or patience_seconds--> READY
 
-Nothing here reads a clock or a disk. Instants are seconds of a clock that never goes back.
+One ledger has the files of all inboxes, so that bundles are imported oldest first wherever they lie; an inbox that
+does not answer is left out meanwhile. Nothing here reads a clock or a disk. Instants are seconds of a clock that
+never goes back.
 """
 
 from __future__ import annotations
@@ -167,17 +169,23 @@ class Ledger:
 
     def __init__(self) -> None:
         self._files: dict[Path, Candidate] = {}
+        self._silent: frozenset[Path] = frozenset()
+        self._importing: Candidate | None = None
         self._paused_until = 0.0
         self._failures_in_a_row = 0
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(tuple(self._files.values()))
 
+    def files_of(self, inbox: Path | None) -> tuple[Candidate, ...]:
+        """Return the files of one inbox, or of all."""
+        return tuple(c for c in self if inbox is None or c.inbox == inbox)
+
     def take_listing(self, now: float, inbox: Path, rules: InboxRules, seen_files: Iterable[SeenFile]) -> None:
         """Take in one whole listing of one inbox; files that it does not show are forgotten."""
         seen = {one.path: one.stamp for one in seen_files}
-        for candidate in self:
-            if candidate.inbox == inbox and candidate.path not in seen:
+        for candidate in self.files_of(inbox):
+            if candidate.path not in seen:
                 del self._files[candidate.path]
         for path, stamp in seen.items():
             known = self._files.get(path)
@@ -185,9 +193,13 @@ class Ledger:
                 due = now + _settle_seconds(stamp, rules)
                 self._files[path] = Candidate(inbox, path, stamp, rules, since=now, due=due)
 
-    def files_to_look_at(self, now: float) -> tuple[Candidate, ...]:
+    def leave_out(self, silent: Iterable[Path]) -> None:
+        """Let nobody wait for the files of inboxes that do not answer: of these, and of no others."""
+        self._silent = frozenset(silent)
+
+    def files_to_look_at(self, now: float, inbox: Path | None = None) -> tuple[Candidate, ...]:
         """Return the files that have settled, or that rest and deserve another look."""
-        return tuple(c for c in self if c.phase in {Phase.MOVING, Phase.WAITING} and c.due <= now)
+        return tuple(c for c in self.files_of(inbox) if c.phase in {Phase.MOVING, Phase.WAITING} and c.due <= now)
 
     def take_look(self, now: float, candidate: Candidate, look: FirstLook | None) -> None:
         """Take in a look at a file; ``None`` when it was no longer the file of the listing."""
@@ -213,10 +225,10 @@ class Ledger:
         with_side_file = any(c.phase is Phase.FOREIGN and c.is_side_file_of(candidate.path) for c in self)
         return candidate.rules.gather_seconds if with_side_file else candidate.rules.patience_seconds
 
-    def files_to_order(self) -> tuple[Candidate, ...]:
+    def files_to_order(self, inbox: Path | None = None) -> tuple[Candidate, ...]:
         """Return the ready files whose claimed version matters, because there are others."""
-        ready = [c for c in self if c.phase is Phase.READY]
-        return tuple(c for c in ready if not c.version_read) if len(ready) > 1 else ()
+        ready = self._ready()
+        return tuple(c for c in ready if not c.version_read and inbox in {None, c.inbox}) if len(ready) > 1 else ()
 
     def take_claimed_version(self, candidate: Candidate, version: ClaimedVersion | None) -> None:
         """Take in what a ready file says of itself; ``None`` when it cannot be read."""
@@ -225,32 +237,65 @@ class Ledger:
 
     def next_import(self, now: float) -> Candidate | None:
         """Return the file to import now, if any."""
-        ready = [c for c in self if c.phase is Phase.READY]
+        ready = self._ready()
         if not ready or now < self._paused_until or now < self._gathers_until(now, ready):
             return None
         return min(ready, key=lambda c: c.order)
 
+    def begin_import(self, now: float, inbox: Path) -> Candidate | None:
+        """Begin the import that comes next, if its file lies in this inbox and no other import is under way."""
+        if self._importing is not None or self.files_to_order():
+            return None
+        chosen = self.next_import(now)
+        self._importing = chosen if chosen is not None and chosen.inbox == inbox else None
+        return self._importing
+
+    @property
+    def is_importing(self) -> bool:
+        """Tell whether an import is under way."""
+        return self._importing is not None
+
+    def inboxes_to_act(self) -> frozenset[Path]:
+        """Return the inboxes that the next import waits for: to say what their files claim, or to begin it."""
+        ready = self._ready()
+        if not ready or self._importing is not None:
+            return frozenset()
+        waited_for = self.files_to_order() or (min(ready, key=lambda c: c.order),)
+        return frozenset(c.inbox for c in waited_for)
+
+    def _ready(self) -> list[Candidate]:
+        return [c for c in self if c.phase is Phase.READY and c.inbox not in self._silent]
+
     def _gathers_until(self, now: float, ready: list[Candidate]) -> float:
         """Tell until when ready files wait for those that still move."""
-        if not any(c.phase is Phase.MOVING and (c.named_as_bundle or c.named_as_side_file) for c in self):
+        if not any(self._is_waited_for(c) for c in self):
             return now
         return min(c.ready_at + c.rules.gather_seconds for c in ready)
 
-    def take_ending(self, now: float, candidate: Candidate, verdict: ImportEnding, reason: str = "") -> None:
+    def _is_waited_for(self, candidate: Candidate) -> bool:
+        named = candidate.named_as_bundle or candidate.named_as_side_file
+        return candidate.phase is Phase.MOVING and named and candidate.inbox not in self._silent
+
+    def abandon_import(self) -> None:
+        """Take in that the import under way was given up: its file stays as it was."""
+        self._importing = None
+
+    def take_ending(self, now: float, candidate: Candidate, ending: ImportEnding, reason: str = "") -> None:
         """Take in how the import of a file ended."""
-        if verdict in {ImportEnding.LOCKED, ImportEnding.FAILED}:
+        self._importing = None
+        if ending in {ImportEnding.LOCKED, ImportEnding.FAILED}:
             self._pause(now)
         else:
             self._paused_until, self._failures_in_a_row = 0.0, 0
-        if verdict is ImportEnding.IMPORTED:
+        if ending is ImportEnding.IMPORTED:
             self.retry_blocked()
         if self._files.get(candidate.path) != candidate:
             return
-        if verdict is ImportEnding.INCOMPLETE:
+        if ending is ImportEnding.INCOMPLETE:
             due = now + candidate.rules.patience_seconds
             after = replace(candidate, phase=Phase.BLOCKED, due=due, reason=reason)
-        elif verdict in {ImportEnding.LOCKED, ImportEnding.FAILED}:
-            failures = candidate.failures + (verdict is ImportEnding.FAILED)
+        elif ending in {ImportEnding.LOCKED, ImportEnding.FAILED}:
+            failures = candidate.failures + (ending is ImportEnding.FAILED)
             after = replace(candidate, failures=failures, reason=reason)
         else:
             after = replace(candidate, phase=Phase.DONE, reason=reason)
@@ -261,9 +306,9 @@ class Ledger:
         self._paused_until = now + pause
         self._failures_in_a_row = min(self._failures_in_a_row + 1, 16)
 
-    def retry_blocked(self) -> None:
-        """Let files that lacked a base try again: the store holds something new."""
-        for candidate in self:
+    def retry_blocked(self, inbox: Path | None = None) -> None:
+        """Let files of one inbox, or of all, try again that lacked a base: something new is here."""
+        for candidate in self.files_of(inbox):
             if candidate.phase is Phase.BLOCKED:
                 self._files[candidate.path] = replace(candidate, phase=Phase.READY)
 
@@ -273,10 +318,10 @@ class Ledger:
             if candidate.phase is Phase.BLOCKED and candidate.due <= now:
                 self._files[candidate.path] = replace(candidate, phase=Phase.READY)
 
-    def next_due(self, now: float) -> float | None:
-        """Return when something is to be done without any event; ``None`` when nothing is under way."""
-        ready = [c for c in self if c.phase is Phase.READY]
-        dues = [c.due for c in self if c.phase in {Phase.MOVING, Phase.WAITING, Phase.BLOCKED}]
-        if ready:
-            dues.append(max(now, self._paused_until, self._gathers_until(now, ready)))
+    def next_due(self, now: float, inbox: Path | None = None) -> float | None:
+        """Return when something is to be done without any event; ``None`` when nothing is, or others act first."""
+        dues = [c.due for c in self.files_of(inbox) if c.phase in {Phase.MOVING, Phase.WAITING, Phase.BLOCKED}]
+        acting = self.inboxes_to_act()
+        if acting and inbox in {None, *acting}:
+            dues.append(max(now, self._paused_until, self._gathers_until(now, self._ready())))
         return min(dues, default=None)

@@ -1,6 +1,6 @@
 """What this site has, as a receipt for the publisher: read in one transaction, which also takes the serial.
 
-The serial is durable before the receipt leaves, in the event that tells of it: a crash burns a number and
+The serial is durable before the receipt leaves: a crash burns a number and
 never gives one twice. It is the second of its making, or one more than the last where that is not later, so a
 relay that was brought back from an old backup still makes newer receipts than it ever did.
 """
@@ -31,11 +31,12 @@ from manifests.receipt.document import MAX_GENERATIONS
 from relay.config import Config
 from relay.home import Home
 from relay.receipt.site_key import open_key
-from relay.state import DEFAULT_RING, Event, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import Event, State
 from relay.state.records import Detail
 from relay.store.outstanding import Arrived as Pending
 from relay.store.outstanding import arrived
-from relay.store.verify import Report
+from relay.store.verify import StoreReport
 
 KIND = "receipt"
 """Kind of the event that a receipt is."""
@@ -73,7 +74,7 @@ def make(
     now: datetime,
     *,
     said: Said = NOTHING_SAID,
-    report: Report | None = None,
+    report: StoreReport | None = None,
     pending: Pending | None = None,
 ) -> SignedReceipt:
     """Make this site's next receipt and keep it as ``out/receipt.json``.
@@ -83,8 +84,8 @@ def make(
         config: Its configuration.
         now: The system's time.
         said: Name and note.
-        report: What :func:`relay.store.verify.check` found; without it, presence and length of the content are looked
-            at.
+        report: What :func:`relay.store.verify.verify_store` found; without it, presence and length of the content
+            are looked at.
         pending: What has arrived of a generation that is not whole; by default what the state says.
 
     Raises:
@@ -116,7 +117,8 @@ def make(
             f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
         )
         details: dict[str, Detail] = {"serial": receipt.serial, "sha256": hashlib.sha256(data).hexdigest()}
-        state.record(Event(now, KIND, text, details))
+        state.receipts.save_last_serial(receipt.serial)
+        state.event_rows.add_event(Event(now, KIND, text, details))
     durable.make_directory(home.out)
     durable.write(home.out / FILE_NAME, data)
     return SignedReceipt(receipt, data)
@@ -133,14 +135,13 @@ def _told(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
 
 
 def _next_serial(state: State, now: datetime) -> int:
-    last = state.events(kinds=(KIND,), limit=1)
-    return max(int(last[0].details.get("serial") or 0) + 1 if last else 1, int(now.timestamp()))
+    return max(state.receipts.load_last_serial() + 1, int(now.timestamp()))
 
 
-def _describe(home: Home, config: Config, state: State, report: Report | None) -> Receipt:
+def _describe(home: Home, config: Config, state: State, report: StoreReport | None) -> Receipt:
     """Return the facts; whose they are and when is filled in by the caller."""
-    versions = {role.role: role.version for role in state.roles()}
-    newest = state.generation(state.newest_generation())
+    versions = {role.role: role.version for role in state.trusted.list_roles()}
+    newest = state.generations.find_generation(state.generations.find_newest_number())
     losses = _losses(home, state, report)
     generations = _held(state, losses)
     return Receipt(
@@ -150,10 +151,10 @@ def _describe(home: Home, config: Config, state: State, report: Report | None) -
         created=datetime.fromtimestamp(0, UTC),
         publisher=None if newest is None else newest.publisher,
         root_version=versions["root"],
-        root_sha256=hashlib.sha256(state.trusted().root).hexdigest(),
+        root_sha256=hashlib.sha256(state.trusted.load_trusted().root).hexdigest(),
         timestamp_version=versions.get("timestamp", 0),
         snapshot_version=versions.get("snapshot", 0),
-        rings=tuple(sorted((ring.name, ring.generation or 0) for ring in state.rings())),
+        rings=tuple(sorted((ring.name, ring.generation or 0) for ring in state.publications.list_rings())),
         generations=generations,
         without=tuple(sorted(losses.within(set(generations)))),
         damage=_damage(losses, report),
@@ -164,13 +165,13 @@ def _describe(home: Home, config: Config, state: State, report: Report | None) -
     )
 
 
-def _losses(home: Home, state: State, report: Report | None) -> _Losses:
+def _losses(home: Home, state: State, report: StoreReport | None) -> _Losses:
     """Look whether every blob is here with its length; add what a whole check found in their bytes."""
     looked_at: dict[Blob, bool] = {}
     missing: dict[str, set[int]] = {}
     altered: dict[str, set[int]] = {}
     with durable.storage_errors(home.blobs.root):
-        for target in state.targets():
+        for target in state.generations.list_targets():
             blob = Blob(target.sha256, target.length)
             if blob not in looked_at:
                 looked_at[blob] = home.blobs.holds(blob)
@@ -186,13 +187,13 @@ def _losses(home: Home, state: State, report: Report | None) -> _Losses:
 def _held(state: State, losses: _Losses) -> tuple[int, ...]:
     """Return the generations to say are held, newest first while what they lack can be listed; ascending."""
     chosen: set[int] = set()
-    for generation in reversed(state.generations()[-MAX_GENERATIONS:]):
+    for generation in reversed(state.generations.list_generations()[-MAX_GENERATIONS:]):
         if len(losses.within({*chosen, generation.number})) <= MAX_DIGESTS:
             chosen.add(generation.number)
     return tuple(sorted(chosen))
 
 
-def _damage(losses: _Losses, report: Report | None) -> tuple[Damage, ...]:
+def _damage(losses: _Losses, report: StoreReport | None) -> tuple[Damage, ...]:
     found = [damage.kind for damage in report.damage] if report is not None else []
     counts: dict[DamageKind, int] = {
         "altered": len(losses.altered),
@@ -205,10 +206,10 @@ def _damage(losses: _Losses, report: Report | None) -> tuple[Damage, ...]:
 
 def _sources(state: State) -> tuple[SourceAge, ...]:
     """Return how old the sources are in what the default ring serves."""
-    served = next((ring.generation for ring in state.rings() if ring.name == DEFAULT_RING), None)
+    served = next((ring.generation for ring in state.publications.list_rings() if ring.name == DEFAULT_RING), None)
     if served is None:
         return ()
-    return tuple(SourceAge(source.name, source.pulled_at) for source in state.sources(served))
+    return tuple(SourceAge(source.name, source.pulled_at) for source in state.generations.list_sources(served))
 
 
 def _features(config: Config) -> FeaturesState:

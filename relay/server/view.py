@@ -14,12 +14,13 @@ from types import MappingProxyType
 
 from manifests.blobs import Blob
 from relay.config import Config
-from relay.events import log as events
 from relay.home import Home
 from relay.rings.mounting import mounted
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
+from relay.state.last_refusal import load_last_refusal, stamp_last_refusal
 from relay.status.facts import Status
-from relay.status.read import read_last_refusal, read_status
+from relay.status.read import read_status
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,11 @@ class Views:
         if self._state is None:
             self._state = State(self._home.database)
         checked_at = monotonic()
-        version = (self._state.data_version, events.position(self._home))
+        version = (self._state.data_version, stamp_last_refusal(self._home.last_refusal_file))
         if self._view is None or version[0] != self._version[0]:
             self._view = build_view(self._home, self._config, self._state)
         elif version != self._version:
-            refusal = read_last_refusal(self._home)
+            refusal = load_last_refusal(self._home.last_refusal_file)
             self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
         self._version, self._checked_at = version, checked_at
         return self._view
@@ -125,13 +126,13 @@ class Views:
 def build_view(home: Home, config: Config, state: State) -> View:
     """Read the whole state as one view."""
     with state.snapshot():
-        newest = state.newest_generation()
+        newest = state.generations.find_newest_number()
         rings = _publications(config, state)
         default = rings.get(DEFAULT_RING)
         return View(
             rings=rings,
             default_ring=DEFAULT_RING,
-            metadata=state.metadata(),
+            metadata=state.trusted.load_metadata(),
             tuf_targets=_tuf_targets(state, newest),
             mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
@@ -140,14 +141,14 @@ def build_view(home: Home, config: Config, state: State) -> View:
 
 def _publications(config: Config, state: State) -> Mapping[str, Publication]:
     result: dict[str, Publication] = {}
-    for ring in state.rings():
-        generation = None if ring.generation is None else state.generation(ring.generation)
+    for ring in state.publications.list_rings():
+        generation = None if ring.generation is None else state.generations.find_generation(ring.generation)
         if generation is not None:
             files = {
                 path: PublishedFile(path, blob.sha256, blob.length, at)
-                for path, blob, at in state.publications(ring.name)
+                for path, blob, at in state.publications.list_files(ring.name)
             }
-            at_root = mounted(config.mount_at_root, state.sources(generation.number))
+            at_root = mounted(config.mount_at_root, state.generations.list_sources(generation.number))
             result[ring.name] = Publication(
                 ring.name, generation.number, generation.created, MappingProxyType(files), at_root
             )
@@ -157,8 +158,8 @@ def _publications(config: Config, state: State) -> Mapping[str, Publication]:
 def _tuf_targets(state: State, newest: int) -> Mapping[str, Blob]:
     """Name the content of the newest generation, and of the one before for clients in the middle of a walk."""
     result: dict[str, Blob] = {}
-    for number in (newest, state.previous_generation(newest)):
-        for target in state.targets(number):
+    for number in (newest, state.generations.find_number_before(newest)):
+        for target in state.generations.list_targets(number):
             directory, _, name = target.path.rpartition("/")
             result[f"{directory}/{target.sha256}.{name}"] = Blob(target.sha256, target.length)
     return MappingProxyType(result)

@@ -20,6 +20,7 @@ from typing import Any
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from manifests.lock import exclusive
+from manifests.progress import CancelledError, CancelToken
 from relay.config import Config
 from relay.deliveries import Report as Deliveries
 from relay.deliveries import carry_out
@@ -27,7 +28,8 @@ from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult, import_file
-from relay.inbox.watcher import AbandonedError, Report, Watcher, inbox_from_config
+from relay.inbox.attendant import Reporter, inbox_from_config
+from relay.inbox.watcher import Watcher
 from relay.receipt import make as receipt
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
@@ -35,7 +37,7 @@ from relay.server.server import Server
 from relay.server.tls import TlsFiles, renew_leaf, server_files
 from relay.server.view import Views
 from relay.state import Event
-from relay.store.garbage import collect
+from relay.store.garbage import collect_garbage
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""
@@ -67,7 +69,7 @@ class _Abandonable:
 
     def _check(self) -> None:
         if self._stopping.is_set():
-            raise AbandonedError
+            raise CancelledError
 
 
 class Service:
@@ -82,7 +84,7 @@ class Service:
     """
 
     def __init__(
-        self, home: Home, config: Config, *, clock: Clock, report: Report, notify_address: str | None = None
+        self, home: Home, config: Config, *, clock: Clock, report: Reporter, notify_address: str | None = None
     ) -> None:
         self._home = home
         self._config = config
@@ -178,14 +180,15 @@ class Service:
     def _collect(self) -> None:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
         try:
-            done = collect(
+            done = collect_garbage(
                 self._home,
                 self._config.keep_generations,
                 self._clock(),
                 _Abandonable(self._stopping),
+                CancelToken(),
                 wait_seconds=_LOCK_WAIT_SECONDS,
             )
-        except AbandonedError:
+        except CancelledError:
             return
         except SealiftError as error:
             self._report("gc", f"old content could not be removed: {error}", code=error.code)
@@ -210,7 +213,7 @@ class Service:
         try:
             with self._home.lock(_LOCK_WAIT_SECONDS):
                 done = carry_out(self._home, self._config, self._clock, _Abandonable(self._stopping))
-        except (AbandonedError, LockedError):
+        except (CancelledError, LockedError):
             return
         except StorageError as error:
             self._report("failed", str(error), code=error.code)
@@ -274,7 +277,7 @@ class Service:
             events.record(self._home, event)
 
 
-def run(home: Home, config: Config, *, clock: Clock, report: Report, notify_address: str | None = None) -> None:
+def run(home: Home, config: Config, *, clock: Clock, report: Reporter, notify_address: str | None = None) -> None:
     """Run the service until SIGTERM or SIGINT.
 
     Raises:

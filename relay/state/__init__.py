@@ -1,20 +1,21 @@
 """The relay's durable state: what is trusted, what is held, what each ring serves, what happened.
 
 One SQLite database, write-ahead log, synchronous. An import is one transaction: trusted metadata, clock
-floor, generation, ring and event change together or not at all. Nothing is written for a refusal.
+floor, generation and event change together or not at all. Nothing is written for a refusal.
 """
 
 from __future__ import annotations
 
 from manifests.byte_ranges import Range
-from relay.state.arriving import PendingGeneration, PendingVolume
+from relay.state.arriving import ArrivingGeneration, ArrivingVolume
 from relay.state.database import State
 from relay.state.deliveries import Delivery, DeliveryProblem, DeliveryState, Wanted
-from relay.state.records import DEFAULT_RING, Event, Generation, GenerationTarget, NewGeneration, Ring
+from relay.state.records import Event, Generation, GenerationTarget, NewGeneration, Ring
 from relay.state.schema import database_errors
 
 __all__ = [
-    "DEFAULT_RING",
+    "ArrivingGeneration",
+    "ArrivingVolume",
     "Delivery",
     "DeliveryProblem",
     "DeliveryState",
@@ -22,8 +23,6 @@ __all__ = [
     "Generation",
     "GenerationTarget",
     "NewGeneration",
-    "PendingGeneration",
-    "PendingVolume",
     "Range",
     "Ring",
     "State",

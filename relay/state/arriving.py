@@ -6,25 +6,24 @@ for, which volumes were seen, and which ranges of a file that comes in parts are
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.byte_ranges import Range
 from manifests.clock import from_text, to_text
 from relay.state.records import GenerationTarget
 from relay.state.schema import database_errors
+from relay.state.table_group import TableGroup
 
 if TYPE_CHECKING:
     from manifests.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class PendingVolume:
-    """A bundle of a pending generation, by the digest of its manifest. ``whole``: all that it carries is stored.
+class ArrivingVolume:
+    """A bundle of a arriving generation, by the digest of its manifest. ``whole``: all that it carries is stored.
 
     ``since`` as in its manifest.
     """
@@ -39,48 +38,41 @@ class PendingVolume:
 
 
 @dataclass(frozen=True)
-class PendingGeneration:
+class ArrivingGeneration:
     """A generation that is believed and not whole. ``volumes`` in the order of the set, the newest set last."""
 
     number: int
     publisher: str
     created: datetime
-    volumes: tuple[PendingVolume, ...]
+    volumes: tuple[ArrivingVolume, ...]
 
 
-class Pending:
-    """The tables of pending generations. Changes happen inside a transaction of the state."""
+class ArrivingGenerations(TableGroup):
+    """The tables of arriving generations."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def list_generations(self) -> tuple[ArrivingGeneration, ...]:
+        """Return the arriving generations, oldest first."""
+        rows = self._rows("SELECT number, publisher, created FROM pending_generations ORDER BY number")
+        return tuple(
+            ArrivingGeneration(number, publisher, from_text(created), tuple(self._volumes(number)))
+            for number, publisher, created in rows
+        )
 
-    def generations(self) -> tuple[PendingGeneration, ...]:
-        """Return the pending generations, oldest first."""
-        with database_errors(self._path):
-            rows = self._connection.execute(
-                "SELECT number, publisher, created FROM pending_generations ORDER BY number"
-            ).fetchall()
-            return tuple(
-                PendingGeneration(number, publisher, from_text(created), tuple(self._volumes(number)))
-                for number, publisher, created in rows
-            )
+    def find_generation(self, number: int) -> ArrivingGeneration | None:
+        """Return one arriving generation, or ``None``."""
+        return next((found for found in self.list_generations() if found.number == number), None)
 
-    def generation(self, number: int) -> PendingGeneration | None:
-        """Return one pending generation, or ``None``."""
-        return next((found for found in self.generations() if found.number == number), None)
-
-    def _volumes(self, number: int) -> Iterator[PendingVolume]:
-        rows = self._connection.execute(
+    def _volumes(self, number: int) -> Iterator[ArrivingVolume]:
+        rows = self._rows(
             "SELECT manifest_sha256, volume, volumes, since, file_name, whole, seen_at FROM pending_volumes "
             "WHERE generation = ? ORDER BY seen_at, volumes, volume",
             (number,),
         )
         for digest, index, count, since, file_name, whole, seen_at in rows:
-            yield PendingVolume(digest, index, count, since, file_name, bool(whole), from_text(seen_at))
+            yield ArrivingVolume(digest, index, count, since, file_name, bool(whole), from_text(seen_at))
 
-    def targets(self, number: int) -> Iterator[GenerationTarget]:
-        """Yield the targets of one pending generation by path."""
+    def list_targets(self, number: int) -> Iterator[GenerationTarget]:
+        """Yield the targets of one arriving generation by path."""
         with database_errors(self._path):
             rows = self._connection.execute(
                 "SELECT generation, path, sha256, length FROM pending_targets WHERE generation = ? ORDER BY path",
@@ -89,7 +81,9 @@ class Pending:
             for row in rows:
                 yield GenerationTarget(*row)
 
-    def add(self, manifest: Manifest, manifest_sha256: str, file_name: str, now: datetime, *, whole: bool) -> None:
+    def add_bundle(
+        self, manifest: Manifest, manifest_sha256: str, file_name: str, now: datetime, *, whole: bool
+    ) -> None:
         """Record that a bundle of a generation was seen; ``whole`` once is whole for ever."""
         number = manifest.snapshot_version
         self._connection.execute(
@@ -117,20 +111,19 @@ class Pending:
             ),
         )
 
-    def drop_through(self, number: int) -> None:
-        """Forget every pending generation up to one; content and parts stay until they are collected."""
+    def drop_generations_through(self, number: int) -> None:
+        """Forget every arriving generation up to one; content and parts stay until they are collected."""
         self._connection.execute("DELETE FROM pending_generations WHERE number <= ?", (number,))
 
-    def parts(self) -> dict[str, tuple[Range, ...]]:
+    def load_parts(self) -> dict[str, tuple[Range, ...]]:
         """Return, by the digest of the whole, the ranges that are in, ascending, none touching another."""
-        with database_errors(self._path):
-            rows = self._connection.execute("SELECT sha256, first, behind FROM parts ORDER BY sha256, first").fetchall()
+        rows = self._rows("SELECT sha256, first, behind FROM parts ORDER BY sha256, first")
         result: dict[str, tuple[Range, ...]] = {}
         for sha256, first, behind in rows:
             result[sha256] = (*result.get(sha256, ()), (first, behind))
         return result
 
     def save_parts(self, sha256: str, ranges: tuple[Range, ...]) -> None:
-        """Replace what is in of one file; nothing forgets it."""
+        """Replace the ranges of one content of which bytes have arrived; without any it is forgotten."""
         self._connection.execute("DELETE FROM parts WHERE sha256 = ?", (sha256,))
         self._connection.executemany("INSERT INTO parts VALUES (?, ?, ?)", ((sha256, *pair) for pair in ranges))

@@ -12,7 +12,6 @@ A row is written before the first byte is, and says how far its file is:
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from manifests.clock import from_text, to_text
-from relay.state.schema import database_errors
+from relay.state.table_group import TableGroup
 
 DeliveryState = Literal["begun", "ready", "placed", "found", "withdrawn", "gone"]
 
@@ -141,14 +140,10 @@ class DeliveryProblem:
         }
 
 
-class Deliveries:
-    """The tables of deliveries. Changes happen inside a transaction of the state."""
+class Deliveries(TableGroup):
+    """The tables of deliveries."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
-
-    def wanted(self, ring: str) -> tuple[Wanted, ...]:
+    def list_wanted(self, ring: str) -> tuple[Wanted, ...]:
         """Return what the generation of a ring means for places, by source and path."""
         rows = self._rows(
             "SELECT source.deliver, source.name, target.path, target.sha256, target.length, target.generation "
@@ -160,7 +155,7 @@ class Deliveries:
         )
         return tuple(Wanted(*row) for row in rows)
 
-    def all(self) -> tuple[Delivery, ...]:
+    def list_all(self) -> tuple[Delivery, ...]:
         """Return every delivery, by directory and name."""
         rows = self._rows(
             "SELECT directory, place, source, path, sha256, length, generation, state, temporary, placed_at "
@@ -171,7 +166,7 @@ class Deliveries:
             for row in rows
         )
 
-    def save(self, delivery: Delivery) -> None:
+    def save_delivery(self, delivery: Delivery) -> None:
         """Add a delivery, or say how far it is now."""
         wanted = delivery.wanted
         self._connection.execute(
@@ -191,14 +186,14 @@ class Deliveries:
             ),
         )
 
-    def forget(self, delivery: Delivery) -> None:
+    def forget_delivery(self, delivery: Delivery) -> None:
         """Forget a delivery."""
         self._connection.execute(
             "DELETE FROM deliveries WHERE directory = ? AND file_name = ?",
             (str(delivery.directory), delivery.wanted.file_name),
         )
 
-    def problems(self) -> tuple[DeliveryProblem, ...]:
+    def list_problems(self) -> tuple[DeliveryProblem, ...]:
         """Return what is wrong now, by place, source and name."""
         rows = self._rows(
             "SELECT place, source, file_name, code, what, have, need, todo, lines, since FROM delivery_problems "
@@ -216,7 +211,3 @@ class Deliveries:
                 for p in problems
             ),
         )
-
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with database_errors(self._path):
-            return self._connection.execute(query, values).fetchall()

@@ -11,9 +11,6 @@ if TYPE_CHECKING:  # both are slow to import, and a status needs neither
     from manifests.manifest import Manifest
     from manifests.trust import TrustedState
 
-DEFAULT_RING = "default"
-"""The one ring there is for now: it gets every generation at once."""
-
 Detail = str | int | bool | None
 
 
@@ -71,3 +68,40 @@ class Ring:
     name: str
     generation: int | None
     activated_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RoleTrust:
+    """Until when one TUF role is good."""
+
+    role: str
+    version: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What the publisher says of a source that is served.
+
+    ``failed``: a newer pull failed, so what was pulled at ``pulled_at`` is carried. ``fresh_days``: so many days after
+    ``pulled_at`` it counts as stale; ``None`` leaves that to the site.
+    """
+
+    name: str
+    kind: str
+    pulled_at: datetime
+    failed: bool = False
+    version: str | None = None
+    licence: str | None = None
+    fresh_days: int | None = None
+    mount: str | None = None
+    deliver: str | None = None
+
+
+@dataclass(frozen=True)
+class LastOutcome:
+    """The last import or the last refusal. ``subject`` is the generation or the reason code."""
+
+    at: datetime
+    subject: str
+    text: str

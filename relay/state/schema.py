@@ -9,8 +9,9 @@ from pathlib import Path
 
 from manifests.durable import free_bytes
 from manifests.errors import ConfigurationError, LockedError, StorageError
+from relay.state.last_refusal import take_over_last_refusal
 
-USER_VERSION = 2
+USER_VERSION = 3
 """Raised with every change of the tables; what older ones lack is added by :func:`connect`."""
 
 _BUSY_SECONDS = 30.0
@@ -133,6 +134,23 @@ CREATE TABLE IF NOT EXISTS delivery_problems (     -- what is not where it shoul
     since     TEXT NOT NULL,
     PRIMARY KEY (place, source, file_name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS manager_deliveries (    -- rule packs that a manager has, with the content that is here
+    manager  TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    sha256   TEXT NOT NULL,
+    entry_id INTEGER NOT NULL,
+    PRIMARY KEY (manager, name, sha256, entry_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS receipt_serial (        -- of the newest receipt
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    serial INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS last_import (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    at      TEXT NOT NULL,
+    subject TEXT NOT NULL,        -- the generation
+    text    TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     at      TEXT NOT NULL,
@@ -156,6 +174,17 @@ FROM (
 
 Version 1 was several: tables came to it one by one, and none that was there was ever changed.
 """
+
+_EVENTS_OF_BEFORE = """
+INSERT OR IGNORE INTO manager_deliveries
+SELECT details ->> 'manager', details ->> 'name', details ->> 'sha256', details ->> 'id'
+FROM events WHERE kind = 'manager-stored';
+INSERT OR IGNORE INTO receipt_serial
+SELECT 1, details ->> 'serial' FROM events WHERE kind = 'receipt' ORDER BY id DESC LIMIT 1;
+INSERT OR IGNORE INTO last_import
+SELECT 1, at, coalesce(details ->> 'generation', ''), text FROM events WHERE kind = 'import' ORDER BY id DESC LIMIT 1;
+"""
+"""What versions 1 and 2 read back from their events, once for all."""
 
 _CAUSES = {
     sqlite3.SQLITE_FULL: ("storage.full", "The disk is full"),
@@ -233,7 +262,8 @@ def connect(path: Path) -> sqlite3.Connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             _check_version(path, version)
             if version < USER_VERSION:
-                _run(connection, _TABLES, _SOURCES_OF_BEFORE)
+                take_over_last_refusal(path.parent)
+                _run(connection, _TABLES, _SOURCES_OF_BEFORE, _EVENTS_OF_BEFORE)
         except BaseException:
             connection.close()
             raise

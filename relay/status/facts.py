@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from manifests.clock import to_text
-
-if TYPE_CHECKING:
-    from relay.state.deliveries import Delivery, DeliveryProblem
-    from relay.store.outstanding import Outstanding
+from relay.state.deliveries import Delivery, DeliveryProblem
+from relay.state.records import LastOutcome, RoleTrust, SourceState
+from relay.store.outstanding import Outstanding
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -20,46 +19,11 @@ AHEAD_AFTER = timedelta(days=3 * 365)
 
 
 @dataclass(frozen=True)
-class RoleTrust:
-    """Until when one TUF role is good."""
-
-    role: str
-    version: int
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class SourceState:
-    """What the publisher says of a source that is served.
-
-    ``failed``: a newer pull failed, so what was pulled at ``pulled_at`` is carried. ``fresh_days``: so many days after
-    ``pulled_at`` it counts as stale; ``None`` leaves that to the site.
-    """
-
-    name: str
-    kind: str
-    pulled_at: datetime
-    failed: bool = False
-    version: str | None = None
-    licence: str | None = None
-    fresh_days: int | None = None
-    mount: str | None = None
-    deliver: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The last import or the last refusal. ``subject`` is the generation or the reason code."""
-
-    at: datetime
-    subject: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Status:
-    """What a relay holds. ``generation`` is 0 and ``publisher``, ``created`` are ``None`` before the first import.
+    """What a relay serves, and what else it has.
 
+    ``generation`` is the one that is served, never merely the newest that is held: 0 before the first, and
+    ``publisher``, ``created`` and ``imported_at`` are ``None`` then.
     ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
     ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name;
     ``deliveries`` what was put into places of other programs, and ``delivery_problems`` what could not be.
@@ -77,8 +41,8 @@ class Status:
     generations: int
     connectivity: str
     stale_after_days: int
-    last_import: Outcome | None = None
-    last_refusal: Outcome | None = None
+    last_import: LastOutcome | None = None
+    last_refusal: LastOutcome | None = None
     pending: tuple[Outstanding, ...] = ()
     sources: tuple[SourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()

@@ -8,7 +8,8 @@ from typing import Any
 
 from manifests.clock import to_text
 from manifests.text import age_text, table
-from relay.status.facts import Outcome, SourceState, Status
+from relay.state.records import LastOutcome, SourceState
+from relay.status.facts import Status
 
 RUNWAY_WARNING = timedelta(days=14)
 """How long before trust runs out people are told to bring a newer bundle."""
@@ -133,5 +134,5 @@ def _text(instant: datetime | None) -> str | None:
     return None if instant is None else to_text(instant)
 
 
-def _outcome(outcome: Outcome | None) -> dict[str, str] | None:
+def _outcome(outcome: LastOutcome | None) -> dict[str, str] | None:
     return None if outcome is None else {"at": to_text(outcome.at), "subject": outcome.subject, "text": outcome.text}

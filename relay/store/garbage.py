@@ -3,8 +3,9 @@
 Kept are the newest generations, as many as the configuration says and never fewer than the two whose TUF targets
 are served; what a ring serves; and whatever has arrived of generations that are not whole yet.
 
-The state forgets first, durably; content goes after. A power cut between the two leaves content that nothing
-names, which the next run removes.
+1. under the home's lock, so that no import counts on what goes: names alone decide, nothing is hashed
+2. the state forgets, durably
+3. content goes; a power cut between the two leaves content that nothing names, which the next run removes
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from manifests.durable import storage_errors
-from manifests.progress import Progress
+from manifests.progress import CancelToken, Progress
 from relay.home import Home
-from relay.importing import recovery as repair
 from relay.state import Event, State
-from relay.store.parts import left_over
+from relay.store.parts import abandoned_files
+from relay.store.temporary import remove_repair_directories
 
 GRACE = timedelta(minutes=10)
 """For downloads under way: what was served this long ago may still be asked for."""
@@ -31,7 +32,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectedGarbage:
     """What was removed, or would be. ``spared`` are generations that go later: they were served until just now."""
 
     generations: tuple[int, ...]
@@ -41,9 +42,16 @@ class Collected:
     applied: bool
 
 
-def collect(
-    home: Home, keep: int, now: datetime, progress: Progress, *, wait_seconds: float, dry_run: bool = False
-) -> Collected:
+def collect_garbage(
+    home: Home,
+    keep: int,
+    now: datetime,
+    progress: Progress,
+    cancel: CancelToken,
+    *,
+    wait_seconds: float,
+    dry_run: bool = False,
+) -> CollectedGarbage:
     """Forget old generations and remove content that nothing needs.
 
     Args:
@@ -51,76 +59,88 @@ def collect(
         keep: How many of the newest generations to keep.
         now: The system's time.
         progress: Told about each step.
+        cancel: Asked before each directory and each file.
         wait_seconds: How long to wait for an import.
         dry_run: Only say what would go.
 
     Raises:
         LockedError: ``lock.held``: an import did not end in time.
         StorageError: The disk is read-only or failing; what is named by the state is still there.
+        CancelledError: It was cancelled; what is named by the state is still there.
     """
     with home.lock(wait_seconds), State(home.database) as state:
+        # 1. What goes is decided while no import can come to count on it.
         progress.start("Look for what nothing needs")
-        old = _old(state, keep)
-        served_lately = any(
-            ring.activated_at is not None and timedelta(0) <= now - ring.activated_at < GRACE for ring in state.rings()
-        )
-        dropped, spared = ((), old) if served_lately else (old, ())
-        doomed = tuple(_unneeded(home, state, frozenset(dropped)))
+        old = _old_generations(state, keep)
+        dropped, spared = ((), old) if _was_moved_lately(state, now) else (old, ())
+        doomed = tuple(_unneeded_files(home, state, frozenset(dropped), cancel))
         sizes = sum(path.stat().st_size for path in doomed)
         if not dry_run:
+            # 2. First nothing names the content any more, then it goes: the state never names what is not there.
             _forget(state, dropped, now)
+            # 3.
             progress.start("Remove it")
             home.blobs.sweep()
-            repair.sweep(home.blobs.temporary)
-            with storage_errors(home.path):
-                for path in doomed:
-                    path.unlink(missing_ok=True)
-    return Collected(dropped, spared, len(doomed), sizes, applied=not dry_run)
+            remove_repair_directories(home.blobs.temporary)
+            _remove_files(home, doomed, cancel)
+    return CollectedGarbage(dropped, spared, len(doomed), sizes, applied=not dry_run)
 
 
-def _old(state: State, keep: int) -> tuple[int, ...]:
-    numbers = [generation.number for generation in state.generations()]
-    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.rings()}
+def _was_moved_lately(state: State, now: datetime) -> bool:
+    """Tell whether a ring was moved so lately that downloads of what it served before may be under way."""
+    moved = (ring.activated_at for ring in state.publications.list_rings())
+    return any(at is not None and timedelta(0) <= now - at < GRACE for at in moved)
+
+
+def _remove_files(home: Home, files: tuple[Path, ...], cancel: CancelToken) -> None:
+    with storage_errors(home.path):
+        for path in files:
+            cancel.raise_if_cancelled()
+            path.unlink(missing_ok=True)
+
+
+def _old_generations(state: State, keep: int) -> tuple[int, ...]:
+    numbers = [generation.number for generation in state.generations.list_generations()]
+    kept = set(numbers[-max(keep, SERVED) :]) | {ring.generation for ring in state.publications.list_rings()}
     return tuple(number for number in numbers if number not in kept)
 
 
 def _forget(state: State, generations: tuple[int, ...], now: datetime) -> None:
     """Forget generations, and parts of files that no pending generation needs."""
-    wanted = _arriving(state)
-    stale = [sha256 for sha256 in state.pending.parts() if sha256 not in wanted]
+    arriving = _arriving_digests(state)
+    stale = [sha256 for sha256 in state.arriving.load_parts() if sha256 not in arriving]
     if not generations and not stale:
         return
     with state.transaction():
         for number in generations:
-            state.drop_generation(number)
+            state.generations.drop_generation(number)
         for sha256 in stale:
-            state.pending.save_parts(sha256, ())
+            state.arriving.save_parts(sha256, ())
         if generations:
             listed = ", ".join(map(str, generations))
-            state.record(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
+            state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
 
 
-def _unneeded(home: Home, state: State, dropped: frozenset[int]) -> Iterator[Path]:
+def _unneeded_files(home: Home, state: State, dropped: frozenset[int], cancel: CancelToken) -> Iterator[Path]:
     """Yield the files of the store and of the temporary directory that nothing needs without these generations."""
-    arriving = _arriving(state)
-    needed = {target.sha256 for target in state.targets() if target.generation not in dropped} | arriving
-    for ring in state.rings():
-        needed |= {blob.sha256 for _, blob, _ in state.publications(ring.name)}
+    arriving = _arriving_digests(state)
+    kept = (target for target in state.generations.list_targets() if target.generation not in dropped)
+    needed = arriving | {target.sha256 for target in kept}
+    for ring in state.publications.list_rings():
+        needed |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
     with storage_errors(home.blobs.root):
         for directory in sorted(home.blobs.root.iterdir()):
+            cancel.raise_if_cancelled()
             entries = sorted(directory.iterdir()) if directory.is_dir() else ()
             yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed)
-    parts = state.pending.parts().keys()
-    yield from left_over(home.blobs, (sha256 for sha256 in arriving if sha256 in parts and not _is_here(home, sha256)))
+    parts = state.arriving.load_parts().keys()
+    assembled = (sha256 for sha256 in arriving if sha256 in parts and not home.blobs.path(sha256).exists())
+    yield from abandoned_files(home.blobs, assembled)
 
 
-def _arriving(state: State) -> set[str]:
+def _arriving_digests(state: State) -> set[str]:
     return {
         target.sha256
-        for generation in state.pending.generations()
-        for target in state.pending.targets(generation.number)
+        for generation in state.arriving.list_generations()
+        for target in state.arriving.list_targets(generation.number)
     }
-
-
-def _is_here(home: Home, sha256: str) -> bool:
-    return home.blobs.path(sha256).exists()

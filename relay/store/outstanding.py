@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from manifests.blobs import Blob, BlobStore
 from manifests.clock import to_text
+from manifests.errors import CountedBackError, OtherVersionError, SealiftError
+from relay.store.parts import assembled_ranges
 
 if TYPE_CHECKING:
     from manifests.byte_ranges import Range
-    from relay.state import GenerationTarget, PendingGeneration, PendingVolume, State
+    from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,14 @@ class Arrived:
 
 def outstanding(state: State, store: BlobStore) -> tuple[Outstanding, ...]:
     """Return what each pending generation lacks, oldest first."""
-    parts = state.pending.parts()
-    return tuple(_outstanding(found, state, store, parts) for found in state.pending.generations())
+    parts = state.arriving.load_parts()
+    return tuple(_outstanding(found, state, store, parts) for found in state.arriving.list_generations())
 
 
 def outstanding_of(number: int, state: State, store: BlobStore) -> Outstanding:
     """Return what one generation lacks, which must be pending."""
-    found = next(found for found in state.pending.generations() if found.number == number)
-    return _outstanding(found, state, store, state.pending.parts())
+    found = next(found for found in state.arriving.list_generations() if found.number == number)
+    return _outstanding(found, state, store, state.arriving.load_parts())
 
 
 def arrived(state: State, store: BlobStore) -> Arrived | None:
@@ -114,17 +116,15 @@ def arrived(state: State, store: BlobStore) -> Arrived | None:
 
     Content of generations that are here is left out: the receipt tells of it already.
     """
-    from relay.store.parts import present
-
-    found = state.pending.generations()
+    found = state.arriving.list_generations()
     if not found:
         return None
-    told = {target.sha256 for target in state.targets()}
-    targets = (target for generation in found for target in state.pending.targets(generation.number))
+    told = {target.sha256 for target in state.generations.list_targets()}
+    targets = (target for generation in found for target in state.arriving.list_targets(generation.number))
     blobs = {Blob(target.sha256, target.length) for target in targets}
     held = {blob for blob in blobs if store.holds(blob)}
-    recorded = state.pending.parts()
-    parts = {blob.sha256: present(store, blob, recorded) for blob in blobs - held}
+    recorded = state.arriving.load_parts()
+    parts = {blob.sha256: assembled_ranges(store, blob, recorded) for blob in blobs - held}
     return Arrived(
         found[-1].number,
         frozenset(blob.sha256 for blob in held if blob.sha256 not in told),
@@ -134,8 +134,8 @@ def arrived(state: State, store: BlobStore) -> Arrived | None:
 
 def newest_whole(state: State, store: BlobStore) -> int:
     """Return the newest generation of which all content is here, 0 without one: what to ask an increment since."""
-    for generation in reversed(state.generations()):
-        if not missing(state.targets(generation.number), store):
+    for generation in reversed(state.generations.list_generations()):
+        if not missing(state.generations.list_targets(generation.number), store):
             return generation.number
     return 0
 
@@ -145,12 +145,12 @@ def increment(since: int) -> str:
     return f"bundle create --since {since}" if since else "bundle create --full"
 
 
-def of_another_count(code: str) -> bool:
+def tells_of_lost_count(error: SealiftError) -> bool:
     """Tell whether a refusal means that the publisher gives a version twice, or counts back: it lost its place.
 
     An older timestamp does not: that is an older bundle, which is what there is every day.
     """
-    return code.startswith(("tuf.version.", "tuf.removed.", "tuf.rollback.")) and code != "tuf.rollback.timestamp"
+    return isinstance(error, OtherVersionError | CountedBackError)
 
 
 def renumber(above: int) -> str:
@@ -167,15 +167,13 @@ def missing(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[Gene
 
 
 def _outstanding(
-    found: PendingGeneration, state: State, store: BlobStore, parts: Mapping[str, tuple[Range, ...]]
+    found: ArrivingGeneration, state: State, store: BlobStore, parts: Mapping[str, tuple[Range, ...]]
 ) -> Outstanding:
-    from relay.store.parts import present
-
-    targets = tuple(state.pending.targets(found.number))
+    targets = tuple(state.arriving.list_targets(found.number))
     lacking = missing(targets, store)
     left = 0
     for blob in {Blob(target.sha256, target.length) for target in lacking}:
-        left += blob.length - sum(behind - first for first, behind in present(store, blob, parts))
+        left += blob.length - sum(behind - first for first, behind in assembled_ranges(store, blob, parts))
     volumes = _newest_set(found.volumes)
     return Outstanding(
         generation=found.number,
@@ -191,7 +189,7 @@ def _outstanding(
     )
 
 
-def _newest_set(volumes: tuple[PendingVolume, ...]) -> tuple[PendingVolume, ...]:
+def _newest_set(volumes: tuple[ArrivingVolume, ...]) -> tuple[ArrivingVolume, ...]:
     """Return the volumes that belong together with the one seen last, by index."""
     last = volumes[-1]
     same = [volume for volume in volumes if (volume.count, volume.since) == (last.count, last.since)]

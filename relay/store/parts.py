@@ -15,59 +15,62 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.byte_ranges import Range, gaps_in, merge_ranges
 from manifests.durable import fsync_directory, storage_errors
 from manifests.errors import NotAuthenticError
-from manifests.manifest import Manifest, Part
+
+if TYPE_CHECKING:  # slow to import, and a status needs neither
+    from manifests.manifest import Manifest, Part
 
 _PREFIX = "parts-"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a part belongs: the whole, and the part's bytes in it."""
+class PartSlot:
+    """Where a part belongs: the blob that it is a part of, and the part's bytes in it."""
 
     whole: Blob
     first: int
     behind: int
 
 
-def places(manifest: Manifest) -> Mapping[str, tuple[Place, ...]]:
+def slots_of_parts(manifest: Manifest) -> Mapping[str, tuple[PartSlot, ...]]:
     """Return by the digest of a part where it belongs; it may stand several times."""
-    result: dict[str, tuple[Place, ...]] = {}
+    result: dict[str, tuple[PartSlot, ...]] = {}
     for parted in manifest.parted:
         first = 0
         for part in parted.parts:
-            place = Place(Blob(parted.sha256, parted.length), first, first + part.length)
-            result[part.sha256] = (*result.get(part.sha256, ()), place)
-            first = place.behind
+            slot = PartSlot(Blob(parted.sha256, parted.length), first, first + part.length)
+            result[part.sha256] = (*result.get(part.sha256, ()), slot)
+            first = slot.behind
     return result
 
 
-def file_of(store: BlobStore, sha256: str) -> Path:
-    """Return the file in which a blob comes together."""
+def assembly_path(store: BlobStore, sha256: str) -> Path:
+    """Return the file in which the parts of a blob come together."""
     return store.temporary / (_PREFIX + sha256)
 
 
-def present(store: BlobStore, blob: Blob, recorded: Mapping[str, tuple[Range, ...]]) -> tuple[Range, ...]:
-    """Return which bytes of a blob are in: those recorded, if the file that they are in is still there."""
+def assembled_ranges(store: BlobStore, blob: Blob, recorded: Mapping[str, tuple[Range, ...]]) -> tuple[Range, ...]:
+    """Return which bytes of a blob have come in parts: those recorded, if the file that they are in is still there."""
     try:
-        length = file_of(store, blob.sha256).stat().st_size
+        length = assembly_path(store, blob.sha256).stat().st_size
     except FileNotFoundError:
         return ()
     return recorded.get(blob.sha256, ()) if length == blob.length else ()
 
 
-def left_over(store: BlobStore, wanted: Iterable[str]) -> Iterator[Path]:
-    """Yield the files of the temporary directory in which nothing comes together that is wanted."""
-    keep = {_PREFIX + sha256 for sha256 in wanted}
+def abandoned_files(store: BlobStore, needed: Iterable[str]) -> Iterator[Path]:
+    """Yield the files of the temporary directory in which no blob comes together that is needed, by its digest."""
+    keep = {_PREFIX + sha256 for sha256 in needed}
     yield from (path for path in store.temporary.glob(f"{_PREFIX}*") if path.name not in keep)
 
 
-class Assembly:
-    """Takes parts while they are read. A context manager; nothing is recorded by it.
+class PartAssembly:
+    """Puts parts together to blobs while they are read. A context manager; nothing is recorded by it.
 
     Args:
         store: Where the files come together, and where they go.
@@ -85,12 +88,12 @@ class Assembly:
         self._recorded = recorded
         self._parts = parts
         self.rotten_bytes = 0
-        """Bytes that had come before and are not what they were; counted by :meth:`finish`."""
+        """Bytes that had come before and are not what they were; counted by :meth:`finish_blobs`."""
         self._ranges: dict[Blob, tuple[Range, ...]] = {}
         self._files: dict[Blob, int] = {}
         self._open = ExitStack()
 
-    def __enter__(self) -> Assembly:
+    def __enter__(self) -> PartAssembly:
         return self
 
     def __exit__(
@@ -98,34 +101,34 @@ class Assembly:
     ) -> None:
         self._open.close()
 
-    def lacking(self, places: Iterable[Place]) -> tuple[Place, ...]:
-        """Return the places that are not filled."""
-        return tuple(place for place in places if gaps_in(self._in(place.whole), place.first, place.behind))
+    def unfilled_slots(self, slots: Iterable[PartSlot]) -> tuple[PartSlot, ...]:
+        """Return the slots of which bytes are missing."""
+        return tuple(slot for slot in slots if gaps_in(self._in(slot.whole), slot.first, slot.behind))
 
-    def write(self, places: Sequence[Place], chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass chunks on, writing each to all its places. What is in already is never written again.
+    def write_part(self, slots: Sequence[PartSlot], chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the chunks of a part on, writing each to all its slots. What is in already is never written again.
 
         Raises:
             StorageError: The disk is full, read-only or failing.
         """
-        holes = [(self._file(place.whole), place, self._in(place.whole)) for place in places]
+        holes = [(self._file(slot.whole), slot, self._in(slot.whole)) for slot in slots]
         done = 0
         for chunk in chunks:
-            for descriptor, place, ranges in holes:
-                start = place.first + done
-                for first, behind in gaps_in(ranges, start, min(start + len(chunk), place.behind)):
-                    with storage_errors(file_of(self._store, place.whole.sha256)):
+            for descriptor, slot, ranges in holes:
+                start = slot.first + done
+                for first, behind in gaps_in(ranges, start, min(start + len(chunk), slot.behind)):
+                    with storage_errors(assembly_path(self._store, slot.whole.sha256)):
                         _write(descriptor, memoryview(chunk)[first - start : behind - start], first)
             done += len(chunk)
             yield chunk
 
-    def filled(self, places: Iterable[Place]) -> None:
-        """Say that what was written there was the right content."""
-        for place in places:
-            self._ranges[place.whole] = merge_ranges([*self._in(place.whole), (place.first, place.behind)])
+    def mark_filled(self, slots: Iterable[PartSlot]) -> None:
+        """Count slots as filled: what was written there was the right content."""
+        for slot in slots:
+            self._ranges[slot.whole] = merge_ranges([*self._in(slot.whole), (slot.first, slot.behind)])
 
-    def finish(self) -> dict[str, tuple[Range, ...]]:
-        """Make everything durable, and blobs of what is whole.
+    def finish_blobs(self) -> dict[str, tuple[Range, ...]]:
+        """Make all parts durable, and blobs of those that are whole.
 
         Returns:
             What to record, by digest: the ranges that are in and right; none for a blob that is made.
@@ -136,7 +139,7 @@ class Assembly:
         """
         result: dict[str, tuple[Range, ...]] = {}
         for blob, ranges in self._ranges.items():
-            path = file_of(self._store, blob.sha256)
+            path = assembly_path(self._store, blob.sha256)
             with storage_errors(path):
                 os.fdatasync(self._file(blob))
             if ranges == ((0, blob.length),):
@@ -171,7 +174,7 @@ class Assembly:
 
     def _digest(self, blob: Blob, first: int, length: int) -> str:
         hasher, behind = hashlib.sha256(), first + length
-        with storage_errors(file_of(self._store, blob.sha256)):
+        with storage_errors(assembly_path(self._store, blob.sha256)):
             while first < behind:
                 chunk = os.pread(self._file(blob), min(CHUNK_BYTES, behind - first), first)
                 hasher.update(chunk)
@@ -180,14 +183,14 @@ class Assembly:
 
     def _in(self, blob: Blob) -> tuple[Range, ...]:
         if blob not in self._ranges:
-            return present(self._store, blob, self._recorded)
+            return assembled_ranges(self._store, blob, self._recorded)
         return self._ranges[blob]
 
     def _file(self, blob: Blob) -> int:
         """Return the open file of a blob, made with room for all of it when it is not there."""
         if blob not in self._files:
             ranges = self._in(blob)
-            path = file_of(self._store, blob.sha256)
+            path = assembly_path(self._store, blob.sha256)
             with storage_errors(path):
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
                 self._open.callback(os.close, descriptor)

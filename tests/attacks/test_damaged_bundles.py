@@ -8,7 +8,8 @@ import pytest
 
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, RollbackError, SealiftError
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from relay.store.outstanding import outstanding
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_cargo import digest_of
@@ -40,8 +41,14 @@ def sealed(forge, path):
 
 def believed(home):
     with State(home.database) as state:
-        served = [(path, blob, at) for path, blob, at in state.publications(DEFAULT_RING)]
-        return state.trusted(), state.newest_generation(), served, state.metadata(), state.clock_floor()
+        served = [(path, blob, at) for path, blob, at in state.publications.list_files(DEFAULT_RING)]
+        return (
+            state.trusted.load_trusted(),
+            state.generations.find_newest_number(),
+            served,
+            state.trusted.load_metadata(),
+            state.trusted.load_clock_floor(),
+        )
 
 
 def held(home):

@@ -37,7 +37,7 @@ def refusal(home, path, clock):
         import_bundle(home, path, clock)
     assert fingerprint(home) == before
     with State(home.database) as state:
-        assert state.newest_generation() == 2
+        assert state.generations.find_newest_number() == 2
     return caught.value
 
 
@@ -130,7 +130,10 @@ def test_what_a_source_says_of_another_source_counts_for_nothing(home, forge, tm
     path = forge.seal(tmp_path / "3.zip", Forgery(targets=foreign_target))
     assert import_bundle(home, path, forge.clock()).generation == 3
     with State(home.database) as state:
-        assert {target.path: target.length for target in state.targets(3)} == {"clamav/b": 5120, "rules/a": 1120}
+        assert {target.path: target.length for target in state.generations.list_targets(3)} == {
+            "clamav/b": 5120,
+            "rules/a": 1120,
+        }
 
 
 def test_an_older_bundle_is_refused_as_a_rollback(home, forge, tmp_path):

@@ -102,7 +102,7 @@ def test_a_replayed_older_receipt_changes_nothing(home: Home, forge: BundleForge
     before = registry(home)
     assert take(home, old) == "older"
     assert registry(home) == before
-    assert holdings_of(Sites.load(home).get("north").receipt).generations == {3}
+    assert holdings_of(Sites.load(home).find_site("north").receipt).generations == {3}
 
 
 def test_two_receipts_of_one_serial_tell_of_a_copied_key(home: Home, forge: BundleForge) -> None:

@@ -101,8 +101,8 @@ class Site:
         self.import_bundle(self.bundle)
         assert {path.name: path.read_bytes() for path in self.agent.iterdir()} == {"b.zip": NEW}
         with State(self.home.database) as state:
-            assert [(row.wanted.file_name, row.state) for row in state.deliveries.all()] == [("b.zip", "placed")]
-            assert state.deliveries.problems() == ()
+            assert [(row.wanted.file_name, row.state) for row in state.deliveries.list_all()] == [("b.zip", "placed")]
+            assert state.deliveries.list_problems() == ()
         return tuple(seen)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import RollbackError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import open_home
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from relay.store.outstanding import outstanding
-from relay.store.verify import check
+from relay.store.verify import verify_store
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge
@@ -73,16 +74,18 @@ class Trip:
         """
         home = open_home(path)
         with State(home.database) as state:
-            newest = state.newest_generation()
+            newest = state.generations.find_newest_number()
             possible = GENERATIONS[acknowledged : acknowledged + late + 2]
             assert newest in possible
-            served = {p: b"".join(home.blobs.read(blob.sha256)) for p, blob, _ in state.publications(DEFAULT_RING)}
+            served = {
+                p: b"".join(home.blobs.read(blob.sha256)) for p, blob, _ in state.publications.list_files(DEFAULT_RING)
+            }
             assert served == self.content[newest]
-            assert {role.role: role.version for role in state.roles()}.get("timestamp", 0) == newest
+            assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
                 (left,) = outstanding(state, home.blobs)
                 assert len(left.seen) >= STORED[acknowledged]
-        assert check(home, NoProgress()).damage == ()
+        assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
 
     def finish(self, path):
@@ -93,7 +96,7 @@ class Trip:
                 import_file(home, make_config(home), bundle, clock=self.clock)
             except RollbackError:
                 with State(home.database) as state:
-                    assert int(bundle.name.split("-")[1]) < state.newest_generation()
+                    assert int(bundle.name.split("-")[1]) < state.generations.find_newest_number()
         assert self.check(path, len(self.files)) == GENERATIONS[-1]
         assert list(home.blobs.temporary.iterdir()) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests.progress import NoProgress
 
 PAGE = 4096
@@ -34,7 +34,7 @@ def packets(data: bytes, offset: int) -> tuple[list[tuple[str, bytes]], int]:
 def test_the_side_file_is_laid_out_as_the_page_says(tmp_path: Path, length: int, percent: float, pages: int) -> None:
     bundle = tmp_path / "plant-000001-full.zip"
     bundle.write_bytes(random.Random(1).randbytes(length))
-    side = protect(bundle, percent, NoProgress(), workspace=tmp_path / "work")
+    side = write_recovery(bundle, percent, NoProgress(), workspace=tmp_path / "work")
     assert side.name == "plant-000001-full.zip.par2"
     data = side.read_bytes()
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests.progress import NoProgress
 from manifests.receipt import verify
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from tests.support.commands import BIN, clean_environment, run, wait_for
 from tests.support.damage import spoil_pages
 from tests.support.media import exfat_stick, fat_image, fat_stick, is_mounted, squashfs_disc
@@ -70,7 +71,7 @@ def generation(site: Site) -> tuple[int, list[int]]:
 
 def served(site: Site) -> dict[str, bytes]:
     with State(site.home.database) as state:
-        rows = list(state.publications(DEFAULT_RING))
+        rows = list(state.publications.list_files(DEFAULT_RING))
     return {path: site.home.blobs.path(blob.sha256).read_bytes() for path, blob, _ in rows}
 
 
@@ -378,7 +379,7 @@ def test_recovery_data_goes_into_the_inbox_and_out_of_it_with_its_bundle(site: S
     (bundle,) = volumes(site, 1)
     copy = stick / "update.zip"
     shutil.copyfile(bundle, copy)
-    protect(copy, 5.0, NoProgress(), workspace=site.base / "work")
+    write_recovery(copy, 5.0, NoProgress(), workspace=site.base / "work")
     spoil_pages(copy, {5, 300, 301})
     with serving(site) as service:
         shutil.copyfile(stick / "update.zip.par2", site.inbox / "UPDATE.ZIP.PAR2")

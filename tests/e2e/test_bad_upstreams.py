@@ -13,7 +13,7 @@ import pytest
 
 from bundler.config import load
 from bundler.context import Context
-from bundler.jobs.create import Order, create
+from bundler.jobs.create import BundleOrder, create
 from bundler.jobs.init import Founding, found
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult
@@ -52,9 +52,9 @@ class Publisher:
         return Context(self.home, self.config, lambda: self.now, NoProgress())
 
     def seal(self) -> Manifest:
-        order = Order(out=self.path / "out", tool="sealift test", pull=False, allow_partial=True)
+        order = BundleOrder(out=self.path / "out", tool="sealift test", pull=False, allow_partial=True)
         signers = signers_of(self.home, self.config)
-        return create(self.home, self.config, order, signers, lambda: self.now, NoProgress()).files[0].manifest
+        return create(self.context, order, signers).files[0].manifest
 
 
 def _toml(value: object) -> str:

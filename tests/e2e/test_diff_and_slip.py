@@ -11,7 +11,7 @@ import pytest
 
 from bundler.home import open_home
 from bundler.report.slip import files as slips
-from bundler.seal.write_verified import SealedFile
+from bundler.seal.companions import SealedFile
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from tests.support.content import DATA, lay_out
@@ -86,7 +86,7 @@ def test_the_slip_of_a_bundle_says_its_digest_its_key_and_what_changed(
     bundles: tuple[Publisher, list[Path]], tmp_path: Path
 ) -> None:
     publisher, (first, second, _) = bundles
-    text, page = slips.beside(open_home(publisher.home))([sealed_file(second)])
+    text, page = slips.slip_beside(open_home(publisher.home))([sealed_file(second)])
     assert (text.name, page.name) == ("plant-000002-full.slip.txt", "plant-000002-full.slip.html")
     text.write(tmp_path / "slip.txt")
     page.write(tmp_path / "slip.html")
@@ -100,7 +100,7 @@ def test_the_slip_of_a_bundle_says_its_digest_its_key_and_what_changed(
     html = (tmp_path / "slip.html").read_text("utf-8")
     assert "Sigma rules: 12 new, 117 updated, 7 removed" in html
     assert digest in html.replace("<span>", "").replace("</span>", "")
-    (only, _) = slips.beside(open_home(publisher.home))([sealed_file(first)])
+    (only, _) = slips.slip_beside(open_home(publisher.home))([sealed_file(first)])
     only.write(tmp_path / "first.txt")
     assert "changes since" not in (tmp_path / "first.txt").read_text("utf-8")
 

@@ -14,7 +14,8 @@ from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from manifests.manifest import Manifest
 from manifests.receipt import Receipt, verify
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from tests.support.commands import BIN, run
 from tests.support.publisher import Publisher
 from tests.support.relay_homes import Home
@@ -46,7 +47,7 @@ class Site:
 
     def served(self) -> dict[str, bytes]:
         with State(self.home.database) as state:
-            rows = list(state.publications(DEFAULT_RING))
+            rows = list(state.publications.list_files(DEFAULT_RING))
         return {path: self.home.blobs.path(blob.sha256).read_bytes() for path, blob, _ in rows}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests import recovery
 from manifests.errors import IncompleteError
 from manifests.progress import NoProgress
@@ -90,7 +90,7 @@ def stick(tmp_path_factory: pytest.TempPathFactory) -> Stick:
     forge.files |= {f"rules/{number}.rules": f"alert {number}\n".encode() * 900 for number in range(20)}
     forge.files |= {f"clamav/{number}.cvd": dice.randbytes(dice.randrange(400_000)) for number in range(10)}
     forge.seal(path / BUNDLE)
-    protect(path / BUNDLE, RATE, QUIET, workspace=path / "work")
+    write_recovery(path / BUNDLE, RATE, QUIET, workspace=path / "work")
     image = path / "stick.img"
     with image.open("wb") as file:
         file.truncate(300 * 1024 * 1024)

@@ -18,7 +18,8 @@ from manifests.container import read_directory
 from manifests.manifest import Manifest
 from manifests.recovery import side_name
 from relay.home import Home
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from tests.support.commands import BIN, run, wait_for
 from tests.support.damage import PAGE, Pattern, fat_clusters, pages_of, spoil_pages
 from tests.support.media import fat_image, squashfs_disc
@@ -108,7 +109,7 @@ class Site:
 
     def served(self) -> dict[str, bytes]:
         with State(self.home.database) as state:
-            rows = list(state.publications(DEFAULT_RING))
+            rows = list(state.publications.list_files(DEFAULT_RING))
         return {path: self.home.blobs.path(blob.sha256).read_bytes() for path, blob, _ in rows}
 
     def events(self) -> str:
@@ -389,9 +390,9 @@ def random_bytes(_: Goods, path: Path) -> None:
 
 def make_side(file: Path, path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from bundler.seal.recovery import protect; "
+        "import sys; from pathlib import Path; from bundler.seal.recovery import write_recovery; "
         "from manifests.console.commands import NoProgress; "
-        "protect(Path(sys.argv[1]), 5.0, NoProgress(), workspace=Path(sys.argv[3]), out=Path(sys.argv[2]))"
+        "write_recovery(Path(sys.argv[1]), 5.0, NoProgress(), workspace=Path(sys.argv[3]), out=Path(sys.argv[2]))"
     )
     run([BIN / "python", "-c", code, file, path, path.with_name("work")], cwd=Path(__file__).parents[2])
     file.unlink()

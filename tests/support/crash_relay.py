@@ -8,11 +8,12 @@ import pytest
 
 from manifests.blobs import Blob
 from manifests.errors import RollbackError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import Home, open_home
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
-from relay.store.verify import check
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
+from relay.store.verify import verify_store
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config
@@ -58,22 +59,22 @@ class Crossing:
         """
         home = open_home(path)
         with State(home.database) as state:
-            newest = state.newest_generation()
+            newest = state.generations.find_newest_number()
             assert acknowledged <= newest <= min(acknowledged + late + 1, LAST)
-            assert [ring.generation for ring in state.rings()] == [newest or None]
-            served: dict[str, Blob] = {p: blob for p, blob, _ in state.publications(DEFAULT_RING)}
+            assert [ring.generation for ring in state.publications.list_rings()] == [newest or None]
+            served: dict[str, Blob] = {p: blob for p, blob, _ in state.publications.list_files(DEFAULT_RING)}
             assert {p: b"".join(home.blobs.read(blob.sha256)) for p, blob in served.items()} == self.content[newest]
-            assert state.clock_floor() == (self.forge.created(newest) if newest else None)
-            assert {role.role: role.version for role in state.roles()}.get("timestamp", 0) == newest
-            assert len(state.events(["import"])) == newest
-        assert check(home, NoProgress()).damage == ()
+            assert state.trusted.load_clock_floor() == (self.forge.created(newest) if newest else None)
+            assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
+            assert len(state.event_rows.list_events(["import"])) == newest
+        assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
 
     def finish(self, path: Path) -> None:
         """Bring the relay to the last generation with the same three files; older ones are rollbacks."""
         home = open_home(path)
         with State(home.database) as state:
-            newest = state.newest_generation()
+            newest = state.generations.find_newest_number()
         for number, bundle in enumerate(self.bundles, 1):
             if number < newest:
                 with pytest.raises(RollbackError):

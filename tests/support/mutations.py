@@ -94,7 +94,7 @@ def _batches(mutations: Sequence[Mutation], size: int) -> list[Sequence[Mutation
 
 def _verify_all(trial: Trial, mutations: Sequence[Mutation]) -> list[str]:
     with State(Home(trial.home).database) as state:
-        trusted = state.trusted()
+        trusted = state.trusted.load_trusted()
     found = []
     for offset, taken, put in mutations:
         try:

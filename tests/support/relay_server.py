@@ -20,7 +20,8 @@ from relay.server.limits import ServerLimits
 from relay.server.server import Server
 from relay.server.tls import TlsFiles, authority_file, create_authority, server_files
 from relay.server.view import Publication, PublishedFile, View
-from relay.status.facts import RoleTrust, Status
+from relay.state.records import RoleTrust
+from relay.status.facts import Status
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RING = "default"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from manifests.errors import SealiftError
 from relay.home import Home
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 
 
 class Standing:
@@ -52,5 +53,11 @@ class Standing:
 
     def _look(self) -> tuple[object, ...]:
         with State(self._home.database) as state:
-            served = tuple(state.publications(DEFAULT_RING))
-            return state.trusted(), state.generations(), served, state.metadata(), state.rings()
+            served = tuple(state.publications.list_files(DEFAULT_RING))
+            return (
+                state.trusted.load_trusted(),
+                state.generations.list_generations(),
+                served,
+                state.trusted.load_metadata(),
+                state.publications.list_rings(),
+            )

@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner, Signer
 
 from bundler.config import Expiries
 from bundler.jobs.init import first_root
-from bundler.repository.repository import Repository
+from bundler.repository.repository import Repository, write_metadata
 from bundler.repository.staging import Staged, stage_version
 from manifests.manifest import Target
 
@@ -63,5 +63,5 @@ class Publisher:
         self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY
     ) -> Staged:
         staged = self.stage(targets, now, runway)
-        self.load().write(staged.documents)
+        write_metadata(self.directory, staged.documents)
         return staged

@@ -232,7 +232,7 @@ class Simulation:
             return f"--since {self._assumed[site.name]}"
         if everybody:
             return ""
-        receipt = Sites.load(self.publisher.home).get(site.name).receipt
+        receipt = Sites.load(self.publisher.home).find_site(site.name).receipt
         plain = receipt.newest and not receipt.without and not receipt.pending_holds and not receipt.pending_parts
         return f"--since {receipt.newest if plain else site.name}"
 

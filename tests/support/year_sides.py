@@ -9,28 +9,29 @@ from datetime import datetime
 from pathlib import Path
 
 from bundler.config import load
+from bundler.context import Context
 from bundler.jobs.again import create_again
-from bundler.jobs.create import Created, Order, create
+from bundler.jobs.create import BundleOrder, Created, create
 from bundler.jobs.gc import collect
 from bundler.jobs.init import Founding, found
+from bundler.jobs.since import settle_readers
 from bundler.plan.compress import compress
-from bundler.plan.readers import readers
 from bundler.plan.volumes import MEMBER_BYTES
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
-from bundler.seal.recovery import beside
-from bundler.seal.write_verified import no_extras
-from bundler.sites.registry import Imported, Sites
+from bundler.seal.companions import no_companions
+from bundler.seal.recovery import recovery_companions
+from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config
 from relay.home import Home
 from relay.importing.importer import ImportResult, import_file
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
-from relay.store import garbage as gc
+from relay.store.garbage import collect_garbage
 from tests.support.relay_homes import make_home
 
 Now = Callable[[], datetime]
@@ -61,6 +62,10 @@ class Publisher:
         self._stored_lengths: dict[str, int] = {}
 
     @property
+    def context(self) -> Context:
+        return Context(self.home, self.config, self.now, QUIET)
+
+    @property
     def root(self) -> bytes:
         return Repository.load(self.home.metadata).roots[0]
 
@@ -68,21 +73,21 @@ class Publisher:
         self, since: str | None, *, full: bool, pull: bool, volume_size: int | None, recovery: float | None
     ) -> Created:
         """Seal a version; ``since`` is what an operator types after ``--since``, and None for all registered sites."""
-        order = Order(
+        order = BundleOrder(
             out=self.out,
             tool="sealift test",
             pull=pull,
-            readers=readers(self.home, since, self.now(), full=full),
+            readers=settle_readers(self.home, since, self.now(), full=full),
             volume_size=volume_size,
         )
-        extras = no_extras if recovery is None else beside(recovery, self.home.temporary, QUIET)
-        return create(self.home, self.config, order, self._signers, self.now, QUIET, extras)
+        companions = no_companions if recovery is None else recovery_companions(recovery, self.home.temporary, QUIET)
+        return create(self.context, order, self._signers, companions)
 
     def again(self, version: int) -> Created:
         """Make the bundles of an earlier version once more."""
-        return create_again(self.home, version, self.out / f"again-{version}", self.now, QUIET)
+        return create_again(self.context, version, self.out / f"again-{version}")
 
-    def take_receipt(self, data: bytes) -> Imported:
+    def take_receipt(self, data: bytes) -> ImportedReceipt:
         """Import a receipt; the fingerprint was compared."""
         return Sites.load(self.home).import_receipt(data, now=self.now(), confirm=lambda _: True)
 
@@ -136,12 +141,12 @@ class Site:
 
     def collect(self, keep: int) -> None:
         """Forget what is older than so many generations, as ``relay gc`` does."""
-        gc.collect(self.home, keep, self.now(), QUIET, wait_seconds=0.0)
+        collect_garbage(self.home, keep, self.now(), QUIET, CancelToken(), wait_seconds=0.0)
 
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""
         with State(self.home.database) as state:
-            return state.rings()[0].generation or 0
+            return state.publications.list_rings()[0].generation or 0
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""

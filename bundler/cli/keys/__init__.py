@@ -1,4 +1,4 @@
-"""``bundle keys``: one module per command; this one holds only the table."""
+"""``bundle keys``: one module per command; this one has only the table."""
 
 from __future__ import annotations
 

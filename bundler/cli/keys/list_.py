@@ -19,11 +19,13 @@ def command(settings: Settings, output: str) -> None:
     from bundler.ceremony.status import key_rows, role_rows
     from bundler.config import load
     from bundler.home import open_home
+    from bundler.repository.repository import Repository
 
     home = open_home(settings.home)
     config = load(home.config)
     names = [source.name for source in config.sources]
-    keys, roles = key_rows(home, names), role_rows(home, names, system_clock())
+    repository = Repository.load(home.metadata)
+    keys, roles = key_rows(home, repository, names), role_rows(repository, names, system_clock())
     short = [row for row in roles if row.days is not None and row.days < config.runway_days]
     if output == "json":
         print_json(

@@ -100,7 +100,7 @@ class DatabaseProbe:
 
     @property
     def verified(self) -> bool:
-        """Tell whether what has this header was verified before: in the header stand the signature and what it is of."""
+        """Tell whether what has this header was verified before: in it stand the signature and what it is of."""
         return self.known is not None and self.unchanged and self.known.verified
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bundler.report.slip.content import Counts, RoleEnd, Slip, SourceLine, Volume, prepare
+from bundler.report.slip.content import ChangeCounts, RoleEnd, Slip, SlipVolume, SourceLine, prepare_slip
 from bundler.report.slip.html import render_html
 from bundler.report.slip.text import render_text
 
-__all__ = ["Counts", "RoleEnd", "Slip", "SourceLine", "Volume", "prepare", "render_html", "render_text"]
+__all__ = ["ChangeCounts", "RoleEnd", "Slip", "SlipVolume", "SourceLine", "prepare_slip", "render_html", "render_text"]

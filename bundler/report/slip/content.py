@@ -15,6 +15,7 @@ from manifests import recovery, signature, strictjson
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line
+from manifests.text import size_text
 
 MAX_NOTE_LINES = 8
 MAX_NOTE_CHARACTERS = 160
@@ -23,7 +24,7 @@ MAX_SOURCES = 12
 
 
 @dataclass(frozen=True)
-class Volume:
+class SlipVolume:
     """A file on the stick: its name, its length in bytes, its digest in lower-case hex."""
 
     name: str
@@ -40,7 +41,7 @@ class RoleEnd:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ChangeCounts:
     """How many files or rules changed since the version before."""
 
     added: int
@@ -54,7 +55,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A source: what it holds in all, and what changed.
+    """A source: its files in all, and what changed.
 
     ``length`` in bytes; ``age_days`` is set when the newest pull failed and older content is carried;
     ``changes`` is ``None`` when there is nothing to compare with; ``rules`` are the changes by format; ``licence``
@@ -65,8 +66,8 @@ class SourceLine:
     files: int
     length: int
     age_days: int | None = None
-    changes: Counts | None = None
-    rules: tuple[tuple[str, Counts], ...] = ()
+    changes: ChangeCounts | None = None
+    rules: tuple[tuple[str, ChangeCounts], ...] = ()
     licence: str | None = None
 
 
@@ -95,7 +96,7 @@ class Slip:
     since: int | None
     created: datetime
     tool: str
-    volumes: tuple[Volume, ...]
+    volumes: tuple[SlipVolume, ...]
     keyids: tuple[str, ...]
     roles: tuple[RoleEnd, ...]
     sources: tuple[SourceLine, ...]
@@ -124,11 +125,11 @@ class Slip:
         return f"{self.publisher}-{self.version:06d}-{since}.slip"
 
 
-def prepare(
+def prepare_slip(
     manifest: Manifest,
     signature_bytes: bytes,
     documents: Iterable[tuple[str, bytes]],
-    volumes: Sequence[Volume],
+    volumes: Sequence[SlipVolume],
     *,
     difference: Difference | None = None,
     rules: Sequence[SourceRules] = (),
@@ -168,18 +169,46 @@ def prepare(
     )
 
 
-def abridged(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ...], tuple[SourceLine, ...]]:
+def abridge_sources(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ...], tuple[SourceLine, ...]]:
     """Split sources into those with a line of their own and the rest, those that changed before the others."""
     if len(sources) <= MAX_SOURCES:
         return tuple(sources), ()
-    by_weight = sorted(sources, key=lambda line: (line.age_days is None, line.changes == Counts(0, 0, 0), -line.length))
+    by_weight = sorted(
+        sources, key=lambda line: (line.age_days is None, line.changes == ChangeCounts(0, 0, 0), -line.length)
+    )
     kept = {line.name for line in by_weight[: MAX_SOURCES - 1]}
     return tuple(s for s in sources if s.name in kept), tuple(s for s in sources if s.name not in kept)
 
 
-def groups(digest: str) -> tuple[str, ...]:
+def digest_groups(digest: str) -> tuple[str, ...]:
     """Split a digest into groups that an eye can compare."""
     return tuple(digest[start : start + 8] for start in range(0, len(digest), 8))
+
+
+def moment_text(instant: datetime) -> str:
+    """Write an instant for people."""
+    return instant.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def totals_text(slip: Slip) -> str:
+    """Say how much there is."""
+    files = sum(source.files for source in slip.sources)
+    content, carried = (
+        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
+    )
+    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
+
+
+def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
+    """Return the top-level roles and the source's role that ends first."""
+    top = {"root", "timestamp", "snapshot", "targets"}
+    below = [end for end in slip.roles if end.role not in top]
+    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
+
+
+def has_licences(slip: Slip) -> bool:
+    """Tell whether the publisher notes the licence of any source."""
+    return any(source.licence is not None for source in slip.sources)
 
 
 def _note_lines(notes: bytes) -> tuple[str, ...]:
@@ -217,7 +246,7 @@ def _source_lines(
             files=len(own),
             length=sum(target.length for target in own),
             age_days=None if source.failure is None else (manifest.created - source.pulled_at).days,
-            changes=None if found is None else Counts(len(found.added), len(found.updated), len(found.removed)),
-            rules=tuple((f.format, Counts(len(f.added), len(f.updated), len(f.removed))) for f in formats),
+            changes=None if found is None else ChangeCounts(len(found.added), len(found.updated), len(found.removed)),
+            rules=tuple((f.format, ChangeCounts(len(f.added), len(f.updated), len(f.removed))) for f in formats),
             licence=None if source.licence is None else one_line(source.licence),
         )

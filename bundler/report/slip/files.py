@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bundler.diff.rules import Content, compare
-from bundler.diff.targets import Difference, difference
+from bundler.diff.rules import ContentOf, compare_rules
+from bundler.diff.targets import Difference, compare_targets
 from bundler.history import History
 from bundler.home import Home
-from bundler.report.slip import Volume, prepare, render_html, render_text
-from bundler.seal.write_verified import Extra, Extras, SealedFile, put
+from bundler.report.slip import SlipVolume, prepare_slip, render_html, render_text
+from bundler.seal.companions import ChooseCompanions, Companion, SealedFile, write_companion
 from manifests import signature
 from manifests.blobs import Blob, BlobStore
 from manifests.bundle.claimed import claimed_documents
@@ -20,7 +20,7 @@ from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest, Target
 
 
-def beside(home: Home, recovery_percent: float | None = None) -> Extras:
+def slip_beside(home: Home, recovery_percent: float | None = None) -> ChooseCompanions:
     """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
 
     Args:
@@ -28,26 +28,26 @@ def beside(home: Home, recovery_percent: float | None = None) -> Extras:
         recovery_percent: How much recovery data goes beside each bundle, if any does.
     """
 
-    def extras(files: Sequence[SealedFile]) -> Sequence[Extra]:
-        return tuple(_extras(home, files, recovery_percent)) if files else ()
+    def choose(files: Sequence[SealedFile]) -> Sequence[Companion]:
+        return tuple(_slip_files(home, files, recovery_percent)) if files else ()
 
-    return extras
+    return choose
 
 
-def _extras(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Extra]:
+def _slip_files(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Companion]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
-    compared = changes(home, first.manifest)
-    slip = prepare(
+    compared = changes_since_previous(home, first.manifest)
+    slip = prepare_slip(
         first.manifest,
         *_signed(first),
-        [Volume(file.path.name, file.length, file.sha256) for file in ordered],
+        [SlipVolume(file.path.name, file.length, file.sha256) for file in ordered],
         difference=compared,
-        rules=() if compared is None else compare(compared, _content_of(home.store())),
+        rules=() if compared is None else compare_rules(compared, _content_of(home.store())),
         recovery_percent=recovery_percent,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
-    return [Extra("slip", name, _writer(text)) for name, text in texts]
+    return [Companion("slip", name, _writer(text)) for name, text in texts]
 
 
 def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
@@ -57,17 +57,17 @@ def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     return found.pop(signature.NAME), list(found.items())
 
 
-def changes(home: Home, manifest: Manifest) -> Difference | None:
+def changes_since_previous(home: Home, manifest: Manifest) -> Difference | None:
     """Compare with the newest version before this one that can still be read."""
     history = History(home)
     for version in sorted(history.versions(), reverse=True):
         if version < manifest.snapshot_version:
             with suppress(ConfigurationError):  # history.damaged: the slip is no reason to seal nothing
-                return difference(history.generation(version).volumes[0].manifest, manifest)
+                return compare_targets(history.generation(version).volumes[0].manifest, manifest)
     return None
 
 
-def _content_of(store: BlobStore) -> Content:
+def _content_of(store: BlobStore) -> ContentOf:
     def content(target: Target) -> bytes | None:
         blob = Blob(target.sha256, target.length)
         return b"".join(store.read(blob.sha256)) if store.holds(blob) else None
@@ -77,6 +77,6 @@ def _content_of(store: BlobStore) -> Content:
 
 def _writer(text: str) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        put(path, text.encode("utf-8"))
+        write_companion(path, text.encode("utf-8"))
 
     return write

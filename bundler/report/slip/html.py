@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from bundler.report.slip.content import Counts, Slip, SourceLine, Volume, abridged, groups
-from bundler.report.slip.text import in_all, licensed, moment, top_roles
+from bundler.report.slip.content import (
+    ChangeCounts,
+    Slip,
+    SlipVolume,
+    SourceLine,
+    abridge_sources,
+    digest_groups,
+    has_licences,
+    moment_text,
+    top_roles,
+    totals_text,
+)
 from manifests.text import fit, size_text
 
 _STYLE = """
@@ -97,7 +107,7 @@ def render_html(slip: Slip) -> str:
 
 
 def _lines(slip: Slip) -> float:
-    sources = sum(_height(source) for source in abridged(slip.sources)[0])
+    sources = sum(_height(source) for source in abridge_sources(slip.sources)[0])
     notes = sum(1 + len(line) // _NOTE_COLUMNS for line in slip.notes) + (slip.more_notes > 0)
     return _VOLUME_LINES * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + notes
 
@@ -115,8 +125,8 @@ def _head(slip: Slip) -> str:
         + _facts(
             (
                 ("Kind", escape(slip.kind)),
-                ("Sealed", f"{moment(slip.created)} by {escape(slip.tool)}"),
-                ("Holds", escape(in_all(slip))),
+                ("Sealed", f"{moment_text(slip.created)} by {escape(slip.tool)}"),
+                ("Holds", escape(totals_text(slip))),
             ),
             "facts",
         )
@@ -141,8 +151,8 @@ def _volumes(slip: Slip) -> str:
     return _section("On the stick", inner, aside)
 
 
-def _volume(volume: Volume) -> str:
-    digest = "".join(f"<span>{escape(group)}</span>" for group in groups(volume.sha256))
+def _volume(volume: SlipVolume) -> str:
+    digest = "".join(f"<span>{escape(group)}</span>" for group in digest_groups(volume.sha256))
     return (
         f'<div class="volume"><span class="box"></span><b class="name">{escape(volume.name)}</b>'
         f"<span>{volume.length:,} bytes</span>"
@@ -154,7 +164,7 @@ def _trust(slip: Slip) -> str:
     rows = [("Signed by key", f"<code>{escape(keyid)}</code>") for keyid in slip.keyids]
     if slip.roles:
         first = slip.roles[0]
-        until = f'<time class="until">{moment(first.expires_at)}</time>'
+        until = f'<time class="until">{moment_text(first.expires_at)}</time>'
         rows.append(("Runs out", f"{until} ({escape(first.role)}). Import it before then."))
         ends = (f"<time>{escape(end.role)} {end.expires_at:%Y-%m-%d}</time>" for end in top_roles(slip))
         rows.append(("Roles end", ", ".join(ends)))
@@ -162,9 +172,9 @@ def _trust(slip: Slip) -> str:
 
 
 def _sources(slip: Slip) -> str:
-    shown, rest = abridged(slip.sources)
+    shown, rest = abridge_sources(slip.sources)
     changes = "" if slip.previous is None else f"<th>changes since version {slip.previous}</th>"
-    name = "source, licence" if licensed(slip) else "source"
+    name = "source, licence" if has_licences(slip) else "source"
     head = f'<tr><th>{name}</th><th class="n">files</th><th class="n">size</th>{changes}</tr>\n'
     rows = [_source(source, changes=bool(changes)) for source in shown]
     if rest:
@@ -176,7 +186,7 @@ def _sources(slip: Slip) -> str:
 def _source(source: SourceLine, *, changes: bool) -> str:
     parts: list[str] = []
     if source.changes is not None:
-        kind = "part quiet" if source.changes == Counts(0, 0, 0) else "part"
+        kind = "part quiet" if source.changes == ChangeCounts(0, 0, 0) else "part"
         parts.append(f'<span class="{kind}">files: {source.changes}</span>')
     parts += [f'<span class="part">{escape(name)} rules: {counts}</span>' for name, counts in source.rules]
     name = escape(source.name)

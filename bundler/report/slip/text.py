@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from bundler.report.slip.content import RoleEnd, Slip, SourceLine, abridged, groups
+from bundler.report.slip.content import (
+    Slip,
+    SourceLine,
+    abridge_sources,
+    digest_groups,
+    has_licences,
+    moment_text,
+    top_roles,
+    totals_text,
+)
 from manifests.text import fit, size_text, wrapped
 
 COLUMNS = 78
@@ -21,11 +29,6 @@ def render_text(slip: Slip) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def moment(instant: datetime) -> str:
-    """Write an instant for people."""
-    return instant.strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _row(label: str, text: str) -> str:
     return f"{label:<{_LABEL}}{fit(text, COLUMNS - _LABEL)}"
 
@@ -35,17 +38,8 @@ def _head(slip: Slip) -> Iterator[str]:
     yield "=" * COLUMNS
     yield _row("Publisher", slip.publisher)
     yield _row("Version", f"{slip.version}, {slip.kind}")
-    yield _row("Sealed", f"{moment(slip.created)} by {slip.tool}")
-    yield _row("Holds", in_all(slip))
-
-
-def in_all(slip: Slip) -> str:
-    """Say how much there is."""
-    files = sum(source.files for source in slip.sources)
-    content, carried = (
-        sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
-    )
-    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
+    yield _row("Sealed", f"{moment_text(slip.created)} by {slip.tool}")
+    yield _row("Holds", totals_text(slip))
 
 
 def _files(slip: Slip) -> Iterator[str]:
@@ -53,7 +47,7 @@ def _files(slip: Slip) -> Iterator[str]:
     for volume in slip.volumes:
         yield f"[ ] {volume.name}"
         yield f"    {volume.length:,} bytes; sha256:"
-        yield "    " + " ".join(groups(volume.sha256))
+        yield "    " + " ".join(digest_groups(volume.sha256))
     if slip.recovery is not None:
         yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
 
@@ -63,27 +57,15 @@ def _trust(slip: Slip) -> Iterator[str]:
     for keyid in slip.keyids:
         yield _row("Signed by key", keyid)
     if slip.roles:
-        yield _row("Runs out", f"{moment(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
+        yield _row("Runs out", f"{moment_text(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
         ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
         yield from wrapped(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
 
 
-def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
-    """Return the top-level roles and the source's role that ends first."""
-    top = {"root", "timestamp", "snapshot", "targets"}
-    below = [end for end in slip.roles if end.role not in top]
-    return tuple(end for end in slip.roles if end.role in top or end in below[:1])
-
-
-def licensed(slip: Slip) -> bool:
-    """Tell whether the publisher notes the licence of any source."""
-    return any(source.licence is not None for source in slip.sources)
-
-
 def _sources(slip: Slip) -> Iterator[str]:
     since = "" if slip.previous is None else f"; changes since version {slip.previous}"
-    yield f"SOURCES{', LICENCES' if licensed(slip) else ''}{since}"
-    shown, rest = abridged(slip.sources)
+    yield f"SOURCES{', LICENCES' if has_licences(slip) else ''}{since}"
+    shown, rest = abridge_sources(slip.sources)
     for source in shown:
         yield from _source(source)
         yield from _changes(source)

@@ -21,7 +21,7 @@ def _system_lookup(host: str, port: int) -> Sequence[Any]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def address_of(host: str, port: int, lookup: Lookup = _system_lookup) -> str:
+def find_private_address(host: str, port: int, lookup: Lookup = _system_lookup) -> str:
     """Return the one address to dial; a name is looked up once, and must stand for private addresses alone.
 
     The connection goes to the address that was checked, so a name that changes its meaning meanwhile leads nowhere.

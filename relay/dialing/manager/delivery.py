@@ -1,6 +1,6 @@
 """Store rule packs in the manager, say what applying the newest would change, and apply it when told to.
 
-What was stored stands in the relay's events, each with the manager, the name, the digest and the manager's number; so
+What was stored stands in the relay's state, each with the manager, the name, the digest and the manager's number; so
 a second run stores nothing twice. A pack of that name which the manager has from elsewhere is exported and compared.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from manifests.clock import Clock
@@ -16,9 +16,10 @@ from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
 from manifests.progress import Progress
 from manifests.rulepack import Release
-from relay.dialing.manager.packs import Pack, content_of
+from relay.dialing.manager.packs import RulePack, load_verified_content
 from relay.home import Home
 from relay.state import Event, State
+from relay.state.manager_deliveries import StoredPack
 from relay.state.records import Detail
 
 STORED = "manager-stored"
@@ -29,8 +30,8 @@ Application = Literal["dry-run", "applied", "already-applied"]
 
 
 @dataclass(frozen=True)
-class Order:
-    """What the operator wants.
+class RulePackOrder:
+    """What the operator wants done with the rule packs.
 
     Args:
         apply: Apply the pack; else only store it and show what applying would change.
@@ -44,29 +45,29 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """One pack as the manager has it now. ``new`` when this run stored it."""
+class DeliveredRulePack:
+    """One rule pack as the manager has it now. ``new`` when this run stored it."""
 
-    pack: Pack
+    pack: RulePack
     update: SecurityUpdate
     new: bool
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a run did. ``changes`` is what applying ``chosen`` changes, or has changed."""
+class RulePackReport:
+    """What one run against a manager did. ``changes`` is what applying ``chosen`` changes, or has changed."""
 
     manager: str
     generation: int
-    packs: tuple[Delivered, ...]
-    chosen: Delivered
+    packs: tuple[DeliveredRulePack, ...]
+    chosen: DeliveredRulePack
     changes: RuleChanges
     application: Application
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """One run against one manager.
+class ManagerDelivery:
+    """Brings rule packs to one manager, in one run.
 
     Args:
         home: The relay's directory.
@@ -86,8 +87,8 @@ class Delivery:
     progress: Progress
     max_bytes: int
 
-    def run(self, generation: int, packs: Sequence[Pack], order: Order) -> Report:
-        """Store what is not there, then show or apply.
+    def deliver_packs(self, generation: int, packs: Sequence[RulePack], order: RulePackOrder) -> RulePackReport:
+        """Store the rule packs that the manager lacks, then show what the chosen one changes, or apply it.
 
         Args:
             generation: Whose packs they are, for events.
@@ -106,17 +107,20 @@ class Delivery:
             _check_not_older(chosen, before)
         new = {pack.name for pack in packs if self._stored(pack, before, generation)}
         after = self.manager.security_updates() if new else before
-        delivered = tuple(Delivered(pack, _there(pack, after), pack.name in new) for pack in packs)
+        delivered = tuple(DeliveredRulePack(pack, _there(pack, after), pack.name in new) for pack in packs)
         target = next(entry for entry in delivered if entry.pack == chosen)
         self.progress.start(f"what {chosen.name} changes")
         changes = self.manager.changes(target.update.id)
         if not order.apply:
-            return Report(self.shown, generation, delivered, target, changes, "dry-run")
+            return RulePackReport(self.shown, generation, delivered, target, changes, "dry-run")
         if _is_applied(target.update, order):
-            return Report(self.shown, generation, delivered, target, changes, "already-applied")
-        return self._applied(Report(self.shown, generation, delivered, target, changes, "applied"), order)
+            return RulePackReport(self.shown, generation, delivered, target, changes, "already-applied")
+        changes, now = self._apply(target, order, generation)
+        delivered = tuple(replace(entry, update=_there(entry.pack, now)) for entry in delivered)
+        target = next(entry for entry in delivered if entry.pack == chosen)
+        return RulePackReport(self.shown, generation, delivered, target, changes, "applied")
 
-    def _stored(self, pack: Pack, there: Sequence[SecurityUpdate], generation: int) -> bool:
+    def _stored(self, pack: RulePack, there: Sequence[SecurityUpdate], generation: int) -> bool:
         """Store a pack unless the manager has it; tell whether it was stored now."""
         update = _find(pack.name, there)
         if update is not None:
@@ -132,22 +136,23 @@ class Delivery:
                 todo="raise manager.max_mib in relay.toml",
             )
         self.progress.start(f"storing {pack.name}", pack.blob.length)
-        update = self.manager.store(content_of(self.home.blobs, pack), pack.name)
+        update = self.manager.store(load_verified_content(self.home.blobs, pack), pack.name)
         self.progress.advance(pack.blob.length)
         if update.name != pack.name:
             raise FetchError(
                 "dsm.not-stored", f"The manager stored {pack.name} under another name", have=repr(update.name[:100])
             )
-        self._record(STORED, f"{pack.name} was stored in the manager {self.shown}", pack, update, generation)
+        self._record_stored(f"{pack.name} was stored in the manager {self.shown}", pack, update, generation)
         return True
 
-    def _is_ours(self, pack: Pack, update: SecurityUpdate) -> bool:
+    def _is_ours(self, pack: RulePack, update: SecurityUpdate) -> bool:
         """Tell whether we stored this very content, or compared it, as this very entry."""
-        wanted = (self.shown, pack.name, pack.blob.sha256, update.id)
-        events = self.state.events(kinds=(STORED,))
-        return any(tuple(e.details.get(key) for key in ("manager", "name", "sha256", "id")) == wanted for e in events)
+        return self.state.manager_deliveries.has_pack(self._entry(pack, update))
 
-    def _compare(self, pack: Pack, update: SecurityUpdate, generation: int) -> None:
+    def _entry(self, pack: RulePack, update: SecurityUpdate) -> StoredPack:
+        return StoredPack(self.shown, pack.name, pack.blob.sha256, update.id)
+
+    def _compare(self, pack: RulePack, update: SecurityUpdate, generation: int) -> None:
         self.progress.start(f"comparing {pack.name}")
         found = hashlib.sha256(self.manager.export(update.id)).hexdigest()
         if found != pack.blob.sha256:
@@ -159,29 +164,38 @@ class Delivery:
                 todo="delete it in the manager's console if it should not be there",
             )
         text = f"{pack.name} was in the manager {self.shown} already, with the same content"
-        self._record(STORED, text, pack, update, generation)
+        self._record_stored(text, pack, update, generation)
 
-    def _applied(self, report: Report, order: Order) -> Report:
-        pack, update = report.chosen.pack, report.chosen.update
+    def _apply(
+        self, target: DeliveredRulePack, order: RulePackOrder, generation: int
+    ) -> tuple[RuleChanges, Sequence[SecurityUpdate]]:
+        """Let the manager apply a rule pack, see that it did, and return what changed and all packs as they are now."""
+        pack = target.pack
         self.progress.start(f"applying {pack.name}")
-        changes = self.manager.apply(update.id, detect_only=order.detect_only)
-        now = self.manager.security_updates()
-        delivered = tuple(Delivered(entry.pack, _there(entry.pack, now), entry.new) for entry in report.packs)
-        target = next(entry for entry in delivered if entry.pack == pack)
-        if not _is_applied(target.update, order):
+        changes = self.manager.apply(target.update.id, detect_only=order.detect_only)
+        updates = self.manager.security_updates()
+        update = _there(pack, updates)
+        if not _is_applied(update, order):
             raise FetchError(
                 "dsm.not-applied",
                 f"The manager took {pack.name} and does not say that it is applied",
-                have=f"{target.update.state or 'an unknown state'}, detect only: {target.update.detect_only}",
+                have=f"{update.state or 'an unknown state'}, detect only: {update.detect_only}",
                 need=f"APPLIED_CURRENT, detect only: {order.detect_only}",
                 todo="look into the manager's console",
             )
         how = " with new rules only detecting" if order.detect_only else ""
         text = f"{pack.name} was applied in the manager {self.shown}{how}"
-        self._record(APPLIED, text, pack, target.update, report.generation)
-        return Report(report.manager, report.generation, delivered, target, changes, "applied")
+        with self.state.transaction():
+            self.state.event_rows.add_event(self._event(APPLIED, text, pack, update, generation))
+        return changes, updates
 
-    def _record(self, kind: str, text: str, pack: Pack, update: SecurityUpdate, generation: int) -> None:
+    def _record_stored(self, text: str, pack: RulePack, update: SecurityUpdate, generation: int) -> None:
+        """Record that the manager has a rule pack, and the event that tells of it, together."""
+        with self.state.transaction():
+            self.state.manager_deliveries.add_pack(self._entry(pack, update))
+            self.state.event_rows.add_event(self._event(STORED, text, pack, update, generation))
+
+    def _event(self, kind: str, text: str, pack: RulePack, update: SecurityUpdate, generation: int) -> Event:
         details: dict[str, Detail] = {
             "manager": self.shown,
             "name": pack.name,
@@ -190,11 +204,10 @@ class Delivery:
             "generation": generation,
             "detect_only": update.detect_only,
         }
-        with self.state.transaction():
-            self.state.record(Event(self.clock(), kind, text, details))
+        return Event(self.clock(), kind, text, details)
 
 
-def _chosen(packs: Sequence[Pack], order: Order) -> Pack:
+def _chosen(packs: Sequence[RulePack], order: RulePackOrder) -> RulePack:
     if order.pack is None:
         return packs[-1]
     for pack in packs:
@@ -218,18 +231,18 @@ def _find(name: str, updates: Sequence[SecurityUpdate]) -> SecurityUpdate | None
     return found[0] if found else None
 
 
-def _there(pack: Pack, updates: Sequence[SecurityUpdate]) -> SecurityUpdate:
+def _there(pack: RulePack, updates: Sequence[SecurityUpdate]) -> SecurityUpdate:
     update = _find(pack.name, updates)
     if update is None:
         raise FetchError("dsm.not-stored", f"The manager took {pack.name} and does not list it")
     return update
 
 
-def _is_applied(update: SecurityUpdate, order: Order) -> bool:
+def _is_applied(update: SecurityUpdate, order: RulePackOrder) -> bool:
     return update.state == "APPLIED_CURRENT" and update.detect_only == order.detect_only
 
 
-def _check_not_older(chosen: Pack, updates: Sequence[SecurityUpdate]) -> None:
+def _check_not_older(chosen: RulePack, updates: Sequence[SecurityUpdate]) -> None:
     """Refuse to go back by accident: an older pack is applied by its name."""
     current = next((update for update in updates if update.state == "APPLIED_CURRENT"), None)
     theirs = None if current is None else Release.of_file(current.name)

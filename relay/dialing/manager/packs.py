@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
 from manifests.rulepack import Release
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 
 
 @dataclass(frozen=True)
-class Pack:
+class RulePack:
     """One rule pack: the name that the manager gets it under, where it comes from, and its content."""
 
     name: str
     path: str
     blob: Blob
+
+    @classmethod
+    def of_target(cls, path: str, blob: Blob) -> RulePack:
+        """Return a target as a rule pack under its own file name."""
+        return cls(path.rpartition("/")[2], path, blob)
 
     @property
     def release(self) -> Release | None:
@@ -26,8 +32,8 @@ class Pack:
         return Release.of_file(self.name)
 
 
-def packs_of(state: State, sources: Sequence[str]) -> tuple[int, tuple[Pack, ...]]:
-    """Return the active generation and its rule packs, the oldest first.
+def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[RulePack, ...]]:
+    """Return the generation that is served and its rule packs, the oldest first.
 
     Args:
         state: Open.
@@ -39,13 +45,13 @@ def packs_of(state: State, sources: Sequence[str]) -> tuple[int, tuple[Pack, ...
             packs have one name.
     """
     with state.snapshot():
-        ring = next(ring for ring in state.rings() if ring.name == DEFAULT_RING)
-        targets = [(path, blob) for path, blob, _ in state.publications(DEFAULT_RING)]
+        ring = next(ring for ring in state.publications.list_rings() if ring.name == DEFAULT_RING)
+        targets = [(path, blob) for path, blob, _ in state.publications.list_files(DEFAULT_RING)]
     if ring.generation is None:
         raise IncompleteError("manager.nothing", "No bundle was imported yet", todo="relay import FILE")
-    packs: dict[str, Pack] = {}
+    packs: dict[str, RulePack] = {}
     for source in sources:
-        mine = [Pack(path.rpartition("/")[2], path, blob) for path, blob in targets if path.startswith(f"{source}/")]
+        mine = [RulePack.of_target(path, blob) for path, blob in targets if path.startswith(f"{source}/")]
         if not mine:
             raise ConfigurationError(
                 "manager.source",
@@ -64,8 +70,8 @@ def packs_of(state: State, sources: Sequence[str]) -> tuple[int, tuple[Pack, ...
     return ring.generation, tuple(sorted(packs.values(), key=lambda pack: (pack.release or Release(0, 0), pack.name)))
 
 
-def content_of(store: BlobStore, pack: Pack) -> bytes:
-    """Return a pack's bytes, hashed once more before anybody gets them.
+def load_verified_content(store: BlobStore, pack: RulePack) -> bytes:
+    """Return the bytes of a rule pack, hashed once more before a manager gets them.
 
     Raises:
         NotAuthenticError: ``blob.digest``: the store is damaged.

@@ -7,11 +7,11 @@ from manifests.dsm import signed_in
 from manifests.errors import SealiftError
 from manifests.lock import exclusive
 from manifests.progress import Progress
-from relay.dialing.manager.addresses import address_of
+from relay.dialing.manager.addresses import find_private_address
 from relay.dialing.manager.channel import LanChannel
-from relay.dialing.manager.delivery import Delivery, Order, Report
-from relay.dialing.manager.packs import Pack, packs_of
-from relay.dialing.manager.settings import ManagerSettings, load_settings
+from relay.dialing.manager.delivery import ManagerDelivery, RulePackOrder, RulePackReport
+from relay.dialing.manager.packs import RulePack, list_rule_packs
+from relay.dialing.manager.settings import ManagerSettings, load_manager_settings
 from relay.events import log as events
 from relay.home import Home
 from relay.state import Event, State
@@ -20,8 +20,8 @@ FAILED = "manager-failed"
 """Kind of the event of a run that ended with an error."""
 
 
-def deliver(home: Home, order: Order, clock: Clock, progress: Progress) -> Report:
-    """Bring the rule packs of the active generation to the configured manager.
+def deliver_rule_packs(home: Home, order: RulePackOrder, clock: Clock, progress: Progress) -> RulePackReport:
+    """Bring the rule packs of the generation that is served to the configured manager.
 
     Args:
         home: The relay's directory.
@@ -33,11 +33,11 @@ def deliver(home: Home, order: Order, clock: Clock, progress: Progress) -> Repor
         ConfigurationError: ``manager.*``: not configured, or not to be dialled.
         IncompleteError: ``manager.nothing``.
         LockedError: ``lock.held``: another run is at work.
-        SealiftError: As :meth:`relay.dialing.manager.delivery.Delivery.run`.
+        SealiftError: As :meth:`relay.dialing.manager.delivery.ManagerDelivery.deliver_packs`.
     """
-    settings = load_settings(home)
+    settings = load_manager_settings(home)
     with exclusive(home.path / "deliver-rules.lock"), State(home.database) as state:
-        generation, packs = packs_of(state, settings.sources)
+        generation, packs = list_rule_packs(state, settings.sources)
         try:
             return _dialled(home, state, settings, generation, packs, order, clock, progress)
         except SealiftError as error:
@@ -51,14 +51,14 @@ def _dialled(
     state: State,
     settings: ManagerSettings,
     generation: int,
-    packs: tuple[Pack, ...],
-    order: Order,
+    packs: tuple[RulePack, ...],
+    order: RulePackOrder,
     clock: Clock,
     progress: Progress,
-) -> Report:
-    address = address_of(settings.host, settings.port)
+) -> RulePackReport:
+    address = find_private_address(settings.host, settings.port)
     account = settings.credentials.account()
     progress.start(f"signing in to the manager {settings.shown}")
     with LanChannel(settings, address) as channel, signed_in(channel, account) as manager:
-        delivery = Delivery(home, state, manager, settings.shown, clock, progress, settings.max_bytes)
-        return delivery.run(generation, packs, order)
+        delivery = ManagerDelivery(home, state, manager, settings.shown, clock, progress, settings.max_bytes)
+        return delivery.deliver_packs(generation, packs, order)

@@ -19,7 +19,7 @@ from relay.home import Home
 
 
 @dataclass(frozen=True)
-class Credentials:
+class ManagerCredentials:
     """Who signs in, and where the password is: a variable's name or an absolute file."""
 
     user: str
@@ -27,7 +27,7 @@ class Credentials:
     file: Path | None = None
 
     def account(self, environment: Mapping[str, str] = os.environ) -> Account:
-        """Read the password.
+        """Return who signs in, with the password read from where it is.
 
         Raises:
             ConfigurationError: ``manager.credentials`` when there is none, ``manager.credentials-mode`` when others
@@ -69,7 +69,7 @@ class ManagerSettings:
     port: int
     path: str
     sources: tuple[str, ...]
-    credentials: Credentials
+    credentials: ManagerCredentials
     ca: Path | None = None
     fingerprint: str | None = None
     timeout_seconds: float = 300
@@ -82,8 +82,8 @@ class ManagerSettings:
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
-def load_settings(home: Home) -> ManagerSettings:
-    """Read ``[manager]``.
+def load_manager_settings(home: Home) -> ManagerSettings:
+    """Read how a relay reaches its manager: ``[manager]`` of ``relay.toml``.
 
     Raises:
         ConfigurationError: ``manager.off`` when there is no such table, ``manager.url``, ``.trust``, ``.ca`` or
@@ -96,14 +96,14 @@ def load_settings(home: Home) -> ManagerSettings:
             f"{home.config_file} has no [manager]: nothing is delivered to one",
             todo="add [manager] with url, sources, credentials, and ca or fingerprint",
         )
-    return settings_from(table, home)
+    return manager_settings_from(table, home)
 
 
-def settings_from(table: Mapping[str, Any], home: Home) -> ManagerSettings:
+def manager_settings_from(table: Mapping[str, Any], home: Home) -> ManagerSettings:
     """Build the settings from a table that fits the schema. Relative paths are relative to the home.
 
     Raises:
-        ConfigurationError: As :func:`load_settings`.
+        ConfigurationError: As :func:`load_manager_settings`.
     """
     host, port, path = _endpoint(table["url"])
     ca = None if "ca" not in table else home.path / table["ca"]
@@ -140,7 +140,7 @@ def _endpoint(url: str) -> tuple[str, int, str]:
     return host, port, parts.path.rstrip("/") or SOAP_PATH
 
 
-def _credentials(table: Mapping[str, Any], home: Home) -> Credentials:
+def _credentials(table: Mapping[str, Any], home: Home) -> ManagerCredentials:
     if ("password_env" in table) == ("password_file" in table):
         raise ConfigurationError(
             "manager.credentials",
@@ -148,4 +148,4 @@ def _credentials(table: Mapping[str, Any], home: Home) -> Credentials:
             need="password_file or password_env",
         )
     file = home.path / table["password_file"] if "password_file" in table else None
-    return Credentials(table["user"], table.get("password_env"), file)
+    return ManagerCredentials(table["user"], table.get("password_env"), file)

@@ -31,7 +31,7 @@ _MAX_NAME_BYTES = 200
 """Room for a temporary suffix below the 255 bytes that file systems give a name."""
 
 
-class Transport(Protocol):
+class TufTransport(Protocol):
     """What fetches bytes for the client."""
 
     def get(self, url: str, max_bytes: int) -> bytes | None:
@@ -41,8 +41,8 @@ class Transport(Protocol):
         """Yield a file's bytes in order; refuse what is longer than the ceiling."""
 
 
-class Client:
-    """One run against one repository. Use within :func:`session`.
+class TufClient:
+    """One run against one repository. Use within :func:`open_tuf_client`.
 
     Args:
         workflow: The run's workflow.
@@ -50,12 +50,12 @@ class Client:
         metadata_url: Base URL of the metadata.
     """
 
-    def __init__(self, workflow: Workflow, transport: Transport, metadata_url: str) -> None:
+    def __init__(self, workflow: Workflow, transport: TufTransport, metadata_url: str) -> None:
         self._workflow = workflow
         self._transport = transport
         self._metadata_url = with_slash(metadata_url)
 
-    def refresh(self) -> None:
+    def refresh_metadata(self) -> None:
         """Bring the top-level roles up to date.
 
         Raises:
@@ -65,8 +65,8 @@ class Client:
         self._workflow.finish_roots()
         refresh(self._workflow, self._read)
 
-    def download(self, path: str, directory: Path, base_url: str) -> Path:
-        """Fetch one target into a directory, unless the very content is there already. After :meth:`refresh`.
+    def download_target(self, path: str, directory: Path, base_url: str) -> Path:
+        """Download one target into a directory, unless the very content is there. After :meth:`refresh_metadata`.
 
         Args:
             path: The target's path.
@@ -82,7 +82,7 @@ class Client:
             SealiftError: Whatever the workflow or the transport refuses.
         """
         target = find_target(self._workflow, self._read, path)
-        file = directory / artifact_name(path)
+        file = directory / target_file_name(path)
         if not _holds(file, target):
             url = with_slash(base_url) + target_url(target, consistent=bool(self._workflow.root.consistent_snapshot))
             durable.make_directory(directory)
@@ -94,10 +94,10 @@ class Client:
 
 
 @contextmanager
-def session(
-    directory: MetadataDirectory, transport: Transport, metadata_url: str, now: datetime, limits: Limits = DEFAULT
-) -> Iterator[Client]:
-    """Run a client; what it came to trust is kept even when a later step is refused.
+def open_tuf_client(
+    directory: MetadataDirectory, transport: TufTransport, metadata_url: str, now: datetime, limits: Limits = DEFAULT
+) -> Iterator[TufClient]:
+    """Open a TUF client for one run; what it came to trust is kept even when a later step is refused.
 
     Keeping a step's result before the next step succeeds is what TUF asks of a client (5.3.8, 5.4.5,
     5.5.7, 5.6.6): it never forgets a version it has seen.
@@ -112,12 +112,12 @@ def session(
         before = directory.load()
         workflow = Workflow(before, now, limits, require_extension=False)
         try:
-            yield Client(workflow, transport, metadata_url)
+            yield TufClient(workflow, transport, metadata_url)
         finally:
             directory.save(before, workflow.state)
 
 
-def artifact_name(path: str) -> str:
+def target_file_name(path: str) -> str:
     """Return the file name for a target: its quoted path, cut and given a digest where it is too long."""
     name = quote(path, safe="")
     name = f"%2E{name[1:]}" if name.startswith(".") else name

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.rules.build import build
+from bundler.rules.build import build_pack
 from manifests import rulepack
 from manifests.errors import ConfigurationError, MalformedError, SealiftError
 from manifests.manifest import Item
@@ -228,7 +228,7 @@ def directory(tmp_path: Path, **fields: Any) -> Path:
 
 
 def test_a_pack_is_built_from_a_directory_and_reads_back(tmp_path: Path) -> None:
-    built = build(directory(tmp_path), tmp_path / "out.dsru")
+    built = build_pack(directory(tmp_path), tmp_path / "out.dsru")
     with built.path.open("rb") as file:
         assert rulepack.read(file) == built.pack
     assert built.length == built.path.stat().st_size
@@ -237,12 +237,12 @@ def test_a_pack_is_built_from_a_directory_and_reads_back(tmp_path: Path) -> None
 
 def test_the_same_directory_always_gives_the_same_bytes(tmp_path: Path) -> None:
     source = directory(tmp_path)
-    assert build(source, tmp_path / "1.dsru").sha256 == build(source, tmp_path / "2.dsru").sha256
+    assert build_pack(source, tmp_path / "1.dsru").sha256 == build_pack(source, tmp_path / "2.dsru").sha256
 
 
 def test_the_release_can_be_given_and_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    built = build(directory(tmp_path), release="26-001")
+    built = build_pack(directory(tmp_path), release="26-001")
     assert built.pack.release == Release(2026, 1)
     assert (tmp_path / "26-001.dsru").is_file()
 
@@ -290,7 +290,7 @@ def test_a_directory_that_is_no_pack_is_refused_and_nothing_is_written(
     root = directory(tmp_path)
     harm(root)
     with pytest.raises(kind) as caught:
-        build(root, tmp_path / "out.dsru")
+        build_pack(root, tmp_path / "out.dsru")
     assert caught.value.code == code
     assert not (tmp_path / "out.dsru").exists()
 

@@ -24,10 +24,10 @@ def test_a_new_home_trusts_the_root_and_holds_nothing(tmp_path):
     assert home.inbox.is_dir()
     assert (home.quarantine / "key").stat().st_mode & 0o777 == 0o600
     with State(home.database) as state:
-        assert state.trusted().root == forge.root
-        assert state.trusted().timestamp is None
-        assert state.newest_generation() == 0
-        assert [event.kind for event in state.events()] == ["init"]
+        assert state.trusted.load_trusted().root == forge.root
+        assert state.trusted.load_trusted().timestamp is None
+        assert state.generations.find_newest_number() == 0
+        assert [event.kind for event in state.event_rows.list_events()] == ["init"]
     assert [entry.name for entry in (tmp_path / "a").iterdir()] == ["relay"]
 
 

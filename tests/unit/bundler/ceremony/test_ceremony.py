@@ -23,7 +23,7 @@ from bundler.keys import public_keys
 from bundler.keys.secrets import Secrets
 from bundler.kinds import KINDS, kind_class
 from bundler.repository import delegations
-from bundler.repository.repository import Repository, wishes_path
+from bundler.repository.repository import Repository, wishes_path, write_metadata
 from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from bundler.sources.common import COMMON_KEYS
@@ -81,7 +81,7 @@ class Site:
         staged = stage_version(
             repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
         )
-        repository.write(staged.documents)
+        write_metadata(repository.directory, staged.documents)
 
     def state(self) -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted(self.home.path.rglob("*")) if path.is_file()}
@@ -414,13 +414,13 @@ def test_the_overview_names_every_key_where_it_is_and_until_when_its_role_is_goo
     (old,) = site.keyids("timestamp")
     site.key_changes().rotate_keys("timestamp", None, None, OPEN)
     (gone,) = [path.stem for path in site.away("snapshot")]
-    rows = key_rows(site.home, ["a", "b"])
+    rows = key_rows(site.home, site.repository, ["a", "b"])
     assert [row.role for row in rows] == ["root", "root", "targets", "snapshot", "timestamp", "a", "b", None]
     assert rows[-1].keyid == old
     assert rows[3].uri is None
     assert gone.endswith(rows[3].keyid[:12])
     assert rows[2].uri == f"file:{site.home.keys}/targets-{rows[2].keyid[:12]}.pem"
-    roles = {row.role: row for row in role_rows(site.home, ["a", "b"], NOW + timedelta(days=1))}
+    roles = {row.role: row for row in role_rows(site.repository, ["a", "b"], NOW + timedelta(days=1))}
     assert (roles["root"].threshold, roles["root"].keys, roles["root"].days) == (2, 2, 364)
     assert (roles["a"].expires_at, roles["a"].days) == (NOW + timedelta(days=180), 179)
     assert (roles["b"].expires_at, roles["b"].days) == (None, None)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler.diff.content import ClaimedBundle, ClaimedContent
-from bundler.diff.rules import NotCompared, RuleChange, SourceRules, Version, compare
-from bundler.diff.targets import difference
+from bundler.diff.rules import NotCompared, RuleChange, RuleVersion, SourceRules, compare_rules
+from bundler.diff.targets import compare_targets
 from bundler.plan import patch_engines
 from bundler.report import difference as describe_difference
 from manifests.blobs import Blob
@@ -43,7 +43,7 @@ def manifest(version: int, files: dict[str, bytes]) -> Manifest:
 
 def compared(old: dict[str, bytes], new: dict[str, bytes]) -> tuple[SourceRules, ...]:
     held = {hashlib.sha256(data).hexdigest(): data for data in (*old.values(), *new.values())}
-    return compare(difference(manifest(1, old), manifest(2, new)), lambda target: held.get(target.sha256))
+    return compare_rules(compare_targets(manifest(1, old), manifest(2, new)), lambda target: held.get(target.sha256))
 
 
 def identifiers(row: SourceRules) -> dict[str, tuple[list[str], list[str], list[str]]]:
@@ -60,9 +60,9 @@ def test_rules_are_added_updated_and_removed_by_identifier() -> None:
     )
     assert row.source == "s"
     (changes,) = row.formats
-    on = Version("1", enabled=True)
-    assert changes.added == (RuleChange("4", "R4", None, Version("1", enabled=False)),)
-    assert changes.updated == (RuleChange("2", "R2", on, Version("2", enabled=True)),)
+    on = RuleVersion("1", enabled=True)
+    assert changes.added == (RuleChange("4", "R4", None, RuleVersion("1", enabled=False)),)
+    assert changes.updated == (RuleChange("2", "R2", on, RuleVersion("2", enabled=True)),)
     assert changes.removed == (RuleChange("3", "R3", on, None),)
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_compared_is_said_with_its_reason_and_the_rest_is_compare
     old = {"s/a.yml": sigma("a"), "s/b.yar": b"rule X { condition: true }", "s/c.rules": b"x"}
     new = {"s/a.yml": sigma("a", "y"), "s/b.yar": b"rule X {", "s/c.rules": suricata((1, 1, ""))}
     held = {hashlib.sha256(data).hexdigest(): data for data in (*old.values(), *new.values()) if data != b"x"}
-    (row,) = compare(difference(manifest(1, old), manifest(2, new)), lambda target: held.get(target.sha256))
+    (row,) = compare_rules(compare_targets(manifest(1, old), manifest(2, new)), lambda target: held.get(target.sha256))
     assert identifiers(row) == {"Sigma": ([], ["a"], [])}
     assert row.not_compared == (
         NotCompared("s/b.yar", "It ends within the YARA rule X. [rules.yara]"),
@@ -124,7 +124,7 @@ def test_a_large_file_is_compared_as_a_whole_and_never_asked_for() -> None:
     old, new = manifest(1, {"s/a.rules": b"a"}), manifest(2, {"s/a.rules": b"b"})
     large = replace(new, targets=tuple(replace(target, length=2**25 + 1) for target in new.targets))
     asked: list[Target] = []
-    (row,) = compare(difference(old, large), lambda target: asked.append(target) or b"a")  # type: ignore[func-returns-value]
+    (row,) = compare_rules(compare_targets(old, large), lambda target: asked.append(target) or b"a")  # type: ignore[func-returns-value]
     assert [entry.reason for entry in row.not_compared] == ["It is larger than 33,554,432 bytes. [rules.too-large]"]
     assert old.targets[0] in asked
     assert large.targets[0] not in asked
@@ -141,12 +141,12 @@ def test_content_is_found_in_either_bundle_and_its_digest_is_checked(tmp_path: P
     one = claimed(tmp_path, forge, "1.zip", deflated=["s/a.yml"])
     forge.files["s/b.yml"] = sigma("b", "y")
     two = claimed(tmp_path, forge, "2.zip", since=1)
-    found = difference(one.manifest, two.manifest)
+    found = compare_targets(one.manifest, two.manifest)
     held, new = two.manifest.targets
     assert ClaimedContent(two)(held) is None
     assert ClaimedContent(two, one)(held) == sigma("a")
     assert ClaimedContent(one, two)(new) == sigma("b", "y")
-    (row,) = compare(found, ClaimedContent(two))
+    (row,) = compare_rules(found, ClaimedContent(two))
     assert [(entry.path, entry.reason) for entry in row.not_compared] == [
         ("s/b.yml", "Its content is not at hand. [rules.not-carried]")
     ]
@@ -182,7 +182,7 @@ def test_content_that_arrives_as_a_patch_or_in_parts_is_put_together(tmp_path: P
     whole = {digest(part): part for part in parts}
     in_parts = sealed("q.zip", "parts", [(b.name, whole[b.sha256]) for b in blobs], blobs=blobs, parted=(parted,))
     for two in (patched, in_parts):
-        (row,) = compare(difference(one.manifest, two.manifest), ClaimedContent(one, two))
+        (row,) = compare_rules(compare_targets(one.manifest, two.manifest), ClaimedContent(one, two))
         assert len(row.formats[0].updated) == 99
         assert row.not_compared == ()
     assert ClaimedContent(patched)(patched.manifest.targets[0]) is None
@@ -202,7 +202,7 @@ def test_damaged_content_is_said_and_never_compared(tmp_path: Path) -> None:
     with pytest.raises(NotAuthenticError) as caught:
         ClaimedContent(two)(two.manifest.targets[0])
     assert caught.value.code == "bundle.content-digest"
-    (row,) = compare(difference(one.manifest, two.manifest), ClaimedContent(one, two))
+    (row,) = compare_rules(compare_targets(one.manifest, two.manifest), ClaimedContent(one, two))
     assert row.not_compared[0].reason.endswith("is damaged in the bundle. [bundle.content-digest]")
 
 
@@ -211,9 +211,9 @@ def test_the_text_fits_80_columns_whatever_a_rule_is_called() -> None:
     old = {"long-source-name/a.yml": sigma("a"), "same/x": b"x"}
     new = {"long-source-name/a.yml": sigma("a", "y").replace(b"T a", title.encode()), "same/x": b"x"}
     held = {hashlib.sha256(data).hexdigest(): data for data in (*old.values(), *new.values())}
-    found = difference(manifest(1, old), manifest(2, new))
-    by_rule = compare(found, lambda target: held.get(target.sha256))
-    text = describe_difference.to_text(found, by_rule, targets=True, rules=True)
+    found = compare_targets(manifest(1, old), manifest(2, new))
+    by_rule = compare_rules(found, lambda target: held.get(target.sha256))
+    text = describe_difference.difference_to_text(found, by_rule, targets=True, rules=True)
     assert "\x1b" not in text
     assert describe_difference.fit(text.splitlines()[-1], 80) == text.splitlines()[-1]
     assert text.splitlines()[-1].endswith("...")
@@ -224,8 +224,9 @@ def test_the_text_fits_80_columns_whatever_a_rule_is_called() -> None:
 def test_the_json_lists_every_target_and_every_rule() -> None:
     old, new = {"s/a.yml": sigma("a")}, {"s/a.yml": sigma("a", "y"), "s/b.yml": sigma("b")}
     held = {hashlib.sha256(data).hexdigest(): data for data in (*old.values(), *new.values())}
-    found = difference(manifest(1, old), manifest(2, new))
-    value = json.loads(json.dumps(describe_difference.to_json(found, compare(found, lambda t: held.get(t.sha256)))))
+    found = compare_targets(manifest(1, old), manifest(2, new))
+    by_rule = compare_rules(found, lambda target: held.get(target.sha256))
+    value = json.loads(json.dumps(describe_difference.difference_to_json(found, by_rule)))
     assert value["old"] == {"publisher": "plant", "snapshot_version": 1, "created": "2026-09-02T12:00:00Z"}
     assert [target["path"] for target in value["added"]] == ["s/b.yml"]
     (source,) = value["sources"]

@@ -12,7 +12,7 @@ import pytest
 from bundler.jobs.create import Created
 from bundler.jobs.every import Unattended, parse_interval
 from bundler.pull.result import SourceFailure
-from bundler.seal.write_verified import SealedFile
+from bundler.seal.companions import SealedFile
 from manifests.errors import ConfigurationError, FetchError, LockedError, SealiftError, UsageError
 from manifests.manifest import Manifest, SourceRecord
 

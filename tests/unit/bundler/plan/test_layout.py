@@ -6,7 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from bundler.home import Home
-from bundler.plan.layout import Contents, lay_out
+from bundler.plan.arrivals import Arrivals
+from bundler.plan.layout import lay_out
+from bundler.plan.next_version import NextVersion
 from manifests.clock import from_text
 from manifests.manifest import BlobMember, Document, PatchMember, SourceRecord, Target
 
@@ -34,26 +36,24 @@ def member(path: str) -> BlobMember:
 
 
 def test_rules_come_first_then_patches_then_archives_of_rules_and_large_patterns_last(tmp_path: Path) -> None:
-    contents = Contents(
+    targets = tuple(
+        Target(path, length, digest(path), "patch" if path == PATCHED else "blob") for path, length in LENGTHS.items()
+    )
+    version = NextVersion(
         publisher="plant",
         snapshot_version=2,
         root_version=1,
         created=NOW,
         tool="t",
         sources=tuple(SourceRecord(name, "directory", NOW, "") for name in ("clamav", "packs", "suricata", "yara")),
-        targets=tuple(
-            Target(path, length, digest(path), "patch" if path == PATCHED else "blob")
-            for path, length in LENGTHS.items()
-        ),
-        metadata=(),
-        since=1,
+        targets=targets,
+        documents=(),
     )
     patch = PatchMember(digest(PATCHED), LENGTHS[PATCHED], digest("base"), 60_000_000, "zstd", digest("patch"), 100_000)
     (manifest,) = lay_out(
-        contents,
+        version,
+        Arrivals(targets, tuple(member(path) for path in LENGTHS if path != PATCHED), (patch,), {}, 1),
         [Document("tuf/1.root.json", 1, digest("root"))],
-        [member(path) for path in LENGTHS if path != PATCHED],
-        [patch],
         Home(tmp_path).store(),
         volume_size=None,
         signers=1,

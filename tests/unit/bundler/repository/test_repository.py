@@ -11,7 +11,7 @@ from tuf.api.metadata import Metadata, Root
 from bundler.config import Expiries
 from bundler.repository import delegations
 from bundler.repository.delegations import Authority
-from bundler.repository.repository import Repository, runway, wishes_path
+from bundler.repository.repository import Repository, role_runways, wishes_path, write_metadata
 from bundler.repository.staging import path_patterns
 from manifests.errors import ConfigurationError, MalformedError
 from tests.support.ngclient import updater
@@ -123,7 +123,7 @@ def test_a_role_that_runs_short_is_renewed_and_the_others_are_left(publisher):
     publisher.publish(AB | {"b": [target("b/x", b"other")]}, later)
     staged = publisher.publish(AB | {"b": [target("b/x", b"other")]}, later + timedelta(days=1))
     assert names(staged)[2:] == ["3.snapshot.json", "2.targets.json", "2.a.json", "2.b.json"]
-    assert {row.role: row.days for row in runway(publisher.load(), later)} == {
+    assert {row.role: row.days for row in role_runways(publisher.load(), later)} == {
         "root": 215,
         "targets": 181,
         "a": 181,
@@ -135,7 +135,7 @@ def test_a_role_that_runs_short_is_renewed_and_the_others_are_left(publisher):
 
 def test_runway_names_the_role_that_ends_first_before_the_others(publisher):
     publisher.publish(A1)
-    rows = runway(publisher.load(), NOW + timedelta(days=61))
+    rows = role_runways(publisher.load(), NOW + timedelta(days=61))
     assert [row.role for row in rows] == ["snapshot", "timestamp", "a", "targets", "root"]
     assert rows[0].expires_at == NOW + timedelta(days=60)
     assert rows[0].days == -1
@@ -247,11 +247,11 @@ def test_very_many_targets_and_a_clock_that_went_back_are_warned_about(publisher
 def test_writing_twice_changes_nothing_and_an_interrupted_write_is_finished(publisher):
     staged = publisher.stage(AB)
     repository = publisher.load()
-    repository.write([row for row in staged.documents if row[0] != "timestamp.json"])
+    write_metadata(repository.directory, [row for row in staged.documents if row[0] != "timestamp.json"])
     assert publisher.load().snapshot_version == 0
-    repository.write(staged.documents)
+    write_metadata(repository.directory, staged.documents)
     before = {path.name: path.stat().st_mtime_ns for path in publisher.directory.iterdir()}
-    repository.write(staged.documents)
+    write_metadata(repository.directory, staged.documents)
     assert {path.name: path.stat().st_mtime_ns for path in publisher.directory.iterdir()} == before
     assert publisher.load().snapshot_version == 1
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler import rules
-from bundler.rules import archive
+from bundler.rules import archive, readers
 from bundler.rules.rule import MAX_FILE_BYTES, Rule
 from manifests.errors import MalformedError
 from manifests.limits import MIB
@@ -44,7 +43,7 @@ def tar(files: dict[str, bytes], **special: tarfile.TarInfo) -> bytes:
 
 
 def read(name: str, data: bytes) -> tuple[Rule, ...]:
-    reader = rules.reader_of(name)
+    reader = readers.reader_of(name)
     assert reader is not None
     return reader(data)
 
@@ -56,9 +55,9 @@ def refusal(name: str, data: bytes) -> MalformedError:
 
 
 def test_formats_are_told_by_name_in_any_case() -> None:
-    assert rules.reader_of("a/B.RULES") is rules.reader_of("c.rules")
-    assert rules.reader_of("daily.cvd") is None
-    assert rules.reader_of("rules") is None
+    assert readers.reader_of("a/B.RULES") is readers.reader_of("c.rules")
+    assert readers.reader_of("daily.cvd") is None
+    assert readers.reader_of("rules") is None
 
 
 @pytest.mark.parametrize(

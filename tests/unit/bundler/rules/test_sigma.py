@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.rules import sigma
+from bundler.rules.sigma import read_sigma_rules
 from tests.support.content import lay_out
 
 RULE = """\
@@ -24,7 +24,7 @@ detection:
 
 
 def facts(text: str) -> list[tuple[str, str, str]]:
-    return [(rule.identifier, rule.revision, rule.title) for rule in sigma.read(text.encode())]
+    return [(rule.identifier, rule.revision, rule.title) for rule in read_sigma_rules(text.encode())]
 
 
 def test_id_title_and_date_are_those_at_the_top() -> None:
@@ -60,9 +60,12 @@ def test_a_rule_without_id_is_known_by_its_title() -> None:
 
 
 def test_line_ends_and_blank_lines_around_it_are_no_change() -> None:
-    (unix,), (dos,) = sigma.read(RULE.encode()), sigma.read(b"\r\n" + RULE.replace("\n", "\r\n").encode() + b"\r\n")
+    (unix,), (dos,) = (
+        read_sigma_rules(RULE.encode()),
+        read_sigma_rules(b"\r\n" + RULE.replace("\n", "\r\n").encode() + b"\r\n"),
+    )
     assert unix == dos
-    (changed,) = sigma.read(RULE.replace("condition: x", "condition: y").encode())
+    (changed,) = read_sigma_rules(RULE.replace("condition: x", "condition: y").encode())
     assert changed.digest != unix.digest
 
 
@@ -72,7 +75,7 @@ def test_the_real_rule_sets_have_every_id_that_a_yaml_parser_finds(tmp_path) -> 
     sets = []
     for date in (1, 2, 3):
         directory = lay_out(tmp_path / "content", date)["sigma"]
-        found = [rule for path in sorted(directory.rglob("*.yml")) for rule in sigma.read(path.read_bytes())]
+        found = [rule for path in sorted(directory.rglob("*.yml")) for rule in read_sigma_rules(path.read_bytes())]
         sets.append({rule.identifier: rule.title for rule in found})
         assert len(sets[-1]) == len(found)
     assert [len(rules) for rules in sets] == [3132, 3137, 3141]
@@ -109,6 +112,6 @@ def test_the_real_rule_sets_have_every_id_that_a_yaml_parser_finds(tmp_path) -> 
     )
 )
 def test_odd_text_is_read_without_an_error(pieces: list[str]) -> None:
-    for rule in sigma.read("".join(pieces).encode("utf-8", "surrogatepass")):
+    for rule in read_sigma_rules("".join(pieces).encode("utf-8", "surrogatepass")):
         assert "\u202e" not in rule.title
         assert rule.title == rule.title.encode("utf-8").decode("utf-8")

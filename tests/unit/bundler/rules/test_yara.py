@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.rules import yara
 from bundler.rules.rule import Rule
+from bundler.rules.yara import read_yara_rules
 from manifests.errors import MalformedError
 from tests.support.content import lay_out
 
@@ -26,20 +26,20 @@ private rule One : tag1 tag2 {
 
 
 def one(data: bytes) -> Rule:
-    (rule,) = yara.read(data)
+    (rule,) = read_yara_rules(data)
     return rule
 
 
 def refusal(data: bytes) -> MalformedError:
     with pytest.raises(MalformedError) as caught:
-        yara.read(data)
+        read_yara_rules(data)
     return caught.value
 
 
 def outcome(data: bytes) -> str | None:
     """Return the code of the refusal, if it is one."""
     try:
-        assert all(rule.title.isprintable() for rule in yara.read(data))
+        assert all(rule.title.isprintable() for rule in read_yara_rules(data))
     except MalformedError as error:
         return error.code
     return None
@@ -52,7 +52,7 @@ def test_braces_in_strings_comments_and_regular_expressions_end_no_rule() -> Non
 
 def test_rules_in_comments_are_none() -> None:
     assert [
-        r.identifier for r in yara.read(b"/* rule A { condition: true } */\n// rule B {\nrule C{condition:true}")
+        r.identifier for r in read_yara_rules(b"/* rule A { condition: true } */\n// rule B {\nrule C{condition:true}")
     ] == ["C"]
 
 
@@ -78,7 +78,7 @@ def test_the_real_rule_sets_are_read_as_the_yara_engine_reads_them(tmp_path) -> 
     names = []
     for date in (1, 2, 3):
         directory = lay_out(tmp_path / "content", date)["signature-base"]
-        found = [rule for path in sorted(directory.rglob("*.yar")) for rule in yara.read(path.read_bytes())]
+        found = [rule for path in sorted(directory.rglob("*.yar")) for rule in read_yara_rules(path.read_bytes())]
         names.append({rule.identifier for rule in found})
     assert [len(set_of_names) for set_of_names in names] == [5844, 5848, 5849]
     assert names[0] - names[1] == {"WEBSHELL_PHP_Generic", "HKTL_NET_NAME_AmsiBypass"}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from bundler.config import Config
+from bundler.context import Context
 from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.write_verified import Sealing, written_to
+from bundler.seal.write_verified import VerifiedWriter, advised_about
 from manifests import durable
 from manifests.clock import from_text
 from manifests.errors import StorageError
@@ -35,26 +37,26 @@ MANIFEST = Manifest(
 
 
 @pytest.fixture
-def sealing(tmp_path: Path) -> Sealing:
+def writer(tmp_path: Path) -> VerifiedWriter:
     home = Home(tmp_path / "dmz")
     home.path.mkdir()
-    return Sealing(home, home.store(), lambda: NOW, NoProgress())
+    return VerifiedWriter(Context(home, Config("plant"), lambda: NOW, NoProgress()), b"")
 
 
-def test_a_bundle_that_does_not_fit_is_refused_before_its_first_byte(sealing: Sealing, tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_fit_is_refused_before_its_first_byte(writer: VerifiedWriter, tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
-        sealing.begin(tmp_path / "stick", [MANIFEST], 1)
+        writer.begin(tmp_path / "stick", [MANIFEST], 1)
     assert caught.value.code == "storage.space"
     assert caught.value.details["needed"] == PETABYTE + 1
     assert "--out" in (caught.value.todo or "")
-    assert not sealing.home.journal.exists()
+    assert not writer.context.home.journal.exists()
     assert not any((tmp_path / "stick").iterdir())
 
 
-def test_one_that_fits_is_begun(sealing: Sealing, tmp_path: Path) -> None:
+def test_one_that_fits_is_begun(writer: VerifiedWriter, tmp_path: Path) -> None:
     small = replace(MANIFEST, blobs=(BlobMember(A, 1, "stored", A, 1),))
-    journal = sealing.begin(tmp_path / "stick", [small], 1)
-    assert [place.final.name for place in journal.files] == ["plant-000001-full.zip"]
+    journal = writer.begin(tmp_path / "stick", [small], 1)
+    assert [file.final.name for file in journal.files] == ["plant-000001-full.zip"]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_place_that_fails_is_answered_with_another_or_with_smaller_files(
 ) -> None:
     with (
         pytest.raises(StorageError) as caught,
-        written_to(tmp_path),
+        advised_about(tmp_path),
         durable.storage_errors(tmp_path / ".plant-000001-full.zip.partial"),
     ):
         raise OSError(number, os.strerror(number))
@@ -75,7 +77,7 @@ def test_a_place_that_fails_is_answered_with_another_or_with_smaller_files(
 def test_trouble_with_the_home_is_not_blamed_on_the_place(tmp_path: Path) -> None:
     with (
         pytest.raises(StorageError) as caught,
-        written_to(tmp_path / "stick"),
+        advised_about(tmp_path / "stick"),
         durable.storage_errors(tmp_path / "dmz"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -83,17 +85,17 @@ def test_trouble_with_the_home_is_not_blamed_on_the_place(tmp_path: Path) -> Non
 
 
 def test_what_an_interrupted_run_left_and_cannot_be_removed_is_said_with_the_way_on(
-    sealing: Sealing, tmp_path: Path
+    writer: VerifiedWriter, tmp_path: Path
 ) -> None:
     """Such as on a stick that has become read-only; without the stick there is nothing to remove."""
     small = replace(MANIFEST, blobs=(BlobMember(A, 1, "stored", A, 1),))
-    (place,) = sealing.begin(tmp_path / "stick", [small], 1).files
-    place.partial.mkdir()
+    (file,) = writer.begin(tmp_path / "stick", [small], 1).files
+    file.partial.mkdir()
     with pytest.raises(StorageError) as caught:
-        finish_interrupted(sealing.home)
-    assert str(place.partial) in caught.value.what
+        finish_interrupted(writer.context.home)
+    assert str(file.partial) in caught.value.what
     assert "take the medium away" in (caught.value.todo or "")
-    place.partial.rmdir()
-    place.partial.parent.rmdir()
-    finish_interrupted(sealing.home)
-    assert not sealing.home.journal.exists()
+    file.partial.rmdir()
+    file.partial.parent.rmdir()
+    finish_interrupted(writer.context.home)
+    assert not writer.context.home.journal.exists()

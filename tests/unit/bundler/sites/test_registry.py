@@ -7,8 +7,8 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from bundler.sites.holdings import Holdings, holdings_of
-from bundler.sites.registry import Sites, given
-from bundler.sites.status import statuses
+from bundler.sites.registry import Sites, confirm_fingerprint
+from bundler.sites.status import status_of_sites
 from manifests.errors import ConfigurationError, LockedError, MalformedError, NotAuthenticError, UsageError
 from manifests.receipt import Damage, fingerprint
 from tests.support.relay_bundles import BundleForge
@@ -46,7 +46,7 @@ def refused_when_asked(_):
 
 def test_a_publisher_without_sites_has_none(home):
     assert list(Sites.load(home)) == []
-    assert statuses(Sites.load(home), 3, NOW) == ()
+    assert status_of_sites(Sites.load(home), 3, NOW) == ()
 
 
 def test_the_first_receipt_registers_the_site_after_its_fingerprint_is_confirmed(home, forge, north):
@@ -71,17 +71,20 @@ def test_a_fingerprint_given_beforehand_must_match_whatever_its_spelling(home, f
     shown = fingerprint(north.public_key.keyid)
     for text in (shown[:-1], "", fingerprint(CryptoSigner.generate_ed25519().public_key.keyid)):
         with pytest.raises(NotAuthenticError) as refused:
-            take(home, ours(forge, north), confirm=given(text))
+            take(home, ours(forge, north), confirm=confirm_fingerprint(text))
         assert refused.value.code == "sites.fingerprint"
     assert registry(home) == {}
-    assert take(home, ours(forge, north), confirm=given(shown.upper().replace(" ", ":"))).outcome == "registered"
+    assert (
+        take(home, ours(forge, north), confirm=confirm_fingerprint(shown.upper().replace(" ", ":"))).outcome
+        == "registered"
+    )
 
 
 def test_later_receipts_of_a_registered_site_ask_nobody(home, forge, north):
     take(home, ours(forge, north))
     imported = take(home, ours(forge, north, serial=8, generations=(3,)), confirm=refused_when_asked)
     assert (imported.outcome, imported.site.receipt.generations) == ("updated", (3,))
-    assert Sites.load(home).get(north.public_key.keyid).receipt.serial == 8
+    assert Sites.load(home).find_site(north.public_key.keyid).receipt.serial == 8
 
 
 def test_the_same_receipt_again_changes_nothing(home, forge, north):
@@ -99,9 +102,9 @@ def test_a_site_is_called_what_the_publisher_says_else_what_it_says_else_by_its_
     take(home, ours(forge, signers[2]))
     assert {site.name for site in Sites.load(home)} == {"first", "beta", signers[2].public_key.keyid[:12]}
     take(home, ours(forge, signers[1], serial=8, name="other"))
-    assert Sites.load(home).get("beta").receipt.serial == 8
+    assert Sites.load(home).find_site("beta").receipt.serial == 8
     take(home, ours(forge, signers[1], serial=8, name="other"), name="renamed")
-    assert Sites.load(home).get("renamed").registered_at == LATER
+    assert Sites.load(home).find_site("renamed").registered_at == LATER
     with pytest.raises(MalformedError) as refused:
         take(home, ours(forge, signers[1]), name="../x")
     assert refused.value.code == "name.site"
@@ -121,16 +124,16 @@ def test_a_site_is_found_by_name_key_or_the_first_of_its_digits(home, forge, nor
     take(home, ours(forge, north, name="north"))
     sites = Sites.load(home)
     keyid = north.public_key.keyid
-    assert sites.get("north") == sites.get(keyid) == sites.get(keyid[:12])
+    assert sites.find_site("north") == sites.find_site(keyid) == sites.find_site(keyid[:12])
     for wanted in ("south", keyid[:11], "", "f" * 64):
         with pytest.raises(UsageError) as refused:
-            sites.get(wanted)
+            sites.find_site(wanted)
         assert refused.value.code == "sites.unknown"
 
 
 def test_a_removed_site_is_asked_about_again(home, forge, north):
     take(home, ours(forge, north, name="north"))
-    assert Sites.load(home).remove("north").keyid == north.public_key.keyid
+    assert Sites.load(home).forget_site("north").keyid == north.public_key.keyid
     assert registry(home) == {}
     with pytest.raises(ConfigurationError) as refused:
         take(home, ours(forge, north), confirm=lambda _: False)
@@ -183,26 +186,26 @@ def test_the_list_tells_how_far_behind_how_old_and_how_damaged_a_site_is(home, f
     forge.seal(tmp_path / "5.zip")
     advance(home.path, forge)
     now = NOW + timedelta(days=2)
-    (status,) = statuses(Sites.load(home), 5, now, need=lambda receipt: 1000 * receipt.newest)
+    (status,) = status_of_sites(Sites.load(home), 5, now, need=lambda receipt: 1000 * receipt.newest)
     value = status.to_json()
     assert (value["site"], value["generation"], value["behind"], value["without"]) == ("north", 3, 2, 1)
     assert (value["damage"], value["needs_bytes"], value["stale"]) == ({"missing": 1}, 3000, False)
     assert (value["receipt_age_seconds"], value["content_age_seconds"]) == (2 * 86_400, 3 * 86_400)
-    (old,) = statuses(Sites.load(home), 5, now + timedelta(days=40))
+    (old,) = status_of_sites(Sites.load(home), 5, now + timedelta(days=40))
     assert (old.stale, old.needs_bytes, old.to_json()["stale_sources"]) == (True, None, ["rules"])
 
 
 def test_a_site_is_stale_by_the_days_that_the_configuration_gives_a_source(home, forge, north):
     take(home, ours(forge, north))
     for days, names in ((1, ("rules",)), (60, ())):
-        (status,) = statuses(Sites.load(home), 3, NOW + timedelta(days=2), fresh_days={"rules": days})
+        (status,) = status_of_sites(Sites.load(home), 3, NOW + timedelta(days=2), fresh_days={"rules": days})
         assert (status.stale_sources, status.stale) == (names, bool(names))
-    (late,) = statuses(Sites.load(home), 3, NOW + timedelta(days=40), fresh_days={"rules": 60})
+    (late,) = status_of_sites(Sites.load(home), 3, NOW + timedelta(days=40), fresh_days={"rules": 60})
     assert not late.stale
 
 
 def test_a_site_that_serves_nothing_is_stale(home, forge, north):
     bare = {"publisher": None, "generations": (), "sources": (), "snapshot_version": 0, "timestamp_version": 0}
     take(home, ours(forge, north, **bare))
-    (status,) = statuses(Sites.load(home), 3, NOW)
+    (status,) = status_of_sites(Sites.load(home), 3, NOW)
     assert (status.stale, status.behind, status.content_age) == (True, 3, None)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.seal.recovery import beside, protect
-from bundler.seal.write_verified import SealedFile
+from bundler.seal.companions import SealedFile
+from bundler.seal.recovery import recovery_companions, write_recovery
 from manifests import recovery
 from manifests.errors import (
     ConfigurationError,
@@ -28,6 +28,7 @@ from manifests.recovery import program
 from manifests.recovery.packets import CREATOR, FILE, HEADER, MAGIC, MAIN, RECOVERY, RecoverySet, packet_at, packets_in
 from manifests.recovery.side_file import COPIES, PAGE_BYTES, length_of, write_plain
 from relay.importing import recovery as repair
+from relay.store.temporary import remove_repair_directories
 from tests.support.damage import pages_of, spoil_pages
 
 QUIET = NoProgress()
@@ -45,7 +46,7 @@ class Stick:
         self.content = random.Random(length).randbytes(length)
         self.bundle = self.path / "acme-000007-full.zip"
         self.bundle.write_bytes(self.content)
-        self.side = protect(self.bundle, percent, QUIET, workspace=self.temporary)
+        self.side = write_recovery(self.bundle, percent, QUIET, workspace=self.temporary)
 
     def attempt(self) -> repair.Repaired | None:
         return repair.attempt(self.bundle, self.temporary, QUIET)
@@ -107,7 +108,7 @@ def test_blocks_are_whole_pages_and_never_more_than_the_most(length: int, blocks
 @pytest.mark.parametrize("percent", [0, -1, 100.1, float("nan")])
 def test_a_rate_that_makes_no_sense_is_refused_before_anything_is_sealed(tmp_path: Path, percent: float) -> None:
     with pytest.raises(UsageError) as caught:
-        beside(percent, tmp_path, QUIET)
+        recovery_companions(percent, tmp_path, QUIET)
     assert caught.value.code == "recovery.percent"
 
 
@@ -126,7 +127,7 @@ def test_what_goes_beside_the_bundles_of_a_run_is_named_like_them_and_made_from_
     shutil.copyfile(stick.bundle, partial)
     final = stick.path / "acme-000008-full.zip"
     sealed = SealedFile(final, partial, LENGTH, "", None)  # type: ignore[arg-type]  # the manifest is not asked
-    (extra,) = beside(5, stick.temporary, QUIET)([sealed])
+    (extra,) = recovery_companions(5, stick.temporary, QUIET)([sealed])
     assert extra.name == "acme-000008-full.zip.par2"
     out = stick.path / ".extra.partial"
     extra.write(out)
@@ -140,7 +141,7 @@ def test_what_goes_beside_the_bundles_of_a_run_is_named_like_them_and_made_from_
 def test_a_side_file_that_is_there_already_is_not_replaced(stick: Stick) -> None:
     before = stick.fingerprint()
     with pytest.raises(UsageError) as caught:
-        protect(stick.bundle, 5, QUIET, workspace=stick.temporary)
+        write_recovery(stick.bundle, 5, QUIET, workspace=stick.temporary)
     assert caught.value.code == "recovery.exists"
     assert stick.fingerprint() == before
 
@@ -148,7 +149,7 @@ def test_a_side_file_that_is_there_already_is_not_replaced(stick: Stick) -> None
 def test_an_interrupted_run_leaves_nothing_after_the_next(stick: Stick) -> None:
     (stick.temporary / "recovery-left").mkdir()
     (stick.temporary / "recovery-left" / "volume.par2").write_bytes(b"left")
-    protect(stick.bundle, 5, QUIET, workspace=stick.temporary, out=stick.path / "again.par2")
+    write_recovery(stick.bundle, 5, QUIET, workspace=stick.temporary, out=stick.path / "again.par2")
     assert list(stick.temporary.iterdir()) == []
     assert (stick.path / "again.par2").read_bytes() == stick.side.read_bytes()
 
@@ -302,7 +303,7 @@ def test_among_the_side_files_of_several_volumes_the_right_one_is_taken(stick: S
     for number in range(3):
         other = stick.path / f"acme-000007-full-v{number}-of-9.zip"
         other.write_bytes(random.Random(number).randbytes(LENGTH))
-        protect(other, 5, QUIET, workspace=stick.temporary)
+        write_recovery(other, 5, QUIET, workspace=stick.temporary)
     stick.side.rename(stick.path / "zzz.par2")
     spoil_pages(stick.bundle, [7])
     assert stick.check_whole().side_file.name == "zzz.par2"
@@ -450,7 +451,7 @@ def test_what_an_interrupted_repair_left_is_swept(stick: Stick) -> None:
     spoil_pages(stick.bundle, [7])
     assert stick.attempt() is not None
     assert len(list(stick.temporary.iterdir())) == 1
-    repair.sweep(stick.temporary)
+    remove_repair_directories(stick.temporary)
     assert list(stick.temporary.iterdir()) == []
 
 

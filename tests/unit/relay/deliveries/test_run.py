@@ -17,7 +17,8 @@ from relay.deliveries import Report, carry_out, next_step
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from relay.status.read import read_status
 from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import BundleForge, Forgery
@@ -71,11 +72,11 @@ class Site:
 
     def states(self) -> dict[str, str]:
         with State(self.home.database) as state:
-            return {row.wanted.file_name: row.state for row in state.deliveries.all()}
+            return {row.wanted.file_name: row.state for row in state.deliveries.list_all()}
 
     def roll_back(self, number: int) -> None:
         with State(self.home.database) as state, state.transaction():
-            state.activate(DEFAULT_RING, number, self.clock())
+            state.publications.activate_generation(DEFAULT_RING, number, self.clock())
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_what_is_delivered_is_a_copy_of_its_own_with_a_mode_that_anybody_can_rea
     status = (site.agent / "a.zip").stat()
     assert (status.st_nlink, stat.S_IMODE(status.st_mode), status.st_uid) == (1, 0o644, os.geteuid())
     with State(site.home.database) as state:
-        stored = {site.home.blobs.path(target.sha256).stat().st_ino for target in state.targets()}
+        stored = {site.home.blobs.path(target.sha256).stat().st_ino for target in state.generations.list_targets()}
     assert status.st_ino not in stored
 
 
@@ -169,10 +170,10 @@ def test_a_generation_that_is_rolled_back_delivers_the_older_file_again(site: Si
 def test_a_second_run_does_nothing(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
-        before = state.events()
+        before = state.event_rows.list_events()
     assert site.again() == Report()
     with State(site.home.database) as state:
-        assert state.events() == before
+        assert state.event_rows.list_events() == before
 
 
 def test_nothing_is_delivered_without_a_place_and_the_lines_to_write_are_told(site: Site) -> None:
@@ -338,7 +339,9 @@ def test_content_that_the_store_lost_or_that_rotted_is_not_delivered(site: Site)
     site.bring()
     site.places = (DeliveryConfig("ds_agent", site.agent),)
     with State(site.home.database) as state:
-        blob = site.home.blobs.path(next(target.sha256 for target in state.targets() if target.path == "dsa/a.zip"))
+        blob = site.home.blobs.path(
+            next(target.sha256 for target in state.generations.list_targets() if target.path == "dsa/a.zip")
+        )
     blob.chmod(0o644)
     blob.write_bytes(ONE[::-1])
     assert codes(site.again()) == ["delivery.damaged"]
@@ -378,8 +381,8 @@ def leave(site: Site, state_name: str, *, temporary: bool, final: bytes | None) 
     with State(site.home.database) as state, state.transaction():
         from relay.state import Delivery
 
-        wanted = state.deliveries.wanted(DEFAULT_RING)[0]
-        state.deliveries.save(Delivery(site.agent, wanted, state_name, TEMPORARY.format("00")))
+        wanted = state.deliveries.list_wanted(DEFAULT_RING)[0]
+        state.deliveries.save_delivery(Delivery(site.agent, wanted, state_name, TEMPORARY.format("00")))
     if temporary:
         (site.agent / TEMPORARY.format("00")).write_bytes(ONE if state_name == "ready" else ONE[:5])
     if final is not None:

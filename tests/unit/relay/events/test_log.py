@@ -8,9 +8,7 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import StorageError
-from relay.config import load_config
 from relay.events import log as events
-from relay.server.view import Views
 from relay.state import Event, State
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_home
@@ -22,11 +20,9 @@ def test_both_logs_are_read_as_one_in_the_order_of_time(tmp_path):
     events.record(home, Event(CREATED, "refused", "ばんどる\nline", {"code": "zip.end"}))
     with State(home.database) as state:
         assert [event.kind for event in events.read(home, state)] == ["init", "refused", "refused"]
-        assert [event.text for event in events.read(home, state, limit=1)] == ["ばんどる\nline"]
-    last = events.last_logged(home, "refused")
-    assert last is not None
-    assert last.details == {"code": "zip.end"}
-    assert events.last_logged(home, "absent") is None
+        (last,) = events.read(home, state, limit=1)
+        assert (last.text, last.details) == ("ばんどる\nline", {"code": "zip.end"})
+        assert events.read(home, state, kinds=("absent",)) == ()
 
 
 def test_a_line_that_a_power_cut_tore_hides_no_other(tmp_path):
@@ -86,25 +82,6 @@ def test_events_of_one_kind_are_found_in_every_file(home):
     assert logged(home, kinds=("refused",)) == ["0", "1", "2"]
 
 
-def test_the_last_refusal_is_still_known_when_its_file_was_put_aside(home):
-    fill(home, 2, kind="refused")
-    fill(home, 9)
-    assert len(files_of(home)) > 3
-    last = events.last_logged(home, "refused")
-    assert (last.kind, last.text) == ("refused", "1")
-
-
-def test_what_is_served_says_a_refusal_that_began_a_new_file_of_the_same_length(home):
-    fill(home, 1, kind="refused")
-    views = Views(home, load_config(home.path), check_seconds=0)
-    assert views.current().status.last_refusal.text == "0"
-    length = home.audit_file.stat().st_size
-    events.record(home, Event(CREATED, "refused", "1"), file_bytes=1)
-    assert home.audit_file.stat().st_size == length
-    assert views.current().status.last_refusal.text == "1"
-    views.close()
-
-
 def test_writers_at_the_same_time_lose_nothing_and_write_nothing_twice(home):
     def write(writer):
         for number in range(10):
@@ -119,8 +96,8 @@ def test_a_log_that_was_put_aside_before_a_power_cut_is_gone_on_with(home):
     fill(home, 3, file_bytes=10_000)
     home.audit_file.rename(home.path / "audit.000001.jsonl")
     assert logged(home) == ["0", "1", "2"]
-    assert events.last_logged(home, "a").text == "2"
-    assert events.position(home) == (0, 0)
+    assert logged(home, kinds=("a",), limit=1) == ["2"]
+    assert not home.audit_file.exists()
     events.record(home, Event(CREATED + timedelta(days=1), "a", "3"))
     assert logged(home) == ["0", "1", "2", "3"]
 

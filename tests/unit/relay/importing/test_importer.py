@@ -11,8 +11,10 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
+from manifests.trust import refusals
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from relay.store import outstanding as pending
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
@@ -32,7 +34,10 @@ def home(tmp_path, forge):
 
 def content(home):
     with State(home.database) as state:
-        return {path: b"".join(home.blobs.read(blob.sha256)) for path, blob, _ in state.publications(DEFAULT_RING)}
+        return {
+            path: b"".join(home.blobs.read(blob.sha256))
+            for path, blob, _ in state.publications.list_files(DEFAULT_RING)
+        }
 
 
 def test_an_import_stores_activates_and_leaves_the_file(home, forge, tmp_path):
@@ -42,7 +47,7 @@ def test_an_import_stores_activates_and_leaves_the_file(home, forge, tmp_path):
     assert content(home) == forge.files
     assert path.is_file()
     with State(home.database) as state:
-        assert state.events(["import"])[0].details["generation"] == 1
+        assert state.event_rows.list_events(["import"])[0].details["generation"] == 1
 
 
 def test_the_feature_list_is_written_in_every_form_and_language(home, forge, tmp_path):
@@ -123,7 +128,7 @@ def test_content_that_the_store_lost_comes_back_with_the_same_bundle(home, forge
     import_bundle(home, path, forge.clock())
     before = content(home)
     with State(home.database) as state:
-        digest = next(target.sha256 for target in state.targets(1))
+        digest = next(target.sha256 for target in state.generations.list_targets(1))
     home.blobs.path(digest).unlink()
     result = import_bundle(home, path, forge.clock())
     assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 targets")
@@ -152,7 +157,7 @@ def test_an_expired_bundle_is_refused_unless_the_operator_accepts_it_on_record(h
     assert fingerprint(home) == before
     assert import_bundle(home, path, late, accept_expired=True).outcome == "imported"
     with State(home.database) as state:
-        event = state.events(["import"])[0]
+        event = state.event_rows.list_events(["import"])[0]
     assert event.details["accepted_expired"] == "timestamp,snapshot,clamav,rules,targets"
     assert "accepted by the operator although expired" in event.text
 
@@ -218,14 +223,14 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
 
 
 @pytest.mark.parametrize(
-    ("code", "another"),
+    ("refusal", "lost"),
     [
-        ("tuf.version.timestamp", True),
-        ("tuf.rollback.rules", True),
-        ("tuf.removed.rules", True),
-        ("tuf.rollback.timestamp", False),
-        ("tuf.signature.rules", False),
+        (refusals.other_content("timestamp"), True),
+        (refusals.rollback("rules", 1, 2), True),
+        (refusals.removed("rules"), True),
+        (refusals.rollback("timestamp", 1, 2), False),
+        (refusals.signatures("rules", 0, 1), False),
     ],
 )
-def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(code, another):
-    assert pending.of_another_count(code) is another
+def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
+    assert pending.tells_of_lost_count(refusal) is lost

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from bundler.seal.recovery import protect
+from bundler.seal.recovery import write_recovery
 from manifests.errors import IncompleteError
 from manifests.progress import NoProgress
-from relay.events import log as events
+from relay.state.last_refusal import load_last_refusal
 from tests.support.damage import spoil_pages
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_home
@@ -33,7 +33,7 @@ def bundle(forge, tmp_path):
     """A bundle with 5 % of recovery data beside it."""
     (tmp_path / "stick").mkdir()
     path = forge.seal(tmp_path / "stick" / "1.zip")
-    protect(path, 5.0, NoProgress(), workspace=tmp_path / "work")
+    write_recovery(path, 5.0, NoProgress(), workspace=tmp_path / "work")
     return path
 
 
@@ -45,7 +45,7 @@ def test_damage_below_the_rate_asks_nothing_of_the_operator_and_is_told(home, fo
     assert result.path == bundle
     assert "blocks were rebuilt from 1.zip.par2" in result.text
     assert b"medium-damaged" in home.audit_file.read_bytes()
-    assert events.last_logged(home, events.REFUSED) is None
+    assert load_last_refusal(home.last_refusal_file) is None
     assert list(home.blobs.temporary.iterdir()) == []
 
 

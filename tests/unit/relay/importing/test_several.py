@@ -30,7 +30,7 @@ def stick(tmp_path):
 def run(home, forge, *paths):
     def newest():
         with State(home.database) as state:
-            return state.newest_generation()
+            return state.generations.find_newest_number()
 
     return list(import_all(paths, newest, lambda path: import_bundle(home, path, forge.clock())))
 

@@ -7,9 +7,10 @@ import pytest
 
 from manifests.errors import IncompleteError, RollbackError, SealiftError, StorageError
 from relay.importing.importer import import_file
-from relay.state import DEFAULT_RING, State
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
 from relay.store.outstanding import arrived, outstanding
-from relay.store.parts import file_of
+from relay.store.parts import assembly_path
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
@@ -32,12 +33,15 @@ def home(tmp_path, forge):
 
 def served(home):
     with State(home.database) as state:
-        return {path: b"".join(home.blobs.read(blob.sha256)) for path, blob, _ in state.publications(DEFAULT_RING)}
+        return {
+            path: b"".join(home.blobs.read(blob.sha256))
+            for path, blob, _ in state.publications.list_files(DEFAULT_RING)
+        }
 
 
 def trust(home):
     with State(home.database) as state:
-        return state.trusted(), state.newest_generation(), state.metadata()
+        return state.trusted.load_trusted(), state.generations.find_newest_number(), state.trusted.load_metadata()
 
 
 def pending_of(home):
@@ -74,7 +78,7 @@ def test_each_volume_says_what_is_still_needed_and_what_to_type(home, forge, tmp
     everything = sum(map(len, forge.files.values()))
     held = sum(len(data) for data in forge.files.values() if home.blobs.path(digest_of(data)).exists())
     with State(home.database) as state:
-        (ranges,) = state.pending.parts().values()
+        (ranges,) = state.arriving.load_parts().values()
     assert left.missing_bytes == everything - held - sum(behind - first for first, behind in ranges)
 
 
@@ -210,8 +214,8 @@ def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is
     import_bundle(home, volumes[0], forge.clock())
     import_bundle(home, volumes[1], forge.clock())
     with State(home.database) as state:
-        ((sha256, ranges),) = state.pending.parts().items()
-    with file_of(home.blobs, sha256).open("r+b") as file:
+        ((sha256, ranges),) = state.arriving.load_parts().items()
+    with assembly_path(home.blobs, sha256).open("r+b") as file:
         file.seek(ranges[0][0])
         file.write(bytes(5))
     result = import_bundle(home, volumes[2], forge.clock())

@@ -385,3 +385,52 @@ def test_an_end_that_is_missing_although_recovery_data_is_here_is_waited_for_a_m
             ledger.take_look(now, candidate, foreign if candidate.named_as_side_file else PARTIAL)
         assert find(ledger, "b.zip").phase is Phase.WAITING
         assert find(ledger, "a.zip").phase is (Phase.READY if now >= 60 else Phase.WAITING)
+
+
+STICK = Path("/stick")
+
+
+def two_inboxes() -> Ledger:
+    """Return a ledger with a newer bundle in one inbox and an older one in another, both ready."""
+    ledger = Ledger()
+    see(ledger, 0.0, new_zip=stamp())
+    see(ledger, 0.0, inbox=STICK, old_zip=stamp(inode=8))
+    look_at_all(ledger, 2.0)
+    return ledger
+
+
+def test_of_several_inboxes_the_oldest_bundle_comes_first_and_one_at_a_time() -> None:
+    ledger = two_inboxes()
+    assert ledger.inboxes_to_act() == {INBOX, STICK}
+    assert ledger.begin_import(2.0, INBOX) is None, "nobody knows yet which one is older"
+    claim_all(ledger, new_zip=(9, 1), old_zip=(8, 1))
+    assert ledger.inboxes_to_act() == {STICK}
+    assert ledger.begin_import(2.0, INBOX) is None
+    assert (ledger.next_due(2.0, INBOX), ledger.next_due(2.0, STICK)) == (None, 2.0)
+    old = ledger.begin_import(2.0, STICK)
+    assert old is not None
+    assert ledger.begin_import(2.0, STICK) is None
+    assert (ledger.is_importing, ledger.inboxes_to_act()) == (True, frozenset())
+    ledger.take_ending(3.0, old, ImportEnding.IMPORTED)
+    new = ledger.begin_import(3.0, INBOX)
+    assert new is not None
+    assert new.path.name == "new.zip"
+
+
+def test_nobody_waits_for_the_files_of_an_inbox_that_does_not_answer() -> None:
+    ledger = two_inboxes()
+    see(ledger, 2.0, inbox=STICK, old_zip=stamp(inode=8), moving_zip=stamp(inode=9))
+    ledger.leave_out([STICK])
+    assert ledger.begin_import(2.0, INBOX) == find(ledger, "new.zip")
+    ledger.abandon_import()
+    ledger.leave_out([])
+    assert ledger.begin_import(2.0, INBOX) is None
+
+
+def test_an_import_that_was_given_up_leaves_its_file_ready() -> None:
+    ledger = Ledger()
+    see(ledger, 0.0, a_zip=stamp())
+    look_at_all(ledger, 2.0)
+    assert ledger.begin_import(2.0, INBOX) == find(ledger, "a.zip")
+    ledger.abandon_import()
+    assert ledger.begin_import(2.0, INBOX) == find(ledger, "a.zip")

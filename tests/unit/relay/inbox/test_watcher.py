@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import IncompleteError, LockedError, NotAuthenticError, SealiftError, StorageError
+from manifests.progress import CancelledError
 from relay.importing.importer import ImportResult
+from relay.inbox.attendant import Inbox
+from relay.inbox.listing import InboxListing, list_inbox
 from relay.inbox.readiness import InboxRules
-from relay.inbox.watcher import AbandonedError, Inbox, Watcher
+from relay.inbox.watcher import Watcher
 from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
 
 QUICK = InboxRules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, gather_seconds=5.0)
@@ -284,7 +287,7 @@ def test_a_stop_in_the_middle_of_an_import_leaves_the_file(inbox: Path) -> None:
     def importing(path: Path) -> ImportResult:
         started.set()
         assert stopped.wait(DEADLINE)
-        raise AbandonedError
+        raise CancelledError
 
     relay = Relay()
     (inbox / "a.zip").write_bytes(BUNDLE)
@@ -298,6 +301,100 @@ def test_a_stop_in_the_middle_of_an_import_leaves_the_file(inbox: Path) -> None:
     assert not thread.is_alive()
     assert (inbox / "a.zip").read_bytes() == BUNDLE
     assert relay.until("abandoned") == f"{inbox}/a.zip: import abandoned, nothing has changed"
+
+
+class HangingStick:
+    """Lists inboxes, but one of them only when it is let go, as a medium does that blocks in the kernel."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.asked = threading.Event()
+        self.answers = threading.Event()
+
+    def list_directory(self, path: Path) -> InboxListing:
+        if path == self.path:
+            self.asked.set()
+            assert self.answers.wait(DEADLINE)
+        return list_inbox(path)
+
+
+def test_an_inbox_that_hangs_stops_no_other_is_named_and_goes_on_when_it_answers(tmp_path: Path, inbox: Path) -> None:
+    stick, relay = HangingStick(tmp_path / "stick"), Relay()
+    stick.path.mkdir()
+    (stick.path / "late.zip").write_bytes(BUNDLE)
+    inboxes = [Inbox(stick.path, rules=QUICK), Inbox(inbox, rules=QUICK)]
+    watcher = Watcher(inboxes, relay.importing, relay.report, list_directory=stick.list_directory, silent_seconds=0.2)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    try:
+        assert stick.asked.wait(DEADLINE)
+        assert relay.until("silent") == f"{stick.path} does not answer; the other inboxes go on"
+        assert watcher.silent_inboxes == (stick.path,)
+        (inbox / "a.zip").write_bytes(BUNDLE)
+        assert relay.next() == "a.zip"
+        relay.until("imported")
+        stick.answers.set()
+        assert relay.until("answers") == f"{stick.path} answers again"
+        assert relay.next() == "late.zip"
+        assert watcher.silent_inboxes == ()
+    finally:
+        stick.answers.set()
+        watcher.stop()
+        thread.join(DEADLINE)
+
+
+def test_an_inbox_that_hangs_is_left_behind_when_the_watcher_stops(inbox: Path) -> None:
+    stick, relay = HangingStick(inbox), Relay()
+    watcher = Watcher([Inbox(inbox, rules=QUICK)], relay.importing, relay.report, list_directory=stick.list_directory)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    try:
+        assert stick.asked.wait(DEADLINE)
+        watcher.stop()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+        assert not watcher.is_importing
+    finally:
+        stick.answers.set()
+
+
+def test_imports_of_several_inboxes_never_overlap(tmp_path: Path) -> None:
+    under_way, most, lock = [0], [0], threading.Lock()
+    relay = Relay()
+
+    def importing(path: Path) -> ImportResult:
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        result = relay.importing(path)
+        with lock:
+            under_way[0] -= 1
+        return result
+
+    inboxes = [Inbox(tmp_path / name, rules=QUICK) for name in "abcd"]
+    for one in inboxes:
+        one.path.mkdir()
+        for number in range(3):
+            (one.path / f"{number}.zip").write_bytes(BUNDLE)
+    watcher = Watcher(inboxes, importing, relay.report)
+    thread = threading.Thread(target=watcher.run)
+    thread.start()
+    for _ in range(12):
+        relay.until("imported")
+    watcher.stop()
+    thread.join(DEADLINE)
+    assert (relay.asked.qsize(), most) == (12, [1])
+
+
+def test_a_bug_in_the_thread_of_one_inbox_ends_the_watcher_and_is_raised(tmp_path: Path, inbox: Path) -> None:
+    def list_directory(path: Path) -> InboxListing:
+        if path == inbox:
+            raise ZeroDivisionError
+        return list_inbox(path)
+
+    inboxes = [Inbox(tmp_path / "other", rules=QUICK), Inbox(inbox, rules=QUICK)]
+    with pytest.raises(ZeroDivisionError):
+        Watcher(inboxes, Relay().importing, Relay().report, list_directory=list_directory).run()
 
 
 def test_many_watchers_come_and_go_without_leaking_descriptors(inbox: Path) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.features import load_catalogue, to_disable
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from manifests.receipt import Damage, SourceAge, document, verify
 from relay.deliveries.features import write_features
 from relay.receipt import make as module
 from relay.receipt.make import Pending, Said, make
 from relay.receipt.site_key import key_file, open_key
 from relay.state import State
-from relay.store.verify import check, discard
+from relay.store.verify import discard_damaged_blobs, verify_store
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 
@@ -113,10 +113,10 @@ def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discar
     path.chmod(0o644)
     path.write_bytes(b"bX")
     assert receipt_of(home).without == ()
-    report = check(home, NoProgress())
+    report = verify_store(home, NoProgress(), CancelToken())
     found = receipt_of(home, report=report)
     assert (found.without, found.damage) == ((digest(b"b1"),), (Damage("altered", 1),))
-    discard(home, report, wait_seconds=0)
+    discard_damaged_blobs(home, report, wait_seconds=0)
     assert receipt_of(home).without == (digest(b"b1"),)
 
 
@@ -180,7 +180,7 @@ def test_receipts_made_at_once_never_share_a_serial(empty):
 def test_the_serial_is_durable_with_its_digest_before_the_receipt_leaves(home):
     signed = make(home, make_config(home), NOW)
     with State(home.database) as state:
-        (event,) = state.events(kinds=("receipt",))
+        (event,) = state.event_rows.list_events(kinds=("receipt",))
     assert event.details == {"serial": signed.receipt.serial, "sha256": digest(signed.data)}
     assert (home.out / "receipt.json").read_bytes() == signed.data
 
@@ -191,7 +191,7 @@ def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
             receipt_of(home, said=said)
         assert refused.value.code == "receipt.schema"
     with State(home.database) as state:
-        assert state.events(kinds=("receipt",)) == ()
+        assert state.event_rows.list_events(kinds=("receipt",)) == ()
 
 
 def test_nothing_of_the_inside_is_named_unless_asked(home):

@@ -116,7 +116,7 @@ def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, 
     forge.said = {"patterns": {"mount": "/"}, "au": {"mount": "/"}}
     assert view().mount_at_root == "au"
     with State(home.database) as state:
-        (event,) = state.events(kinds=("mount-conflict",))
+        (event,) = state.event_rows.list_events(kinds=("mount-conflict",))
     assert event.details == {"mounted": "au", "sources": "au,patterns"}
     assert event.text == (
         "2 sources ask for the root, au, patterns: au is served there. "
@@ -158,9 +158,9 @@ def test_what_is_said_of_sources_goes_with_its_generation(tmp_path, home, forge)
     forge.said.clear()
     import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
     with State(home.database) as state:
-        first, second = state.sources(1)[0], state.sources(2)[0]
+        first, second = state.generations.list_sources(1)[0], state.generations.list_sources(2)[0]
         with state.transaction():
-            state.drop_generation(1)
-        assert state.sources(1) == ()
+            state.generations.drop_generation(1)
+        assert state.generations.list_sources(1) == ()
     assert (first.licence, first.deliver, first.mount, first.version) == ("for customers", "ds_agent", "/", "1")
     assert (second.licence, second.deliver, second.mount, second.version) == (None,) * 4

@@ -11,7 +11,7 @@ from manifests.blobs import Blob
 from manifests.errors import StorageError
 from relay.server.app import Application
 from relay.state import DeliveryProblem
-from relay.status.facts import RoleTrust, SourceState
+from relay.state.records import RoleTrust, SourceState
 from tests.support.relay_server import NOW, GivenViews, empty_view, store_in, view_of
 from tests.support.requests_by_hand import field, get
 

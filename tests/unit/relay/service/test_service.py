@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from relay.inbox.watcher import AbandonedError
+from manifests.progress import CancelledError
 from relay.service.service import _Abandonable, _in_thread, _notify
 
 
@@ -17,9 +17,9 @@ def test_an_import_is_abandoned_at_its_next_step_once_the_service_stops() -> Non
     progress.start("Store", 10)
     progress.advance(5)
     stopping.set()
-    with pytest.raises(AbandonedError):
+    with pytest.raises(CancelledError):
         progress.advance(5)
-    with pytest.raises(AbandonedError):
+    with pytest.raises(CancelledError):
         progress.start("Commit")
 
 

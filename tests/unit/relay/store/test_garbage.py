@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import LockedError
-from manifests.progress import NoProgress
-from relay.state import DEFAULT_RING, State
-from relay.store.garbage import GRACE, collect
+from manifests.progress import CancelledError, CancelToken, NoProgress
+from relay.rings.policy import DEFAULT_RING
+from relay.state import State
+from relay.store.garbage import GRACE, collect_garbage
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import fingerprint, import_bundle, make_home
@@ -37,12 +38,12 @@ def later(forge, after=GRACE):
 
 
 def run(home, keep, now, **options):
-    return collect(home, keep, now, NoProgress(), wait_seconds=0, **options)
+    return collect_garbage(home, keep, now, NoProgress(), CancelToken(), wait_seconds=0, **options)
 
 
 def state_of(home):
     with State(home.database) as state:
-        return [generation.number for generation in state.generations()]
+        return [generation.number for generation in state.generations.list_generations()]
 
 
 def blobs(home):
@@ -56,8 +57,8 @@ def test_old_generations_and_what_only_they_need_go(home, forge):
     assert state_of(home) == [3, 4, 5]
     assert blobs(home) == {digest_of(data) for data in (b"the same", own(3), own(4), own(5))}
     with State(home.database) as state:
-        assert state.events(["gc"])[0].text == "Generations that nobody needs are forgotten: 1, 2"
-        assert state.damage() == ()
+        assert state.event_rows.list_events(["gc"])[0].text == "Generations that nobody needs are forgotten: 1, 2"
+        assert state.list_damage() == ()
 
 
 def test_a_second_run_finds_nothing(home, forge):
@@ -74,7 +75,7 @@ def test_the_two_newest_stay_whatever_is_asked_since_their_targets_are_served(ho
 
 def test_what_a_ring_serves_stays(home, forge):
     with State(home.database) as state, state.transaction():
-        state.activate(DEFAULT_RING, 1, forge.clock()())
+        state.publications.activate_generation(DEFAULT_RING, 1, forge.clock()())
     assert run(home, 2, later(forge)).generations == (2, 3)
     assert state_of(home) == [1, 4, 5]
     assert home.blobs.path(digest_of(own(1))).exists()
@@ -108,7 +109,7 @@ def test_what_has_arrived_of_a_pending_generation_stays_until_a_newer_one_is_her
     assert len(held - blobs(home)) == 1
     assert list(home.blobs.temporary.iterdir()) == []
     with State(home.database) as state:
-        assert state.pending.parts() == {}
+        assert state.arriving.load_parts() == {}
 
 
 def test_content_that_nothing_names_goes(home, forge):
@@ -127,3 +128,18 @@ def test_what_is_left_serves_on(home, forge, tmp_path):
     run(home, 2, later(forge))
     forge.files["rules/own"] = own(6)
     assert import_bundle(home, forge.seal(tmp_path / "6.zip", since=5), forge.clock()).generation == 6
+
+
+def test_when_it_is_cancelled_nothing_that_is_named_is_gone(home, forge):
+    cancel = CancelToken()
+
+    class Impatient(NoProgress):
+        def start(self, step, total=None):  # noqa: ARG002
+            if step == "Remove it":
+                cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        collect_garbage(home, 3, later(forge), Impatient(), cancel, wait_seconds=0)
+    assert state_of(home) == [3, 4, 5]
+    assert len(blobs(home)) == 6
+    assert run(home, 3, later(forge)).blobs == 2  # the next run removes it

@@ -9,7 +9,7 @@ from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import gaps_in, merge_ranges
 from manifests.errors import NotAuthenticError
 from manifests.manifest import Part
-from relay.store.parts import Assembly, Place, file_of, left_over, present
+from relay.store.parts import PartAssembly, PartSlot, abandoned_files, assembled_ranges, assembly_path
 
 RANGES = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: (min(pair), max(pair))))
 
@@ -50,18 +50,18 @@ def parts_of(pieces):
 
 
 def put(store, recorded, *ranges, content=CONTENT, pieces=CUT):
-    with Assembly(store, recorded, parts_of(pieces)) as assembly:
+    with PartAssembly(store, recorded, parts_of(pieces)) as assembly:
         for first, behind in ranges:
-            place = Place(WHOLE, first, behind)
-            assert b"".join(assembly.write([place], [content[first:behind]])) == content[first:behind]
-            assembly.filled([place])
-        return assembly.finish()
+            slot = PartSlot(WHOLE, first, behind)
+            assert b"".join(assembly.write_part([slot], [content[first:behind]])) == content[first:behind]
+            assembly.mark_filled([slot])
+        return assembly.finish_blobs()
 
 
 def test_parts_in_any_order_and_any_cut_make_the_whole(store):
     recorded = put(store, {}, (150, 200), (0, 20))
     assert recorded == {WHOLE.sha256: ((0, 20), (150, 200))}
-    assert present(store, WHOLE, recorded) == ((0, 20), (150, 200))
+    assert assembled_ranges(store, WHOLE, recorded) == ((0, 20), (150, 200))
     recorded = put(store, recorded, (10, 90))
     assert recorded == {WHOLE.sha256: ((0, 90), (150, 200))}
     assert put(store, recorded, (90, 150)) == {WHOLE.sha256: ()}
@@ -71,18 +71,20 @@ def test_parts_in_any_order_and_any_cut_make_the_whole(store):
 
 def test_what_is_in_is_never_written_again(store):
     recorded = put(store, {}, (0, 100))
-    with Assembly(store, recorded, {}) as assembly:
-        list(assembly.write([Place(WHOLE, 50, 200)], [b"\xff" * 150]))  # damaged, so it is not filled
-        assert assembly.lacking([Place(WHOLE, 0, 100), Place(WHOLE, 50, 200)]) == (Place(WHOLE, 50, 200),)
-        assembly.finish()
+    with PartAssembly(store, recorded, {}) as assembly:
+        list(assembly.write_part([PartSlot(WHOLE, 50, 200)], [b"\xff" * 150]))  # damaged, so it is not filled
+        assert assembly.unfilled_slots([PartSlot(WHOLE, 0, 100), PartSlot(WHOLE, 50, 200)]) == (
+            PartSlot(WHOLE, 50, 200),
+        )
+        assembly.finish_blobs()
     assert put(store, recorded, (100, 200)) == {WHOLE.sha256: ()}
     assert b"".join(store.read(WHOLE.sha256)) == CONTENT
 
 
 def test_a_record_without_its_file_counts_for_nothing(store):
     recorded = put(store, {}, (0, 100))
-    file_of(store, WHOLE.sha256).unlink()
-    assert present(store, WHOLE, recorded) == ()
+    assembly_path(store, WHOLE.sha256).unlink()
+    assert assembled_ranges(store, WHOLE, recorded) == ()
     assert put(store, recorded, (100, 200)) == {WHOLE.sha256: ((100, 200),)}
 
 
@@ -97,7 +99,7 @@ def test_parts_that_make_another_whole_are_given_up(store):
 
 def test_a_part_that_rotted_since_it_came_is_asked_for_again_and_the_others_stay(store):
     recorded = put(store, {}, (0, 150))
-    with file_of(store, WHOLE.sha256).open("r+b") as file:
+    with assembly_path(store, WHOLE.sha256).open("r+b") as file:
         file.seek(60)
         file.write(b"rot")
     recorded = put(store, recorded, (150, 200))
@@ -107,7 +109,7 @@ def test_a_part_that_rotted_since_it_came_is_asked_for_again_and_the_others_stay
     assert b"".join(store.read(WHOLE.sha256)) == CONTENT
 
 
-def test_files_that_nobody_waits_for_are_left_over(store):
+def test_files_that_nobody_waits_for_are_abandoned_files(store):
     put(store, {}, (0, 100))
-    assert list(left_over(store, [WHOLE.sha256])) == []
-    assert list(left_over(store, [])) == [file_of(store, WHOLE.sha256)]
+    assert list(abandoned_files(store, [WHOLE.sha256])) == []
+    assert list(abandoned_files(store, [])) == [assembly_path(store, WHOLE.sha256)]

@@ -2,10 +2,10 @@ import sqlite3
 
 import pytest
 
-from manifests.progress import NoProgress
+from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.receipt import make as receipt
 from relay.state import State
-from relay.store.verify import check, discard
+from relay.store.verify import StoreDamage, StoreReport, discard_damaged_blobs, verify_store
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 
@@ -28,13 +28,13 @@ def home(tmp_path, forge):
 
 def blob_path(home, generation, path):
     with State(home.database) as state:
-        digest = next(target.sha256 for target in state.targets(generation) if target.path == path)
+        digest = next(target.sha256 for target in state.generations.list_targets(generation) if target.path == path)
     return home.blobs.path(digest)
 
 
 def test_a_whole_store_is_clean(home):
-    report = check(home, NoProgress())
-    assert (report.newest, report.blobs, report.bytes_read, report.damage, report.remedy) == (2, 3, 6, (), ())
+    report = verify_store(home, NoProgress(), CancelToken())
+    assert (report.served, report.blobs, report.bytes_read, report.damage, report.remedy) == ((2,), 3, 6, (), ())
 
 
 def test_a_flipped_byte_and_a_missing_file_are_found_with_their_paths_and_generations(home):
@@ -42,7 +42,7 @@ def test_a_flipped_byte_and_a_missing_file_are_found_with_their_paths_and_genera
     flipped.chmod(0o644)
     flipped.write_bytes(b"bX")
     missing.unlink()
-    report = check(home, NoProgress())
+    report = verify_store(home, NoProgress(), CancelToken())
     found = {damage.sha256: (damage.paths, damage.generations) for damage in report.damage}
     assert found == {
         flipped.name: (("rules/b",), (1, 2)),
@@ -54,7 +54,7 @@ def test_a_flipped_byte_and_a_missing_file_are_found_with_their_paths_and_genera
 
 def test_damage_that_is_not_served_needs_nothing(home):
     blob_path(home, 1, "rules/a").unlink()
-    assert check(home, NoProgress()).remedy == (
+    assert verify_store(home, NoProgress(), CancelToken()).remedy == (
         "relay check --discard",
         "nothing more: generation 2, which is served, needs none of it",
     )
@@ -64,10 +64,10 @@ def test_discarded_damage_comes_back_with_the_bundle(home, forge, tmp_path):
     damaged = blob_path(home, 2, "rules/b")
     damaged.chmod(0o644)
     damaged.write_bytes(b"bX")
-    discard(home, check(home, NoProgress()), wait_seconds=0)
+    discard_damaged_blobs(home, verify_store(home, NoProgress(), CancelToken()), wait_seconds=0)
     assert not damaged.exists()
     assert import_bundle(home, tmp_path / "2.zip", forge.clock()).outcome == "repaired"
-    assert check(home, NoProgress()).damage == ()
+    assert verify_store(home, NoProgress(), CancelToken()).damage == ()
 
 
 def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_none_of_it_that_rotted(
@@ -78,13 +78,13 @@ def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_non
     first, second = forge.seal_volumes(tmp_path, 2)
     import_bundle(home, first, forge.clock())
     with State(home.database) as state:
-        new = [target for target in state.pending.targets(3) if target.path in {"rules/c", "rules/d"}]
+        new = [target for target in state.arriving.list_targets(3) if target.path in {"rules/c", "rules/d"}]
     rotten = next(target for target in new if home.blobs.path(target.sha256).exists())
-    assert check(home, NoProgress()).damage == ()
+    assert verify_store(home, NoProgress(), CancelToken()).damage == ()
     path = home.blobs.path(rotten.sha256)
     path.chmod(0o644)
     path.write_bytes(b"XX")
-    report = check(home, NoProgress())
+    report = verify_store(home, NoProgress(), CancelToken())
     assert [(damage.sha256, damage.generations) for damage in report.damage] == [(rotten.sha256, (3,))]
     assert report.remedy[1:] == (
         "relay import the bundles of generation 3 again",
@@ -93,10 +93,10 @@ def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_non
     now = forge.clock()()
     assert rotten.sha256 in receipt.make(home, make_config(home), now).receipt.pending_holds
     assert rotten.sha256 not in receipt.make(home, make_config(home), now, report=report).receipt.pending_holds
-    discard(home, report, wait_seconds=0)
+    discard_damaged_blobs(home, report, wait_seconds=0)
     assert import_bundle(home, second, forge.clock()).outcome == "stored"
     assert import_bundle(home, first, forge.clock()).outcome == "imported"
-    assert check(home, NoProgress()).damage == ()
+    assert verify_store(home, NoProgress(), CancelToken()).damage == ()
 
 
 def test_a_manifest_that_was_changed_in_the_database_is_found(home):
@@ -104,7 +104,7 @@ def test_a_manifest_that_was_changed_in_the_database_is_found(home):
     with connection:
         connection.execute("UPDATE generations SET manifest = x'00' WHERE number = 1")
     connection.close()
-    report = check(home, NoProgress())
+    report = verify_store(home, NoProgress(), CancelToken())
     assert [(damage.kind, damage.what) for damage in report.damage] == [
         ("manifest", "The manifest of generation 1 is not the one that was signed")
     ]
@@ -116,4 +116,46 @@ def test_a_row_that_hangs_in_the_air_is_found(home):
     with connection:
         connection.execute("DELETE FROM generations WHERE number = 1")
     connection.close()
-    assert [damage.kind for damage in check(home, NoProgress()).damage] == ["database"]
+    assert [damage.kind for damage in verify_store(home, NoProgress(), CancelToken()).damage] == ["database"]
+
+
+def test_what_an_import_brought_after_the_hashing_is_not_discarded(home, forge, tmp_path):
+    missing, altered = blob_path(home, 2, "rules/b"), blob_path(home, 2, "rules/a")
+    missing.unlink()
+    altered.chmod(0o644)
+    altered.write_bytes(b"longer than it was")
+    report = verify_store(home, NoProgress(), CancelToken())
+    assert len(report.damage) == 2
+    assert import_bundle(home, tmp_path / "2.zip", forge.clock()).outcome == "repaired"
+    discard_damaged_blobs(home, report, wait_seconds=0)
+    assert verify_store(home, NoProgress(), CancelToken()).damage == ()
+
+
+def test_a_cancelled_verification_ends_at_the_next_blob(home):
+    cancel = CancelToken()
+
+    class Counting(NoProgress):
+        bytes = 0
+
+        def advance(self, done):
+            self.bytes += done
+            cancel.cancel()
+
+    counting = Counting()
+    with pytest.raises(CancelledError):
+        verify_store(home, counting, cancel)
+    assert counting.bytes == 2
+
+
+@pytest.mark.parametrize(
+    ("hurt", "first"),
+    [
+        ((2,), "relay import the bundle of generation 2 again if it was a full one"),
+        ((1, 2, 3), "relay import the bundle of generation 2 again if it was a full one"),
+        ((3,), "relay import the bundles of generation 3 again"),
+        ((1,), "nothing more: generation 2, which is served, needs none of it"),
+    ],
+)
+def test_the_remedy_goes_by_what_is_served_and_not_by_what_is_newest(hurt, first):
+    report = StoreReport((2,), 1, 1, (StoreDamage("blob", "missing", "a" * 64, ("rules/a",), hurt),))
+    assert report.remedy[1] == first

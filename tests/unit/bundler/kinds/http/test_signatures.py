@@ -316,5 +316,5 @@ def test_a_public_key_holds_only_its_own_signatures() -> None:
     text = base64.b64encode(b"Ed" + bytes(range(8)) + private.public_key().public_bytes_raw()).decode()
     key = read_public_key(f"untrusted comment: x\n{text}\n", "key")
     assert key.shown == "706050403020100"
-    assert key.holds(private.sign(b"message"), b"message")
-    assert not key.holds(private.sign(b"message"), b"other")
+    assert key.verifies(private.sign(b"message"), b"message")
+    assert not key.verifies(private.sign(b"message"), b"other")

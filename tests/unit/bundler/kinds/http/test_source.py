@@ -167,8 +167,8 @@ def test_a_checksum_that_never_fits_is_refused(bench: Bench, server: SourceSimul
 
 
 def test_a_checksum_matches_only_its_own_bytes() -> None:
-    assert Checksum("sha512", SHA512).holds([BODY[:7], BODY[7:]])
-    assert not Checksum("sha512", SHA512).holds([BODY[:7]])
+    assert Checksum("sha512", SHA512).fits([BODY[:7], BODY[7:]])
+    assert not Checksum("sha512", SHA512).fits([BODY[:7]])
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "text/plain", "application/octet-stream"])

@@ -12,9 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.diff.content import ClaimedBundle, ClaimedContent
-from bundler.diff.rules import compare
-from bundler.diff.targets import difference
-from bundler.report.slip import Counts, RoleEnd, Slip, SourceLine, Volume, prepare, render_html, render_text
+from bundler.diff.rules import compare_rules
+from bundler.diff.targets import compare_targets
+from bundler.report.slip import (
+    ChangeCounts,
+    RoleEnd,
+    Slip,
+    SlipVolume,
+    SourceLine,
+    prepare_slip,
+    render_html,
+    render_text,
+)
 from manifests.bundle.claimed import claimed_documents
 from manifests.errors import MalformedError
 from manifests.text import fit, size_text
@@ -28,7 +37,7 @@ PLAIN = Slip(
     since=41,
     created=datetime(2026, 11, 21, 23, 6, tzinfo=UTC),
     tool="sealift 0.1.0",
-    volumes=(Volume("plant-000042-since-000041.zip", 4_294_967_295, SHA256),),
+    volumes=(SlipVolume("plant-000042-since-000041.zip", 4_294_967_295, SHA256),),
     keyids=("ab" * 32,),
     roles=(
         RoleEnd("timestamp", datetime(2026, 12, 21, 23, 6, tzinfo=UTC)),
@@ -37,8 +46,8 @@ PLAIN = Slip(
         RoleEnd("root", datetime(2027, 11, 21, tzinfo=UTC)),
     ),
     sources=(
-        SourceLine("clamav", 7, 120_000_000, changes=Counts(0, 0, 0)),
-        SourceLine("sigma", 3139, 4_710_000, 9, Counts(21, 108, 16), (("Sigma", Counts(12, 117, 7)),)),
+        SourceLine("clamav", 7, 120_000_000, changes=ChangeCounts(0, 0, 0)),
+        SourceLine("sigma", 3139, 4_710_000, 9, ChangeCounts(21, 108, 16), (("Sigma", ChangeCounts(12, 117, 7)),)),
     ),
     previous=41,
     notes=("Week 47", "<b>Read</b> & weep"),
@@ -147,7 +156,7 @@ def test_the_licence_of_a_source_is_said_beside_it() -> None:
 
 
 def test_licences_take_at_most_a_line_each_of_the_page() -> None:
-    sources = tuple(SourceLine(f"s{n:02}", 1, n, None, Counts(0, n, 0)) for n in range(40))
+    sources = tuple(SourceLine(f"s{n:02}", 1, n, None, ChangeCounts(0, n, 0)) for n in range(40))
     licensed = tuple(replace(source, licence="word " * 400) for source in sources)
     lines, before = (len(render_text(replace(PLAIN, sources=some)).splitlines()) for some in (licensed, sources))
     assert lines == before + 11
@@ -178,18 +187,18 @@ def test_whatever_a_bundle_says_is_only_ever_text_on_the_page(one: str, other: s
         tool=other,
         notes=(one,),
         keyids=(other,),
-        volumes=(Volume(one, 1, other),),
+        volumes=(SlipVolume(one, 1, other),),
         roles=(RoleEnd(one, PLAIN.created),),
-        sources=(SourceLine(other, 1, 1, None, Counts(1, 0, 0), ((one, Counts(1, 0, 0)),)),),
+        sources=(SourceLine(other, 1, 1, None, ChangeCounts(1, 0, 0), ((one, ChangeCounts(1, 0, 0)),)),),
     )
     tags = [tag for tag, _ in Page(render_html(slip)).elements]
-    plain = replace(slip, publisher="p", tool="t", notes=("n",), keyids=("k",), volumes=(Volume("v", 1, other),))
-    plain = replace(plain, sources=(replace(slip.sources[0], name="s", rules=(("r", Counts(1, 0, 0)),)),))
+    plain = replace(slip, publisher="p", tool="t", notes=("n",), keyids=("k",), volumes=(SlipVolume("v", 1, other),))
+    plain = replace(plain, sources=(replace(slip.sources[0], name="s", rules=(("r", ChangeCounts(1, 0, 0)),)),))
     assert tags == [tag for tag, _ in Page(render_html(replace(plain, roles=(RoleEnd("r", PLAIN.created),)))).elements]
 
 
 def test_many_sources_keep_to_the_page_and_stale_ones_are_never_among_the_rest() -> None:
-    sources = tuple(SourceLine(f"s{n:02}", 1, n, 5 if n == 0 else None, Counts(0, n % 2, 0)) for n in range(40))
+    sources = tuple(SourceLine(f"s{n:02}", 1, n, 5 if n == 0 else None, ChangeCounts(0, n % 2, 0)) for n in range(40))
     text = render_text(replace(PLAIN, sources=sources))
     assert "s00 " in text
     assert "LAST GOOD CONTENT, 5 days old" in text
@@ -236,15 +245,15 @@ def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
     forge.files["s/a.yml"] += b"level: high\n"
     notes = b"# Head\n\n" + b"".join(b"line %d\x1b\n" % n for n in range(20)) + b"z" * 500
     two, documents = sealed(tmp_path, forge, "2.zip", notes=notes)
-    found = difference(one.manifest, two.manifest)
+    found = compare_targets(one.manifest, two.manifest)
     signature = documents.pop("manifest.sig.json")
-    slip = prepare(
+    slip = prepare_slip(
         two.manifest,
         signature,
         documents.items(),
-        [Volume("2.zip", 1, SHA256)],
+        [SlipVolume("2.zip", 1, SHA256)],
         difference=found,
-        rules=compare(found, ClaimedContent(one, two)),
+        rules=compare_rules(found, ClaimedContent(one, two)),
     )
     assert (slip.publisher, slip.version, slip.previous, slip.tool) == (forge.publisher, 2, 1, "forge")
     assert slip.keyids == (forge.signers["timestamp"][0].public_key.keyid,)
@@ -254,8 +263,10 @@ def test_a_slip_is_prepared_from_what_was_sealed(tmp_path: Path) -> None:
     assert slip.roles[-1].role == "root"
     assert slip.notes == ("Head", *(f"line {n}" for n in range(7)))
     assert slip.more_notes == 14
-    assert slip.sources[0] == SourceLine("s", 1, 41, None, Counts(0, 1, 0), (("Sigma", Counts(0, 1, 0)),), "DRL 1.1")
-    assert slip.sources[1] == SourceLine("t", 1, 1, None, Counts(0, 0, 0))
+    assert slip.sources[0] == SourceLine(
+        "s", 1, 41, None, ChangeCounts(0, 1, 0), (("Sigma", ChangeCounts(0, 1, 0)),), "DRL 1.1"
+    )
+    assert slip.sources[1] == SourceLine("t", 1, 1, None, ChangeCounts(0, 0, 0))
 
 
 def test_the_newest_root_counts_and_damaged_metadata_is_refused(tmp_path: Path) -> None:
@@ -264,5 +275,5 @@ def test_the_newest_root_counts_and_damaged_metadata_is_refused(tmp_path: Path) 
     bundle, documents = sealed(tmp_path, forge, "1.zip")
     signature = documents.pop("manifest.sig.json")
     with pytest.raises(MalformedError) as caught:
-        prepare(bundle.manifest, signature, [*documents.items(), ("tuf/9.root.json", b"{}")], [])
+        prepare_slip(bundle.manifest, signature, [*documents.items(), ("tuf/9.root.json", b"{}")], [])
     assert caught.value.code == "slip.metadata"

@@ -24,10 +24,10 @@ from manifests.errors import (
 )
 from manifests.lock import exclusive
 from manifests.progress import NoProgress
-from relay.dialing.manager.addresses import address_of, is_private
-from relay.dialing.manager.delivery import Order, Report
-from relay.dialing.manager.run import deliver
-from relay.dialing.manager.settings import load_settings
+from relay.dialing.manager.addresses import find_private_address, is_private
+from relay.dialing.manager.delivery import RulePackOrder, RulePackReport
+from relay.dialing.manager.run import deliver_rule_packs
+from relay.dialing.manager.settings import load_manager_settings
 from relay.events import log as events
 from relay.home import Home
 from relay.state import State
@@ -79,8 +79,8 @@ class Site:
     def clock(self) -> datetime:
         return self.now
 
-    def deliver(self, **order: Any) -> Report:
-        return deliver(self.home, Order(**order), self.clock, NoProgress())
+    def deliver(self, **order: Any) -> RulePackReport:
+        return deliver_rule_packs(self.home, RulePackOrder(**order), self.clock, NoProgress())
 
     def refused(self, **order: Any) -> SealiftError:
         with pytest.raises(SealiftError) as caught:
@@ -109,7 +109,7 @@ def site(tmp_path: Path, manager: DsmSimulator) -> Site:
     return Site(tmp_path, manager)
 
 
-def states(report: Report) -> list[tuple[str, bool, str | None, bool]]:
+def states(report: RulePackReport) -> list[tuple[str, bool, str | None, bool]]:
     return [(e.pack.name, e.new, e.update.state, e.update.detect_only) for e in report.packs]
 
 
@@ -435,7 +435,7 @@ def test_two_sources_with_a_pack_of_one_name_are_refused(site: Site) -> None:
 
 def test_the_table_is_read_with_its_defaults(site: Site) -> None:
     site.configure(url="https://10.0.0.5:4119", timeout_seconds=None)
-    settings = load_settings(site.home)
+    settings = load_manager_settings(site.home)
     assert (settings.host, settings.port, settings.path) == ("10.0.0.5", 4119, "/webservice/Manager")
     assert (settings.shown, settings.timeout_seconds, settings.max_bytes) == ("10.0.0.5:4119", 300, 96 * 2**20)
 
@@ -451,18 +451,18 @@ def test_a_name_is_looked_up_once_and_the_checked_address_is_dialled() -> None:
         asked.append(f"{host}:{port}")
         return [entry("10.0.0.5"), entry("fd00::5")]
 
-    assert address_of("dsm.plant", 4119, lookup) == "10.0.0.5"
+    assert find_private_address("dsm.plant", 4119, lookup) == "10.0.0.5"
     assert asked == ["dsm.plant:4119"]
-    assert address_of("127.0.0.1", 4119, lookup) == "127.0.0.1"
+    assert find_private_address("127.0.0.1", 4119, lookup) == "127.0.0.1"
     assert asked == ["dsm.plant:4119"]
 
 
 def test_a_name_that_stands_for_one_public_address_too_is_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        address_of("dsm.plant", 4119, lambda *_: [entry("10.0.0.5"), entry("93.184.216.34")])
+        find_private_address("dsm.plant", 4119, lambda *_: [entry("10.0.0.5"), entry("93.184.216.34")])
     assert (caught.value.code, caught.value.have) == ("manager.address", "93.184.216.34")
     with pytest.raises(ConfigurationError):
-        address_of("dsm.plant", 4119, lambda *_: [])
+        find_private_address("dsm.plant", 4119, lambda *_: [])
 
 
 def test_a_name_that_is_not_known_is_no_connection() -> None:
@@ -470,7 +470,7 @@ def test_a_name_that_is_not_known_is_no_connection() -> None:
         raise OSError("Name or service not known")
 
     with pytest.raises(FetchError) as caught:
-        address_of("dsm.plant", 4119, lookup)
+        find_private_address("dsm.plant", 4119, lookup)
     assert caught.value.code == "dsm.connect"
 
 
@@ -501,12 +501,15 @@ def test_which_addresses_are_private(address: str, private: bool) -> None:
 def test_an_import_contract_lets_nobody_in_but_the_command() -> None:
     contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     guarded = {contract["name"]: contract for contract in contracts if contract["type"] == "protected"}
-    delivery = guarded["the way to the manager is behind its own command"]
-    assert delivery["protected_modules"] == ["relay.dialing.manager"]
-    assert delivery["allowed_importers"] == ["relay.cli.deliver_rules"]
-    command = guarded["nothing imports the command that dials the manager"]
-    assert command["protected_modules"] == ["relay.cli.deliver_rules"]
-    assert command["allowed_importers"] == []
+    dialing = guarded["the service never dials out: relay.dialing is behind commands of its own"]
+    assert dialing["protected_modules"] == ["relay.dialing"]
+    assert dialing["allowed_importers"] == ["relay.cli.deliver_rules", "relay.cli.tuf_client"]
+    commands = guarded["nothing imports the commands that dial"]
+    assert commands["protected_modules"] == ["relay.cli.deliver_rules", "relay.cli.tuf_client"]
+    assert commands["allowed_importers"] == []
+    (transport,) = [contract for contract in contracts if contract.get("source_modules") == ["relay"]]
+    assert {"requests", "urllib3", "http", "zeep"} <= set(transport["forbidden_modules"])
+    assert all(line.startswith("relay.dialing.** -> ") for line in transport["ignore_imports"])
 
 
 def test_nothing_in_the_relay_names_the_delivery_but_its_own_command() -> None:
@@ -525,6 +528,8 @@ def test_nothing_in_the_relay_names_the_delivery_but_its_own_command() -> None:
         ("relay/service/service.py", "from relay.dialing.manager import run as _run"),
         ("relay/importing/importer.py", "from relay.cli import deliver_rules as _rules"),
         ("relay/deliveries/features.py", "from manifests import dsm as _dsm"),
+        ("relay/server/routes.py", "import http.client as _client"),
+        ("relay/cli/status.py", "from relay.dialing.tuf import client as _client"),
     ],
 )
 def test_an_import_of_the_delivery_by_anything_else_breaks_a_contract(tmp_path: Path, module: str, line: str) -> None:

@@ -47,3 +47,21 @@ def test_what_is_no_root_is_named_with_where_to_get_one(files: dict[str, Path]) 
     error = refused("verify", "--root", files["good"], files["good"])
     assert error.what.startswith(str(files["good"]))
     assert error.todo == "give the file of bundle keys export-root"
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "directory", "missing"])
+def test_a_file_that_its_refusal_names_already_is_not_named_twice(
+    files: dict[str, Path], command: str, kind: str
+) -> None:
+    odd = files["good"].with_name("odd.zip")
+    if kind == "symbolic link":
+        odd.symlink_to(files["good"])
+    elif kind == "hard link":
+        odd.hardlink_to(files["good"])
+    elif kind == "directory":
+        odd.mkdir()
+    options = ["--root", files["root"]] if command == "verify" else []
+    error = refused(command, *options, odd)
+    assert error.what.count(str(odd)) == 1
+    assert error.todo == "compare its sha256 with the slip, and copy it again"
