@@ -79,16 +79,7 @@ def _status_row(status: SourceStatus, now: datetime) -> tuple[str, ...]:
     if status.pulled_at is None:
         return (status.name, status.kind, "", "", "never", "", said)
     size, version = f"{status.content_bytes:,}", status.version or ""
-    return (status.name, status.kind, f"{status.targets:,}", size, _age(status, now), version, said)
-
-
-def _age(status: SourceStatus, now: datetime) -> str:
-    from manifests.text import age_text
-
-    age = status.age(now)
-    if age is None:
-        return ""
-    return f"{age_text(age)} STALE, more than {status.fresh_days} days" if status.stale(now) else age_text(age)
+    return (status.name, status.kind, f"{status.targets:,}", size, status.age_text(now), version, said)
 
 
 def _licence(status: SourceStatus) -> str:
@@ -123,7 +114,7 @@ def _here(status: SourceStatus, now: datetime) -> dict[str, Any]:
 
 
 def _check_row(result: CheckResult, status: SourceStatus, now: datetime) -> tuple[str, ...]:
-    here = (status.version or ("" if status.pulled_at else "nothing"), _age(status, now))
+    here = (status.version or ("" if status.pulled_at else "nothing"), status.age_text(now))
     if result.check is None:
         said = f"{result.error} [{result.error.code if result.error else ''}]"
         return (result.name, result.kind, "FAILED", "", *here, "", "", said)

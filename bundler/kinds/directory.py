@@ -92,7 +92,7 @@ class DirectorySource:
                 ``.changing`` when it changes during every whole reading.
         """
         listing, targets = read_settled(
-            self.name, self.path, lambda: self._list(bench), lambda listing: self._read_all(bench, listing)
+            self.name, self.path, lambda: self._find(bench), lambda listing: self._read_all(bench, listing)
         )
         return Pull(
             targets=targets,
@@ -107,7 +107,7 @@ class DirectorySource:
             FetchError: As :meth:`pull`.
         """
         with refusing_changes(self.name):
-            listing = self._list(bench)
+            listing = self._find(bench)
         known = bench.memo("files")
         targets = tuple(
             CheckedTarget(
@@ -132,7 +132,7 @@ class DirectorySource:
         with open_settled(self.path / path, mark) as file:
             return bench.batch.add(settled_chunks(self.path / path, file, mark, bench.progress))
 
-    def _list(self, bench: Workbench) -> DirectoryListing:
+    def _find(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
         with read_errors(self.path):

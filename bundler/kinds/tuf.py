@@ -90,7 +90,7 @@ class TufSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             with self._session(bench, keep=True) as workflow:
-                listed = self._listed(bench, workflow, fetcher)
+                listed = self._find(bench, workflow, fetcher)
             consistent = bool(workflow.root.consistent_snapshot)
             wanted = [self._wanted(target, consistent=consistent) for target in listed.values()]
             targets = tuple(PulledTarget(got.path, got.blob) for got in fetcher.get_all(wanted))
@@ -110,7 +110,7 @@ class TufSource:
             SealiftError: As :meth:`pull`.
         """
         with Fetcher(self.options, bench, self.name) as fetcher, self._session(bench, keep=False) as workflow:
-            listed = self._listed(bench, workflow, fetcher)
+            listed = self._find(bench, workflow, fetcher)
         targets = tuple(
             CheckedTarget(path, target.length, state_of(unchanged=self._is_here(bench, target)))
             for path, target in listed.items()
@@ -121,7 +121,7 @@ class TufSource:
         known = bench.remembered(target.path)
         return known is not None and self._wanted(target, consistent=True).is_met_by(known, partial(bench.read, known))
 
-    def _listed(self, bench: Workbench, workflow: Workflow, fetcher: Fetcher) -> dict[str, TargetFile]:
+    def _find(self, bench: Workbench, workflow: Workflow, fetcher: Fetcher) -> dict[str, TargetFile]:
         """Return the believed targets that will be carried, by path."""
 
         def read(name: str, max_bytes: int) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.config import SourceConfig
-from bundler.kinds import DELIVERED
+from bundler.kinds import KINDS
 from bundler.sources.base import Pull
 from bundler.sources.records import GoodPull
 from manifests.errors import SealiftError
@@ -76,5 +76,5 @@ def _source_record(source: SourceConfig, good: GoodPull, error: SealiftError | N
         licence=source.common.licence,
         fresh_days=source.common.fresh_days,
         mount=source.common.mount,
-        deliver=source.common.deliver or DELIVERED.get(source.kind),
+        deliver=source.common.deliver or KINDS[source.kind].deliver,
     )

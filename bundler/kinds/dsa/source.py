@@ -91,7 +91,7 @@ class DsaSource:
                 probe = place.path / "began"
                 probe.touch()
                 began_ns = probe.stat().st_ctime_ns
-            zip_file = self._made(bench, place, began_ns)
+            zip_file = self._run(bench, place, began_ns)
             target = PulledTarget(zip_file.name, self._read(bench, zip_file))
             inside = zip_file.is_relative_to(place.path)
         return Pull(
@@ -113,7 +113,7 @@ class DsaSource:
     def _program(self) -> Program:
         return Program(self.name, "dsa", (str(self.path), "-b"), self.timeout_seconds, {})
 
-    def _made(self, bench: Workbench, place: Workspace, began_ns: int) -> Path:
+    def _run(self, bench: Workbench, place: Workspace, began_ns: int) -> Path:
         """Run the program; return the one new zip that it named."""
         program = self._program
         printed = run_program(program, place, bench.progress)

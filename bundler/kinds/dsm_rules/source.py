@@ -93,7 +93,7 @@ class DsmRulesSource:
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is a hostile or damaged archive.
         """
         with self._manager() as manager:
-            updates = self._chosen(bench, manager.security_updates())
+            updates = self._choose(bench, manager.security_updates())
             packs = [self._carried(bench, manager, update) for update in updates]
         packs.sort(key=lambda pack: pack[0].path)
         targets = tuple(target for target, _ in packs)
@@ -119,7 +119,7 @@ class DsmRulesSource:
         """
         with self._manager() as manager:
             there = manager.security_updates()
-        updates = self._chosen(bench, there)
+        updates = self._choose(bench, there)
         targets = tuple(
             CheckedTarget(update.name, known.length, TargetState.UNCHANGED)
             if (known := self._known(bench, update))
@@ -137,7 +137,7 @@ class DsmRulesSource:
         with HttpsChannel(self.endpoint) as channel, signed_in(channel, account) as manager:
             yield manager
 
-    def _chosen(self, bench: Workbench, there: Sequence[SecurityUpdate]) -> tuple[SecurityUpdate, ...]:
+    def _choose(self, bench: Workbench, there: Sequence[SecurityUpdate]) -> tuple[SecurityUpdate, ...]:
         """Return the packs to carry, the newest first."""
         wanted = [update for update in there if bench.globs.takes(update.name)]
         updates = tuple(sorted(wanted, key=_age, reverse=True)[: self.newest])

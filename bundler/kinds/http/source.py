@@ -80,7 +80,7 @@ class HttpSource:
             found = self._find(fetcher, bench)
             # a sidecar may have been read just before its file was replaced
             stale = (ChecksumError, WrongSignatureError) if self.sidecars.any_of(found.files) else ()
-            got, signers = fetcher.once_more(lambda: self._get_all(fetcher, bench, found), stale)
+            got, signers = fetcher.once_more(lambda: self._fetch(fetcher, bench, found), stale)
             carried = self.sidecars.carried(fetcher, found.files)
         targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))
         return Pull(
@@ -123,7 +123,7 @@ class HttpSource:
             )
         return FoundFiles(taken, found.version)
 
-    def _get_all(
+    def _fetch(
         self, fetcher: Fetcher, bench: Workbench, found: FoundFiles
     ) -> tuple[tuple[FetchedFile, ...], Mapping[str, int]]:
         """Fetch and check all; return with it how many files who signed."""
