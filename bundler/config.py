@@ -98,7 +98,7 @@ class Config:
         return timedelta(days=self.runway_days)
 
 
-def load(path: Path, kinds: Kinds | None = None) -> Config:
+def load_config(path: Path, kinds: Kinds | None = None) -> Config:
     """Read and check ``bundler.toml``.
 
     Args:

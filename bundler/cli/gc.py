@@ -22,13 +22,13 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
     by default), what each registered site has or may still be sent, and the
     last good content of every source.
     """
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.jobs.gc import collect
 
     home = open_home(settings.home)
     with progress(settings) as shown:
-        found = collect(home, load(home.config), shown, dry_run=dry_run)
+        found = collect(home, load_config(home.config), shown, dry_run=dry_run)
     if output == "json":
         print_json({"dry_run": dry_run, **asdict(found)})
         return

@@ -23,14 +23,14 @@ def command(ctx: click.Context, output: str) -> None:
     """List the configured sources: kind, content, last pull, age, verification."""
     if ctx.invoked_subcommand is not None:
         return
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.pull.status import read_source_statuses
     from manifests.clock import system_clock
 
     settings: Settings = ctx.obj
     home = open_home(settings.home)
-    found = read_source_statuses(home, load(home.config))
+    found = read_source_statuses(home, load_config(home.config))
     now = system_clock()
     if output == "json":
         print_json([_status_to_json(status, now) for status in found])
@@ -49,7 +49,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     Leaves with 10 when one does not answer as it should.
     """
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
     from bundler.pull.check import check_all
@@ -58,7 +58,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     from manifests.errors import FetchError
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     with progress(settings) as shown:
         results = check_all(Context(home, config, system_clock, shown), sources)
     here = {status.name: status for status in read_source_statuses(home, config)}

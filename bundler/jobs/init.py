@@ -80,7 +80,7 @@ def found(path: Path, wanted: Founding, now: datetime) -> Home:
         home.store().create()
         _write_root(home, wanted, now)
         durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
-        config.load(home.config)
+        config.load_config(home.config)
     return Home(path)
 
 

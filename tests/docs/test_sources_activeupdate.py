@@ -28,7 +28,7 @@ def pulled(bench: Bench, section: str, **places: object) -> PullResult:
         assert given in text
         text = text.replace(given, str(ours))
     bench.home.config.write_text(text)
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

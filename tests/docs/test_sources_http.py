@@ -74,7 +74,7 @@ def pulled(bench: Bench, blocks: list[str], *places: tuple[str, str]) -> PullRes
         assert place in text
         text = text.replace(place, ours)
     bench.home.config.write_text(text)
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

@@ -34,7 +34,7 @@ def pulled(bench: Bench, kind: str, **places: str) -> PullResult:
         assert place in text
         text = text.replace(place, ours)
     bench.home.config.write_text(f'publisher = "plant"\n{text}')
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

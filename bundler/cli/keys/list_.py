@@ -17,12 +17,12 @@ from manifests.text import table
 def command(settings: Settings, output: str) -> None:
     """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
     from bundler.ceremony.status import key_rows, role_rows
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.repository.repository import Repository
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     names = [source.name for source in config.sources]
     repository = Repository.load(home.metadata)
     keys, roles = key_rows(home, repository, names), role_rows(repository, names, system_clock())

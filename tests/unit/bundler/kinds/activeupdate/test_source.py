@@ -334,7 +334,7 @@ def test_an_address_that_is_no_tree_is_refused_at_configuration(tmp_path: Path, 
     path = tmp_path / "bundler.toml"
     path.write_text(f'publisher = "acme"\n[[source]]\nname = "au"\nkind = "activeupdate"\nurl = "{url}"\n')
     with pytest.raises(ConfigurationError) as caught:
-        config.load(path)
+        config.load_config(path)
     assert (caught.value.code, caught.value.details["key"]) == ("config.value", "source[1].url")
 
 
