@@ -14,6 +14,7 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
 if TYPE_CHECKING:
+    from relay.afterwards import FollowUp
     from relay.importing.several import Attempt
 
 
@@ -32,9 +33,11 @@ def command(
     Volumes come in any order. Leave with 24 when a generation is still incomplete after all files; what has
     arrived of it is kept.
     """
+    from relay.afterwards import FollowUp, follow_import
     from relay.config import load_config
+    from relay.context import Context
     from relay.home import open_home
-    from relay.importing.importer import ImportResult, import_file
+    from relay.importing.importer import ImportResult, import_bundle
     from relay.importing.several import import_all, shortfall
     from relay.state import State
 
@@ -45,27 +48,24 @@ def command(
         with State(home.database) as state:
             return state.generations.find_newest_number()
 
-    attempts: list[Attempt] = []
+    attempts: list[tuple[Attempt, FollowUp]] = []
     with progress(settings) as shown:
+        context = Context(home, config, system_clock, shown)
 
         def import_one(path: Path) -> ImportResult:
-            return import_file(
-                home,
-                config,
-                path,
-                clock=system_clock,
-                progress=shown,
-                accept_expired=accept_expired,
-                wait_seconds=wait,
-                all_or_nothing=all_or_nothing,
+            return import_bundle(
+                context, path, accept_expired=accept_expired, wait_seconds=wait, all_or_nothing=all_or_nothing
             )
 
         for attempt in import_all(paths, newest, import_one):
-            attempts.append(attempt)
+            followed = FollowUp()
+            if attempt.result is not None or not attempt.more_to_come:
+                followed = follow_import(context, more_to_come=attempt.more_to_come, wait_seconds=wait)
+            attempts.append((attempt, followed))
             if output == "text":
-                click.echo(_to_text(attempt))
+                click.echo(_to_text(attempt, followed))
     if output == "json":
-        print_json({"files": [_to_json(attempt) for attempt in attempts]})
+        print_json({"files": [_to_json(attempt, followed) for attempt, followed in attempts]})
     if not attempts:
         raise UsageError(
             "import.nothing",
@@ -73,20 +73,23 @@ def command(
             need="files such as plant-000042-full.zip, whatever their names",
             todo=f"see whether the stick is mounted there: ls {shlex.join(map(str, paths))}",
         )
-    error = shortfall(attempts, newest())
+    error = shortfall([attempt for attempt, _ in attempts], newest())
     if error is not None:
         raise error
 
 
-def _to_text(attempt: Attempt) -> str:
+def _to_text(attempt: Attempt, followed: FollowUp) -> str:
+    after = tuple(failure.event.text for failure in followed.failures)
     if attempt.result is not None:
-        return "\n".join((f"{attempt.path.name}: {attempt.result.text}", *attempt.result.deliveries.lines))
-    if attempt.error is not None:
-        return f"{attempt.path.name}: refused, {attempt.error.code}"
-    return f"{attempt.path.name}: passed over. {attempt.passed_over}"
+        said, after = attempt.result.text, (*followed.deliveries.lines, *after)
+    elif attempt.error is not None:
+        said = f"refused, {attempt.error.code}"
+    else:
+        said = f"passed over. {attempt.passed_over}"
+    return "\n".join((f"{attempt.path.name}: {said}", *after))
 
 
-def _to_json(attempt: Attempt) -> dict[str, Any]:
+def _to_json(attempt: Attempt, followed: FollowUp) -> dict[str, Any]:
     value: dict[str, Any] = {"file": str(attempt.path)}
     if attempt.result is not None:
         result = attempt.result
@@ -100,9 +103,9 @@ def _to_json(attempt: Attempt) -> dict[str, Any]:
             "text": result.text,
             "outstanding": None if result.outstanding is None else result.outstanding.to_json(),
             "deliveries": [
-                {"event": event.kind, "text": event.text, **event.details} for event in result.deliveries.events
+                {"event": event.kind, "text": event.text, **event.details} for event in followed.deliveries.events
             ],
-            "delivery_problems": [problem.to_json() for problem in result.deliveries.problems],
+            "delivery_problems": [problem.to_json() for problem in followed.deliveries.problems],
         }
     elif attempt.error is not None:
         value |= {"outcome": "refused", "error": attempt.error.to_json()}

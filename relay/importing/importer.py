@@ -1,4 +1,4 @@
-"""Import of one bundle: verify, store, commit, say OK; a crash at any instant leaves the old or the new.
+"""Admission of one bundle: verify, store, commit: its generation is held. A crash leaves the old or the new.
 
 1. the home's lock
 2. open once; structure, roots, manifest signature, metadata (:mod:`manifests.bundle.verify`); of a damaged file the
@@ -7,9 +7,9 @@
 4. what does not arrive must be held, and so must every base of a patch; room for what is carried
 5. content into the store in one pass, hashed on the way; durable (:mod:`relay.importing.content`)
 6. one transaction: while content of the generation is missing, a pending record and nothing else; with the
-   last of it trusted metadata, clock floor, generation, ring, publications, event
-7. deliveries into other programs' directories (:mod:`relay.deliveries`)
-8. the feature list
+   last of it trusted metadata, clock floor, generation, event
+
+No ring moves by that and nothing else follows here: see :mod:`relay.afterwards`.
 
 A refusal changes neither the store nor the database; it is a line of the audit log. The one exception says so:
 of a damaged bundle whose front is believed, what is undamaged is kept as a pending generation.
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from manifests.bundle.verify import VerifiedBundle
-from manifests.clock import Clock, to_text
+from manifests.clock import to_text
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
@@ -35,11 +35,10 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.progress import NoProgress, Progress
+from manifests.progress import Progress
 from manifests.text import printable
 from relay.config import Config
-from relay.deliveries import NOTHING, Report, carry_out
-from relay.deliveries import features as out
+from relay.context import Context
 from relay.events import log as events
 from relay.home import Home
 from relay.importing import damaged as salvage
@@ -47,8 +46,6 @@ from relay.importing import recovery as repair
 from relay.importing.checks import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
 from relay.importing.content import Intake, Taken
 from relay.quarantine.registry import quarantine_bundle
-from relay.rings import mounting
-from relay.rings.policy import DEFAULT_RING
 from relay.state import Event, NewGeneration, State
 from relay.state.last_refusal import save_last_refusal
 from relay.state.records import LastOutcome
@@ -72,7 +69,7 @@ class ImportResult:
     ``outcome``: ``imported`` made a new generation; ``already-imported`` changed nothing; ``repaired``
     brought back content of a generation that the store had lost; ``stored`` took a share of a generation that is
     not whole yet, and ``already-stored`` had taken it before: ``outstanding`` is what that generation lacks.
-    ``bytes_read`` is content hashed; ``deliveries`` what was put into places of other programs, and what could not.
+    ``bytes_read`` is content hashed.
     """
 
     outcome: Result
@@ -84,16 +81,12 @@ class ImportResult:
     bytes_read: int
     text: str
     outstanding: Outstanding | None = None
-    deliveries: Report = NOTHING
 
 
-def import_file(
-    home: Home,
-    config: Config,
+def import_bundle(
+    context: Context,
     path: Path,
     *,
-    clock: Clock,
-    progress: Progress | None = None,
     accept_expired: bool = False,
     wait_seconds: float = WAIT_SECONDS,
     quarantine: bool = False,
@@ -102,11 +95,8 @@ def import_file(
     """Import one bundle file; the file is left where it is.
 
     Args:
-        home: The relay's directory.
-        config: Its configuration.
+        context: The relay's.
         path: The file, whatever its name.
-        clock: The system's clock.
-        progress: Told how far it is.
         accept_expired: Believe expired roles; recorded in the event.
         wait_seconds: How long to wait for another import.
         quarantine: Copy a refused file into quarantine, unless it is only incomplete; ``quarantine`` in the
@@ -122,30 +112,35 @@ def import_file(
             ``bundle.damaged``: what is undamaged was kept, the rest is missing.
         StorageError: ``storage.space`` beforehand, or any other storage error; nothing changed.
         LockedError: ``lock.held``: another import did not end in time.
+        CancelledError: The context's token says so; nothing changed.
     """
-    job = _Import(home, config, path, clock, progress or NoProgress(), accept_expired, all_or_nothing)
+    job = _Import(context, path, accept_expired, all_or_nothing)
     try:
-        with home.lock(wait_seconds):
-            home.blobs.sweep()
-            result = job.run()
-            result = replace(result, deliveries=carry_out(home, config, clock, job.progress))
+        with context.home.lock(wait_seconds):
+            context.home.blobs.sweep()
+            return job.run()
     except REFUSALS as error:
-        raise _refused(home, config, path, error, clock(), quarantine=quarantine) from error
-    _write_features(home, config, clock())
-    return result
+        raise _refused(context.home, context.config, path, error, context.clock(), quarantine=quarantine) from error
 
 
 @dataclass(frozen=True)
 class _Import:
     """One import under the lock, from a believed bundle on."""
 
-    home: Home
-    config: Config
+    context: Context
     path: Path
-    clock: Clock
-    progress: Progress
     accept_expired: bool
     all_or_nothing: bool
+
+    @property
+    def home(self) -> Home:
+        """The relay's directory."""
+        return self.context.home
+
+    @property
+    def progress(self) -> Progress:
+        """Told how far it is."""
+        return self.context.progress
 
     def run(self) -> ImportResult:
         """Import the file; where it is damaged, a copy that the recovery data beside it made whole."""
@@ -160,7 +155,7 @@ class _Import:
             result = self._import_mended(mended, error)
         text = f"{printable(self.path.name)}: {mended.text}"
         with suppress(StorageError):
-            events.record(self.home, Event(self.clock(), "medium-damaged", text))
+            events.record(self.home, Event(self.context.clock(), "medium-damaged", text))
         return replace(result, text=f"{result.text}. {mended.text}")
 
     def _import_mended(self, mended: repair.Repaired, error: SealiftError) -> ImportResult:
@@ -175,7 +170,7 @@ class _Import:
         remove_repair_directories(self.home.blobs.temporary)
         try:
             return repair.attempt(
-                self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.config.reserve_bytes
+                self.path, self.home.blobs.temporary, self.progress, reserve_bytes=self.context.config.reserve_bytes
             )
         except IncompleteError:
             if error.code == salvage.DAMAGED:
@@ -184,7 +179,7 @@ class _Import:
 
     def _import(self, path: Path) -> ImportResult:
         with salvage.opened(path) as file, State(self.home.database) as state:
-            now = self.clock()
+            now = self.context.clock()
             self.progress.start(f"Verify {printable(self.path.name)}")
             bundle, broken = salvage.believe(
                 file, state.trusted.load_trusted(), now, accept_expired=self.accept_expired
@@ -214,7 +209,7 @@ class _Import:
         if not known and is_stored(bundle, state) and lost and not intake.brings():
             return self._waiting(bundle, "already-stored", 0, state)
         check_bases(bundle, intake, lost, state, self.home)
-        check_space(bundle, intake, self.home, self.config)
+        check_space(bundle, intake, self.home, self.context.config)
         self.progress.start("Store", bundle.bytes_to_store)
         taken = intake.run()
         damage = damage_of(taken, broken, begun=begun)
@@ -260,18 +255,14 @@ class _Import:
             ]
             if self.accept_expired and expired:
                 text += f"; accepted by the operator although expired: {', '.join(expired)}"
-            published = state.publications.activate_generation(DEFAULT_RING, manifest.snapshot_version, now)
+            state.receipts.note_change()
             details: dict[str, str | int | bool | None] = {
                 "generation": manifest.snapshot_version,
-                "ring": DEFAULT_RING,
-                "published_at": to_text(published),
                 "file": printable(self.path.name),
                 "accepted_expired": ",".join(expired) if self.accept_expired else "",
             }
             state.last_import.save_last_import(LastOutcome(now, str(manifest.snapshot_version), text))
             state.event_rows.add_event(Event(now, "import", text, details))
-            for event in mounting.conflict(self.config.mount_at_root, manifest.sources, now):
-                state.event_rows.add_event(event)
         return text
 
     def _keep(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken, *, whole: bool) -> None:
@@ -291,6 +282,7 @@ class _Import:
         with state.transaction():
             state.arriving.add_bundle(manifest, manifest_digest(bundle), name, now, whole=whole)
             _save_parts(state, taken)
+            state.receipts.note_change()
             state.event_rows.add_event(Event(now, "stored", text, details))
 
     def _waiting(
@@ -311,6 +303,7 @@ class _Import:
             text += f"; {still:,} are still missing"
         with state.transaction():
             _save_parts(state, taken)
+            state.receipts.note_change()
             state.event_rows.add_event(
                 Event(now, "repair", text, {"generation": number, "file": printable(self.path.name)})
             )
@@ -383,12 +376,3 @@ def _way_out(home: Home, error: SealiftError) -> str | None:
         since = pending.newest_whole(state, home.blobs)
         return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
     return None
-
-
-def _write_features(home: Home, config: Config, now: datetime) -> None:
-    """Write the feature list; the import stands even when that fails."""
-    try:
-        out.write_features(home, config)
-    except StorageError as error:
-        with suppress(StorageError):
-            events.record(home, Event(now, "out-failed", f"The feature list was not written: {error}"))

@@ -28,9 +28,13 @@ _Claim = tuple[int, int] | None
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of one file: a result, a refusal, or neither when it was passed over."""
+    """What became of one file: a result, a refusal, or neither when it was passed over.
+
+    ``more_to_come``: other files are tried after it.
+    """
 
     path: Path
+    more_to_come: bool = False
     result: ImportResult | None = None
     error: SealiftError | None = None
     passed_over: str | None = None
@@ -56,14 +60,15 @@ def import_all(
         else:
             entries.append((path, _claim(path) if len(paths) > 1 else None, True))
     entries.sort(key=lambda entry: (entry[1] is None, entry[1] or (0, 0)))
-    for path, claim, named in entries:
+    for place, (path, claim, named) in enumerate(entries, 1):
+        more = place < len(entries)
         if claim is not None and not named and claim[0] < newest():
-            yield Attempt(path, passed_over=f"Version {claim[0]} is older than generation {newest()}")
+            yield Attempt(path, more, passed_over=f"Version {claim[0]} is older than generation {newest()}")
         else:
-            attempt = _attempt(path, import_one)
+            attempt = _attempt(path, import_one, more_to_come=more)
             older = isinstance(attempt.error, RollbackError) and attempt.error.code == "tuf.rollback.timestamp"
             if older and not named:  # nobody could tell before recovery data had made it whole
-                attempt = Attempt(path, passed_over=f"It is older than generation {newest()}")
+                attempt = Attempt(path, more, passed_over=f"It is older than generation {newest()}")
             yield attempt
 
 
@@ -135,15 +140,15 @@ def _claims_in(directory: Path) -> list[tuple[Path, _Claim]]:
     return sorted(claims, key=lambda claim: (claim[1] is None, claim[1] or (0, 0), claim[0].name))
 
 
-def _attempt(path: Path, import_one: Callable[[Path], ImportResult]) -> Attempt:
+def _attempt(path: Path, import_one: Callable[[Path], ImportResult], *, more_to_come: bool) -> Attempt:
     try:
-        return Attempt(path, result=import_one(path))
+        return Attempt(path, more_to_come, result=import_one(path))
     except LockedError:
         raise
     except SealiftError as error:
         if isinstance(error, StorageError) and not isinstance(error, MediumError):
             raise
-        return Attempt(path, error=error)
+        return Attempt(path, more_to_come, error=error)
 
 
 def _begins_like_a_bundle(path: Path, *, protected: bool) -> bool:

@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import Clock
-from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
+from manifests.errors import IncompleteError, SealiftError, StorageError
 from manifests.lock import exclusive
 from manifests.progress import CancelledError, CancelToken
+from relay.afterwards import follow_import
 from relay.config import Config
-from relay.deliveries import Report as Deliveries
-from relay.deliveries import carry_out
+from relay.context import Context
+from relay.deliveries import DeliveryReport
 from relay.events import log as events
 from relay.home import Home
 from relay.importing.damaged import DAMAGED
-from relay.importing.importer import ImportResult, import_file
+from relay.importing.importer import ImportResult, import_bundle
 from relay.inbox.attendant import Reporter, inbox_from_config
 from relay.inbox.watcher import Watcher
-from relay.receipt import make as receipt
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
@@ -208,50 +208,39 @@ class Service:
             self._watcher.store_changed()
 
     def _deliver(self) -> None:
-        """Bring the places of other programs up to date; an import that is under way does it itself."""
+        """Do what follows an import, whoever made it; what failed is tried again."""
         generation = self._seen_generation
-        try:
-            with self._home.lock(_LOCK_WAIT_SECONDS):
-                done = carry_out(self._home, self._config, self._clock, _Abandonable(self._stopping))
-        except (CancelledError, LockedError):
-            return
-        except StorageError as error:
-            self._report("failed", str(error), code=error.code)
-            return
+        self._follow()
         self._delivered_generation = generation
-        self._tell(done)
 
-    def _tell(self, deliveries: Deliveries) -> None:
+    def _tell(self, deliveries: DeliveryReport) -> None:
         for event in deliveries.events:
             code = event.details.get("code")
             self._report(event.kind, event.text, code=None if code is None else str(code))
 
+    def _context(self) -> Context:
+        return Context(self._home, self._config, self._clock, _Abandonable(self._stopping))
+
     def _import(self, path: Path) -> ImportResult:
         try:
-            result = import_file(
-                self._home,
-                self._config,
-                path,
-                clock=self._clock,
-                progress=_Abandonable(self._stopping),
-                wait_seconds=_LOCK_WAIT_SECONDS,
-                quarantine=True,
-            )
+            result = import_bundle(self._context(), path, wait_seconds=_LOCK_WAIT_SECONDS, quarantine=True)
         except IncompleteError as error:
-            if error.code == DAMAGED:  # what is undamaged was kept
-                self._keep_receipt()
+            if error.code == DAMAGED:  # what is undamaged was kept, and a receipt is to say so
+                self._follow()
             raise
-        self._tell(result.deliveries)
-        if result.outcome in {"imported", "stored", "repaired"}:
-            self._keep_receipt()
+        self._follow()
         return result
 
-    def _keep_receipt(self) -> None:
-        """Let ``out/receipt.json`` say what is here now; the import stands, whatever becomes of that."""
+    def _follow(self) -> None:
+        """Do what follows an import; what a stop prevents is done at the next start."""
         try:
-            receipt.make(self._home, self._config, self._clock())
-        except SealiftError as error:
-            self._report("receipt", f"no receipt could be written: {error}", code=error.code)
+            done = follow_import(self._context(), wait_seconds=_LOCK_WAIT_SECONDS)
+        except CancelledError:
+            return
+        self._tell(done.deliveries)
+        for failure in done.failures:
+            if failure.is_new:
+                self._report(failure.event.kind, failure.event.text, code=failure.error.code)
 
     def _started(self) -> None:
         host = "localhost" if self._server.addresses[0].startswith(("127.", "[::1]")) else self._config.host

@@ -12,6 +12,7 @@ from relay.state import schema
 from relay.state.arriving import ArrivingGenerations
 from relay.state.deliveries import Deliveries
 from relay.state.event_rows import EventRows
+from relay.state.follow_ups import FollowUpFailures
 from relay.state.generations import HeldGenerations
 from relay.state.last_import import LastImport
 from relay.state.manager_deliveries import ManagerDeliveries
@@ -46,6 +47,7 @@ class State:
         self.deliveries = Deliveries(self._connection, path)
         self.manager_deliveries = ManagerDeliveries(self._connection, path)
         self.receipts = ReceiptSerials(self._connection, path)
+        self.follow_ups = FollowUpFailures(self._connection, path)
         self.last_import = LastImport(self._connection, path)
         self.event_rows = EventRows(self._connection, path)
 

@@ -80,6 +80,10 @@ class HeldGenerations(TableGroup):
         """Return the newest generation before this one, 0 when there is none."""
         return int(self._row("SELECT coalesce(max(number), 0) FROM generations WHERE number < ?", (number,))[0])
 
+    def list_numbers(self) -> tuple[int, ...]:
+        """Return the number of every generation, ascending."""
+        return tuple(number for (number,) in self._rows("SELECT number FROM generations ORDER BY number"))
+
     def count_generations(self) -> int:
         """Return how many generations are held."""
         return int(self._row("SELECT count(*) FROM generations")[0])

@@ -145,6 +145,16 @@ CREATE TABLE IF NOT EXISTS receipt_serial (        -- of the newest receipt
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     serial INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS receipt_due (           -- a receipt is due while there were more changes than it tells of
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    changes INTEGER NOT NULL,
+    told    INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS follow_up_failures (    -- what could not be done after an import, and is tried again
+    step  TEXT PRIMARY KEY,
+    code  TEXT NOT NULL,
+    since TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS last_import (
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     at      TEXT NOT NULL,

@@ -10,12 +10,12 @@ are served; what a ring serves; and whatever has arrived of generations that are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from manifests.blobs import Blob
 from manifests.durable import storage_errors
 from manifests.progress import CancelToken, Progress
 from relay.home import Home
@@ -27,8 +27,6 @@ GRACE = timedelta(minutes=10)
 """For downloads under way: what was served this long ago may still be asked for."""
 SERVED = 2
 """Newest generations whose TUF targets are served."""
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,9 @@ def collect_garbage(
         progress.start("Look for what nothing needs")
         old = _old_generations(state, keep)
         dropped, spared = ((), old) if _was_moved_lately(state, now) else (old, ())
-        doomed = tuple(_unneeded_files(home, state, frozenset(dropped), cancel))
-        sizes = sum(path.stat().st_size for path in doomed)
+        doomed = _unneeded_blobs(home, state, frozenset(dropped), cancel)
+        left = tuple(_abandoned_files(home, state))
+        sizes = sum(blob.length for blob in doomed) + sum(path.stat().st_size for path in left)
         if not dry_run:
             # 2. First nothing names the content any more, then it goes: the state never names what is not there.
             _forget(state, dropped, now)
@@ -82,8 +81,9 @@ def collect_garbage(
             progress.start("Remove it")
             home.blobs.sweep()
             remove_repair_directories(home.blobs.temporary)
-            _remove_files(home, doomed, cancel)
-    return CollectedGarbage(dropped, spared, len(doomed), sizes, applied=not dry_run)
+            home.blobs.remove_blobs(doomed, progress, cancel)
+            _remove_files(home, left, cancel)
+    return CollectedGarbage(dropped, spared, len(doomed) + len(left), sizes, applied=not dry_run)
 
 
 def _was_moved_lately(state: State, now: datetime) -> bool:
@@ -121,20 +121,20 @@ def _forget(state: State, generations: tuple[int, ...], now: datetime) -> None:
             state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
 
 
-def _unneeded_files(home: Home, state: State, dropped: frozenset[int], cancel: CancelToken) -> Iterator[Path]:
-    """Yield the files of the store and of the temporary directory that nothing needs without these generations."""
+def _unneeded_blobs(home: Home, state: State, dropped: frozenset[int], cancel: CancelToken) -> tuple[Blob, ...]:
+    """Return the blobs of the store that nothing needs without these generations."""
     arriving = _arriving_digests(state)
     kept = (target for target in state.generations.list_targets() if target.generation not in dropped)
     needed = arriving | {target.sha256 for target in kept}
     for ring in state.publications.list_rings():
         needed |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
-    with storage_errors(home.blobs.root):
-        for directory in sorted(home.blobs.root.iterdir()):
-            cancel.raise_if_cancelled()
-            entries = sorted(directory.iterdir()) if directory.is_dir() else ()
-            yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed)
-    parts = state.arriving.load_parts().keys()
-    assembled = (sha256 for sha256 in arriving if sha256 in parts and not home.blobs.path(sha256).exists())
+    return tuple(blob for blob in home.blobs.list_blobs(cancel) if blob.sha256 not in needed)
+
+
+def _abandoned_files(home: Home, state: State) -> Iterator[Path]:
+    """Yield the files of the temporary directory in which nothing is put together any longer."""
+    begun = _arriving_digests(state) & state.arriving.load_parts().keys()
+    assembled = (sha256 for sha256 in begun if not home.blobs.path(sha256).exists())
     yield from abandoned_files(home.blobs, assembled)
 
 

@@ -7,13 +7,18 @@ import random
 import pytest
 
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, RollbackError, SealiftError
-from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import outstanding
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_cargo import digest_of
-from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
+from tests.support.relay_homes import (
+    fingerprint,
+    import_and_follow,
+    import_bundle,
+    make_context,
+    make_home,
+)
 
 DICE = random.Random(11)
 FILES = {f"rules/{number}": DICE.randbytes(20_000) for number in range(5)} | {"clamav/text": b"pattern " * 20_000}
@@ -232,7 +237,7 @@ def test_what_was_salvaged_is_not_quarantined_for_the_rest_may_yet_be_read(home,
     path.write_bytes(path.read_bytes()[:-30_000])
     for _ in range(2):  # a second look finds nothing new and says the same
         with pytest.raises(IncompleteError) as caught:
-            import_file(home, make_config(home), path, clock=forge.clock(), quarantine=True)
+            import_and_follow(make_context(home, forge.clock()), path, quarantine=True)
         assert caught.value.code == "bundle.damaged"
     assert list(home.quarantine.glob("*.json")) == []
 

@@ -14,13 +14,13 @@ import pytest
 
 from manifests.errors import SealiftError
 from relay.config import DeliveryConfig
+from relay.context import Context
 from relay.home import Home
-from relay.importing.importer import import_file
 from relay.state import State
 from tests.support.child import Child, run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge, Forgery
-from tests.support.relay_homes import make_config, make_home
+from tests.support.relay_homes import import_and_follow, make_config, make_home
 
 pytestmark = pytest.mark.needs("root", "strace", "mkfs.ext4")
 
@@ -54,7 +54,7 @@ class Site:
 
     def import_bundle(self, path):
         config = make_config(self.home, deliveries=(DeliveryConfig("ds_agent", self.agent),))
-        return import_file(self.home, config, path, clock=self.forge.clock())
+        return import_and_follow(Context(self.home, config, self.forge.clock()), path)
 
     def fresh(self):
         for path, pristine in ((self.home.path, self.pristine), (self.agent, self.pristine_agent)):
@@ -183,9 +183,9 @@ def test_a_directory_that_takes_nothing_is_told_and_the_file_comes_when_it_does(
         shutil.copytree(site.pristine_agent, site.agent, dirs_exist_ok=True)
         (site.agent / "a.zip").unlink()  # the old file is not what this is about
         remount(bad)
-        result = site.import_bundle(site.bundle)
+        result, followed = site.import_bundle(site.bundle)
         assert result.outcome == "imported"
-        assert [problem.code for problem in result.deliveries.problems] == [code]
+        assert [problem.code for problem in followed.deliveries.problems] == [code]
         assert site.visible() == {}
         remount(good)
         site.check(acknowledged=False)

@@ -9,11 +9,16 @@ from collections import Counter
 import pytest
 
 from manifests.errors import SealiftError, StorageError
-from relay.importing.importer import import_file
 from tests.support.child import run_traced
 from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory
-from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
+from tests.support.relay_homes import (
+    fingerprint,
+    import_and_follow,
+    import_bundle,
+    make_context,
+    make_home,
+)
 
 pytestmark = pytest.mark.needs("root", "strace")
 
@@ -150,7 +155,7 @@ def try_in(crossing, home, leave_bytes):
 
 def try_one(crossing, home, path):
     try:
-        import_file(home, make_config(home, reserve_bytes=NO_RESERVE), path, clock=crossing.clock)
+        import_and_follow(make_context(home, crossing.clock, reserve_bytes=NO_RESERVE), path)
     except StorageError as error:
         return error
     return None

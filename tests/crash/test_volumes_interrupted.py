@@ -11,7 +11,6 @@ import pytest
 from manifests.errors import RollbackError
 from manifests.progress import CancelToken, NoProgress
 from relay.home import open_home
-from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import outstanding
@@ -19,7 +18,7 @@ from relay.store.verify import verify_store
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge
-from tests.support.relay_homes import make_config, make_home
+from tests.support.relay_homes import import_and_follow, make_context, make_home
 
 pytestmark = pytest.mark.needs("root", "mkfs.ext4", "strace")
 
@@ -63,7 +62,7 @@ class Trip:
 
     def take(self, home, acknowledge):
         for path in self.files:
-            import_file(home, make_config(home), path, clock=self.clock)
+            import_and_follow(make_context(home, self.clock), path)
             acknowledge()
         return 0
 
@@ -93,7 +92,7 @@ class Trip:
         home = open_home(path)
         for bundle in self.files:
             try:
-                import_file(home, make_config(home), bundle, clock=self.clock)
+                import_and_follow(make_context(home, self.clock), bundle)
             except RollbackError:
                 with State(home.database) as state:
                     assert int(bundle.name.split("-")[1]) < state.generations.find_newest_number()

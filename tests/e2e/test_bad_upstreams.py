@@ -14,7 +14,7 @@ import pytest
 from bundler.config import load_config
 from bundler.context import Context
 from bundler.jobs.create import BundleOrder, create
-from bundler.jobs.init import Founding, found
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult
 from bundler.repository.signers import signers_of
@@ -38,7 +38,7 @@ class Publisher:
 
     def configure(self, **options: Any) -> None:
         if not self.path.exists():
-            self.home = found(self.path, Founding("plant"), self.now)
+            self.home = create_publisher(self.path, NewPublisher("plant"), self.now)
             self._begin = self.home.config.read_text("utf-8")
         lines = "".join(f"{key} = {_toml(value)}\n" for key, value in options.items())
         self.home.config.write_text(f'{self._begin}\n[[source]]\nname = "feed"\nkind = "http"\n{lines}', "utf-8")

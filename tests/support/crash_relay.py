@@ -10,13 +10,12 @@ from manifests.blobs import Blob
 from manifests.errors import RollbackError
 from manifests.progress import CancelToken, NoProgress
 from relay.home import Home, open_home
-from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.verify import verify_store
 from tests.support.child import Acknowledge
 from tests.support.relay_bundles import BundleForge
-from tests.support.relay_homes import make_config
+from tests.support.relay_homes import import_and_follow, make_context
 
 LAST = 3
 
@@ -42,7 +41,7 @@ class Crossing:
     def import_from(self, home: Home, first: int, acknowledge: Acknowledge, **config: object) -> int:
         """Import the bundles from one on, acknowledging each."""
         for path in self.bundles[first - 1 :]:
-            import_file(home, make_config(home, **config), path, clock=self.clock)
+            import_and_follow(make_context(home, self.clock, **config), path)
             acknowledge()
         return 0
 
@@ -78,9 +77,9 @@ class Crossing:
         for number, bundle in enumerate(self.bundles, 1):
             if number < newest:
                 with pytest.raises(RollbackError):
-                    import_file(home, make_config(home), bundle, clock=self.clock)
+                    import_and_follow(make_context(home, self.clock), bundle)
             else:
-                outcome = import_file(home, make_config(home), bundle, clock=self.clock).outcome
-                assert outcome == ("already-imported" if number == newest else "imported")
+                result, _ = import_and_follow(make_context(home, self.clock), bundle)
+                assert result.outcome == ("already-imported" if number == newest else "imported")
         assert self.check_after(path, LAST) == LAST
         assert list(home.blobs.temporary.iterdir()) == []

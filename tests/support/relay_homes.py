@@ -7,9 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from manifests.clock import Clock
+from relay.afterwards import FollowUp, follow_import
 from relay.config import Config
+from relay.context import Context
 from relay.home import Home
-from relay.importing.importer import ImportResult, import_file
+from relay.importing import importer as bundle_importer
+from relay.importing.importer import ImportResult
 from relay.init import create_home
 from tests.support.relay_bundles import CREATED
 
@@ -26,8 +29,20 @@ def make_config(home: Home, **values: object) -> Config:
 
 
 def import_bundle(home: Home, path: Path, clock: Clock, **options: object) -> ImportResult:
-    """Import one bundle."""
-    return import_file(home, make_config(home), path, clock=clock, **options)
+    """Import one bundle, and do what follows."""
+    result, _ = import_and_follow(make_context(home, clock), path, **options)
+    return result
+
+
+def make_context(home: Home, clock: Clock, **values: object) -> Context:
+    """Return the context of a relay whose configuration has these values."""
+    return Context(home, make_config(home, **values), clock)
+
+
+def import_and_follow(context: Context, path: Path, **options: object) -> tuple[ImportResult, FollowUp]:
+    """Import one bundle, and do what follows, as a command and the service do."""
+    result = bundle_importer.import_bundle(context, path, **options)
+    return result, follow_import(context)
 
 
 def fingerprint(home: Home) -> dict[str, str]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bundler.config import load_config as load_bundler_config
 from bundler.context import Context
+from bundler.jobs import gc
 from bundler.jobs.again import create_again
 from bundler.jobs.create import BundleOrder, Created, create
-from bundler.jobs.gc import collect
-from bundler.jobs.init import Founding, found
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.jobs.since import settle_readers
 from bundler.plan.compress import compress
 from bundler.plan.volumes import MEMBER_BYTES
@@ -26,13 +26,14 @@ from manifests.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import CancelToken, NoProgress
 from relay.config import load_config as load_relay_config
+from relay.context import Context as RelayContext
 from relay.home import Home
-from relay.importing.importer import ImportResult, import_file
+from relay.importing.importer import ImportResult
 from relay.receipt import make as receipt
 from relay.server.view import Views
 from relay.state import State
 from relay.store.garbage import collect_garbage
-from tests.support.relay_homes import make_home
+from tests.support.relay_homes import import_and_follow, make_home
 
 Now = Callable[[], datetime]
 QUIET = NoProgress()
@@ -51,7 +52,7 @@ class Publisher:
     def __init__(self, path: Path, content: Path, sources: Iterable[str], now: Now, *, retention: int) -> None:
         self.out = path / "out"
         self.now = now
-        self.home = found(path / "home", Founding("plant"), now())
+        self.home = create_publisher(path / "home", NewPublisher("plant"), now())
         text = f"retention_generations = {retention}\n" + self.home.config.read_text("utf-8")
         for source in sources:
             directory = json.dumps(str(content / source))
@@ -93,7 +94,7 @@ class Publisher:
 
     def collect(self) -> None:
         """Remove what nobody needs."""
-        collect(self.home, self.config, QUIET)
+        gc.collect_garbage(self.context)
 
     def content_length(self, manifest: Manifest) -> int:
         """Return what all content of a version takes in a full bundle, deflated where that pays."""
@@ -130,7 +131,8 @@ class Site:
             SealiftError: As the import does.
         """
         try:
-            return import_file(self.home, load_relay_config(self.home.path), path, clock=self.now)
+            result, _ = import_and_follow(RelayContext(self.home, load_relay_config(self.home.path), self.now), path)
+            return result
         finally:
             self.generations.append(self.served())
 

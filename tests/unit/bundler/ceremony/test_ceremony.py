@@ -17,7 +17,7 @@ from bundler.ceremony.proposal import Proposal
 from bundler.ceremony.status import key_rows, role_rows
 from bundler.fetch.options import FETCH_OPTIONS
 from bundler.home import Home, open_home
-from bundler.jobs.init import Founding, configuration_text, found
+from bundler.jobs.init import NewPublisher, configuration_text, create_publisher
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
 from bundler.keys.secrets import Secrets
@@ -44,7 +44,7 @@ class Site:
     """A home and what can be done in it. ``away`` moves private keys to another place."""
 
     def __init__(self, path: Path, root_keys: int = 1, threshold: int = 1) -> None:
-        self.home = found(path / "home", Founding("acme", root_keys, threshold), NOW)
+        self.home = create_publisher(path / "home", NewPublisher("acme", root_keys, threshold), NOW)
         self.stick = path / "stick"
         self.stick.mkdir()
         self.now = NOW
@@ -125,7 +125,7 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
 
 def test_other_expiries_are_written_to_the_configuration(tmp_path):
     wanted = config.Expiries(root=730, timestamp=45)
-    home = found(tmp_path / "home", Founding("acme", expiries=wanted), NOW)
+    home = create_publisher(tmp_path / "home", NewPublisher("acme", expiries=wanted), NOW)
     assert config.load_config(home.config).expiries == wanted
     assert Repository.load(home.metadata).root.expires == NOW + timedelta(days=730)
 
@@ -133,15 +133,15 @@ def test_other_expiries_are_written_to_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        (Founding("Acme!"), "name.publisher"),
-        (Founding("acme", 2, 3), "init.threshold"),
-        (Founding("acme", 0, 0), "init.threshold"),
-        (Founding("acme", expiries=config.Expiries(root=5)), "config.value"),
+        (NewPublisher("Acme!"), "name.publisher"),
+        (NewPublisher("acme", 2, 3), "init.threshold"),
+        (NewPublisher("acme", 0, 0), "init.threshold"),
+        (NewPublisher("acme", expiries=config.Expiries(root=5)), "config.value"),
     ],
 )
 def test_a_failed_founding_leaves_nothing(tmp_path, wanted, code):
     with refused(code):
-        found(tmp_path / "home", wanted, NOW)
+        create_publisher(tmp_path / "home", wanted, NOW)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,13 +149,13 @@ def test_an_existing_home_or_any_other_thing_is_not_touched(tmp_path):
     site = Site(tmp_path)
     before = site.state()
     with refused("home.exists"):
-        found(site.home.path, Founding("other"), NOW)
+        create_publisher(site.home.path, NewPublisher("other"), NOW)
     assert site.state() == before
     (tmp_path / "file").write_text("x")
     with refused("home.exists"):
-        found(tmp_path / "file", Founding("other"), NOW)
+        create_publisher(tmp_path / "file", NewPublisher("other"), NOW)
     (tmp_path / "empty").mkdir()
-    assert found(tmp_path / "empty", Founding("other"), NOW) == Home(tmp_path / "empty")
+    assert create_publisher(tmp_path / "empty", NewPublisher("other"), NOW) == Home(tmp_path / "empty")
 
 
 @pytest.mark.parametrize("role", ["root", "targets", "snapshot", "timestamp"])

@@ -12,7 +12,7 @@ from bundler.context import Context
 from bundler.home import Home
 from bundler.jobs.again import create_again
 from bundler.jobs.create import BundleOrder, Created, create
-from bundler.jobs.init import Founding, found
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.plan.readers import version_readers
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
@@ -29,7 +29,7 @@ class Publisher:
 
     def __init__(self, path: Path, sources: int) -> None:
         self.path = path
-        self.home: Home = found(path / "home", Founding("plant"), NOW)
+        self.home: Home = create_publisher(path / "home", NewPublisher("plant"), NOW)
         text = self.home.config.read_text("utf-8")
         for number in range(sources):
             directory = path / f"content-{number}"

@@ -12,12 +12,18 @@ from manifests.errors import (
     StorageError,
 )
 from manifests.trust import refusals
-from relay.importing.importer import import_file
+from relay.context import Context
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store import outstanding as pending
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
-from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
+from tests.support.relay_homes import (
+    fingerprint,
+    import_and_follow,
+    import_bundle,
+    make_config,
+    make_home,
+)
 
 
 @pytest.fixture
@@ -59,6 +65,7 @@ def test_the_feature_list_is_written_in_every_form_and_language(home, forge, tmp
         "features.ja.txt",
         "features.json",
         "features.rest.json",
+        "receipt.json",
     ]
     assert b'"connectivity": "isolated"' in (home.out / "features.json").read_bytes()
 
@@ -141,7 +148,7 @@ def test_too_little_room_is_said_before_anything_is_written(home, forge, tmp_pat
     path = forge.seal(tmp_path / "1.zip")
     before = fingerprint(home)
     with pytest.raises(StorageError) as caught:
-        import_file(home, config, path, clock=forge.clock())
+        import_and_follow(Context(home, config, forge.clock()), path)
     assert caught.value.code == "storage.space"
     assert caught.value.details["needed"] > 2**60
     assert fingerprint(home) == before

@@ -6,14 +6,19 @@ import random
 import pytest
 
 from manifests.errors import IncompleteError, RollbackError, SealiftError, StorageError
-from relay.importing.importer import import_file
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import arrived, outstanding
 from relay.store.parts import assembly_path
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_cargo import digest_of
-from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
+from tests.support.relay_homes import (
+    fingerprint,
+    import_and_follow,
+    import_bundle,
+    make_context,
+    make_home,
+)
 
 DICE = random.Random(3)
 LARGE, OTHER = DICE.randbytes(100_000), DICE.randbytes(40_000)
@@ -230,12 +235,12 @@ def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is
 def test_room_for_parts_is_asked_for_once(home, forge, tmp_path):
     volumes = forge.seal_volumes(tmp_path, 2, parts={"clamav/large": 50_000})
     with pytest.raises(StorageError) as caught:
-        import_file(home, make_config(home, reserve_bytes=2**60), volumes[0], clock=forge.clock())
+        import_and_follow(make_context(home, forge.clock(), reserve_bytes=2**60), volumes[0])
     assert caught.value.code == "storage.space"
     assert caught.value.details["needed"] - 2**60 > len(LARGE)
     import_bundle(home, volumes[0], forge.clock())
     with pytest.raises(StorageError) as caught:
-        import_file(home, make_config(home, reserve_bytes=2**60), volumes[1], clock=forge.clock())
+        import_and_follow(make_context(home, forge.clock(), reserve_bytes=2**60), volumes[1])
     assert caught.value.details["needed"] - 2**60 < len(LARGE)
 
 

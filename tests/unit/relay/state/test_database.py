@@ -116,7 +116,7 @@ def test_a_failed_transaction_changes_nothing(home, forge, tmp_path):
     with State(home.database) as state:
         with pytest.raises(sqlite3.IntegrityError):
             activate_what_is_not_there(state)
-        assert [event.kind for event in state.event_rows.list_events()] == ["init", "import"]
+        assert [event.kind for event in state.event_rows.list_events()] == ["init", "import", "activate", "receipt"]
         assert set(published(state).values()) == {forge.created(1)}
 
 
