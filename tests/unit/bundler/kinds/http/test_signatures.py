@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundler.kinds.http.errors import WrongSignatureError
 from bundler.kinds.http.signatures import SUFFIXES, Signature, SigningProgram
-from bundler.kinds.http.signatures_ed25519 import read_public_key
 from manifests.errors import ConfigurationError, FetchError, NotAuthenticError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -309,12 +307,3 @@ def test_where_signatures_are_without_by_whom_is_refused() -> None:
     with pytest.raises(SealiftError) as caught:
         make("http", urls=[{"url": "https://h/a", "signature_url": "https://h/b"}])
     assert caught.value.code == "source.signature"
-
-
-def test_a_public_key_holds_only_its_own_signatures() -> None:
-    private = Ed25519PrivateKey.generate()
-    text = base64.b64encode(b"Ed" + bytes(range(8)) + private.public_key().public_bytes_raw()).decode()
-    key = read_public_key(f"untrusted comment: x\n{text}\n", "key")
-    assert key.shown == "706050403020100"
-    assert key.verifies(private.sign(b"message"), b"message")
-    assert not key.verifies(private.sign(b"message"), b"other")
