@@ -119,8 +119,8 @@ class History:
         staged = self._directory / _STAGED
         durable.make_directory(staged)
         for index, volume in enumerate(generation.volumes, 1):
-            durable.write(staged / _manifest_name(index), volume.manifest_bytes)
-            durable.write(staged / _signature_name(index), volume.signature_bytes)
+            durable.write_file(staged / _manifest_name(index), volume.manifest_bytes)
+            durable.write_file(staged / _signature_name(index), volume.signature_bytes)
         order = {
             "format": FORMAT,
             "version": generation.version,
@@ -128,7 +128,7 @@ class History:
             "volume_size": generation.volume_size,
             "recovery_percent": generation.recovery_percent,
         }
-        durable.write(staged / _ORDER, strictjson.encode(order))
+        durable.write_file(staged / _ORDER, strictjson.encode_json(order))
 
     def publish(self, version: int) -> None:
         """Make the staged generation known; harmless when it is already.
@@ -139,7 +139,7 @@ class History:
         staged = self._directory / _STAGED
         with durable.storage_errors(staged):
             if staged.exists():
-                durable.replace(staged, self._path(version))
+                durable.replace_file(staged, self._path(version))
 
     def discard_staged(self) -> None:
         """Remove what was staged and not published."""
@@ -191,7 +191,7 @@ class History:
         if not path.exists():
             raise unknown_version(version, self.versions())
         try:
-            value: dict[str, Any] = strictjson.decode(self._read(path), name=path.name, max_bytes=MIB)
+            value: dict[str, Any] = strictjson.decode_json(self._read(path), name=path.name, max_bytes=MIB)
             known = (value["format"], value["version"]) == (FORMAT, version)
             if not known or not {"volumes", "volume_size", "recovery_percent"} <= value.keys():
                 raise _damaged(path)
@@ -203,7 +203,7 @@ class History:
         path = self._path(version) / _manifest_name(index)
         data = self._read(path)
         try:
-            manifest = manifest_format.decode(data)
+            manifest = manifest_format.decode_manifest(data)
         except MalformedError as error:
             raise _damaged(path) from error
         if (manifest.snapshot_version, manifest.volume_index) != (version, index):

@@ -280,7 +280,7 @@ class Batch:
             sync_filesystem(self._store.root)
 
 
-def check(chunks: Iterable[bytes], expected: Blob) -> None:
+def check_blob(chunks: Iterable[bytes], expected: Blob) -> None:
     """Hash content that nobody keeps.
 
     Raises:
@@ -314,4 +314,4 @@ def _mismatch(found: Blob, expected: Blob) -> NotAuthenticError:
     )
 
 
-__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore", "check"]
+__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore", "check_blob"]

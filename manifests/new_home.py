@@ -34,7 +34,7 @@ def build_home(path: Path, *, todo: str) -> Iterator[Path]:
             fresh.mkdir(mode=0o750)
             yield fresh
             durable.sync_filesystem(fresh)
-            durable.replace(fresh, path)
+            durable.replace_file(fresh, path)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise

@@ -63,8 +63,8 @@ def _fill(home: Home, root: bytes, connectivity: Connectivity, listen: str) -> N
     create_quarantine(home)
     template = files("relay").joinpath("data", "relay.toml").read_text("utf-8")
     text = template.replace("@connectivity@", connectivity).replace("@listen@", listen)
-    durable.write(home.config_file, text.encode("utf-8"))
-    durable.write(home.root_file, root)
+    durable.write_file(home.config_file, text.encode("utf-8"))
+    durable.write_file(home.root_file, root)
 
 
 def _names(host: str, host_name: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from bundler.cli.options import secrets_options
 from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
 
@@ -117,20 +117,20 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
-    from manifests.limits import DEFAULT
+    from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)
     home = open_home(settings.home)
     config = load_config(home.config)
     if wishes.again is not None:
         percent = History(home).generation(wishes.again).recovery_percent
-        with progress(settings) as shown:
+        with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
             return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
     notes = None
     if wishes.note is not None:
         with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
+            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create refuses them
     order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
@@ -143,7 +143,7 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     )
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         context = Context(home, config, system_clock, shown)
         return create(context, order, signers, _companions(home, wishes.recovery, shown))
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -29,7 +29,7 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
     from bundler.jobs.gc import collect_garbage
 
     home = open_home(settings.home)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         found = collect_garbage(Context(home, load_config(home.config), system_clock, shown), dry_run=dry_run)
     if output == "json":
         print_json({"dry_run": dry_run, **asdict(found)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
@@ -60,7 +60,7 @@ def command(
     )
     now = system_clock()
     home = create_publisher(settings.home, wanted, now)
-    root_expires_at = to_text(wanted.root_expires_at(now))
+    root_expires_at = instant_text(wanted.root_expires_at(now))
     if no_passphrase:
         warn_open_keys(home.keys)
     if output == "json":

@@ -9,7 +9,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from bundler.sites.registry import ImportedReceipt, Sites
@@ -49,7 +49,9 @@ def command(ctx: click.Context, output: str) -> None:
         return
     header = ("site", "generation", "behind", "content", "receipt", "damage", "needs")
     rows = [_row(status) for status in found]
-    click.echo(table(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one).")
+    click.echo(
+        table_text(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one)."
+    )
 
 
 @command.command(name="import")

@@ -38,7 +38,7 @@ def go_on(settings: Settings, interval: str, make: Callable[[], Created]) -> Non
         ending.set()
         signal.signal(number, signal.SIG_DFL)
 
-    with lock.exclusive(open_home(settings.home).unattended):
+    with lock.exclusive_lock(open_home(settings.home).unattended):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         Unattended(seconds, make, system_clock, lambda wait: not ending.wait(wait), _print_line).run()

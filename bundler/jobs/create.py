@@ -30,7 +30,7 @@ from bundler.seal.write import sign_manifest
 from bundler.seal.write_verified import VerifiedWriter
 from manifests.blobs import BlobStore
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,9 @@ def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
 
 
 def _refuse_long_notes(order: BundleOrder) -> None:
-    if order.notes is not None and len(order.notes) > DEFAULT.notes_bytes:
+    if order.notes is not None and len(order.notes) > DEFAULT_LIMITS.notes_bytes:
         raise UsageError(
-            "create.notes", "The release notes are too long", need=f"at most {DEFAULT.notes_bytes:,} bytes"
+            "create.notes", "The release notes are too long", need=f"at most {DEFAULT_LIMITS.notes_bytes:,} bytes"
         )
 
 

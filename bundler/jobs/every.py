@@ -78,14 +78,14 @@ class Unattended:
                 return
 
     def _once(self, *, strict: bool) -> None:
-        started = clock.to_text(self.clock())
+        started = clock.instant_text(self.clock())
         try:
             outcome = _created(self.make())
         except SealiftError as error:
             if strict and isinstance(error, ConfigurationError | UsageError):
                 raise
             outcome = _failed(error)
-        self.report({"started": started, "finished": clock.to_text(self.clock()), **outcome})
+        self.report({"started": started, "finished": clock.instant_text(self.clock()), **outcome})
 
 
 def _failed(error: SealiftError) -> dict[str, Any]:

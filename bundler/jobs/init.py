@@ -78,7 +78,7 @@ def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
         durable.make_directory(home.keys, mode=0o700)
         home.store().create()
         _write_root(home, wanted, now)
-        durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
+        durable.write_file(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
         config.load_config(home.config)
     return Home(path)
 
@@ -127,5 +127,5 @@ def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     signers = [entry.signer for entry in made[Root.type]]
     role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
     data = first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
-    durable.write(home.metadata / "1.root.json", data)
+    durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)

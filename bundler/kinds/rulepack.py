@@ -21,7 +21,7 @@ from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck,
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _WILD = "*?["
@@ -40,7 +40,7 @@ class CarriedPack:
     """One pack that was read: its place in the store, and what is known of its inside."""
 
     target: PulledTarget
-    item: Item
+    item: TargetFacts
     release: Release | None
 
 
@@ -160,8 +160,8 @@ class RulepackSource:
         named = Release.of_file(name)
         if pack is None:
             facts = () if named is None else (("release_by_name", str(named)),)
-            return CarriedPack(PulledTarget(name, blob), Item(name, VENDOR_LABEL, facts), named)
-        return CarriedPack(PulledTarget(name, blob), Item(name, OPEN_LABEL, pack.facts()), pack.release)
+            return CarriedPack(PulledTarget(name, blob), TargetFacts(name, VENDOR_LABEL, facts), named)
+        return CarriedPack(PulledTarget(name, blob), TargetFacts(name, OPEN_LABEL, pack.facts()), pack.release)
 
     def _remembered(self, bench: Workbench, name: str, found: PackFile) -> CarriedPack | None:
         """Return what the last good pull found in this very file."""
@@ -212,11 +212,11 @@ def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:
     """Read a pack's inside; errors name the pack.
 
     Raises:
-        MalformedError: As :func:`manifests.rulepack.read`, or ``rulepack.release-mismatch`` when an open pack is
-            named as another release than it is.
+        MalformedError: As :func:`manifests.rulepack.read_rule_pack`, or ``rulepack.release-mismatch`` when an open
+            pack is named as another release than it is.
     """
     try:
-        pack = rulepack.read(file)
+        pack = rulepack.read_rule_pack(file)
     except MalformedError as error:
         raise error.reworded(what=f"{name}: {error.what}") from error
     named = Release.of_file(name)

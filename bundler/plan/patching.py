@@ -19,12 +19,12 @@ from backports import zstd
 from bundler.plan.patch_engines import QUICK, SMALLEST_BASE_BYTES, make, smallest_frame, window_starts
 from bundler.plan.patch_streams import is_archive
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
-from manifests.container import deflate
+from manifests.container import deflate_content
 from manifests.durable import storage_errors
 from manifests.limits import MIB
 from manifests.manifest import Target
 from manifests.patches import Engine
-from manifests.patches.deflate import MAX_BYTES
+from manifests.patches.deflate import MAX_FOLDED_BYTES
 from manifests.patches.prefix import PREFIX_BYTES
 
 MIN_TARGET_BYTES = 8 * 1024
@@ -182,7 +182,7 @@ def _best_base(store: BlobStore, target: Blob, candidates: Sequence[Blob]) -> Bl
     best = min(range(len(candidates)), key=estimates.__getitem__)
     if estimates[best] < MAX_SHARE * alone:
         return candidates[best]
-    return candidates[0] if target.length <= MAX_BYTES and _archives(store, target, candidates[0]) else None
+    return candidates[0] if target.length <= MAX_FOLDED_BYTES and _archives(store, target, candidates[0]) else None
 
 
 def _archives(store: BlobStore, *blobs: Blob) -> bool:
@@ -203,7 +203,7 @@ def _estimate(store: BlobStore, base: Blob, target: Blob, samples: Sequence[tupl
 
 
 def _whole_length(store: BlobStore, target: Blob) -> int:
-    deflated = deflate(store.read(target.sha256), lambda data: len(data))
+    deflated = deflate_content(store.read(target.sha256), lambda data: len(data))
     return min(deflated.stored_length, target.length)
 
 

@@ -78,7 +78,7 @@ class Journal:
         if staged is not None:
             durable.make_directory(home.staged_metadata)
             for name, data in staged.documents:
-                durable.write(home.staged_metadata / name, data)
+                durable.write_file(home.staged_metadata / name, data)
         if generation is not None:
             History(home).stage(generation)
         replace(self, committed=True)._save(home)
@@ -87,7 +87,7 @@ class Journal:
         for file in self.files:
             with durable.storage_errors(file.final):
                 if file.partial.exists():
-                    durable.replace(file.partial, file.final)
+                    durable.replace_file(file.partial, file.final)
         if self.version is not None:
             with durable.storage_errors(home.staged_metadata):
                 documents = tuple((path.name, path.read_bytes()) for path in sorted(home.staged_metadata.iterdir()))
@@ -115,7 +115,7 @@ class Journal:
             "version": self.version,
             "committed": self.committed,
         }
-        durable.write(home.journal, strictjson.encode(value))
+        durable.write_file(home.journal, strictjson.encode_json(value))
 
 
 def finish_interrupted(home: Home) -> None:
@@ -148,6 +148,6 @@ def _load(home: Home) -> Journal | None:
         data = home.journal.read_bytes()
     except FileNotFoundError:
         return None
-    value = strictjson.decode(data, name=home.journal.name, max_bytes=16 * MIB)
+    value = strictjson.decode_json(data, name=home.journal.name, max_bytes=16 * MIB)
     files = tuple(PartialFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
     return Journal(files, value["version"], value["committed"])

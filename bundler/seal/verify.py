@@ -12,7 +12,7 @@ from pathlib import Path
 from bundler.plan.compress import THREADS
 from manifests.bundle.opening import open_bundle
 from manifests.bundle.verify import VerifiedBundle, verify_bundle
-from manifests.container import SEGMENT_BYTES
+from manifests.container import DEFLATE_SEGMENT_BYTES
 from manifests.errors import NotAuthenticError
 from manifests.manifest import BlobMember, Manifest, PatchMember
 from manifests.progress import Progress
@@ -69,7 +69,7 @@ def check_patch(verified: VerifiedBundle, patch: PatchMember, progress: Progress
 
 def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
     """Divide a list among threads: large blobs one by one, small ones in hundreds."""
-    large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
+    large = sum(blob.length >= DEFLATE_SEGMENT_BYTES for blob in blobs)
     yield from ([blob] for blob in blobs[:large])
     yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
 

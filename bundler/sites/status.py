@@ -46,9 +46,9 @@ class SiteStatus:
         return {
             "site": self.site.name,
             "keyid": self.site.keyid,
-            "registered_at": clock.to_text(self.site.registered_at),
+            "registered_at": clock.instant_text(self.site.registered_at),
             "serial": receipt.serial,
-            "created": clock.to_text(receipt.created),
+            "created": clock.instant_text(receipt.created),
             "receipt_age_seconds": int(self.receipt_age.total_seconds()),
             "generation": receipt.newest,
             "rings": dict(receipt.rings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.progress import CancelToken
 
@@ -28,7 +28,7 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
 
     home = open_home(settings.home)
     kept = keep or load_config(home.path).keep_generations
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         done = collect_garbage(home, kept, system_clock(), shown, CancelToken(), wait_seconds=wait, dry_run=dry_run)
     if output == "json":
         print_json(

@@ -18,7 +18,7 @@ from functools import partial
 
 from manifests.blobs import Blob
 from manifests.errors import LockedError, SealiftError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.text import printable
 from relay.config import DeliveryConfig
 from relay.context import Context
@@ -77,7 +77,7 @@ def carry_out_deliveries(context: Context, *, wait_seconds: float = 0.0) -> Deli
     """
     home = context.home
     try:
-        with exclusive(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
+        with exclusive_lock(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
             return _DeliveryRun(context, state).run()
     except LockedError:
         raise

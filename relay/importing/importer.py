@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from manifests.bundle.verify import VerifiedBundle
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.errors import (
     ExpiredError,
     IncompleteError,
@@ -240,8 +240,8 @@ class _Import:
             file_name=printable(self.path.name),
         )
         text = (
-            f"Generation {manifest.snapshot_version} of {manifest.publisher}, created {to_text(manifest.created)}: "
-            f"{len(manifest.targets):,} targets"
+            f"Generation {manifest.snapshot_version} of {manifest.publisher}, "
+            f"created {instant_text(manifest.created)}: {len(manifest.targets):,} targets"
         )
         if taken.damage:
             text += f"; {len(taken.damage):,} members were damaged, their content was here already"

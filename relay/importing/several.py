@@ -13,12 +13,12 @@ from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, LockedError, MediumError, RollbackError, SealiftError, StorageError
-from manifests.manifest import NAME
+from manifests.manifest import MANIFEST_NAME
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult
 from relay.store.outstanding import Outstanding
 
-_BEGINNING_BYTES = 30 + len(NAME)
+_BEGINNING_BYTES = 30 + len(MANIFEST_NAME)
 """A bundle begins with the local header of its manifest (APPNOTE 4.3.7): 30 bytes, then the name."""
 
 
@@ -170,7 +170,7 @@ def _begins_like_a_bundle(path: Path, *, protected: bool) -> bool:
         return False
     except OSError:
         return True
-    return protected or (beginning.startswith(b"PK\x03\x04") and beginning.endswith(NAME.encode("ascii")))
+    return protected or (beginning.startswith(b"PK\x03\x04") and beginning.endswith(MANIFEST_NAME.encode("ascii")))
 
 
 def _claim(path: Path) -> _Claim:

@@ -15,17 +15,17 @@ from datetime import UTC, datetime
 from manifests import durable
 from manifests.blobs import Blob
 from manifests.byte_ranges import Ranges
-from manifests.features import load_catalogue, render, to_disable
+from manifests.features import features_to_disable, load_catalogue, render_features
 from manifests.receipt import (
     MAX_DIGESTS,
     MAX_RANGES,
-    Damage,
+    DamageCount,
     DamageKind,
     FeaturesState,
     Receipt,
     SignedReceipt,
     SourceAge,
-    sign,
+    sign_receipt,
 )
 from manifests.receipt.document import MAX_GENERATIONS
 from relay.config import Config
@@ -112,7 +112,7 @@ def make(
             receipt = replace(
                 receipt, pending_generation=part.generation, pending_holds=holds, pending_parts=_told(part.parts)
             )
-        data = sign(receipt, signer)
+        data = sign_receipt(receipt, signer)
         text = (
             f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
         )
@@ -120,7 +120,7 @@ def make(
         state.receipts.save_last_serial(receipt.serial)
         state.event_rows.add_event(Event(now, KIND, text, details))
     durable.make_directory(home.out)
-    durable.write(home.out / FILE_NAME, data)
+    durable.write_file(home.out / FILE_NAME, data)
     return SignedReceipt(receipt, data)
 
 
@@ -193,7 +193,7 @@ def _held(state: State, losses: _Losses) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _damage(losses: _Losses, report: StoreReport | None) -> tuple[Damage, ...]:
+def _damage(losses: _Losses, report: StoreReport | None) -> tuple[DamageCount, ...]:
     found = [damage.kind for damage in report.damage] if report is not None else []
     counts: dict[DamageKind, int] = {
         "altered": len(losses.altered),
@@ -201,7 +201,7 @@ def _damage(losses: _Losses, report: StoreReport | None) -> tuple[Damage, ...]:
         "manifest": found.count("manifest"),
         "missing": len(losses.missing),
     }
-    return tuple(Damage(kind, count) for kind, count in counts.items() if count)
+    return tuple(DamageCount(kind, count) for kind, count in counts.items() if count)
 
 
 def _sources(state: State) -> tuple[SourceAge, ...]:
@@ -214,5 +214,7 @@ def _sources(state: State) -> tuple[SourceAge, ...]:
 
 def _features(config: Config) -> FeaturesState:
     """Return digest and length of the list as it stands in ``out/features.json``."""
-    features = to_disable(load_catalogue(), config.connectivity)
-    return FeaturesState(hashlib.sha256(render(features, "json").encode("utf-8")).hexdigest(), len(features.items))
+    features = features_to_disable(load_catalogue(), config.connectivity)
+    return FeaturesState(
+        hashlib.sha256(render_features(features, "json").encode("utf-8")).hexdigest(), len(features.items)
+    )

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from io import StringIO
 
 from manifests.errors import MalformedError
-from manifests.receipt import MAX_TEXT_CHARACTERS, to_texts
+from manifests.receipt import MAX_TEXT_CHARACTERS, receipt_to_texts
 
 _CAPACITY = {4: 114, 5: 154, 6: 195, 7: 224, 8: 279, 9: 335, 10: 395, 15: 758, 20: 1249, 25: 1853, 30: 2520}
 _CAPACITY[40] = MAX_TEXT_CHARACTERS
@@ -50,6 +50,6 @@ def texts_for(data: bytes, columns: int, lines: int) -> tuple[str, ...]:
         MalformedError: ``receipt.too-large``.
     """
     try:
-        return to_texts(data, capacity(columns, lines))
+        return receipt_to_texts(data, capacity(columns, lines))
     except MalformedError:
-        return to_texts(data)
+        return receipt_to_texts(data)

@@ -16,7 +16,7 @@ from securesystemslib.signer import CryptoSigner
 
 from manifests import durable
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from relay.home import Home
 
 _WAIT_SECONDS = 10.0
@@ -37,11 +37,11 @@ def open_key(home: Home) -> CryptoSigner:
     """
     path = key_file(home)
     durable.make_directory(path.parent, mode=0o700)
-    with exclusive(path.parent / "lock", wait_seconds=_WAIT_SECONDS), durable.storage_errors(path):
+    with exclusive_lock(path.parent / "lock", wait_seconds=_WAIT_SECONDS), durable.storage_errors(path):
         if not path.exists():
             private = Ed25519PrivateKey.generate()
             pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            durable.write(path, pem, mode=0o600)
+            durable.write_file(path, pem, mode=0o600)
         return _read(path)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.errors import IncompleteError, SealiftError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import follow_import
 from relay.config import Config
@@ -274,7 +274,7 @@ def run(home: Home, config: Config, *, clock: Clock, report: Reporter, notify_ad
         ConfigurationError: ``server.*``, ``tls.*``.
         StorageError: The state cannot be read.
     """
-    with exclusive(home.path / "service.lock"):
+    with exclusive_lock(home.path / "service.lock"):
         asyncio.run(Service(home, config, clock=clock, report=report, notify_address=notify_address).run())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import LastOutcome, RoleTrust, SourceState
 from relay.store.outstanding import Outstanding
@@ -73,7 +73,9 @@ class Status:
         """Return why what is served is stale, in words; empty when it is not."""
         instant = self.trusted_now(now)
         reasons = [
-            f"{role.role} expired on {to_text(role.expires_at)}" for role in self.roles if role.expires_at <= instant
+            f"{role.role} expired on {instant_text(role.expires_at)}"
+            for role in self.roles
+            if role.expires_at <= instant
         ]
         return (*reasons, *self._age_reasons(now))
 

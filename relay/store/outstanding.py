@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from manifests.blobs import Blob, BlobStore
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.errors import CountedBackError, OtherVersionError, SealiftError
 from relay.store.parts import assembled_ranges
 
@@ -66,16 +66,16 @@ class Outstanding:
         return f"import {self._name((*self.damaged, 1)[0])} from an undamaged copy (in the DMZ: {again}); {rest}"
 
     def _name(self, index: int) -> str:
-        from manifests.manifest.types import file_name  # not for a status that needs none
+        from manifests.manifest.types import bundle_file_name  # not for a status that needs none
 
-        return file_name(self.publisher, self.generation, self.since, index, self.volume_count)
+        return bundle_file_name(self.publisher, self.generation, self.since, index, self.volume_count)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
         return {
             "generation": self.generation,
             "publisher": self.publisher,
-            "created": to_text(self.created),
+            "created": instant_text(self.created),
             "volume_count": self.volume_count,
             "volumes_seen": list(self.seen),
             "volumes_damaged": list(self.damaged),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.receipt import to_texts
+from manifests.receipt import receipt_to_texts
 from relay.receipt import qr
 from tests.support.commands import BIN, clean_environment, run
 from tests.support.publisher import Publisher
@@ -94,7 +94,7 @@ def test_a_code_that_a_real_reader_reads_registers_the_site(publisher: Publisher
     data = (home / "out" / "receipt.json").read_bytes()
     (rows,) = codes(printed)
     text = scan(rows, tmp_path / "screen.png")
-    assert (text,) == to_texts(data)
+    assert (text,) == receipt_to_texts(data)
     keyid = json.loads(data)["signatures"][0]["keyid"]
     assert take(publisher, [text], keyid).startswith("north: registered; receipt ")
     assert publisher.create("--since", "north", "--no-pull").name == "plant-000002-since-000001.zip"

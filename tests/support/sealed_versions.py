@@ -25,14 +25,14 @@ def sealed(version: int, digests: str, volumes: int = 1) -> Generation:
             tool="t",
             sources=(m.SourceRecord("rules", "directory", NOW, ""),),
             targets=targets,
-            documents=(m.Document("tuf/1.root.json", 1, D),),
+            documents=(m.DocumentMember("tuf/1.root.json", 1, D),),
             blobs=blobs,
             volume_index=index,
             volume_count=volumes,
         )
         for index in range(1, volumes + 1)
     ]
-    return Generation(version, tuple(SealedVolume(one, m.encode(one), b"sig") for one in manifests), 4096, 5)
+    return Generation(version, tuple(SealedVolume(one, m.encode_manifest(one), b"sig") for one in manifests), 4096, 5)
 
 
 def home_with_versions(path: Path) -> Home:

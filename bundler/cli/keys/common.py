@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bundler.cli.options import secrets_from, secrets_options, warn_open_keys
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
 
     out = session.options.out
     if outcome is not None and not outcome.in_force and out is not None:
-        durable.write(out, outcome.proposal.encode())
+        durable.write_file(out, outcome.proposal.encode())
     if session.options.output == "json":
         print_json(outcome_to_json(outcome))
         return
@@ -140,7 +140,7 @@ def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:
     return {
         "state": "in-force" if outcome.in_force else "waiting",
         "root_version": outcome.proposal.proposed.version,
-        "expires_at": to_text(outcome.proposal.proposed.expires),
+        "expires_at": instant_text(outcome.proposal.proposed.expires),
         "signed_by": [signature.keyid for signature in outcome.proposal.signatures],
         "missing": list(outcome.proposal.missing),
         "changes": list(outcome.proposal.changes()),

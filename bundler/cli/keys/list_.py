@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 
 @click.command("list")
@@ -32,7 +32,7 @@ def command(settings: Settings, output: str) -> None:
             {
                 "keys": [asdict(row) for row in keys],
                 "roles": [
-                    {**asdict(row), "expires_at": None if row.expires_at is None else to_text(row.expires_at)}
+                    {**asdict(row), "expires_at": None if row.expires_at is None else instant_text(row.expires_at)}
                     for row in roles
                 ],
                 "runway_days": config.runway_days,
@@ -41,19 +41,19 @@ def command(settings: Settings, output: str) -> None:
         )
         return
     click.echo(
-        table(
+        table_text(
             [(row.role or "(no role)", row.keyid[:12], row.scheme, row.uri or "not here") for row in keys],
             ("ROLE", "KEY", "SCHEME", "PRIVATE KEY"),
         )
     )
     click.echo()
     click.echo(
-        table(
+        table_text(
             [
                 (
                     row.role,
                     f"{row.threshold} of {row.keys}",
-                    "-" if row.expires_at is None else to_text(row.expires_at),
+                    "-" if row.expires_at is None else instant_text(row.expires_at),
                     "-" if row.days is None else str(row.days),
                 )
                 for row in roles

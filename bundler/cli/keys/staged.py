@@ -23,7 +23,7 @@ def command(settings: Settings, out: Path | None, output: str, *, discard: bool)
     with open_ceremony(settings, CeremonyOptions()) as session:
         proposal = session.ceremony.require_proposal()
         if out is not None:
-            durable.write(out, proposal.encode())
+            durable.write_file(out, proposal.encode())
         if discard:
             session.ceremony.discard_proposal()
     if output == "json":

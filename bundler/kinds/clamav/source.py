@@ -17,7 +17,7 @@ from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget
 from bundler.sources.paths import require_target_path
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.names import check_path_set
 
 DATABASES = ("main", "daily", "bytecode")
@@ -117,7 +117,7 @@ class ClamavSource:
         return Pull(
             targets=ordered,
             verification=self._verification(databases, custom),
-            items=(*(_item(found) for found in databases), *(Item(file.path, _CUSTOM_LABEL) for file in custom)),
+            items=(*(_item(found) for found in databases), *(TargetFacts(file.path, _CUSTOM_LABEL) for file in custom)),
             memo=memo,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
             floor={found.name: (found.header.version,) for found in databases},
@@ -172,15 +172,15 @@ class ClamavSource:
 _CUSTOM_LABEL = "custom database"
 
 
-def _item(found: Database) -> Item:
+def _item(found: Database) -> TargetFacts:
     header = found.header
     state = "verified by sigtool" if found.known.verified else NOT_VERIFIED
-    return Item(
+    return TargetFacts(
         f"{found.name}.cvd",
         f"ClamAV database, signature {state}",
         (
             ("version", header.version),
-            ("built_at", clock.to_text(header.built_at)),
+            ("built_at", clock.instant_text(header.built_at)),
             ("signatures", header.signatures),
             ("functionality_level", header.functionality_level),
             ("builder", header.builder),

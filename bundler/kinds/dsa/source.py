@@ -13,7 +13,7 @@ from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lin
 from bundler.kinds.dsa.output import find_new_zips
 from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path, require_target_path
-from manifests.archives.archive import kind_of
+from manifests.archives.archive import archive_kind_of
 from manifests.archives.zip_reader import ZipReader
 from manifests.blobs import Blob
 from manifests.durable import storage_errors
@@ -167,7 +167,7 @@ def _check_size(program: Program, path: Path, length: int, max_bytes: int) -> No
 def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
     """Refuse what lacks a zip's beginning or end. What is inside is the vendor's: it is not looked at."""
     try:
-        zipped = kind_of(file) == "zip"
+        zipped = archive_kind_of(file) == "zip"
         if zipped:
             ZipReader(file).entries()
     except ArchiveMethodError:

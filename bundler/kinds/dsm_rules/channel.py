@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from bundler.fetch.deadline import impatient_pools, watch_deadline
 from bundler.fetch.errors import TooSlowError
 from bundler.fetch.session import cause_of, user_agent
-from manifests.dsm import Reply, collect
+from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
 from manifests.limits import MIB
 
@@ -96,7 +96,7 @@ class HttpsChannel:
             watch_deadline(response, time.monotonic() + endpoint.total_seconds) as late,
         ):
             try:
-                body = collect(
+                body = collect_answer(
                     _chunks(response),
                     max_bytes=endpoint.max_bytes,
                     seconds=endpoint.total_seconds,

@@ -54,7 +54,7 @@ def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return the signature and the documents of a bundle that was verified a moment ago."""
     with open_bundle(file.partial) as opened:
         found = claimed_documents(opened)
-    return found.pop(signature.NAME), list(found.items())
+    return found.pop(signature.SIGNATURE_NAME), list(found.items())
 
 
 def changes_since_previous(home: Home, manifest: Manifest) -> Difference | None:

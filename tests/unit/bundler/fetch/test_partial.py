@@ -209,7 +209,7 @@ def test_what_an_earlier_boot_left_incomplete_is_not_believed(bench: Bench, serv
     cut(server)
     broken(bench, WantedFile(server.url("/a"), "a"))
     note = kept(bench)[0].with_suffix(".json")
-    note.write_bytes(strictjson.encode({**json.loads(note.read_bytes()), "boot": "an earlier one"}))
+    note.write_bytes(strictjson.encode_json({**json.loads(note.read_bytes()), "boot": "an earlier one"}))
     server.serve("/a", BODY, etag='"1"')
     assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == BODY
     assert server.seen[1].status == 200

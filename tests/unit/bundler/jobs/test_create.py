@@ -16,12 +16,12 @@ from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.plan.readers import version_readers
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.progress import NoProgress
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 
 
 class Publisher:
@@ -100,7 +100,7 @@ def test_what_is_refused_leaves_no_bundle_and_no_version(tmp_path: Path, trouble
     if trouble == "source":
         (tmp_path / "content-0" / "file").unlink()
         (tmp_path / "content-0").rmdir()
-    notes = b"x" * (DEFAULT.notes_bytes + 1) if trouble == "notes" else None
+    notes = b"x" * (DEFAULT_LIMITS.notes_bytes + 1) if trouble == "notes" else None
     with pytest.raises((FetchError, UsageError)) as caught:
         publisher.create(notes=notes)
     assert caught.value.code == {"source": "create.source-failed", "notes": "create.notes"}[trouble]

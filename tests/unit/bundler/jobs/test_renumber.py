@@ -13,7 +13,7 @@ from bundler.home import Home
 from bundler.jobs.renumber import MOST_AHEAD, number_above
 from bundler.repository import floor as version_floor
 from manifests.errors import ConfigurationError, SealiftError, UsageError
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW, Publisher, target
 
@@ -52,7 +52,7 @@ class Lost:
 
         update_roots(workflow, read)
         workflow.finish_roots()
-        load_all(workflow, read)
+        load_all_roles(workflow, read)
         self.state = workflow.state
         root = self.publisher.load().roots[0]
         updater(self.publisher.directory, self.cache, root=root, now=NOW + 9 * DAY).refresh()

@@ -82,7 +82,7 @@ def test_the_best_base_is_taken_and_not_just_the_last(store):
     assert made.base == older
     assert made.target == new
     assert made.patch.length < 12_000
-    assert b"".join(patches.apply(made.engine, store.path(older.sha256), made.path, new)) == content
+    assert b"".join(patches.apply_patch(made.engine, store.path(older.sha256), made.path, new)) == content
     assert hashlib.sha256(b"".join(made.content())).hexdigest() == made.patch.sha256
     made.discard()
     assert not list(store.temporary.iterdir())

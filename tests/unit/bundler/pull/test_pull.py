@@ -122,9 +122,9 @@ def test_a_full_disk_stops_the_run_and_the_old_record_stands(bench: Bench, serve
 def test_a_record_is_strict_json_that_a_person_can_read(bench: Bench) -> None:
     bench.pull_all()
     data = (bench.home.sources / "web.json").read_bytes()
-    value = strictjson.decode(data, name="web.json", max_bytes=10_000)
+    value = strictjson.decode_json(data, name="web.json", max_bytes=10_000)
     assert value["good"]["targets"] == [["b", 1, hashlib.sha256(b"b").hexdigest()]]
-    assert data == strictjson.encode(json.loads(data))
+    assert data == strictjson.encode_json(json.loads(data))
 
 
 def test_a_password_that_is_not_there_is_the_failure_of_its_source_alone(

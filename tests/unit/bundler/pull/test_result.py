@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bundler.pull.last_good import read_last_good
-from manifests.manifest import BlobMember, Manifest, decode, encode
+from manifests.manifest import BlobMember, Manifest, decode_manifest, encode_manifest
 from tests.support.benches import Bench
 
 
@@ -15,8 +15,8 @@ def test_the_manifest_takes_what_a_pull_says_even_of_odd_names(bench: Bench, tmp
     result = bench.pull_all("files")
     targets = result.targets["files"]
     blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
-    data = encode(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
-    assert "passed over (first: 'é')" in decode(data).sources[0].verification
+    data = encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
+    assert "passed over (first: 'é')" in decode_manifest(data).sources[0].verification
 
 
 def test_what_the_operator_says_of_a_source_stands_in_its_record_and_voids_nothing(
@@ -35,5 +35,7 @@ def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path)
     result = bench.pull_all("files")
     targets = result.targets["files"]
     blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
-    (source,) = decode(encode(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))).sources
+    (source,) = decode_manifest(
+        encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
+    ).sources
     assert (source.licence, source.fresh_days) == ("two lines \xe9", 7)

@@ -15,12 +15,12 @@ from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.write_verified import VerifiedWriter, advised_about
 from manifests import durable
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import StorageError
-from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
+from manifests.manifest import BlobMember, DocumentMember, Manifest, SourceRecord, Target
 from manifests.progress import NoProgress
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 PETABYTE = 10**15
 A = "a" * 64
 MANIFEST = Manifest(
@@ -31,7 +31,7 @@ MANIFEST = Manifest(
     tool="t",
     sources=(SourceRecord("rules", "directory", NOW, ""),),
     targets=(Target("rules/large", PETABYTE, A),),
-    documents=(Document("tuf/1.root.json", 1, A),),
+    documents=(DocumentMember("tuf/1.root.json", 1, A),),
     blobs=(BlobMember(A, PETABYTE, "stored", A, PETABYTE),),
 )
 

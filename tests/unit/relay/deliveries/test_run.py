@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import ConfigurationError, LockedError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.manifest import Manifest
 from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.config import DeliveryConfig, load_config
@@ -542,7 +542,7 @@ def test_deliveries_are_made_while_another_process_imports(site: Site) -> None:
 
 
 def test_two_processes_never_look_after_deliveries_at_once(site: Site) -> None:
-    with exclusive(site.home.path / "deliveries.lock"), pytest.raises(LockedError):
+    with exclusive_lock(site.home.path / "deliveries.lock"), pytest.raises(LockedError):
         site.again()
 
 

@@ -9,9 +9,9 @@ from threading import Thread
 import pytest
 
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.features import load_catalogue, to_disable
+from manifests.features import features_to_disable, load_catalogue
 from manifests.progress import CancelToken, NoProgress
-from manifests.receipt import Damage, SourceAge, document, verify
+from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
 from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
 from relay.receipt.make import Pending, Said, make
@@ -87,7 +87,7 @@ def test_the_state_of_the_features_is_that_of_the_emitted_list(home):
     write_feature_files(home, make_config(home))
     features = receipt_of(home).features
     assert features.sha256 == digest((home.out / "features.json").read_bytes())
-    assert features.count == len(to_disable(load_catalogue(), "isolated").items)
+    assert features.count == len(features_to_disable(load_catalogue(), "isolated").items)
 
 
 def test_a_root_that_was_rotated_is_named_by_version_and_digest(home, forge, tmp_path):
@@ -105,7 +105,7 @@ def test_content_that_is_missing_or_short_is_listed_and_counted(home):
     receipt = receipt_of(home)
     assert receipt.generations == (1, 2, 3)
     assert receipt.without == tuple(sorted((digest(b"a1"), digest(b"b1"))))
-    assert receipt.damage == (Damage("altered", 1), Damage("missing", 1))
+    assert receipt.damage == (DamageCount("altered", 1), DamageCount("missing", 1))
 
 
 def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discarded(home):
@@ -115,7 +115,7 @@ def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discar
     assert receipt_of(home).without == ()
     report = verify_store(home, NoProgress(), CancelToken())
     found = receipt_of(home, report=report)
-    assert (found.without, found.damage) == ((digest(b"b1"),), (Damage("altered", 1),))
+    assert (found.without, found.damage) == ((digest(b"b1"),), (DamageCount("altered", 1),))
     discard_damaged_blobs(home, report, wait_seconds=0)
     assert receipt_of(home).without == (digest(b"b1"),)
 
@@ -127,7 +127,7 @@ def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_nev
     receipt = receipt_of(home)
     assert receipt.generations == (2, 3)
     assert receipt.without == (digest(b"a2"),)
-    assert receipt.damage == (Damage("missing", 2),)
+    assert receipt.damage == (DamageCount("missing", 2),)
 
 
 def test_what_has_arrived_of_a_generation_is_said(home):
@@ -202,8 +202,8 @@ def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
 def test_nothing_of_the_inside_is_named_unless_asked(home):
     inside = [str(home.path), home.path.name, "relay.test", "root@"]
     plain = make(home, make_config(home), NOW)
-    payload = document.encode(plain.receipt).decode()
+    payload = document.encode_receipt(plain.receipt).decode()
     assert not [word for word in inside if word in payload]
     assert set(json.loads(payload)["site"]) == {"public"}
     said = make(home, make_config(home), NOW, said=Said("north", "second sluice"))
-    assert (verify(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")
+    assert (verify_receipt(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")

@@ -4,7 +4,7 @@ import pytest
 import segno
 from securesystemslib.signer import CryptoSigner
 
-from manifests.receipt import MAX_TEXT_CHARACTERS, from_texts, sign
+from manifests.receipt import MAX_TEXT_CHARACTERS, receipts_from_texts, sign_receipt
 from relay.receipt import qr
 from tests.support.sites import realistic_receipt, receipt_of
 
@@ -58,11 +58,11 @@ def test_a_terminal_gets_white_on_black_whatever_its_colours_are():
 
 
 def test_a_small_console_gets_a_sequence_and_a_large_receipt_as_few_codes_as_there_can_be():
-    realistic = sign(realistic_receipt(SIGNER), SIGNER)
+    realistic = sign_receipt(realistic_receipt(SIGNER), SIGNER)
     texts = qr.texts_for(realistic, 80, 25)
     assert 5 <= len(texts) <= 12
     assert max(map(len, texts)) <= qr.capacity(80, 25)
-    assert from_texts(texts) == (realistic,)
-    large = sign(receipt_of(SIGNER, without=tuple(f"{number:064x}" for number in range(2000))), SIGNER)
+    assert receipts_from_texts(texts) == (realistic,)
+    large = sign_receipt(receipt_of(SIGNER, without=tuple(f"{number:064x}" for number in range(2000))), SIGNER)
     assert max(map(len, qr.texts_for(large, 20, 10))) <= MAX_TEXT_CHARACTERS
     assert len(qr.texts_for(realistic, 101, 55)) == 1
