@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.jobs.create import Created
+from bundler.jobs.create import CreatedBundles
 from manifests import clock
 from manifests.clock import Clock
 from manifests.errors import ConfigurationError, FetchError, PartialError, SealiftError, UsageError
@@ -57,13 +57,13 @@ class Unattended:
     """
 
     interval_seconds: float
-    make: Callable[[], Created]
+    make: Callable[[], CreatedBundles]
     clock: Clock
     wait: Wait
     report: Callable[[Mapping[str, Any]], None]
     monotonic: Callable[[], float] = time.monotonic
 
-    def run(self) -> None:
+    def run_until_ended(self) -> None:
         """Work until ``wait`` says that it is over.
 
         Raises:
@@ -98,7 +98,7 @@ def _failed(error: SealiftError) -> dict[str, Any]:
     }
 
 
-def _created(created: Created) -> dict[str, Any]:
+def _created(created: CreatedBundles) -> dict[str, Any]:
     failed = {failure.name: failure.error for failure in created.failures}
     manifest = created.files[0].manifest
     names = sorted({record.name for record in manifest.sources} | set(failed))

@@ -66,7 +66,7 @@ def collect_garbage(context: Context, *, dry_run: bool = False) -> CollectedVers
         finish_interrupted(home)
         # 1. Versions.
         history = History(home)
-        versions = history.versions()
+        versions = history.list_versions()
         newest = set(versions[-config.retention_generations :])
         wanted = {site.name: _versions_for(site, versions) for site in Sites.load(home)}
         kept = newest.union(*wanted.values())
@@ -78,7 +78,7 @@ def collect_garbage(context: Context, *, dry_run: bool = False) -> CollectedVers
         if not dry_run:
             # 2. What names the content goes first, so that no version is without its content.
             for version in removed:
-                history.forget(version)
+                history.forget_version(version)
             # 3. Content, and what is left of the downloads of sources that are configured no longer.
             partial.sweep_downloads(home.fetching, {source.name for source in config.sources})
             context.progress.start("remove", len(doomed))
@@ -110,7 +110,7 @@ def _needed_digests(home: Home, history: History, kept: Iterable[int]) -> set[st
     """Return the digests of all that must stay."""
     needed: set[str] = set()
     for version in kept:
-        needed.update(history.needed(version))
+        needed.update(history.needed_digests(version))
     with durable.storage_errors(home.sources):
         names = [path.stem for path in home.sources.glob("*.json")] if home.sources.is_dir() else []
     for name in names:

@@ -95,7 +95,7 @@ def configuration_text(publisher: str, expiries: Expiries) -> str:
     return text
 
 
-def first_root(
+def sign_first_root(
     role_keys: Mapping[str, Sequence[Key]], threshold: int, expires: datetime, signers: Sequence[Signer]
 ) -> bytes:
     """Return version 1 of root, signed.
@@ -126,6 +126,6 @@ def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     }
     signers = [entry.signer for entry in made[Root.type]]
     role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
-    data = first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
+    data = sign_first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
     durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)

@@ -72,7 +72,7 @@ def may_be_deflated(name: str) -> bool:
 
 
 @contextmanager
-def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
+def compress_blobs(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
     """Deflate what is worth it; the same content gives the same streams.
 
     Args:
@@ -85,10 +85,10 @@ def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Ite
     """
     progress.start("compress", sum(blob.length for blob in blobs))
     with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        yield Compressed(deflate_all(blobs, store, (one, two), progress))
+        yield Compressed(deflate_blobs(blobs, store, (one, two), progress))
 
 
-def deflate_all(
+def deflate_blobs(
     blobs: Sequence[Blob], store: BlobStore, spools: Sequence[BinaryIO], progress: Progress
 ) -> dict[str, Spooled]:
     """Deflate what is worth it: all threads on one large blob, then each on small ones (ISA-L releases the lock).

@@ -100,7 +100,7 @@ def lay_out(
     # 2. Volumes. Without a size there is nothing to reckon: one volume takes all.
     pieces = [piece for member in ordered for piece in _pieces(member, begun)]
     fixed = 0 if volume_size is None else _fixed_bytes(common, arrivals.targets, signers) + _row_bytes(begun)
-    planned = volumes.plan(pieces, fixed, volume_size)
+    planned = volumes.plan_volumes(pieces, fixed, volume_size)
     # 3. Parts. Bytes that readers have are not carried, unless the same bytes are carried for another content anyway.
     parts = {part: Part(_digest(store, part), part.length) for volume in planned for part in volume.slices}
     carried = {part.sha256 for part in parts.values()}

@@ -1,4 +1,4 @@
-"""Making one patch: all engines, held to a memory budget, and never believed before it was applied.
+"""Make one patch: all engines, within a memory budget, and never believed before it was applied.
 
 How a patch is read stands in ``manifests.patches``. Measurements and reasons: docs/adr, patch engines.
 """
@@ -59,15 +59,15 @@ class PatchFile:
     blob: Blob
 
 
-def make(base: Path, target: Path, expected: Blob, directory: Path, memory_bytes: int) -> PatchFile | None:
+def make_patch(base: Path, target: Path, expected: Blob, directory: Path, memory_bytes: int) -> PatchFile | None:
     """Make the smaller of the patches that the memory allows.
 
     Args:
-        base: What the reader holds.
-        target: What it shall hold.
+        base: What the readers have.
+        target: What they shall have.
         expected: Digest and length of ``target``.
         directory: Where the patch's file is made; the caller removes it.
-        memory_bytes: What may be held beside the interpreter; given back before this returns.
+        memory_bytes: What may be taken beside the interpreter; given back before this returns.
 
     Returns:
         The patch, in a file named ``blob-patch-<digest>``; ``None`` when nothing fits into the memory, when base or

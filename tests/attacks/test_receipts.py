@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
 from bundler.home import Home
-from bundler.jobs.renumber import number_above
+from bundler.jobs.renumber import renumber_above
 from bundler.sites.holdings import holdings_of
 from bundler.sites.registry import Sites
 from manifests import strictjson
@@ -117,7 +117,7 @@ def test_a_site_ahead_of_the_publisher_tells_of_a_publisher_brought_back_too_old
 
 
 def test_a_site_that_was_ahead_is_believed_once_the_publisher_numbers_above_it(home: Home, forge: BundleForge) -> None:
-    number_above(home, 4)
+    renumber_above(home, 4)
     assert take(home, ours(forge, NORTH, serial=11, snapshot_version=4, generations=(4,))) == "updated"
     further = ours(forge, NORTH, serial=12, snapshot_version=5, generations=(5,))
     refused(home, further, ConfigurationError, "receipt.ahead")

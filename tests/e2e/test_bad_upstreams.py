@@ -13,7 +13,7 @@ import pytest
 
 from bundler.config import load_config
 from bundler.context import Context
-from bundler.jobs.create import BundleOrder, create
+from bundler.jobs.create import BundleOrder, create_bundles
 from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult
@@ -54,7 +54,7 @@ class Publisher:
     def seal(self) -> Manifest:
         order = BundleOrder(out=self.path / "out", tool="sealift test", pull=False, allow_partial=True)
         signers = signers_of(self.home, self.config)
-        return create(self.context, order, signers).files[0].manifest
+        return create_bundles(self.context, order, signers).files[0].manifest
 
 
 def _toml(value: object) -> str:

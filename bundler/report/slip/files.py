@@ -60,10 +60,10 @@ def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
 def changes_since_previous(home: Home, manifest: Manifest) -> Difference | None:
     """Compare with the newest version before this one that can still be read."""
     history = History(home)
-    for version in sorted(history.versions(), reverse=True):
+    for version in sorted(history.list_versions(), reverse=True):
         if version < manifest.snapshot_version:
             with suppress(ConfigurationError):  # history.damaged: the slip is no reason to seal nothing
-                return compare_targets(history.generation(version).volumes[0].manifest, manifest)
+                return compare_targets(history.read_version(version).volumes[0].manifest, manifest)
     return None
 
 

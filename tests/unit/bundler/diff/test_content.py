@@ -50,7 +50,7 @@ def test_content_that_arrives_as_a_patch_or_in_parts_is_put_together(tmp_path: P
     old, new = (b"".join(sigma(f"r{number}", body * 9) + b"---\n" for number in range(99)) for body in ("x", "y"))
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(new)
-    made = patch_engines.make(tmp_path / "old", tmp_path / "new", Blob(digest(new), len(new)), tmp_path, 2**28)
+    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", Blob(digest(new), len(new)), tmp_path, 2**28)
     assert made is not None
     patch = PatchMember(digest(new), len(new), digest(old), len(old), made.engine, made.blob.sha256, made.blob.length)
     parts = (new[:1000], new[1000:])

@@ -11,7 +11,7 @@ from bundler.config import load_config
 from bundler.context import Context
 from bundler.home import Home
 from bundler.jobs.again import create_again
-from bundler.jobs.create import BundleOrder, Created, create
+from bundler.jobs.create import BundleOrder, CreatedBundles, create_bundles
 from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.plan.readers import version_readers
 from bundler.repository.repository import Repository
@@ -39,9 +39,9 @@ class Publisher:
         self.home.config.write_text(text, "utf-8")
         self.context = Context(self.home, load_config(self.home.config), lambda: NOW, NoProgress())
 
-    def create(self, **order: object) -> Created:
+    def create(self, **order: object) -> CreatedBundles:
         wanted = BundleOrder(out=self.path / "out", tool="sealift test", **order)  # type: ignore[arg-type]
-        return create(self.context, wanted, signers_of(self.home, self.context.config))
+        return create_bundles(self.context, wanted, signers_of(self.home, self.context.config))
 
 
 @pytest.fixture

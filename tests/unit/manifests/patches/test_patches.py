@@ -99,7 +99,7 @@ def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
     with store.batch() as batch:
         base = batch.add([old])
         batch.commit()
-    made = patch_engines.make(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
+    made = patch_engines.make_patch(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
     assert made is not None
     with store.batch() as batch:
         batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, blob(new)), blob(new))
@@ -116,7 +116,7 @@ def test_the_smaller_patch_is_kept_and_the_other_removed(tmp_path):
     (tmp_path / "new").write_bytes(new)
     lengths = {engine: len(b"".join(patch_engines._ENGINES[engine](tmp_path / "old", tmp_path / "new")))
                for engine in ENGINES}  # fmt: skip
-    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
+    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
     assert made is not None
     assert made.engine == min(lengths, key=lengths.__getitem__) == "hdiffpatch"
     assert made.blob == blob(made.path.read_bytes())
@@ -128,7 +128,7 @@ def test_a_base_beyond_hdiffpatch_is_a_zstd_prefix(tmp_path, monkeypatch):
     old = random.Random(8).randbytes(200_000)
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(old[:150_000])
-    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
+    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
     assert made is not None
     assert made.engine == "zstd"
 
@@ -137,15 +137,17 @@ def test_nothing_is_made_beyond_the_memory_allowed(tmp_path):
     old = random.Random(8).randbytes(200_000)
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(old[1:])
-    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
+    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
     assert not list(tmp_path.glob("blob-patch-*"))
 
 
 def test_an_empty_base_or_target_makes_no_patch(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "full").write_bytes(b"x" * 10_000)
-    assert patch_engines.make(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
-    assert patch_engines.make(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
+    assert (
+        patch_engines.make_patch(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
+    )
+    assert patch_engines.make_patch(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
 
 
 def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
@@ -154,7 +156,7 @@ def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
     (tmp_path / "new").write_bytes(old[1:])
     lies = dict.fromkeys(patches.ENGINES, lambda *_: iter([b"HDIFF19&none"])) | {"zstd": lambda *_: iter([])}
     monkeypatch.setattr(patch_engines, "_ENGINES", lies)
-    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
+    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
     assert not list(tmp_path.glob("blob-patch-*"))
 
 
