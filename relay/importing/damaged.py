@@ -28,7 +28,7 @@ from manifests.errors import (
 )
 from manifests.trust import TrustedState
 from relay.importing import recovery as repair
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 DAMAGED = "bundle.damaged"
 """The code of a refusal of which content was kept."""
@@ -117,7 +117,7 @@ def _of_the_medium(error: SealiftError) -> SealiftError:
     return MediumError.of(error) if isinstance(error, StorageError) else error
 
 
-def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteError:
+def damaged(first: SealiftError, count: int, left: OutstandingContent) -> IncompleteError:
     """Return the refusal of a bundle whose undamaged content was kept.
 
     Args:

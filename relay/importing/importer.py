@@ -49,8 +49,14 @@ from relay.quarantine.registry import quarantine_bundle
 from relay.state import Event, NewGeneration, State
 from relay.state.last_refusal import save_last_refusal
 from relay.state.records import LastOutcome
-from relay.store import outstanding as pending
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import (
+    OutstandingContent,
+    advise_increment,
+    advise_renumber,
+    find_newest_whole,
+    find_outstanding,
+    tells_of_lost_count,
+)
 from relay.store.temporary import remove_repair_directories
 
 Result = Literal["imported", "already-imported", "repaired", "stored", "already-stored"]
@@ -80,7 +86,7 @@ class ImportResult:
     targets: int
     bytes_read: int
     text: str
-    outstanding: Outstanding | None = None
+    outstanding: OutstandingContent | None = None
 
 
 def import_bundle(
@@ -226,7 +232,7 @@ class _Import:
             return self._result(bundle, "imported", taken.bytes_read, text)
         self._keep(bundle, state, now, taken, whole=damage is None)
         if damage is not None:
-            raise salvage.damaged(damage, len(taken.damage), pending.outstanding_of(number, state, self.home.blobs))
+            raise salvage.damaged(damage, len(taken.damage), find_outstanding(number, state, self.home.blobs))
         return self._waiting(bundle, "stored", taken.bytes_read, state, _rot(taken))
 
     def _commit(self, bundle: VerifiedBundle, state: State, now: datetime, taken: Taken) -> str:
@@ -288,7 +294,7 @@ class _Import:
     def _waiting(
         self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, state: State, note: str = ""
     ) -> ImportResult:
-        left = pending.outstanding_of(bundle.manifest.snapshot_version, state, self.home.blobs)
+        left = find_outstanding(bundle.manifest.snapshot_version, state, self.home.blobs)
         done = "is stored" if outcome == "stored" else "is here already"
         text = f"{_volume(bundle)} {done}{note}. Still needed: {left.need}. Do: {left.todo}"
         return self._result(bundle, outcome, bytes_read, text, left)
@@ -310,7 +316,12 @@ class _Import:
         return self._result(bundle, "repaired", taken.bytes_read, text)
 
     def _result(
-        self, bundle: VerifiedBundle, outcome: Result, bytes_read: int, text: str, left: Outstanding | None = None
+        self,
+        bundle: VerifiedBundle,
+        outcome: Result,
+        bytes_read: int,
+        text: str,
+        left: OutstandingContent | None = None,
     ) -> ImportResult:
         manifest = bundle.manifest
         return ImportResult(
@@ -349,7 +360,7 @@ def _refused(
     home: Home, config: Config, path: Path, error: SealiftError, now: datetime, *, quarantine: bool
 ) -> SealiftError:
     """Write a refusal into the audit log and, when asked, keep a copy; what is incomplete may yet be imported."""
-    if pending.tells_of_lost_count(error) or not error.todo:
+    if tells_of_lost_count(error) or not error.todo:
         error = error.reworded(todo=_way_out(home, error))
     if quarantine and not isinstance(error, IncompleteError):
         with suppress(MalformedError):  # a link or a device: nothing to keep
@@ -371,8 +382,8 @@ def _refused(
 def _way_out(home: Home, error: SealiftError) -> str | None:
     """Return what to do about a file that says nothing that can be believed, or counts otherwise than those before."""
     with suppress(StorageError, LockedError), State(home.database) as state:
-        if pending.tells_of_lost_count(error):
-            return pending.renumber(state.generations.find_newest_number())
-        since = pending.newest_whole(state, home.blobs)
-        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {pending.increment(since)}"
+        if tells_of_lost_count(error):
+            return advise_renumber(state.generations.find_newest_number())
+        since = find_newest_whole(state, home.blobs)
+        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {advise_increment(since)}"
     return None

@@ -16,7 +16,7 @@ from manifests.errors import IncompleteError, LockedError, MediumError, Rollback
 from manifests.manifest import MANIFEST_NAME
 from relay.importing.damaged import DAMAGED
 from relay.importing.importer import ImportResult
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 _BEGINNING_BYTES = 30 + len(MANIFEST_NAME)
 """A bundle begins with the local header of its manifest (APPNOTE 4.3.7): 30 bytes, then the name."""
@@ -118,7 +118,7 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
 def _as_it_is_now(error: SealiftError, later: Sequence[Attempt]) -> SealiftError:
     """Let a damaged bundle's refusal say what its generation lacks after the files that came behind it, too."""
     for attempt in later:
-        now: SealiftError | Outstanding | None = attempt.error
+        now: SealiftError | OutstandingContent | None = attempt.error
         generation = None if attempt.error is None else attempt.error.details.get("incomplete")
         if attempt.result is not None and attempt.result.outstanding is not None:
             now, generation = attempt.result.outstanding, attempt.result.generation

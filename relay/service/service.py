@@ -178,14 +178,7 @@ class Service:
 
     def _collect_garbage(self) -> None:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
-        done = collect_garbage(
-            self._home,
-            self._config.keep_generations,
-            self._clock(),
-            self._context.progress,
-            self._cancel,
-            wait_seconds=_LOCK_WAIT_SECONDS,
-        )
+        done = collect_garbage(self._context, wait_seconds=_LOCK_WAIT_SECONDS)
         if done.blobs:
             self._report("gc", f"{done.blobs:,} files that nothing needs were removed, {done.bytes:,} bytes")
 

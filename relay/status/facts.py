@@ -10,7 +10,7 @@ from typing import Literal
 from manifests.clock import instant_text
 from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import LastOutcome, RoleTrust, SourceState
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -43,7 +43,7 @@ class Status:
     stale_after_days: int
     last_import: LastOutcome | None = None
     last_refusal: LastOutcome | None = None
-    pending: tuple[Outstanding, ...] = ()
+    pending: tuple[OutstandingContent, ...] = ()
     sources: tuple[SourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     delivery_problems: tuple[DeliveryProblem, ...] = ()
