@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,13 @@ def test_deliveries_that_are_in_order_count_no_problem_and_health_is_ok(ask):
         'sealift_delivery_problems{place="ds_agent",source="agent"} 0',
         'sealift_delivery_problems{place="scanner",source="rules"} 0',
     ]
+
+
+def test_an_inbox_that_does_not_answer_is_said_by_health_and_status(ask):
+    view = replace(view_of(FILES), silent_inboxes=(Path("/media/stick"),))
+    assert ask("/-/healthz", view=view).body == b"inbox does not answer: /media/stick\n"
+    assert b"the inbox /media/stick does not answer" in ask("/-/status", view=view).body
+    assert json.loads(ask("/-/status.json", view=view).body)["silent_inboxes"] == ["/media/stick"]
 
 
 def test_a_problem_of_a_source_that_is_gone_is_counted_too(ask):

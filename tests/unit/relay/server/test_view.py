@@ -151,3 +151,14 @@ def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
         },
         "last_refusal": None,
     }
+
+
+def test_an_inbox_that_falls_silent_changes_the_view_and_nothing_else(home, forge, tmp_path):
+    silent = []
+    views = Views(home, make_config(home), check_seconds=0, silent_inboxes=lambda: tuple(silent))
+    before = views.current()
+    silent.append(tmp_path)
+    after = views.current()
+    assert (before.silent_inboxes, after.silent_inboxes) == ((), (tmp_path,))
+    assert after.status is before.status
+    views.close()
