@@ -109,7 +109,7 @@ def load(path: Path, kinds: Kinds | None = None) -> Config:
             ``config.missing-key``, ``config.value`` or ``config.duplicate-source``.
         StorageError: The file cannot be read.
     """
-    value = configuration.load(path, configuration.schema("bundler", "bundler"))
+    value = configuration.read_configuration(path, configuration.load_configuration_schema("bundler", "bundler"))
     config = Config(
         publisher=value["publisher"],
         sources=_sources(value.get("source", []), _shipped_kinds() if kinds is None else kinds, path),
@@ -148,12 +148,12 @@ def _source(table: dict[str, Any], kinds: Kinds, path: Path, at: str) -> SourceC
             "config.value", f"{path}: {at}.name: {error.what}", need=error.need, key=f"{at}.name"
         ) from None
     kind = table["kind"]
-    configuration.check(kind, {"enum": sorted(kinds.names)}, file=path, at=f"{at}.kind")
+    configuration.check_configuration(kind, {"enum": sorted(kinds.names)}, file=path, at=f"{at}.kind")
     keys = {key: item for key, item in table.items() if key not in {"name", "kind"}}
     own = kinds.options_schema(kind)
     properties = {**own.get("properties", {}), **COMMON_KEYS}
     rules = {"type": "object", "additionalProperties": False, **own, "properties": properties}
-    configuration.check(keys, rules, file=path, at=at)
+    configuration.check_configuration(keys, rules, file=path, at=at)
     options = {key: item for key, item in keys.items() if key not in COMMON_KEYS}
     return SourceConfig(name, kind, MappingProxyType(options), Common.from_table(keys))
 

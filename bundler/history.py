@@ -1,6 +1,6 @@
 """What each version was sealed from, kept so that increments can stand on it and it can be made again.
 
-``<home>/generations/<version>/`` holds the manifest and its signature of every volume, and ``order.json``.
+``<home>/generations/<version>/`` has the manifest and its signature of every volume, and ``order.json``.
 Documents, content and patches are in the blob store, by the digests of the manifest.
 """
 
@@ -36,7 +36,7 @@ class SealedVolume:
 
 
 @dataclass(frozen=True)
-class Generation:
+class SealedVersion:
     """One version as it was sealed.
 
     Args:
@@ -53,7 +53,7 @@ class Generation:
 
 
 class History:
-    """The generations that are remembered.
+    """The versions that are remembered.
 
     Args:
         home: The publisher's directory.
@@ -62,7 +62,7 @@ class History:
     def __init__(self, home: Home) -> None:
         self._directory = home.generations
 
-    def versions(self) -> tuple[int, ...]:
+    def list_versions(self) -> tuple[int, ...]:
         """Return the versions that are remembered, ascending.
 
         Raises:
@@ -73,8 +73,8 @@ class History:
         with durable.storage_errors(self._directory):
             return tuple(sorted(int(path.name) for path in self._directory.iterdir() if path.name.isdigit()))
 
-    def generation(self, version: int) -> Generation:
-        """Return a generation.
+    def read_version(self, version: int) -> SealedVersion:
+        """Return a version as it was sealed.
 
         Raises:
             UsageError: ``history.unknown``.
@@ -82,15 +82,15 @@ class History:
             StorageError: A file cannot be read.
         """
         order = self._order(version)
-        return Generation(
+        return SealedVersion(
             version=version,
             volumes=tuple(self._volume(version, index) for index in range(1, order["volumes"] + 1)),
             volume_size=order["volume_size"],
             recovery_percent=order["recovery_percent"],
         )
 
-    def targets(self, version: int) -> tuple[Target, ...]:
-        """Return a generation's targets, without the checks that its manifest passed when it was sealed.
+    def read_targets(self, version: int) -> tuple[Target, ...]:
+        """Return a version's targets, without the checks that its manifest passed when it was sealed.
 
         Raises:
             UsageError: ``history.unknown``.
@@ -105,12 +105,12 @@ class History:
         except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path) from error
 
-    def all_targets(self) -> dict[int, tuple[Target, ...]]:
-        """Return the targets of every generation that is remembered, newest first; raises as :meth:`targets`."""
-        return {version: self.targets(version) for version in reversed(self.versions())}
+    def read_all_targets(self) -> dict[int, tuple[Target, ...]]:
+        """Return the targets of every version that is remembered, newest first; raises as :meth:`read_targets`."""
+        return {version: self.read_targets(version) for version in reversed(self.list_versions())}
 
-    def stage(self, generation: Generation) -> None:
-        """Write a generation durably where nobody reads it yet; :meth:`publish` makes it known.
+    def stage_sealed(self, sealed: SealedVersion) -> None:
+        """Write a version durably where nobody reads it yet; :meth:`publish_staged` makes it known.
 
         Raises:
             StorageError: The disk is full, read-only or failing.
@@ -118,20 +118,20 @@ class History:
         self.discard_staged()
         staged = self._directory / _STAGED
         durable.make_directory(staged)
-        for index, volume in enumerate(generation.volumes, 1):
-            durable.write(staged / _manifest_name(index), volume.manifest_bytes)
-            durable.write(staged / _signature_name(index), volume.signature_bytes)
+        for index, volume in enumerate(sealed.volumes, 1):
+            durable.write_file(staged / _manifest_name(index), volume.manifest_bytes)
+            durable.write_file(staged / _signature_name(index), volume.signature_bytes)
         order = {
             "format": FORMAT,
-            "version": generation.version,
-            "volumes": len(generation.volumes),
-            "volume_size": generation.volume_size,
-            "recovery_percent": generation.recovery_percent,
+            "version": sealed.version,
+            "volumes": len(sealed.volumes),
+            "volume_size": sealed.volume_size,
+            "recovery_percent": sealed.recovery_percent,
         }
-        durable.write(staged / _ORDER, strictjson.encode(order))
+        durable.write_file(staged / _ORDER, strictjson.encode_json(order))
 
-    def publish(self, version: int) -> None:
-        """Make the staged generation known; harmless when it is already.
+    def publish_staged(self, version: int) -> None:
+        """Make the staged version known; harmless when it is already.
 
         Raises:
             StorageError: The disk is full, read-only or failing.
@@ -139,7 +139,7 @@ class History:
         staged = self._directory / _STAGED
         with durable.storage_errors(staged):
             if staged.exists():
-                durable.replace(staged, self._path(version))
+                durable.replace_file(staged, self._path(version))
 
     def discard_staged(self) -> None:
         """Remove what was staged and not published."""
@@ -148,28 +148,28 @@ class History:
             if staged.exists():
                 shutil.rmtree(staged)
 
-    def forget(self, version: int) -> None:
-        """Remove a generation: increments cannot stand on it and it cannot be made again.
+    def forget_version(self, version: int) -> None:
+        """Remove a version: increments cannot stand on it and it cannot be made again.
 
         Raises:
             StorageError: The disk is failing.
         """
         path = self._path(version)
         with durable.storage_errors(path):
-            (path / _ORDER).unlink()  # a generation without its order is not known, so half of one is none
+            (path / _ORDER).unlink()  # a version without its order is not known, so half of one is none
             durable.fsync_directory(path)
             shutil.rmtree(path)
 
-    def sweep(self) -> None:
-        """Finish what an interrupted :meth:`forget` left. Call under the home's lock."""
-        for version in self.versions():
+    def finish_forgetting(self) -> None:
+        """Finish what an interrupted :meth:`forget_version` left. Call under the home's lock."""
+        for version in self.list_versions():
             path = self._path(version)
             with durable.storage_errors(path):
                 if not (path / _ORDER).exists():
                     shutil.rmtree(path)
 
-    def needed(self, version: int) -> Iterator[str]:
-        """Yield the digests of all that a generation's bundles are made of, some of them more than once.
+    def needed_digests(self, version: int) -> Iterator[str]:
+        """Yield the digests of all that a version's bundles are made of, some of them more than once.
 
         A part is made of its target, so it is not among them.
 
@@ -177,7 +177,7 @@ class History:
             UsageError: ``history.unknown``.
             ConfigurationError: ``history.damaged``.
         """
-        for volume in self.generation(version).volumes:
+        for volume in self.read_version(version).volumes:
             manifest = volume.manifest
             yield from (document.sha256 for document in manifest.documents)
             yield from (target.sha256 for target in manifest.targets)
@@ -189,9 +189,9 @@ class History:
     def _order(self, version: int) -> dict[str, Any]:
         path = self._path(version) / _ORDER
         if not path.exists():
-            raise unknown_version(version, self.versions())
+            raise unknown_version(version, self.list_versions())
         try:
-            value: dict[str, Any] = strictjson.decode(self._read(path), name=path.name, max_bytes=MIB)
+            value: dict[str, Any] = strictjson.decode_json(self._read(path), name=path.name, max_bytes=MIB)
             known = (value["format"], value["version"]) == (FORMAT, version)
             if not known or not {"volumes", "volume_size", "recovery_percent"} <= value.keys():
                 raise _damaged(path)
@@ -203,7 +203,7 @@ class History:
         path = self._path(version) / _manifest_name(index)
         data = self._read(path)
         try:
-            manifest = manifest_format.decode(data)
+            manifest = manifest_format.decode_manifest(data)
         except MalformedError as error:
             raise _damaged(path) from error
         if (manifest.snapshot_version, manifest.volume_index) != (version, index):

@@ -87,7 +87,7 @@ class Home:
         Raises:
             LockedError: ``lock.held``.
         """
-        return lock.exclusive(self.path / "lock", wait_seconds=wait_seconds)
+        return lock.exclusive_lock(self.path / "lock", wait_seconds=wait_seconds)
 
 
 def open_home(path: Path) -> Home:

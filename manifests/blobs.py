@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,9 +20,11 @@ from types import TracebackType
 from manifests.durable import make_directory, removed_on_failure, storage_errors, sync_filesystem
 from manifests.errors import NotAuthenticError
 from manifests.hashing import SideHasher
+from manifests.progress import CancelToken, Progress
 
 CHUNK_BYTES = 1024 * 1024
 _MODE = 0o444
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,43 @@ class BlobStore:
             path.chmod(0o444)
             path.replace(self.path(blob.sha256))
             sync_filesystem(self.root)
+
+    def list_blobs(self, cancel: CancelToken | None = None) -> Iterator[Blob]:
+        """Yield every blob of the store, by digest; what has no digest for a name is none.
+
+        Args:
+            cancel: Asked before each directory.
+
+        Raises:
+            StorageError: The store cannot be read.
+            CancelledError: It was cancelled.
+        """
+        with storage_errors(self.root):
+            for directory in sorted(self.root.iterdir()):
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+                for entry in sorted(os.scandir(directory), key=lambda entry: entry.name) if directory.is_dir() else ():
+                    if _DIGEST.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                        yield Blob(entry.name, entry.stat(follow_symlinks=False).st_size)
+
+    def remove_blobs(self, blobs: Iterable[Blob], progress: Progress, cancel: CancelToken | None = None) -> None:
+        """Remove blobs that nothing names any longer: a power cut may leave some, for the next time.
+
+        Args:
+            blobs: Which; one that is gone already is passed over.
+            progress: Told about each.
+            cancel: Asked before each.
+
+        Raises:
+            StorageError: The disk is read-only or failing.
+            CancelledError: It was cancelled.
+        """
+        for blob in blobs:
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            with storage_errors(self.path(blob.sha256)):
+                self.path(blob.sha256).unlink(missing_ok=True)
+            progress.advance(1)
 
     def sweep(self) -> None:
         """Remove what interrupted batches left in the temporary directory. Call under the home's lock."""
@@ -240,7 +280,7 @@ class Batch:
             sync_filesystem(self._store.root)
 
 
-def check(chunks: Iterable[bytes], expected: Blob) -> None:
+def check_blob(chunks: Iterable[bytes], expected: Blob) -> None:
     """Hash content that nobody keeps.
 
     Raises:
@@ -274,4 +314,4 @@ def _mismatch(found: Blob, expected: Blob) -> NotAuthenticError:
     )
 
 
-__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore", "check"]
+__all__ = ["CHUNK_BYTES", "Batch", "Blob", "BlobStore", "check_blob"]

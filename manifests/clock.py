@@ -21,12 +21,12 @@ def system_clock() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def to_text(instant: datetime) -> str:
+def instant_text(instant: datetime) -> str:
     """Write an aware instant as ``2026-11-21T23:06:00Z``."""
     return instant.astimezone(UTC).strftime(_FORMAT)
 
 
-def from_text(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """Read ``2026-11-21T23:06:00Z``.
 
     Raises:
@@ -36,6 +36,6 @@ def from_text(text: str) -> datetime:
         instant = datetime.strptime(text, _FORMAT).replace(tzinfo=UTC)
     except ValueError:
         instant = None
-    if instant is None or to_text(instant) != text:
+    if instant is None or instant_text(instant) != text:
         raise MalformedError("time.format", f"{text!r} is not a time", need="YYYY-MM-DDTHH:MM:SSZ")
     return instant

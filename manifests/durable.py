@@ -120,7 +120,7 @@ def start_writing(descriptor: int) -> None:
     _libc.sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _SYNC_FILE_RANGE_WRITE)
 
 
-def replace(temporary: Path, path: Path) -> None:
+def replace_file(temporary: Path, path: Path) -> None:
     """Rename an already synced file into place and make the name durable."""
     temporary.replace(path)
     fsync_directory(path.parent)
@@ -137,7 +137,7 @@ def removed_on_failure(path: Path) -> Iterator[None]:
         raise
 
 
-def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the content of ``path`` durably and at once.
 
     Raises:
@@ -150,7 +150,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        replace(temporary, path)
+        replace_file(temporary, path)
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> None:

@@ -37,4 +37,4 @@ class Limits:
     inflate_ratio_floor: int = MIB
 
 
-DEFAULT = Limits()
+DEFAULT_LIMITS = Limits()

@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.1
 
 
 @contextmanager
-def exclusive(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
+def exclusive_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the lock file ``path`` for the block.
 
     Args:

@@ -15,14 +15,14 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from manifests import strictjson
 from manifests.archives.archive import open_archive
-from manifests.archives.base import DEFAULT, ArchiveLimits, Member
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, ArchiveMember
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.schemas import documents as schemas
 
-FORMAT = "sealift-rulepack/1"
-NAME = "rulepack.json"
-SUFFIX = ".dsru"
+RULE_PACK_FORMAT = "sealift-rulepack/1"
+RULE_TABLE_NAME = "rulepack.json"
+RULE_PACK_SUFFIX = ".dsru"
 OPEN_LABEL = "open rule pack"
 VENDOR_LABEL = "carried, inside not verified"
 MAX_TABLE_BYTES = 32 * MIB
@@ -59,7 +59,7 @@ class Release:
     @classmethod
     def of_file(cls, name: str) -> Release | None:
         """Read the release that a file is named by (``25-054.dsru``), if it is."""
-        stem = name.rpartition("/")[2].removesuffix(SUFFIX)
+        stem = name.rpartition("/")[2].removesuffix(RULE_PACK_SUFFIX)
         return cls.parse(stem) if _RELEASE.fullmatch(stem) else None
 
     def __lt__(self, other: Release) -> bool:
@@ -133,7 +133,7 @@ class RulePack:
         return tuple(sorted(facts.items()))
 
 
-def read(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> RulePack | None:
+def read_rule_pack(file: BinaryIO, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> RulePack | None:
     """Read and check a rule pack.
 
     Args:
@@ -145,30 +145,32 @@ def read(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> RulePack | None:
         ``rulepack.json``. (What is an archive must still be a harmless one.)
 
     Raises:
-        MalformedError: ``archive.*``, ``json.*``, or as :func:`decode` and :func:`check_members`.
+        MalformedError: ``archive.*``, ``json.*``, or as :func:`decode_rule_table` and :func:`check_rule_files`.
     """
     archive = open_archive(file, limits)
-    if archive is None or NAME not in {entry.name for entry in archive.files}:
+    if archive is None or RULE_TABLE_NAME not in {entry.name for entry in archive.files}:
         return None
-    table_length = next(entry.length for entry in archive.files if entry.name == NAME)
+    table_length = next(entry.length for entry in archive.files if entry.name == RULE_TABLE_NAME)
     if table_length > MAX_TABLE_BYTES:
-        raise MalformedError("json.too-large", f"{NAME} is too large", need=f"at most {MAX_TABLE_BYTES:,} bytes")
-    members = archive.read(keep={NAME})
-    table = next(member for member in members if member.name == NAME)
-    pack = decode(table.data or b"")
-    check_members(pack, tuple(member for member in members if member.name != NAME))
+        raise MalformedError(
+            "json.too-large", f"{RULE_TABLE_NAME} is too large", need=f"at most {MAX_TABLE_BYTES:,} bytes"
+        )
+    members = archive.read(keep={RULE_TABLE_NAME})
+    table = next(member for member in members if member.name == RULE_TABLE_NAME)
+    pack = decode_rule_table(table.data or b"")
+    check_rule_files(pack, tuple(member for member in members if member.name != RULE_TABLE_NAME))
     return pack
 
 
-def decode(data: bytes) -> RulePack:
+def decode_rule_table(data: bytes) -> RulePack:
     """Read ``rulepack.json``.
 
     Raises:
         MalformedError: ``json.*``, ``rulepack.schema``, ``rulepack.release``, ``rulepack.date`` or
             ``rulepack.duplicate`` when a rule or a file stands twice.
     """
-    value = strictjson.decode(data, name=NAME, max_bytes=MAX_TABLE_BYTES)
-    schemas.check(value, "rulepack", name=NAME)
+    value = strictjson.decode_json(data, name=RULE_TABLE_NAME, max_bytes=MAX_TABLE_BYTES)
+    schemas.check_document(value, "rulepack", name=RULE_TABLE_NAME)
     rules = tuple(sorted((_rule(table) for table in value["rules"]), key=_order))
     _check_unique("rule", [f"{rule.kind} {rule.identifier}" for rule in rules])
     _check_unique("file", [rule.file for rule in rules])
@@ -183,7 +185,7 @@ def decode(data: bytes) -> RulePack:
     )
 
 
-def check_members(pack: RulePack, members: tuple[Member, ...]) -> None:
+def check_rule_files(pack: RulePack, members: tuple[ArchiveMember, ...]) -> None:
     """Refuse a pack whose files are not exactly those of its table.
 
     Raises:
@@ -199,12 +201,14 @@ def check_members(pack: RulePack, members: tuple[Member, ...]) -> None:
         if (member.sha256, member.length) != (rule.sha256, rule.length):
             raise MalformedError(
                 "rulepack.digest",
-                f"The file {rule.file!r} of rule {rule.identifier} is not the one that {NAME} lists",
+                f"The file {rule.file!r} of rule {rule.identifier} is not the one that {RULE_TABLE_NAME} lists",
                 have=f"{member.length:,} bytes, sha256 {member.sha256}",
                 need=f"{rule.length:,} bytes, sha256 {rule.sha256}",
             )
     if found:
-        raise MalformedError("rulepack.unlisted-file", f"The pack holds {min(found)!r}, which {NAME} does not list")
+        raise MalformedError(
+            "rulepack.unlisted-file", f"The pack holds {min(found)!r}, which {RULE_TABLE_NAME} does not list"
+        )
 
 
 def _rule(table: dict[str, Any]) -> Rule:
@@ -229,4 +233,4 @@ def _date(text: str) -> date:
 def _check_unique(what: str, keys: list[str]) -> None:
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
-        raise MalformedError("rulepack.duplicate", f"The {what} {twice[0]!r} stands twice in {NAME}")
+        raise MalformedError("rulepack.duplicate", f"The {what} {twice[0]!r} stands twice in {RULE_TABLE_NAME}")

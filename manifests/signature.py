@@ -14,26 +14,26 @@ from securesystemslib.signer import Key, Signature, Signer
 
 from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.schemas import documents as schemas
 
-NAME = "manifest.sig.json"
-PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"
+SIGNATURE_NAME = "manifest.sig.json"
+MANIFEST_PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"
 
 
 def pre_authentication_encoding(payload: bytes) -> bytes:
     """Return what is signed: ``DSSEv1 <len(type)> <type> <len(payload)> <payload>``."""
-    kind = PAYLOAD_TYPE.encode("ascii")
+    kind = MANIFEST_PAYLOAD_TYPE.encode("ascii")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def sign(manifest: bytes, signers: Sequence[Signer]) -> bytes:
+def sign_manifest(manifest: bytes, signers: Sequence[Signer]) -> bytes:
     """Sign a manifest's bytes and return the content of ``manifest.sig.json``."""
     message = pre_authentication_encoding(manifest)
     signatures = [signer.sign(message) for signer in signers]
-    return strictjson.encode(
+    return strictjson.encode_json(
         {
-            "payloadType": PAYLOAD_TYPE,
+            "payloadType": MANIFEST_PAYLOAD_TYPE,
             "signatures": sorted(
                 ({"keyid": signature.keyid, "sig": signature.signature} for signature in signatures),
                 key=lambda row: row["keyid"],
@@ -42,8 +42,8 @@ def sign(manifest: bytes, signers: Sequence[Signer]) -> bytes:
     )
 
 
-def verify(
-    manifest: bytes, signature: bytes, keys: Mapping[str, Key], threshold: int, limits: Limits = DEFAULT
+def verify_signature(
+    manifest: bytes, signature: bytes, keys: Mapping[str, Key], threshold: int, limits: Limits = DEFAULT_LIMITS
 ) -> None:
     """Check that enough keys signed exactly these bytes, and that nothing else is in the signature.
 
@@ -57,11 +57,11 @@ def verify(
         MalformedError: ``json.*``, ``signature.schema`` or ``signature.form`` (not written our way, or a key twice).
         NotAuthenticError: ``signature.unknown-key``, ``signature.invalid`` or ``signature.threshold``.
     """
-    value = strictjson.decode(signature, name=NAME, max_bytes=limits.signature_bytes)
-    schemas.check(value, "signature", name=NAME)
+    value = strictjson.decode_json(signature, name=SIGNATURE_NAME, max_bytes=limits.signature_bytes)
+    schemas.check_document(value, "signature", name=SIGNATURE_NAME)
     key_ids = [row["keyid"] for row in value["signatures"]]
-    if strictjson.encode(value) != signature or any(left >= right for left, right in pairwise(key_ids)):
-        raise MalformedError("signature.form", f"{NAME} is not in canonical form")
+    if strictjson.encode_json(value) != signature or any(left >= right for left, right in pairwise(key_ids)):
+        raise MalformedError("signature.form", f"{SIGNATURE_NAME} is not in canonical form")
     message = pre_authentication_encoding(manifest)
     for row in value["signatures"]:
         key = keys.get(row["keyid"])

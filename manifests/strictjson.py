@@ -17,7 +17,7 @@ MAX_INTEGER = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly (RFC 7493 section 2.2)."""
 
 
-def decode(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> Any:
+def decode_json(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> Any:
     """Read one JSON document.
 
     Args:
@@ -61,7 +61,7 @@ def decode(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) -> An
     return value
 
 
-def encode(value: Any) -> bytes:
+def encode_json(value: Any) -> bytes:
     """Write a document the one way we write it: UTF-8, keys sorted, final newline.
 
     An array, and an object that holds one at any depth, has one entry on a line, indented by one space a

@@ -40,7 +40,7 @@ def size_text(length: int) -> str:
     return f"{length} bytes"
 
 
-def fit(text: str, columns: int) -> str:
+def fit_text(text: str, columns: int) -> str:
     """Cut a text to so many columns of a terminal, wide characters counted twice."""
     if width_of(text) <= columns:
         return text
@@ -53,7 +53,7 @@ def fit(text: str, columns: int) -> str:
     return kept + "..."
 
 
-def wrapped(label: str, text: str, columns: int = COLUMNS) -> list[str]:
+def wrap_text(label: str, text: str, columns: int = COLUMNS) -> list[str]:
     """Break a text between its words, the first line behind a label and the others below it."""
     lines: list[str] = []
     line = label
@@ -72,7 +72,9 @@ def width_of(text: str) -> int:
     )
 
 
-def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None, *, width: int | None = None) -> str:
+def table_text(
+    rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None, *, width: int | None = None
+) -> str:
     """Lay rows out in columns, left-aligned, two spaces apart.
 
     Args:

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 from manifests.errors import LockedError, SealiftError, StorageError
 from relay.context import Context
-from relay.deliveries import NOTHING, Report, carry_out
-from relay.deliveries.features import write_features
+from relay.deliveries import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
+from relay.deliveries.features import write_feature_files
 from relay.events import log as events
-from relay.receipt.make import make
+from relay.receipt.make import make_receipt
 from relay.rings.activate import move_rings
 from relay.state import Event, State
 
@@ -46,7 +46,7 @@ class FollowUp:
     """What was done after an import. ``moves`` are the events of rings that were moved."""
 
     moves: tuple[Event, ...] = ()
-    deliveries: Report = NOTHING
+    deliveries: DeliveryReport = NOTHING_DELIVERED
     failures: tuple[StepFailure, ...] = ()
 
 
@@ -65,13 +65,13 @@ def follow_import(context: Context, *, more_to_come: bool = False, wait_seconds:
     # 1. rings: first, since agents wait for them, and deliveries are made of what is served
     moves = steps.take("activate", lambda: move_rings(context)) or ()
     # 2. deliveries: they keep account of their failures themselves
-    deliveries = steps.take("deliveries", lambda: _carry_out(context, wait_seconds)) or NOTHING
+    delivered = steps.take("deliveries", lambda: carry_out_deliveries(context, wait_seconds=wait_seconds))
     # 3. the feature list
-    steps.take("out", lambda: write_features(context.home, context.config))
+    steps.take("out", lambda: write_feature_files(context.home, context.config))
     # 4. the receipt: last, since it tells what is served
     if not more_to_come:
         steps.take("receipt", lambda: _refresh_receipt(context))
-    return FollowUp(moves, deliveries, tuple(steps.failures))
+    return FollowUp(moves, delivered or NOTHING_DELIVERED, tuple(steps.failures))
 
 
 _SENTENCES = {
@@ -122,16 +122,12 @@ class _Steps:
             change(state)
 
 
-def _carry_out(context: Context, wait_seconds: float) -> Report:
-    return carry_out(context.home, context.config, context.clock, context.progress, wait_seconds=wait_seconds)
-
-
 def _refresh_receipt(context: Context) -> None:
     """Make a receipt, unless the newest tells of every change."""
     with State(context.home.database) as state:
         changes = state.receipts.find_untold_changes()
         if changes is None:
             return
-        make(context.home, context.config, context.clock())
+        make_receipt(context)
         with state.transaction():
             state.receipts.note_told(changes)

@@ -128,10 +128,10 @@ def load_config(home: Path) -> Config:
     Raises:
         ConfigurationError: ``config.*``: the file is missing, is not TOML, or breaks the schema.
     """
-    from manifests.schemas.configuration import load
+    from manifests.schemas.configuration import read_configuration
 
     path = home / "relay.toml"
-    return config_from_values(load(path, config_schema()), home)
+    return config_from_values(read_configuration(path, config_schema()), home)
 
 
 def load_config_unchecked(home: Path) -> Config:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manifests.blobs import BlobStore
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from relay.state.last_refusal import LAST_REFUSAL
 
 
@@ -81,7 +81,7 @@ class Home:
         Raises:
             LockedError: ``lock.held``.
         """
-        with exclusive(self.lock_file, wait_seconds=wait_seconds):
+        with exclusive_lock(self.lock_file, wait_seconds=wait_seconds):
             yield
 
 

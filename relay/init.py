@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import shutil
 from datetime import datetime
 from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 
 from manifests import durable
-from manifests.errors import ConfigurationError
 from manifests.features import Connectivity
+from manifests.new_home import build_home
 from manifests.trust import trusted_root
 from relay.config import parse_listen
 from relay.home import Home
@@ -49,21 +47,12 @@ def create_home(
     """
     host, _ = parse_listen(listen)
     trusted = trusted_root(root)
-    _refuse_existing(path)
-    durable.make_directory(path.parent)
-    fresh = Home(path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp"))
-    with durable.storage_errors(path):
-        try:
-            fresh.path.mkdir(mode=0o750)
-            _fill(fresh, root, connectivity, listen)
-            event = Event(now, "init", "The publisher's root was pinned", {"root_sha256": _sha256(root)})
-            State.create(fresh.database, trusted, DEFAULT_RING, event)
-            create_authority(fresh.tls, now, _names(host, host_name))
-            durable.sync_filesystem(fresh.path)
-            durable.replace(fresh.path, path)
-        except BaseException:
-            shutil.rmtree(fresh.path, ignore_errors=True)
-            raise
+    with build_home(path, todo="relay status, if it is a relay; else choose another --home") as fresh:
+        home = Home(fresh)
+        _fill(home, root, connectivity, listen)
+        event = Event(now, "init", "The publisher's root was pinned", {"root_sha256": _sha256(root)})
+        State.create(home.database, trusted, DEFAULT_RING, event)
+        create_authority(home.tls, now, _names(host, host_name))
     return Home(path)
 
 
@@ -74,8 +63,8 @@ def _fill(home: Home, root: bytes, connectivity: Connectivity, listen: str) -> N
     create_quarantine(home)
     template = files("relay").joinpath("data", "relay.toml").read_text("utf-8")
     text = template.replace("@connectivity@", connectivity).replace("@listen@", listen)
-    durable.write(home.config_file, text.encode("utf-8"))
-    durable.write(home.root_file, root)
+    durable.write_file(home.config_file, text.encode("utf-8"))
+    durable.write_file(home.root_file, root)
 
 
 def _names(host: str, host_name: str) -> tuple[str, ...]:
@@ -87,17 +76,6 @@ def _names(host: str, host_name: str) -> tuple[str, ...]:
     except ValueError:
         names.append(host)
     return tuple(dict.fromkeys(names))
-
-
-def _refuse_existing(path: Path) -> None:
-    with durable.storage_errors(path):
-        if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
-            raise ConfigurationError(
-                "home.exists",
-                f"{path} is there already",
-                need="a directory that does not exist yet, or an empty one",
-                todo="relay status, if it is a relay; else choose another --home",
-            )
 
 
 def _sha256(data: bytes) -> str:

@@ -183,9 +183,9 @@ class Ceremony:
     def _settle(self, proposal: Proposal) -> RootOutcome:
         """Put a proposal in force, or keep it waiting."""
         if not proposal.complete:
-            durable.write(self._home.staged_root, proposal.encode())
+            durable.write_file(self._home.staged_root, proposal.encode())
             return RootOutcome(proposal, in_force=False)
-        durable.write(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
+        durable.write_file(self._home.metadata / f"{proposal.proposed.version}.root.json", proposal.root_bytes())
         self._forget()
         return RootOutcome(proposal, in_force=True)
 
@@ -212,5 +212,5 @@ def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Sign
         data = path.read_bytes()
     proposal = Proposal.decode(data, str(path))
     signed = proposal.signed_by(signers(proposal))
-    durable.write(out, signed.encode())
+    durable.write_file(out, signed.encode())
     return signed

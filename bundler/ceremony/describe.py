@@ -31,7 +31,7 @@ def describe_changes(old: Root, new: Root) -> tuple[str, ...]:
         lines.append(f"  consistent snapshots: {old.consistent_snapshot} -> {new.consistent_snapshot}")
     if old.unrecognized_fields != new.unrecognized_fields:
         lines.append("  fields that this program does not know differ")
-    lines.append(f"  expires: {clock.to_text(old.expires)} -> {clock.to_text(new.expires)}")
+    lines.append(f"  expires: {clock.instant_text(old.expires)} -> {clock.instant_text(new.expires)}")
     return tuple(lines)
 
 

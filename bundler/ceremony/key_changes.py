@@ -19,7 +19,7 @@ from bundler.repository.delegations import Authority, authority_of, write_delega
 from bundler.repository.repository import Repository, wishes_path
 from manifests import durable
 from manifests.errors import ConfigurationError, UsageError
-from manifests.schemas.configuration import nearest
+from manifests.schemas.configuration import nearest_word
 
 ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
 
@@ -163,7 +163,7 @@ class KeyChanges:
         else:
             key, uri = public_keys.read_public_key(Path(given))
         if not Keyring.load(self._home.keys).is_here(key.keyid):
-            durable.write(self._home.keys / f"{key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
+            durable.write_file(self._home.keys / f"{key_name(role, key)}.pub", public_keys.encode_public_key(key, uri))
         return key
 
     @contextmanager
@@ -186,7 +186,7 @@ class KeyChanges:
         """
         known = {*ROOT_ROLES, *self._sources, *self._repository.sources}
         if role not in known:
-            match = nearest(role, known)
+            match = nearest_word(role, known)
             raise ConfigurationError(
                 "keys.role",
                 f"There is no role {role!r}",

@@ -24,10 +24,10 @@ from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.repository.delegations import Authority, authority_of
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 
 FORMAT = "sealift-root-proposal/1"
-_BYTES = 2 * DEFAULT.root_bytes + 1024
+_BYTES = 2 * DEFAULT_LIMITS.root_bytes + 1024
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Proposal:
                 ``ceremony.signature``: a signature is not valid, or is by nobody who may sign.
         """
         # 1. The format, before anything in it is believed.
-        value = strictjson.decode(data, name=name, max_bytes=_BYTES)
+        value = strictjson.decode_json(data, name=name, max_bytes=_BYTES)
         refusal = MalformedError("ceremony.format", f"{name} is no proposed root", need=FORMAT)
         if not isinstance(value, dict) or value.keys() != {"format", "current", "proposed"}:
             raise refusal
@@ -93,7 +93,7 @@ class Proposal:
 
     def encode(self) -> bytes:
         """Write the travelling file."""
-        return strictjson.encode(
+        return strictjson.encode_json(
             {"format": FORMAT, "current": self.current.to_dict(), "proposed": self._metadata().to_dict()}
         )
 

@@ -13,13 +13,13 @@ from bundler.cli.options import secrets_options
 from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from bundler.home import Home
-    from bundler.jobs.create import Created
+    from bundler.jobs.create import CreatedBundles
     from bundler.seal.companions import ChooseCompanions
     from manifests.progress import Progress
 
@@ -86,9 +86,9 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
-        from bundler.cli.unattended import go_on
+        from bundler.cli.unattended import run_unattended
 
-        go_on(settings, wishes.every, lambda: _create(settings, wishes))
+        run_unattended(settings, wishes.every, lambda: _create(settings, wishes))
         return
     created = _create(settings, wishes)
     for warning in created.warnings:
@@ -106,31 +106,31 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
         )
 
 
-def _create(settings: Settings, wishes: _Wishes) -> Created:
+def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.config import load
     from bundler.context import Context
     from bundler.history import History
     from bundler.home import open_home
     from bundler.jobs.again import create_again
-    from bundler.jobs.create import BundleOrder, create
+    from bundler.jobs.create import BundleOrder, create_bundles
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
     from manifests.durable import storage_errors
-    from manifests.limits import DEFAULT
+    from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)
     home = open_home(settings.home)
     config = load(home.config)
     if wishes.again is not None:
-        percent = History(home).generation(wishes.again).recovery_percent
-        with progress(settings) as shown:
+        percent = History(home).read_version(wishes.again).recovery_percent
+        with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
             return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
     notes = None
     if wishes.note is not None:
         with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT.notes_bytes + 1)  # one more than may be: then create refuses them
+            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create_bundles refuses them
     order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
@@ -143,9 +143,9 @@ def _create(settings: Settings, wishes: _Wishes) -> Created:
     )
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         context = Context(home, config, system_clock, shown)
-        return create(context, order, signers, _companions(home, wishes.recovery, shown))
+        return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))
 
 
 def _companions(home: Home, recovery_percent: int | None, shown: Progress) -> ChooseCompanions:

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from manifests.console.bars import progress
+from manifests.clock import system_clock
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -23,12 +24,13 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
     last good content of every source.
     """
     from bundler.config import load
+    from bundler.context import Context
     from bundler.home import open_home
-    from bundler.jobs.gc import collect
+    from bundler.jobs.gc import collect_garbage
 
     home = open_home(settings.home)
-    with progress(settings) as shown:
-        found = collect(home, load(home.config), shown, dry_run=dry_run)
+    with show_progress(settings) as shown:
+        found = collect_garbage(Context(home, load(home.config), system_clock, shown), dry_run=dry_run)
     if output == "json":
         print_json({"dry_run": dry_run, **asdict(found)})
         return

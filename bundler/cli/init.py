@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
@@ -47,22 +47,22 @@ def command(
     """Make a publisher: keys, first signed root, commented bundler.toml."""
     import os
 
-    from bundler.jobs.init import Founding, found
+    from bundler.jobs.init import NewPublisher, create_publisher
     from bundler.keys.secrets import Secrets, ask_on_terminal
-    from bundler.repository.repository import Repository
 
     if no_passphrase and passphrase_file is not None:
         raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")
     passphrase = None
     if not no_passphrase:
         passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
-    wanted = Founding(
+    wanted = NewPublisher(
         publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase, _expiries(expiries)
     )
-    home = found(settings.home, wanted, system_clock())
+    now = system_clock()
+    home = create_publisher(settings.home, wanted, now)
+    root_expires_at = instant_text(wanted.root_expires_at(now))
     if no_passphrase:
         warn_open_keys(home.keys)
-    root = Repository.load(home.metadata).root
     if output == "json":
         print_json(
             {
@@ -70,14 +70,14 @@ def command(
                 "publisher": publisher,
                 "root_keys": root_keys,
                 "threshold": wanted.threshold,
-                "root_expires_at": to_text(root.expires),
+                "root_expires_at": root_expires_at,
                 "encrypted": not no_passphrase,
             }
         )
         return
     click.echo(
         f"The publisher {publisher} is in {home.path}\n"
-        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {to_text(root.expires)}\n"
+        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {root_expires_at}\n"
         "\nNext:\n"
         f"  1. say what to carry:            edit {home.config}, then: bundle sources check\n"
         "  2. give each site its trust:     bundle keys export-root --out root.json\n"

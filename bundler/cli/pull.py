@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from bundler.pull.pull import PullResult
@@ -31,7 +31,7 @@ def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     home = open_home(settings.home)
     config = load(home.config)
-    with home.lock(), progress(settings) as shown:
+    with home.lock(), show_progress(settings) as shown:
         home.store().sweep()
         result = pull_all(Context(home, config, system_clock, shown), sources)
     if output == "json":
@@ -68,7 +68,11 @@ def _to_text(result: PullResult) -> str:
             size = f"{sum(target.length for target in targets):,}"
             rows.append((record.name, state, f"{len(targets):,}", size, record.verification))
     rows += [(failure.name, "FAILED", "", "", f"{failure.error} [{failure.error.code}]") for failure in result.failures]
-    return table(rows, ("source", "state", "targets", "bytes", "verification")) if rows else "No source is configured."
+    return (
+        table_text(rows, ("source", "state", "targets", "bytes", "verification"))
+        if rows
+        else "No source is configured."
+    )
 
 
 def _leave(result: PullResult) -> None:

@@ -26,9 +26,9 @@ def command(settings: Settings, above: int, output: str) -> None:
     was sealed before is forgotten here, so the next bundle carries everything.
     """
     from bundler.home import open_home
-    from bundler.jobs.renumber import number_above
+    from bundler.jobs.renumber import renumber_above
 
-    done = number_above(open_home(settings.home), above)
+    done = renumber_above(open_home(settings.home), above)
     if output == "json":
         print_json(asdict(done))
         return

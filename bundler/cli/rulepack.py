@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.console.commands import output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from manifests.rulepack import RulePack
@@ -52,17 +52,17 @@ def show(files: tuple[Path, ...], output: str, *, rules: bool) -> None:
         click.echo(f"{path}: {_summary(pack)}")
         if rules and pack is not None:
             rows = [(r.kind, r.identifier, r.change or "", r.severity or "", r.name) for r in pack.rules]
-            click.echo(table(rows, ("kind", "identifier", "change", "severity", "name")))
+            click.echo(table_text(rows, ("kind", "identifier", "change", "severity", "name")))
 
 
 def _newest_first(files: tuple[Path, ...]) -> list[tuple[Path, RulePack | None]]:
     from manifests.durable import storage_errors
-    from manifests.rulepack import Release, read
+    from manifests.rulepack import Release, read_rule_pack
 
     found: list[tuple[Path, RulePack | None]] = []
     for path in files:
         with storage_errors(path), path.open("rb") as file:
-            found.append((path, read(file)))
+            found.append((path, read_rule_pack(file)))
 
     def release(entry: tuple[Path, RulePack | None]) -> Release:
         path, pack = entry

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from bundler.pull.pull import CheckResult
@@ -41,7 +41,7 @@ def command(ctx: click.Context, output: str) -> None:
         return
     rows = [_status_row(status, now) for status in found]
     header = ("source", "kind", "targets", "bytes", "age", "version", "verification")
-    click.echo(table(rows, header) if rows else "No source is configured: add a [[source]] to bundler.toml.")
+    click.echo(table_text(rows, header) if rows else "No source is configured: add a [[source]] to bundler.toml.")
 
 
 @command.command()
@@ -63,7 +63,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     home = open_home(settings.home)
     config = load(home.config)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         results = check_all(Context(home, config, system_clock, shown), sources)
     here = {status.name: status for status in statuses(home, config)}
     now = system_clock()
@@ -72,7 +72,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     else:
         rows = [_check_row(result, here[result.name], now) for result in results]
         header = ("source", "kind", "state", "there", "here", "age", "targets", "new", "says")
-        click.echo(table(rows, header) if rows else "No source is configured.")
+        click.echo(table_text(rows, header) if rows else "No source is configured.")
     failed = [result.name for result in results if result.error is not None]
     if failed:
         raise FetchError("sources.unreachable", f"Sources that would fail: {', '.join(failed)}")
@@ -114,11 +114,11 @@ def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
 
 def _here(status: Status, now: datetime) -> dict[str, Any]:
     """How fresh what we have is, for machines."""
-    from manifests.clock import to_text
+    from manifests.clock import instant_text
 
     pulled_at, age = status.pulled_at, status.age(now)
     return {
-        "pulled_at": None if pulled_at is None else to_text(pulled_at),
+        "pulled_at": None if pulled_at is None else instant_text(pulled_at),
         "age_seconds": None if age is None else int(age.total_seconds()),
         "fresh_days": status.fresh_days,
         "stale": status.stale(now),

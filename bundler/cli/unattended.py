@@ -15,12 +15,12 @@ from manifests.clock import system_clock
 from manifests.console.commands import Settings
 
 if TYPE_CHECKING:
-    from bundler.jobs.create import Created
+    from bundler.jobs.create import CreatedBundles
 
 HELP = "Do it now and then once per INTERVAL (30m, 6h, 1d), unattended: one line of JSON per run."
 
 
-def go_on(settings: Settings, interval: str, make: Callable[[], Created]) -> None:
+def run_unattended(settings: Settings, interval: str, make: Callable[[], CreatedBundles]) -> None:
     """Make bundles until SIGTERM or SIGINT; a run that has begun is finished, a second signal does not wait for it.
 
     Raises:
@@ -38,10 +38,10 @@ def go_on(settings: Settings, interval: str, make: Callable[[], Created]) -> Non
         ending.set()
         signal.signal(number, signal.SIG_DFL)
 
-    with lock.exclusive(open_home(settings.home).unattended):
+    with lock.exclusive_lock(open_home(settings.home).unattended):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-        Unattended(seconds, make, system_clock, lambda wait: not ending.wait(wait), _print_line).run()
+        Unattended(seconds, make, system_clock, lambda wait: not ending.wait(wait), _print_line).run_until_ended()
 
 
 def _print_line(report: Mapping[str, Any]) -> None:

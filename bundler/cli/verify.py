@@ -9,7 +9,7 @@ import click
 
 from bundler.cli.bundle_files import print_manifests, refusals_name
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str
     """Verify every byte of bundles against a trusted root. Stops at the first that fails."""
     from bundler.seal.verify import verify_sealed
     from manifests.durable import storage_errors
-    from manifests.limits import DEFAULT
+    from manifests.limits import DEFAULT_LIMITS
     from manifests.trust import trusted_root
 
     with refusals_name(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
-        state = trusted_root(file.read(DEFAULT.root_bytes + 1))
+        state = trusted_root(file.read(DEFAULT_LIMITS.root_bytes + 1))
 
     def verified(path: Path) -> Manifest:
-        with refusals_name(path), progress(settings) as shown:
+        with refusals_name(path), show_progress(settings) as shown:
             return verify_sealed(path, state, system_clock(), shown, accept_expired=accept_expired)
 
     found = ((path, verified(path)) for path in files)

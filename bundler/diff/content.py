@@ -13,7 +13,7 @@ from manifests.bundle.claimed import claimed_manifest
 from manifests.container import Member, MemberReader, read_directory
 from manifests.durable import storage_errors
 from manifests.errors import NotAuthenticError
-from manifests.limits import DEFAULT, MIB, Limits
+from manifests.limits import DEFAULT_LIMITS, MIB, Limits
 from manifests.manifest import BLOB_PREFIX, Manifest, PatchMember, Target
 
 MAX_BASE_BYTES = 64 * MIB
@@ -33,7 +33,7 @@ class ClaimedBundle:
         MalformedError: ``zip.*``, ``manifest.*`` or ``bundle.member-missing``.
     """
 
-    def __init__(self, file: BinaryIO, limits: Limits = DEFAULT) -> None:
+    def __init__(self, file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> None:
         self.manifest: Manifest = claimed_manifest(file, limits)
         self.patches = {patch.sha256: patch for patch in self.manifest.patches}
         self.parted = {parted.sha256: parted for parted in self.manifest.parted}
@@ -110,7 +110,7 @@ def _apply(patch: PatchMember, base: bytes, data: bytes, content: Blob) -> bytes
         with storage_errors(base_path):
             base_path.write_bytes(base)
             patch_path.write_bytes(data)
-        return b"".join(patches.apply(patch.engine, base_path, patch_path, content))
+        return b"".join(patches.apply_patch(patch.engine, base_path, patch_path, content))
 
 
 def _checked(data: bytes, content: Blob) -> bytes:

@@ -15,7 +15,7 @@ from bundler.rules.readers import reader_of
 from bundler.rules.rule import MAX_FILE_BYTES, Rule
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
-from manifests.rulepack import SUFFIX, Release
+from manifests.rulepack import RULE_PACK_SUFFIX, Release
 
 MAX_SOURCE_RULES = 500_000
 """Rules of one source that are in memory at once; some 400 bytes each."""
@@ -126,7 +126,7 @@ def _newest_pack(source: str, manifest: Manifest) -> Target | None:
 
 
 def _is_pack(target: Target) -> bool:
-    return target.path.lower().endswith(SUFFIX)
+    return target.path.lower().endswith(RULE_PACK_SUFFIX)
 
 
 def _release(target: Target) -> tuple[int, int, str]:

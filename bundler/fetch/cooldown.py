@@ -48,8 +48,8 @@ class Cooldown:
             left = {name: at for name, at in self._until.items() if now < at <= now + LONGEST}
             self._until = {**left, host: now + min(timedelta(seconds=seconds), LONGEST)}
             durable.make_directory(self._path.parent)
-            written = {name: times.to_text(at) for name, at in sorted(self._until.items())}
-            durable.write(self._path, strictjson.encode(written))
+            written = {name: times.instant_text(at) for name, at in sorted(self._until.items())}
+            durable.write_file(self._path, strictjson.encode_json(written))
 
     def check(self, host: str) -> None:
         """Pass if the host may be asked.
@@ -63,7 +63,7 @@ class Cooldown:
             raise FetchError(
                 "http.cooling-down",
                 f"{host} asked to be left alone, so it was not asked",
-                have=f"until {times.to_text(until)}",
+                have=f"until {times.instant_text(until)}",
                 todo=f"wait, or remove the host from {self._path}",
                 host=host,
             )
@@ -72,7 +72,7 @@ class Cooldown:
 def _load(path: Path) -> dict[str, datetime]:
     try:
         with path.open("rb") as file:
-            value = strictjson.decode(file.read(_MAX_BYTES), name=path.name, max_bytes=_MAX_BYTES)
-        return {str(host): times.from_text(at) for host, at in value.items()}
+            value = strictjson.decode_json(file.read(_MAX_BYTES), name=path.name, max_bytes=_MAX_BYTES)
+        return {str(host): times.parse_instant(at) for host, at in value.items()}
     except (OSError, MalformedError, AttributeError, TypeError):
         return {}

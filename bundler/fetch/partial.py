@@ -53,7 +53,7 @@ class Note:
         """
         note = cls(**value)
         texts = (note.etag, note.last_modified, note.strong, note.sha256)
-        times.from_text(note.kept_at)
+        times.parse_instant(note.kept_at)
         if not all(text is None or isinstance(text, str) for text in texts) or not isinstance(note.total, int | None):
             raise TypeError("not a note")
         return note
@@ -134,7 +134,9 @@ class Partials:
         data, note = self._files(path, url)
         resumed = answer.start > 0 and begun is not None
         given = begun.validators if resumed and begun else answer.validators
-        said = Note(given.etag, given.last_modified, given.strong, boot(), times.to_text(self._clock()), answer.total)
+        said = Note(
+            given.etag, given.last_modified, given.strong, boot(), times.instant_text(self._clock()), answer.total
+        )
         make_directory(self._directory)
         with storage_errors(data):
             if not resumed:
@@ -166,7 +168,7 @@ class Partials:
             for data in list(self._directory.glob("*.data")):
                 path = data.with_suffix(".json")
                 note = _read_note(path) if path.exists() else None
-                if note is None or times.from_text(note.kept_at) < oldest:
+                if note is None or times.parse_instant(note.kept_at) < oldest:
                     data.unlink()
                     path.unlink(missing_ok=True)
 
@@ -219,7 +221,7 @@ def _read_note(path: Path) -> Note | None:
     with path.open("rb") as file:
         data = file.read(_MAX_NOTE_BYTES + 1)
     try:
-        return Note.from_json(strictjson.decode(data, name=path.name, max_bytes=_MAX_NOTE_BYTES))
+        return Note.from_json(strictjson.decode_json(data, name=path.name, max_bytes=_MAX_NOTE_BYTES))
     except (MalformedError, TypeError):
         return None
 
@@ -227,7 +229,7 @@ def _read_note(path: Path) -> Note | None:
 def _write_note(path: Path, note: Note) -> None:
     """Replace a note at once; not durably, since a lost one costs a download at most."""
     beside = path.with_suffix(".new")
-    beside.write_bytes(strictjson.encode(asdict(note)))
+    beside.write_bytes(strictjson.encode_json(asdict(note)))
     beside.replace(path)
 
 

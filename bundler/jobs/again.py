@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bundler.context import Context
-from bundler.history import Generation, History
+from bundler.history import History, SealedVersion
 from bundler.home import Home
-from bundler.jobs.create import Created
-from bundler.plan.compress import Compressed, compress
+from bundler.jobs.create import CreatedBundles
+from bundler.plan.compress import Compressed, compress_blobs
 from bundler.repository.repository import Repository
 from bundler.seal.companions import ChooseCompanions, no_companions
 from bundler.seal.journal import finish_interrupted
@@ -25,7 +25,7 @@ from manifests.manifest import Manifest
 
 def create_again(
     context: Context, version: int, out: Path, choose_companions: ChooseCompanions = no_companions
-) -> Created:
+) -> CreatedBundles:
     """Make the bundles of an earlier version once more. No version advances, nothing is signed.
 
     1. Finish what an interrupted run has decided.
@@ -52,27 +52,27 @@ def create_again(
         # 1. Interrupted runs.
         finish_interrupted(home)
         # 2. What they were made of.
-        generation = History(home).generation(version)
-        manifests = [volume.manifest for volume in generation.volumes]
-        _check_kept(generation, store)
+        sealed = History(home).read_version(version)
+        manifests = [volume.manifest for volume in sealed.volumes]
+        _refuse_gone(sealed, store)
         documents = [(d.name, b"".join(store.read(d.sha256))) for d in manifests[0].documents]
         # 3. Deflate.
-        with compress(_deflated(manifests), store, context.progress) as compressed:
-            _check_same(manifests, compressed)
+        with compress_blobs(_deflated(manifests), store, context.progress) as compressed:
+            _refuse_other_streams(manifests, compressed)
             writer = VerifiedWriter(context, Repository.load(home.metadata).roots[0], choose_companions)
             try:
                 # 4. Write and verify. Its lifetime may be over by now; that it was sealed rightly is what counts.
-                journal = writer.begin(out, manifests, None)
-                written = writer.write(journal, generation.volumes, documents, compressed, accept_expired=True)
+                journal = writer.begin_journal(out, manifests, None)
+                written = writer.write_volumes(journal, sealed.volumes, documents, compressed, accept_expired=True)
                 # 5. Commit.
                 written.journal.commit(home)
             finally:
                 finish_interrupted(home)
-        return Created(written.files, written.companions, warnings=_warnings(home, version))
+        return CreatedBundles(written.files, written.companions, warnings=_warnings(home, version))
 
 
 def _warnings(home: Home, version: int) -> tuple[str, ...]:
-    newest = History(home).versions()[-1]
+    newest = History(home).list_versions()[-1]
     text = f"version {version} is not the newest, which is {newest}: a site that has a later version refuses it"
     return () if version == newest else (text,)
 
@@ -94,20 +94,20 @@ def _sources(manifest: Manifest) -> Iterator[Blob]:
         yield from (Blob(parted.sha256, parted.length) for parted in manifest.parted)
 
 
-def _check_kept(generation: Generation, store: BlobStore) -> None:
-    needed = {blob for volume in generation.volumes for blob in _sources(volume.manifest)}
+def _refuse_gone(sealed: SealedVersion, store: BlobStore) -> None:
+    needed = {blob for volume in sealed.volumes for blob in _sources(volume.manifest)}
     gone = [blob for blob in needed if not store.holds(blob)]
     if gone:
         raise IncompleteError(
             "again.content-gone",
-            f"Version {generation.version} cannot be made again: some of what it carried is not kept any longer",
+            f"Version {sealed.version} cannot be made again: some of what it carried is not kept any longer",
             have=f"{len(needed) - len(gone):,} of {len(needed):,} pieces",
             need=f"{sum(blob.length for blob in gone):,} bytes more",
             todo="bundle create --since RECEIPT, or --full",
         )
 
 
-def _check_same(manifests: Sequence[Manifest], compressed: Compressed) -> None:
+def _refuse_other_streams(manifests: Sequence[Manifest], compressed: Compressed) -> None:
     stored = {
         document.name: (Blob(document.sha256, document.length), document.deflated)
         for document in manifests[0].documents

@@ -11,9 +11,9 @@ from pathlib import Path
 from tuf.api.metadata import Timestamp
 
 from bundler.context import Context
-from bundler.history import Generation, History
+from bundler.history import History, SealedVersion
 from bundler.plan.arrivals import compressible_blobs, decide_arrivals
-from bundler.plan.compress import compress
+from bundler.plan.compress import compress_blobs
 from bundler.plan.layout import lay_out
 from bundler.plan.next_version import NextVersion, compose_version
 from bundler.plan.present import find_present
@@ -28,7 +28,7 @@ from bundler.seal.write import sign_manifest
 from bundler.seal.write_verified import VerifiedWriter
 from manifests.blobs import BlobStore
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class BundleOrder:
 
 
 @dataclass(frozen=True)
-class Created:
+class CreatedBundles:
     """Sealed, verified, committed bundles, one per volume; what lies beside them; what failed, what to look after.
 
     ``unchanged`` names the sources that gave what they gave last time.
@@ -70,12 +70,12 @@ class Created:
     unchanged: tuple[str, ...] = ()
 
 
-def create(
+def create_bundles(
     context: Context,
     order: BundleOrder,
     signers: HomeSigners,
     choose_companions: ChooseCompanions = no_companions,
-) -> Created:
+) -> CreatedBundles:
     """Make the bundles of one version, or change nothing.
 
     1. Finish what an interrupted run has decided; load the repository, which verifies it, this one time.
@@ -119,9 +119,9 @@ def create(
         # 4. Documents: before anything is deflated, since they are read from the store like all other content.
         _keep_documents(version, store)
         # 5. How everything travels. What is deflated stays open until it is written.
-        present = find_present(History(home).all_targets() if order.readers.holdings else {}, order.readers)
+        present = find_present(History(home).read_all_targets() if order.readers.holdings else {}, order.readers)
         timestamp_signers = tuple(signers_of_role(Timestamp.type))
-        with compress(compressible_blobs(version, present), store, context.progress) as compressed:
+        with compress_blobs(compressible_blobs(version, present), store, context.progress) as compressed:
             arrivals = decide_arrivals(
                 version.targets, present, compressed, store, context.progress, volume_size=order.volume_size
             )
@@ -136,16 +136,16 @@ def create(
             writer = VerifiedWriter(context, repository.roots[0], choose_companions)
             try:
                 # 6. Journal: whatever is interrupted from here on, the next command knows what to remove.
-                journal = writer.begin(order.out, manifests, version.snapshot_version)
+                journal = writer.begin_journal(order.out, manifests, version.snapshot_version)
                 # 7. Sign, write, verify.
                 volumes = tuple(sign_manifest(manifest, timestamp_signers) for manifest in manifests)
-                written = writer.write(journal, volumes, version.documents, compressed)
+                written = writer.write_volumes(journal, volumes, version.documents, compressed)
                 # 8. Commit.
-                generation = Generation(version.snapshot_version, volumes, order.volume_size, order.recovery_percent)
-                written.journal.commit(home, staged, generation)
+                sealed = SealedVersion(version.snapshot_version, volumes, order.volume_size, order.recovery_percent)
+                written.journal.commit(home, staged, sealed)
             finally:
                 finish_interrupted(home)
-        return Created(written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged)
+        return CreatedBundles(written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged)
 
 
 def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
@@ -165,9 +165,9 @@ def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
 
 
 def _refuse_long_notes(order: BundleOrder) -> None:
-    if order.notes is not None and len(order.notes) > DEFAULT.notes_bytes:
+    if order.notes is not None and len(order.notes) > DEFAULT_LIMITS.notes_bytes:
         raise UsageError(
-            "create.notes", "The release notes are too long", need=f"at most {DEFAULT.notes_bytes:,} bytes"
+            "create.notes", "The release notes are too long", need=f"at most {DEFAULT_LIMITS.notes_bytes:,} bytes"
         )
 
 

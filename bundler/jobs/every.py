@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.jobs.create import Created
+from bundler.jobs.create import CreatedBundles
 from manifests import clock
 from manifests.clock import Clock
 from manifests.errors import ConfigurationError, FetchError, PartialError, SealiftError, UsageError
@@ -57,13 +57,13 @@ class Unattended:
     """
 
     interval_seconds: float
-    make: Callable[[], Created]
+    make: Callable[[], CreatedBundles]
     clock: Clock
     wait: Wait
     report: Callable[[Mapping[str, Any]], None]
     monotonic: Callable[[], float] = time.monotonic
 
-    def run(self) -> None:
+    def run_until_ended(self) -> None:
         """Work until ``wait`` says that it is over.
 
         Raises:
@@ -78,14 +78,14 @@ class Unattended:
                 return
 
     def _once(self, *, strict: bool) -> None:
-        started = clock.to_text(self.clock())
+        started = clock.instant_text(self.clock())
         try:
             outcome = _created(self.make())
         except SealiftError as error:
             if strict and isinstance(error, ConfigurationError | UsageError):
                 raise
             outcome = _failed(error)
-        self.report({"started": started, "finished": clock.to_text(self.clock()), **outcome})
+        self.report({"started": started, "finished": clock.instant_text(self.clock()), **outcome})
 
 
 def _failed(error: SealiftError) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _failed(error: SealiftError) -> dict[str, Any]:
     }
 
 
-def _created(created: Created) -> dict[str, Any]:
+def _created(created: CreatedBundles) -> dict[str, Any]:
     failed = {failure.name: failure.error for failure in created.failures}
     manifest = created.files[0].manifest
     names = sorted({record.name for record in manifest.sources} | set(failed))

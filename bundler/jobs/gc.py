@@ -1,38 +1,36 @@
-"""``bundle gc``: remove generations beyond the retention, and every blob that nothing needs any longer.
+"""``bundle gc``: forget versions beyond the retention, and every blob that nothing needs any longer.
 
-A generation is kept when it is among the newest, when a registered site's last receipt says that the site
+A version is kept when it is among the newest, when a registered site's last receipt says that the site
 holds it (patches and increments stand on it), or when it is newer than what that site holds: its bundle may be
 on the way, and may have to be made again.
 """
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bundler.config import Config
+from bundler.context import Context
 from bundler.fetch import partial
 from bundler.history import History
 from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
+from bundler.sites.records import Site
 from bundler.sites.registry import Sites
 from bundler.sources import records
 from manifests import durable
-from manifests.blobs import BlobStore
-from manifests.progress import Progress
 
 
 @dataclass(frozen=True)
-class KeptFor:
-    """A site, and the generations that are kept for it alone, ascending."""
+class KeptForSite:
+    """A site, and the versions that are kept for it alone, ascending."""
 
     site: str
     versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Collected:
+class CollectedVersions:
     """What was, or would be, removed and kept; lengths in bytes."""
 
     versions: tuple[int, ...]
@@ -41,16 +39,18 @@ class Collected:
     kept_versions: tuple[int, ...]
     kept_blobs: int
     kept_length: int
-    sites: tuple[KeptFor, ...]
+    sites: tuple[KeptForSite, ...]
 
 
-def collect(home: Home, config: Config, progress: Progress, *, dry_run: bool = False) -> Collected:
-    """Remove what nobody needs.
+def collect_garbage(context: Context, *, dry_run: bool = False) -> CollectedVersions:
+    """Forget versions that nobody needs, and remove content that nothing needs.
+
+    1. Decide which versions are kept, and for whom.
+    2. Forget the others, durably.
+    3. Remove the content that none of those needs that are kept.
 
     Args:
-        home: The publisher's directory.
-        config: How many generations are kept.
-        progress: Told about each step.
+        context: The publisher's home, and how many versions are kept; told about each step.
         dry_run: Say what would be removed and remove nothing.
 
     Returns:
@@ -61,51 +61,56 @@ def collect(home: Home, config: Config, progress: Progress, *, dry_run: bool = F
         StorageError: The disk is failing.
         LockedError: Another process works in the home.
     """
+    home, config, store = context.home, context.config, context.store
     with home.lock():
         finish_interrupted(home)
-        history, store = History(home), home.store()
-        versions = history.versions()
+        # 1. Versions.
+        history = History(home)
+        versions = history.list_versions()
         newest = set(versions[-config.retention_generations :])
-        wanted = {site.name: _for_site(versions, site.receipt.generations) for site in Sites.load(home)}
+        wanted = {site.name: _versions_for(site, versions) for site in Sites.load(home)}
         kept = newest.union(*wanted.values())
-        progress.start("look")
-        needed = _needed(home, history, kept)
+        context.progress.start("look")
+        needed = _needed_digests(home, history, kept)
         removed = [version for version in versions if version not in kept]
-        here = list(_blobs(store))
-        doomed = [(digest, length) for digest, length in here if digest not in needed]
+        here = list(store.list_blobs())
+        doomed = [blob for blob in here if blob.sha256 not in needed]
         if not dry_run:
-            for version in removed:  # first what names the blobs, so that no generation is without its content
-                history.forget(version)
+            # 2. What names the content goes first, so that no version is without its content.
+            for version in removed:
+                history.forget_version(version)
+            # 3. Content, and what is left of the downloads of sources that are configured no longer.
             partial.sweep(home.fetching, {source.name for source in config.sources})
-            _remove(store, [digest for digest, _ in doomed], progress)
-        length = sum(length for _, length in doomed)
-        return Collected(
+            context.progress.start("remove", len(doomed))
+            store.remove_blobs(doomed, context.progress)
+        length = sum(blob.length for blob in doomed)
+        return CollectedVersions(
             versions=tuple(removed),
             blobs=len(doomed),
             length=length,
             kept_versions=tuple(sorted(kept)),
             kept_blobs=len(here) - len(doomed),
-            kept_length=sum(size for _, size in here) - length,
+            kept_length=sum(blob.length for blob in here) - length,
             sites=tuple(
-                KeptFor(name, tuple(sorted(versions - newest)))
+                KeptForSite(name, tuple(sorted(versions - newest)))
                 for name, versions in wanted.items()
                 if versions - newest
             ),
         )
 
 
-def _for_site(versions: Iterable[int], held: Iterable[int]) -> set[int]:
-    """Return the generations that a site holds, or may still be sent."""
-    holds = set(held)
-    newest = max(holds, default=0)
-    return {version for version in versions if version in holds or version > newest}
+def _versions_for(site: Site, versions: Iterable[int]) -> set[int]:
+    """Return the versions that a site has, or may still be sent."""
+    there = set(site.receipt.generations)
+    newest = max(there, default=0)
+    return {version for version in versions if version in there or version > newest}
 
 
-def _needed(home: Home, history: History, kept: Iterable[int]) -> set[str]:
+def _needed_digests(home: Home, history: History, kept: Iterable[int]) -> set[str]:
     """Return the digests of all that must stay."""
     needed: set[str] = set()
     for version in kept:
-        needed.update(history.needed(version))
+        needed.update(history.needed_digests(version))
     with durable.storage_errors(home.sources):
         names = [path.stem for path in home.sources.glob("*.json")] if home.sources.is_dir() else []
     for name in names:
@@ -113,25 +118,3 @@ def _needed(home: Home, history: History, kept: Iterable[int]) -> set[str]:
         if record is not None and record.good is not None:
             needed.update(target.blob.sha256 for target in record.good.pull.targets)
     return needed
-
-
-def _blobs(store: BlobStore) -> Iterator[tuple[str, int]]:
-    """Yield every blob of the store with its length."""
-    with durable.storage_errors(store.root):
-        for directory in sorted(store.root.iterdir()):
-            for path in directory.iterdir():
-                status = path.stat()
-                if stat.S_ISREG(status.st_mode):
-                    yield path.name, status.st_size
-
-
-def _remove(store: BlobStore, digests: list[str], progress: Progress) -> None:
-    progress.start("remove", len(digests))
-    with durable.storage_errors(store.root):
-        for digest in digests:
-            store.path(digest).unlink()
-            progress.advance(1)
-        durable.sync_filesystem(store.root)
-
-
-__all__ = ["Collected", "KeptFor", "collect"]

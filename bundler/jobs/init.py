@@ -1,11 +1,8 @@
-"""``bundle init``: a publisher comes to be, whole or not at all."""
+"""``bundle init``: make a publisher, whole or not at all."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from importlib.resources import files
@@ -21,8 +18,9 @@ from bundler.home import Home
 from bundler.keys import keyring as keys
 from bundler.repository.repository import Repository
 from manifests import durable
-from manifests.errors import ConfigurationError, UsageError
+from manifests.errors import UsageError
 from manifests.names import check_publisher_name
+from manifests.new_home import build_home
 
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 MAX_ROOT_KEYS = 64
@@ -30,8 +28,8 @@ MAX_ROOT_KEYS = 64
 
 
 @dataclass(frozen=True)
-class Founding:
-    """What the operator asked for.
+class NewPublisher:
+    """What publisher the operator asked for.
 
     Args:
         publisher: The name that bundles begin with.
@@ -47,11 +45,13 @@ class Founding:
     passphrase: bytes | None = None
     expiries: Expiries = field(default_factory=Expiries)
 
+    def root_expires_at(self, now: datetime) -> datetime:
+        """Return when the first root ends that is signed at ``now``."""
+        return now + self.expiries.of(Root.type)
 
-def found(path: Path, wanted: Founding, now: datetime) -> Home:
-    """Make the home, its keys, the first signed root and a commented configuration.
 
-    The home is built beside its place and renamed there at the end, so a failure leaves nothing of it.
+def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
+    """Make a publisher: its home, its keys, the first signed root and a commented configuration; all or nothing.
 
     Args:
         path: Where; must not exist, or be an empty directory.
@@ -71,15 +71,14 @@ def found(path: Path, wanted: Founding, now: datetime) -> Home:
             f"{wanted.threshold} of {wanted.root_keys} root keys cannot be",
             need=f"1 <= threshold <= root keys <= {MAX_ROOT_KEYS}",
         )
-    _refuse_existing(path)
-    with _built_beside(path) as place:
-        home = Home(place)
+    with build_home(path, todo="bundle --home OTHER init, or go on with this one: bundle keys list") as fresh:
+        home = Home(fresh)
         for directory in (home.metadata, home.sources):
             durable.make_directory(directory)
         durable.make_directory(home.keys, mode=0o700)
         home.store().create()
         _write_root(home, wanted, now)
-        durable.write(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
+        durable.write_file(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
         config.load(home.config)
     return Home(path)
 
@@ -96,7 +95,7 @@ def configuration_text(publisher: str, expiries: Expiries) -> str:
     return text
 
 
-def first_root(
+def sign_first_root(
     role_keys: Mapping[str, Sequence[Key]], threshold: int, expires: datetime, signers: Sequence[Signer]
 ) -> bytes:
     """Return version 1 of root, signed.
@@ -117,7 +116,7 @@ def first_root(
     return metadata.to_bytes(JSONSerializer(compact=True))
 
 
-def _write_root(home: Home, wanted: Founding, now: datetime) -> None:
+def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     made = {
         role: [
             keys.generate_role_key(role, home.keys, wanted.passphrase)
@@ -127,34 +126,6 @@ def _write_root(home: Home, wanted: Founding, now: datetime) -> None:
     }
     signers = [entry.signer for entry in made[Root.type]]
     role_keys = {role: [entry.entry.key for entry in group] for role, group in made.items()}
-    data = first_root(role_keys, wanted.threshold, now + wanted.expiries.of(Root.type), signers)
-    durable.write(home.metadata / "1.root.json", data)
+    data = sign_first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
+    durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)
-
-
-def _refuse_existing(path: Path) -> None:
-    with durable.storage_errors(path):
-        taken = path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir())))
-    if taken:
-        raise ConfigurationError(
-            "home.exists",
-            f"{path} is there already",
-            need="a path where nothing is, or an empty directory",
-            todo="bundle --home OTHER init, or go on with this one: bundle keys list",
-        )
-
-
-@contextmanager
-def _built_beside(path: Path) -> Iterator[Path]:
-    """Give a directory to build in; at the end it takes the name ``path``, or is removed."""
-    durable.make_directory(path.parent)
-    place = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    durable.make_directory(place, mode=0o750)
-    try:
-        yield place
-        with durable.storage_errors(path):
-            durable.sync_filesystem(place)
-            durable.replace(place, path)
-    except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
-        raise

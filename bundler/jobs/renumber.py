@@ -1,4 +1,4 @@
-"""What a publisher's versions stay above once its home came back from a backup that sites are ahead of.
+"""Number a publisher's next versions above all that sites have, once its home came back from a backup that is too old.
 
 A site never goes back, in any role: a version that it trusts already, with other content, is refused, and so is
 an older one. No role's version is ever above that of the snapshot, so all of them are above the highest snapshot
@@ -21,14 +21,14 @@ MOST_AHEAD = 100_000
 
 
 @dataclass(frozen=True)
-class Restored:
+class Renumbered:
     """What the next versions will be above, and the versions that nobody is taken to have any more."""
 
     above: int
     forgotten: tuple[int, ...]
 
 
-def number_above(home: Home, above: int) -> Restored:
+def renumber_above(home: Home, above: int) -> Renumbered:
     """Let every role's next version be above ``above``, and take no site to have anything.
 
     The versions that are remembered are forgotten, because those that sites have may be others of the same number.
@@ -54,9 +54,9 @@ def number_above(home: Home, above: int) -> Restored:
                 have=f"version {repository.snapshot_version} here",
                 need=f"1 to {most}: the highest generation in any site's relay status",
             )
-        forgotten = history.versions()
+        forgotten = history.list_versions()
         for version in forgotten:
-            history.forget(version)
+            history.forget_version(version)
         above = max(above, repository.floor)
         version_floor.write_floor(home.metadata, above)
-        return Restored(above, forgotten)
+        return Renumbered(above, forgotten)

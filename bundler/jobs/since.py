@@ -40,7 +40,7 @@ def settle_readers(home: Home, since: str | None, now: datetime, *, full: bool =
     sites = Sites.load(home)
     if since is None:
         return registered_readers(sites)
-    of_version = version_readers(since, History(home).versions())
+    of_version = version_readers(since, History(home).list_versions())
     if of_version is not None:
         return of_version
     if Path(since).is_file():

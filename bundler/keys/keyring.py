@@ -79,8 +79,8 @@ def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> 
     for file in (path, public):
         if file.exists():
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
-    durable.write(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
-    durable.write(public, public_keys.encode_public_key(signer.public_key))
+    durable.write_file(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
+    durable.write_file(public, public_keys.encode_public_key(signer.public_key))
     return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 

@@ -27,7 +27,7 @@ def key_to_json(key: Key) -> dict[str, Any]:
 
 def encode_public_key(key: Key, uri: str | None = None) -> bytes:
     """Write a public key file; ``uri`` says on which token the private key is."""
-    return strictjson.encode(key_to_json(key) if uri is None else {**key_to_json(key), "uri": uri})
+    return strictjson.encode_json(key_to_json(key) if uri is None else {**key_to_json(key), "uri": uri})
 
 
 def key_from_json(value: Mapping[str, Any], file: Path) -> Key:
@@ -60,7 +60,7 @@ def read_public_key(path: Path) -> tuple[Key, str | None]:
     """
     with durable.storage_errors(path):
         data = path.read_bytes()
-    value = strictjson.decode(data, name=str(path), max_bytes=_FILE_BYTES)
+    value = strictjson.decode_json(data, name=str(path), max_bytes=_FILE_BYTES)
     uri = value.pop("uri", None) if isinstance(value, dict) else None
     if not (uri is None or isinstance(uri, str)):
         raise _refusal(path)

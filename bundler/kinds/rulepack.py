@@ -12,7 +12,7 @@ from bundler.kinds.files import ATTEMPTS, ChangedError, Fingerprint, chunks, ope
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
@@ -32,7 +32,7 @@ class Pack:
     """One pack that was read: its place in the store, and what is known of its inside."""
 
     target: PulledTarget
-    item: Item
+    item: TargetFacts
     release: Release | None
 
 
@@ -168,8 +168,8 @@ class RulepackSource:
         named = Release.of_file(name)
         if pack is None:
             facts = () if named is None else (("release_by_name", str(named)),)
-            return Pack(PulledTarget(name, blob), Item(name, VENDOR_LABEL, facts), named)
-        return Pack(PulledTarget(name, blob), Item(name, OPEN_LABEL, pack.facts()), pack.release)
+            return Pack(PulledTarget(name, blob), TargetFacts(name, VENDOR_LABEL, facts), named)
+        return Pack(PulledTarget(name, blob), TargetFacts(name, OPEN_LABEL, pack.facts()), pack.release)
 
     def _remembered(self, bench: Workbench, name: str, found: Found) -> Pack | None:
         """Return what the last good pull found in this very file."""
@@ -221,11 +221,11 @@ def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:
     """Read a pack's inside; errors name the pack.
 
     Raises:
-        MalformedError: As :func:`manifests.rulepack.read`, or ``rulepack.release-mismatch`` when an open pack is
-            named as another release than it is.
+        MalformedError: As :func:`manifests.rulepack.read_rule_pack`, or ``rulepack.release-mismatch`` when an open
+            pack is named as another release than it is.
     """
     try:
-        pack = rulepack.read(file)
+        pack = rulepack.read_rule_pack(file)
     except MalformedError as error:
         raise MalformedError(
             error.code, f"{name}: {error.what}", have=error.have, need=error.need, todo=error.todo

@@ -21,9 +21,9 @@ from bundler.sources.checksums import ALGORITHMS, Checksum
 from manifests import durable
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, FetchError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path
-from manifests.trust import TrustedState, Workflow, load_rest, refresh, trusted_root, update_roots
+from manifests.trust import TrustedState, Workflow, load_delegated_roles, refresh_top_roles, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
 _URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
@@ -142,8 +142,8 @@ class TufSource:
         bench.progress.start(f"verifying {self.name}")
         update_roots(workflow, read)
         workflow.finish_roots()
-        refresh(workflow, read)
-        load_rest(workflow, read)
+        refresh_top_roles(workflow, read)
+        load_delegated_roles(workflow, read)
         listed = {path: target for path, target in workflow.all_targets().items() if bench.globs.takes(path)}
         if not listed:
             raise FetchError(
@@ -170,7 +170,7 @@ class TufSource:
         before = self._trusted(directory, keep=keep)
         if bench.allow_older:
             before = TrustedState(before.root)
-        workflow = Workflow(before, bench.clock(), DEFAULT, require_extension=False)
+        workflow = Workflow(before, bench.clock(), DEFAULT_LIMITS, require_extension=False)
         whole = False
         try:
             yield workflow
@@ -189,7 +189,7 @@ class TufSource:
             MalformedError: ``tuf.malformed.root``, ``tuf.too-large.root``.
         """
         with storage_errors(self.root), self.root.open("rb") as file:
-            pinned = trusted_root(file.read(DEFAULT.root_bytes + 1))
+            pinned = trusted_root(file.read(DEFAULT_LIMITS.root_bytes + 1))
         mark = directory.path / "pinned"
         digest = hashlib.sha256(pinned.root).hexdigest()
         with storage_errors(mark):
@@ -200,7 +200,7 @@ class TufSource:
         state = TrustedState(pinned.root, kept.timestamp, kept.snapshot, kept.targets)
         if keep:
             directory.initialise(pinned.root)
-            durable.write(mark, digest.encode("ascii"))
+            durable.write_file(mark, digest.encode("ascii"))
         return state
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from bundler.plan.compress import Compressed, may_be_deflated
 from bundler.plan.next_version import NextVersion
-from bundler.plan.patching import Bases, Made, best_patch
+from bundler.plan.patching import Bases, BestPatch, best_patch
 from bundler.plan.present import Present
 from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Ranges
@@ -130,7 +130,7 @@ def _make_patches(
 
 def _best_patch(
     target: Target, bases: Bases, present: Present, compressed: Compressed, store: BlobStore
-) -> Made | None:
+) -> BestPatch | None:
     candidates = bases.candidates(target)
     whole_length = min(_member_of(target, compressed).stored_length, present.missing_bytes(target))
     blob = Blob(target.sha256, target.length)
@@ -142,13 +142,13 @@ def _member_of(target: Target, compressed: Compressed) -> BlobMember:
     return compressed.member(Blob(target.sha256, target.length))
 
 
-def _fits(patch: Made, others: Iterable[PatchMember], volume_size: int | None) -> bool:
+def _fits(patch: BestPatch, others: Iterable[PatchMember], volume_size: int | None) -> bool:
     """A patch is not cut as content is, and two members have two names."""
     small = volume_size is None or patch.patch.length <= volume_size // 2
     return small and all(patch.patch.sha256 != other.patch_sha256 for other in others)
 
 
-def _patch_member(made: Made) -> PatchMember:
+def _patch_member(made: BestPatch) -> PatchMember:
     return PatchMember(
         sha256=made.target.sha256,
         length=made.target.length,

@@ -13,16 +13,16 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
-from manifests.container import MIN_GAIN_BYTES, SEGMENT_BYTES, Deflated, deflate, pays
+from manifests.container import DEFLATE_SEGMENT_BYTES, MIN_GAIN_BYTES, Deflated, deflate_content, deflating_pays
 from manifests.durable import storage_errors
-from manifests.manifest import TUF_PREFIX, BlobMember, Document
+from manifests.manifest import TUF_PREFIX, BlobMember, DocumentMember
 from manifests.progress import Progress
 
 THREADS = 2
 """How many cores a sealing machine is taken to have for it."""
 SAMPLE_BYTES = 128 * 1024
 """How much of a blob above ``SEGMENT_BYTES`` is tried first; encrypted and compressed content shows at once."""
-LARGE_BYTES = 8 * SEGMENT_BYTES
+LARGE_BYTES = 8 * DEFLATE_SEGMENT_BYTES
 """From here on all threads work on one blob; below, each has its own."""
 
 
@@ -58,12 +58,12 @@ class Compressed:
         stored = spooled.deflated
         return BlobMember(blob.sha256, blob.length, "deflate", stored.stored_sha256, stored.stored_length)
 
-    def document(self, name: str, data: bytes) -> Document:
+    def document(self, name: str, data: bytes) -> DocumentMember:
         """Return the document that a name and its bytes become."""
         digest = sha256(data).hexdigest()
         spooled = self.spooled.get(digest) if may_be_deflated(name) else None
         stored = None if spooled is None else (spooled.deflated.stored_sha256, spooled.deflated.stored_length)
-        return Document(name, len(data), digest, stored)
+        return DocumentMember(name, len(data), digest, stored)
 
 
 def may_be_deflated(name: str) -> bool:
@@ -72,7 +72,7 @@ def may_be_deflated(name: str) -> bool:
 
 
 @contextmanager
-def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
+def compress_blobs(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Iterator[Compressed]:
     """Deflate what is worth it; the same content gives the same streams.
 
     Args:
@@ -85,10 +85,10 @@ def compress(blobs: Sequence[Blob], store: BlobStore, progress: Progress) -> Ite
     """
     progress.start("compress", sum(blob.length for blob in blobs))
     with TemporaryFile(dir=store.temporary) as one, TemporaryFile(dir=store.temporary) as two:
-        yield Compressed(deflate_all(blobs, store, (one, two), progress))
+        yield Compressed(deflate_blobs(blobs, store, (one, two), progress))
 
 
-def deflate_all(
+def deflate_blobs(
     blobs: Sequence[Blob], store: BlobStore, spools: Sequence[BinaryIO], progress: Progress
 ) -> dict[str, Spooled]:
     """Deflate what is worth it: all threads on one large blob, then each on small ones (ISA-L releases the lock).
@@ -135,16 +135,16 @@ def _deflate_one(blob: Blob, store: BlobStore, spool: BinaryIO, pool: Executor |
     if not _sample_pays(store, blob):
         return None
     offset = spool.seek(0, os.SEEK_END)
-    deflated = deflate(store.read(blob.sha256), spool.write, pool)
+    deflated = deflate_content(store.read(blob.sha256), spool.write, pool)
     spool.flush()
-    if not pays(deflated):
+    if not deflating_pays(deflated):
         spool.truncate(offset)
         return None
     return Spooled(spool, offset, deflated)
 
 
 def _sample_pays(store: BlobStore, blob: Blob) -> bool:
-    if blob.length <= SEGMENT_BYTES:
+    if blob.length <= DEFLATE_SEGMENT_BYTES:
         return True
     with store.path(blob.sha256).open("rb") as file:
-        return pays(deflate([file.read(SAMPLE_BYTES)], len))
+        return deflating_pays(deflate_content([file.read(SAMPLE_BYTES)], len))

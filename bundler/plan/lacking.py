@@ -32,7 +32,7 @@ def missing_bytes_counter(home: Home, config: Config) -> Callable[[Receipt], int
     """
     pulled = last_good(home, config)
     targets = {target.sha256: target for source in pulled.targets.values() for target in source}
-    known = cache(History(home).all_targets)  # read once, however many sites ask, and not at all for none
+    known = cache(History(home).read_all_targets)  # read once, however many sites ask, and not at all for none
 
     def count(receipt: Receipt) -> int | None:
         return missing_bytes_of(targets.values(), known(), Readers((holdings_of(receipt),))) if targets else None

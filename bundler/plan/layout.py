@@ -16,7 +16,7 @@ from manifests.byte_ranges import Ranges, gaps_in
 from manifests.manifest import (
     BLOB_PREFIX,
     BlobMember,
-    Document,
+    DocumentMember,
     Manifest,
     Part,
     Parted,
@@ -38,7 +38,7 @@ class _Common:
     """What the manifests of all volumes say alike."""
 
     version: NextVersion
-    documents: tuple[Document, ...]
+    documents: tuple[DocumentMember, ...]
     since: int | None
 
     def manifest(
@@ -66,7 +66,7 @@ class _Common:
 def lay_out(
     version: NextVersion,
     arrivals: Arrivals,
-    documents: Sequence[Document],
+    documents: Sequence[DocumentMember],
     store: BlobStore,
     *,
     volume_size: int | None,
@@ -100,7 +100,7 @@ def lay_out(
     # 2. Volumes. Without a size there is nothing to reckon: one volume takes all.
     pieces = [piece for member in ordered for piece in _pieces(member, begun)]
     fixed = 0 if volume_size is None else _fixed_bytes(common, arrivals.targets, signers) + _row_bytes(begun)
-    planned = volumes.plan(pieces, fixed, volume_size)
+    planned = volumes.plan_volumes(pieces, fixed, volume_size)
     # 3. Parts. Bytes that readers have are not carried, unless the same bytes are carried for another content anyway.
     parts = {part: Part(_digest(store, part), part.length) for volume in planned for part in volume.slices}
     carried = {part.sha256 for part in parts.values()}
@@ -196,8 +196,8 @@ def _fixed_bytes(common: _Common, targets: tuple[Target, ...], signers: int) -> 
     """Return what a volume takes that carries no content: an upper bound."""
     most = volumes.MAX_VOLUMES
     manifest = common.manifest(targets, _Members((), ()), (), most, most)
-    names = [manifest_format.NAME, "manifest.sig.json", *(document.name for document in manifest.documents)]
-    text = len(manifest_format.encode(manifest)) + len(targets)  # "parts" is a letter longer than "blob"
+    names = [manifest_format.MANIFEST_NAME, "manifest.sig.json", *(document.name for document in manifest.documents)]
+    text = len(manifest_format.encode_manifest(manifest)) + len(targets)  # "parts" is a letter longer than "blob"
     records = sum(volumes.MEMBER_BYTES + 2 * len(name) for name in names) + volumes.END_BYTES
     return (
         text + signers * _SIGNATURE_BYTES + 200 + records + sum(document.stored[2] for document in manifest.documents)

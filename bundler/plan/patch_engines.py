@@ -1,4 +1,4 @@
-"""Making one patch: all engines, held to a memory budget, and never believed before it was applied.
+"""Make one patch: all engines, within a memory budget, and never believed before it was applied.
 
 How a patch is read stands in ``manifests.patches``. Measurements and reasons: docs/adr, patch engines.
 """
@@ -20,7 +20,7 @@ from manifests.durable import removed_on_failure, storage_errors
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.patches import folded, hdiff, prefix
-from manifests.patches.deflate import MAX_BYTES, unfold
+from manifests.patches.deflate import MAX_FOLDED_BYTES, unfold_streams
 
 HDIFF_BASE_BYTES = 256 * 1000 * 1000
 """Above it HDiffPatch's time and memory are out of proportion: 7 s and 500 MB for 57 MB."""
@@ -41,7 +41,7 @@ patch if it is quick to make, above the second all of them."""
 _RECORDS_FACTOR = 2
 """An archive's records are 1.5 to 1.8 times its length."""
 
-_MARGIN_BYTES = (prefix.PREFIX_BYTES - prefix.SEGMENT_BYTES) // 2
+_MARGIN_BYTES = (prefix.PREFIX_BYTES - prefix.PREFIX_SEGMENT_BYTES) // 2
 _LOW_HASH_LOG, _HIGH_HASH_LOG = 17, 23
 QUICK = ((1, 1),)
 _FAR = ((1, 1), (3, 1))
@@ -59,15 +59,15 @@ class PatchFile:
     blob: Blob
 
 
-def make(base: Path, target: Path, expected: Blob, directory: Path, memory_bytes: int) -> PatchFile | None:
+def make_patch(base: Path, target: Path, expected: Blob, directory: Path, memory_bytes: int) -> PatchFile | None:
     """Make the smaller of the patches that the memory allows.
 
     Args:
-        base: What the reader holds.
-        target: What it shall hold.
+        base: What the readers have.
+        target: What they shall have.
         expected: Digest and length of ``target``.
         directory: Where the patch's file is made; the caller removes it.
-        memory_bytes: What may be held beside the interpreter; given back before this returns.
+        memory_bytes: What may be taken beside the interpreter; given back before this returns.
 
     Returns:
         The patch, in a file named ``blob-patch-<digest>``; ``None`` when nothing fits into the memory, when base or
@@ -100,9 +100,9 @@ def _worth_trying(
     if engine == "hdiffpatch":
         return base_length <= HDIFF_BASE_BYTES and need <= memory_bytes
     if engine == "hdiffpatch+deflate":
-        return poor and max(base_length, length) <= MAX_BYTES and _RECORDS_FACTOR * need <= memory_bytes
+        return poor and max(base_length, length) <= MAX_FOLDED_BYTES and _RECORDS_FACTOR * need <= memory_bytes
     fits = memory_bytes >= min(ZSTD_BYTES, 8 * (base_length + length) + 48 * MIB)
-    small = length <= prefix.SEGMENT_BYTES
+    small = length <= prefix.PREFIX_SEGMENT_BYTES
     return fits and (poor or (small and made[0].blob.length > GOOD * length))
 
 
@@ -120,7 +120,7 @@ def _checked(
                 file.write(piece)
         result = hashlib.sha256()
         with suppress(MalformedError):
-            for chunk in patches.apply(engine, base, path, expected):
+            for chunk in patches.apply_patch(engine, base, path, expected):
                 result.update(chunk)
         if result.hexdigest() == expected.sha256:
             return PatchFile(engine, path, Blob(hasher.hexdigest(), length))
@@ -139,10 +139,13 @@ def _make_folded(base: Path, target: Path) -> Iterator[bytes]:
     if not old_streams or not new_streams:
         return
     try:
-        old_records, new_records = b"".join(unfold(old, old_streams)), b"".join(unfold(new, new_streams))
+        old_records, new_records = (
+            b"".join(unfold_streams(old, old_streams)),
+            b"".join(unfold_streams(new, new_streams)),
+        )
     except MalformedError:
         return
-    yield folded.header(len(new_records), old_streams)
+    yield folded.folded_header(len(new_records), old_streams)
     yield from _hdiff(old_records, new_records)
 
 
@@ -166,10 +169,10 @@ def _hdiff(old: bytes, new: bytes) -> Iterator[bytes]:
 def _make_prefix(base: Path, target: Path) -> Iterator[bytes]:
     with storage_errors(base), base.open("rb") as old, storage_errors(target), target.open("rb") as new:
         base_length, length = old.seek(0, 2), new.seek(0, 2)
-        settings = _NEAR if base_length + length <= 2 * prefix.SEGMENT_BYTES else _FAR
-        for offset in range(0, length, prefix.SEGMENT_BYTES):
+        settings = _NEAR if base_length + length <= 2 * prefix.PREFIX_SEGMENT_BYTES else _FAR
+        for offset in range(0, length, prefix.PREFIX_SEGMENT_BYTES):
             new.seek(offset)
-            content = new.read(prefix.SEGMENT_BYTES)
+            content = new.read(prefix.PREFIX_SEGMENT_BYTES)
             best: tuple[int, bytes, int] | None = None
             for start in window_starts(offset, base_length, length):
                 old.seek(start)
@@ -178,7 +181,7 @@ def _make_prefix(base: Path, target: Path) -> Iterator[bytes]:
                 if best is None or len(frame) < len(best[1]):
                     best = (start, frame, len(window))
             if best is not None:
-                yield prefix.header(best[0], best[2], len(best[1])) + best[1]
+                yield prefix.segment_header(best[0], best[2], len(best[1])) + best[1]
 
 
 def window_starts(offset: int, base_length: int, length: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Which targets travel as patches, and against what: the best base among all that the reader holds.
+"""Which targets travel as patches, and against what: the best base among all that every reader has.
 
 A patch is taken only where it is clearly smaller than the whole content as the bundle would carry it.
 """
@@ -16,15 +16,15 @@ from pathlib import Path
 
 from backports import zstd
 
-from bundler.plan.patch_engines import QUICK, SMALLEST_BASE_BYTES, make, smallest_frame, window_starts
+from bundler.plan.patch_engines import QUICK, SMALLEST_BASE_BYTES, make_patch, smallest_frame, window_starts
 from bundler.plan.patch_streams import is_archive
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
-from manifests.container import deflate
+from manifests.container import deflate_content
 from manifests.durable import storage_errors
 from manifests.limits import MIB
 from manifests.manifest import Target
 from manifests.patches import Engine
-from manifests.patches.deflate import MAX_BYTES
+from manifests.patches.deflate import MAX_FOLDED_BYTES
 from manifests.patches.prefix import PREFIX_BYTES
 
 MIN_TARGET_BYTES = 8 * 1024
@@ -38,7 +38,7 @@ MAX_SHARE = 0.9
 
 MAX_CANDIDATES = 5
 MEMORY_BYTES = 2048 * MIB
-"""What making patches may hold unless told otherwise: enough for HDiffPatch on some 250 MB."""
+"""What making patches may take of memory unless told otherwise: enough for HDiffPatch on some 250 MB."""
 
 _MAX_SIZE_RATIO = 8
 _NEIGHBOURS = 32
@@ -49,7 +49,7 @@ _NUMBERS = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{7,}|[0-9]+")
 
 
 @dataclass(frozen=True)
-class Made:
+class BestPatch:
     """A patch that is smaller than the whole, and was applied once to see that it is right.
 
     ``path`` is a file of its own in the directory given to :func:`best_patch`; ``patch`` is that file's digest.
@@ -74,16 +74,16 @@ class Made:
 
 
 class Bases:
-    """Finds what may serve as a base, among the targets of generations that the reader holds.
+    """Finds what may serve as a base, among the targets of generations that all readers have.
 
     Args:
-        held: The targets of each generation, newest generation first, without those that the reader lacks.
+        present: The targets of each generation, newest generation first, without those that a reader lacks.
     """
 
-    def __init__(self, held: Iterable[Iterable[Target]]) -> None:
+    def __init__(self, present: Iterable[Iterable[Target]]) -> None:
         self._by_path: Mapping[str, list[Target]] = defaultdict(list)
         self._by_pattern: Mapping[str, list[tuple[str, int, Target]]] = defaultdict(list)
-        for age, targets in enumerate(held):
+        for age, targets in enumerate(present):
             for target in targets:
                 self._by_path[target.path].append(target)
                 self._by_pattern[_pattern(target.path)].append((target.path, age, target))
@@ -93,15 +93,15 @@ class Bases:
     def candidates(self, target: Target) -> tuple[Blob, ...]:
         """Return at most ``MAX_CANDIDATES`` blobs, most promising first.
 
-        The same path in held generations comes first, newest first; then targets of the same source whose paths
+        The same path in these generations comes first, newest first; then targets of the same source whose paths
         differ in numbers or digests alone (``vsapi349.zip``, ``rules-2026-04-01.tar.gz``), by generation and by
         how much of the path they share. Content of quite another size is left out.
         """
         if target.length < MIN_TARGET_BYTES:
             return ()
         similar = self._by_pattern.get(_pattern(target.path), [])
-        place = bisect(similar, target.path, key=itemgetter(0))
-        near = similar[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
+        position = bisect(similar, target.path, key=itemgetter(0))
+        near = similar[max(0, position - _NEIGHBOURS) : position + _NEIGHBOURS]
         near.sort(key=lambda entry: (entry[1], -_shared(entry[0], target.path)))
         found = {
             base.sha256: Blob(base.sha256, base.length)
@@ -111,21 +111,16 @@ class Bases:
         return tuple(found.values())[:MAX_CANDIDATES]
 
 
-def candidates_for(target: Target, held: Iterable[Iterable[Target]]) -> tuple[Blob, ...]:
-    """Return the bases for one target; see :class:`Bases`, which serves many."""
-    return Bases(held).candidates(target)
-
-
 def best_patch(
     store: BlobStore, target: Blob, candidates: Sequence[Blob], memory_bytes: int = MEMORY_BYTES,
     *, directory: Path | None = None, whole_length: int | None = None,
-) -> Made | None:  # fmt: skip
+) -> BestPatch | None:  # fmt: skip
     """Make the best patch for a target.
 
     Args:
-        store: Holds the target and the candidates; candidates that it does not hold are passed over.
-        target: What the reader shall hold.
-        candidates: What the reader holds already, most promising first.
+        store: Has the target and the candidates; candidates that it has not are passed over.
+        target: What the readers shall have.
+        candidates: What the readers have already, most promising first.
         memory_bytes: What making may take beside the interpreter.
         directory: Where the patch's file is made; the store's temporary directory by default, whose sweep finds it.
         whole_length: What the target costs when carried whole; by default its deflated length is measured.
@@ -141,10 +136,10 @@ def best_patch(
     if base is None:
         return None
     paths = store.path(base.sha256), store.path(target.sha256)
-    patch = make(*paths, target, directory or store.temporary, memory_bytes)
+    patch = make_patch(*paths, target, directory or store.temporary, memory_bytes)
     if patch is None:
         return None
-    made = Made(patch.engine, base, target, patch.blob, patch.path)
+    made = BestPatch(patch.engine, base, target, patch.blob, patch.path)
     if patch.blob.length + ENTRY_BYTES > MAX_SHARE * (whole_length or _whole_length(store, target)):
         made.discard()
         return None
@@ -182,7 +177,7 @@ def _best_base(store: BlobStore, target: Blob, candidates: Sequence[Blob]) -> Bl
     best = min(range(len(candidates)), key=estimates.__getitem__)
     if estimates[best] < MAX_SHARE * alone:
         return candidates[best]
-    return candidates[0] if target.length <= MAX_BYTES and _archives(store, target, candidates[0]) else None
+    return candidates[0] if target.length <= MAX_FOLDED_BYTES and _archives(store, target, candidates[0]) else None
 
 
 def _archives(store: BlobStore, *blobs: Blob) -> bool:
@@ -190,7 +185,7 @@ def _archives(store: BlobStore, *blobs: Blob) -> bool:
 
 
 def _estimate(store: BlobStore, base: Blob, target: Blob, samples: Sequence[tuple[int, bytes]]) -> int:
-    """Return what the samples cost beside the places of the base where they are likely to be found."""
+    """Return what the samples cost beside those stretches of the base where they are likely to be found."""
     by_window: Mapping[int, list[bytes]] = defaultdict(list)
     for offset, sample in samples:
         by_window[window_starts(offset, base.length, target.length)[0]].append(sample)
@@ -203,7 +198,7 @@ def _estimate(store: BlobStore, base: Blob, target: Blob, samples: Sequence[tupl
 
 
 def _whole_length(store: BlobStore, target: Blob) -> int:
-    deflated = deflate(store.read(target.sha256), lambda data: len(data))
+    deflated = deflate_content(store.read(target.sha256), lambda data: len(data))
     return min(deflated.stored_length, target.length)
 
 
@@ -213,7 +208,6 @@ __all__ = [
     "MEMORY_BYTES",
     "MIN_TARGET_BYTES",
     "Bases",
-    "Made",
+    "BestPatch",
     "best_patch",
-    "candidates_for",
 ]

@@ -42,7 +42,7 @@ _UNITS |= {f"{prefix}IB": 1024**power for power, prefix in enumerate("KMGT", 1)}
 
 @dataclass(frozen=True)
 class Piece:
-    """Something to place. Lengths in bytes.
+    """Something to share out. Lengths in bytes.
 
     Args:
         key: What the caller knows it by.
@@ -101,7 +101,7 @@ def parse_size(text: str) -> int:
     return size
 
 
-def plan(pieces: Sequence[Piece], fixed: int, size: int | None) -> tuple[Volume, ...]:
+def plan_volumes(pieces: Sequence[Piece], fixed: int, size: int | None) -> tuple[Volume, ...]:
     """Share pieces out among volumes, in their order as far as it goes without leaving room unused.
 
     Args:
@@ -170,11 +170,11 @@ class _Filling:
         self._whole: list[list[str]] = [[]]
         self._slices: list[list[Slice]] = [[]]
 
-    def place(self, piece: Piece) -> None:
+    def put_whole(self, piece: Piece) -> None:
         """Put a whole piece into the first volume that has room for it."""
         cost = piece.overhead + piece.stored_length
-        place = next((index for index, room in enumerate(self._rooms) if room >= cost), None)
-        index = self._open() if place is None else place
+        found = next((index for index, room in enumerate(self._rooms) if room >= cost), None)
+        index = self._open() if found is None else found
         self._rooms[index] -= cost
         if piece.stretch:
             self._slices[index].append(piece.slice)
@@ -210,7 +210,7 @@ def _fill(pieces: Sequence[Piece], capacity: int) -> tuple[Volume, ...]:
     filling = _Filling(capacity)
     for piece in pieces:
         if piece.overhead + piece.stored_length <= capacity:
-            filling.place(piece)
+            filling.put_whole(piece)
         else:
             filling.cut(piece)
     return filling.volumes()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bundler.jobs.create import Created
+from bundler.jobs.create import CreatedBundles
 from bundler.report import manifest as describe
 from bundler.seal.companions import CompanionFile, SealedFile
 from manifests.text import size_text
 
 
-def created_to_json(created: Created) -> dict[str, Any]:
+def created_to_json(created: CreatedBundles) -> dict[str, Any]:
     """Return all files and what the bundles carry as one JSON object; lengths in bytes.
 
     ``files`` are the bundles, ``beside`` the slip and the recovery data; ``file``, ``length`` and ``sha256`` are
@@ -32,7 +32,7 @@ def created_to_json(created: Created) -> dict[str, Any]:
     }
 
 
-def created_to_text(created: Created) -> str:
+def created_to_text(created: CreatedBundles) -> str:
     """Return the same for a terminal of 80 columns: what is carried, then file by file what is to be copied."""
     first = created.files[0].manifest
     lines = [describe.manifest_to_text(first, targets=False, carried=_carried_bytes(created.files))]
@@ -65,5 +65,5 @@ def _file_to_json(file: SealedFile | CompanionFile) -> dict[str, Any]:
     return {"file": str(file.path), "length": file.length, "sha256": file.sha256}
 
 
-def _total(created: Created) -> int:
+def _total(created: CreatedBundles) -> int:
     return sum(file.length for file in created.files) + sum(file.length for file in created.companions)

@@ -10,7 +10,7 @@ from bundler.diff.targets import Difference, SourceDifference
 from bundler.report.manifest import target_to_json
 from manifests import clock
 from manifests.manifest import Manifest
-from manifests.text import COLUMNS, fit, table, wrapped
+from manifests.text import COLUMNS, fit_text, table_text, wrap_text
 
 _NAME_COLUMNS = 34
 _SHOWN_NOT_COMPARED = 5
@@ -46,7 +46,7 @@ def difference_to_text(
         lines.append(_summary(changed, known))
     unchanged = [source.name for source in difference.sources if not source.changed]
     if unchanged:
-        lines += wrapped("unchanged: ", ", ".join(unchanged))
+        lines += wrap_text("unchanged: ", ", ".join(unchanged))
     for row in by_rule:
         lines += _not_compared(row)
     for source in changed:
@@ -62,7 +62,7 @@ def _header(difference: Difference) -> list[str]:
     old, new = difference.old, difference.new
     name = old.publisher if old.publisher == new.publisher else f"{old.publisher}, {new.publisher}"
     lines = [f"{name}: version {old.snapshot_version} -> {new.snapshot_version}"]
-    lines.append(f"created {clock.to_text(old.created)} -> {clock.to_text(new.created)}; nothing verified")
+    lines.append(f"created {clock.instant_text(old.created)} -> {clock.instant_text(new.created)}; nothing verified")
     if old.publisher != new.publisher:
         lines.append("These are bundles of different publishers.")
     return lines
@@ -72,11 +72,11 @@ def _summary(changed: Sequence[SourceDifference], known: dict[str, SourceRules])
     rows = []
     for source in changed:
         counts = (source.added, source.updated, source.removed)
-        rows.append((fit(source.name, _NAME_COLUMNS), *_counts(counts), f"{source.after - source.before:>+15,}"))
+        rows.append((fit_text(source.name, _NAME_COLUMNS), *_counts(counts), f"{source.after - source.before:>+15,}"))
         for changes in known[source.name].formats if source.name in known else ():
             counts_of_rules = (changes.added, changes.updated, changes.removed)
             rows.append((f"  {changes.format} rules", *_counts(counts_of_rules), ""))
-    return table(rows, ("source", "  added", "updated", "removed", "      +/- bytes"))
+    return table_text(rows, ("source", "  added", "updated", "removed", "      +/- bytes"))
 
 
 def _counts(parts: Sequence[Sequence[object]]) -> tuple[str, str, str]:
@@ -90,7 +90,7 @@ def _not_compared(row: SourceRules) -> Iterator[str]:
         reasons.setdefault(entry.reason, []).append(entry)
     for reason, entries in reasons.items():
         files = "1 file" if len(entries) == 1 else f"{len(entries):,} files"
-        yield from wrapped("", f"{row.source}: {files} not comparable rule by rule. {reason}")
+        yield from wrap_text("", f"{row.source}: {files} not comparable rule by rule. {reason}")
         yield from (f"  {entry.path}" for entry in entries[:_SHOWN_NOT_COMPARED])
         if len(entries) > _SHOWN_NOT_COMPARED:
             yield f"  and {len(entries) - _SHOWN_NOT_COMPARED:,} more"
@@ -108,7 +108,7 @@ def _rule_lines(changes: FormatChanges) -> Iterator[str]:
             facts = _facts(change)
             yield f"{sign} {change.identifier}" + (f"  {facts}" if facts else "")
             if change.title:
-                yield fit(f"    {change.title}", COLUMNS)
+                yield fit_text(f"    {change.title}", COLUMNS)
 
 
 def _facts(change: RuleChange) -> str:
@@ -132,7 +132,7 @@ def _manifest_to_json(manifest: Manifest) -> dict[str, Any]:
     return {
         "publisher": manifest.publisher,
         "snapshot_version": manifest.snapshot_version,
-        "created": clock.to_text(manifest.created),
+        "created": clock.instant_text(manifest.created),
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.manifest import Manifest, SourceRecord, Target
-from manifests.text import table
+from manifests.text import table_text
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
         "publisher": manifest.publisher,
         "snapshot_version": manifest.snapshot_version,
         "root_version": manifest.root_version,
-        "created": to_text(manifest.created),
+        "created": instant_text(manifest.created),
         "since": manifest.since,
         "volume": {"index": manifest.volume_index, "count": manifest.volume_count},
         "tool": manifest.tool,
@@ -51,7 +51,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
     lines = [
         f"publisher  {manifest.publisher}",
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
-        f"created    {to_text(manifest.created)} by {manifest.tool}",
+        f"created    {instant_text(manifest.created)} by {manifest.tool}",
         f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
         f"{carried_bytes(manifest) if carried is None else carried:,} bytes carried",
     ]
@@ -62,7 +62,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
         lines += ["", *_source_to_lines(source, manifest)]
     if targets:
         rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
-        lines += ["", table(rows, ("sha256", "        bytes", "path"))]
+        lines += ["", table_text(rows, ("sha256", "        bytes", "path"))]
     return "\n".join(lines)
 
 
@@ -71,7 +71,7 @@ def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
     return {
         "name": source.name,
         "kind": source.kind,
-        "pulled_at": to_text(source.pulled_at),
+        "pulled_at": instant_text(source.pulled_at),
         "age_seconds": int((manifest.created - source.pulled_at).total_seconds()),
         "failure": source.failure,
         "verification": source.verification,
@@ -90,7 +90,7 @@ def _source_to_lines(source: SourceRecord, manifest: Manifest) -> list[str]:
     own = manifest.targets_of(source.name)
     lines = [
         f"{source.name} ({source.kind}): {len(own):,} targets, {sum(target.length for target in own):,} bytes",
-        f"  pulled {to_text(source.pulled_at)}; {source.verification}",
+        f"  pulled {instant_text(source.pulled_at)}; {source.verification}",
     ]
     told = {
         "version": source.version,

@@ -95,7 +95,7 @@ def read_delegations(path: Path) -> dict[str, Authority]:
         if not path.exists():
             return {}
         data = path.read_bytes()
-    value = strictjson.decode(data, name=str(path), max_bytes=MIB)
+    value = strictjson.decode_json(data, name=str(path), max_bytes=MIB)
     try:
         return {
             source: Authority(tuple(key_from_json(key, path) for key in wish["keys"]), int(wish["threshold"]))
@@ -115,4 +115,4 @@ def write_delegations(path: Path, delegations: Mapping[str, Authority]) -> None:
         source: {"threshold": wish.threshold, "keys": [key_to_json(key) for key in wish.keys]}
         for source, wish in delegations.items()
     }
-    durable.write(path, strictjson.encode(value))
+    durable.write_file(path, strictjson.encode_json(value))

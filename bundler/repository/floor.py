@@ -29,7 +29,7 @@ def read_floor(directory: Path) -> int:
             return 0
         data = file.read_bytes()
     try:
-        value = strictjson.decode(data, name=file.name, max_bytes=MIB)
+        value = strictjson.decode_json(data, name=file.name, max_bytes=MIB)
         if value["format"] == FORMAT and isinstance(value["above"], int):
             return int(value["above"])
     except (MalformedError, KeyError, TypeError):
@@ -47,4 +47,4 @@ def write_floor(directory: Path, above: int) -> None:
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
-    durable.write(floor_path(directory), strictjson.encode({"format": FORMAT, "above": above}))
+    durable.write_file(floor_path(directory), strictjson.encode_json({"format": FORMAT, "above": above}))

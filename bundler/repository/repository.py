@@ -111,7 +111,7 @@ def write_metadata(directory: Path, documents: Sequence[tuple[str, bytes]]) -> N
         with durable.storage_errors(path):
             same = path.exists() and path.read_bytes() == data
         if not same:
-            durable.write(path, data)
+            durable.write_file(path, data)
 
 
 def wishes_path(directory: Path) -> Path:

@@ -128,7 +128,7 @@ class _Stage:
             expires=self._now + self._expiries.of(Timestamp.type),
             snapshot_meta=MetaFile.from_data(version, snapshot, ["sha256"]),
             unrecognized_fields={
-                EXTENSION: {"created": clock.to_text(self._now), "root_version": self._repository.root.version}
+                EXTENSION: {"created": clock.instant_text(self._now), "root_version": self._repository.root.version}
             },
         )
         self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
@@ -193,8 +193,8 @@ class _Stage:
         raise ConfigurationError(
             f"runway.{role}",
             f"The role {role} expires before the bundle's promised lifetime ends",
-            have=f"{role} is good until {clock.to_text(signed.expires)}",
-            need=f"until {clock.to_text(self._deadline)}",
+            have=f"{role} is good until {clock.instant_text(signed.expires)}",
+            need=f"until {clock.instant_text(self._deadline)}",
             todo=renew,
             role=role,
         )
@@ -208,9 +208,11 @@ class _Stage:
         ]
         if self._repository.timestamp is not None:
             extension = self._repository.timestamp.signed.unrecognized_fields.get(EXTENSION, {})
-            last = clock.from_text(extension["created"]) if "created" in extension else self._now
+            last = clock.parse_instant(extension["created"]) if "created" in extension else self._now
             if last > self._now:
-                found.append(f"the system clock is behind the last bundle, which was sealed at {clock.to_text(last)}")
+                found.append(
+                    f"the system clock is behind the last bundle, which was sealed at {clock.instant_text(last)}"
+                )
         return found
 
 

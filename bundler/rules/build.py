@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from manifests import durable, strictjson
-from manifests.archives.base import DEFAULT
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_target_path
-from manifests.rulepack import FORMAT, MAX_TABLE_BYTES, NAME, SUFFIX, Release, RulePack, decode, read
+from manifests.rulepack import (
+    MAX_TABLE_BYTES,
+    RULE_PACK_FORMAT,
+    RULE_PACK_SUFFIX,
+    RULE_TABLE_NAME,
+    Release,
+    RulePack,
+    decode_rule_table,
+    read_rule_pack,
+)
 
 
 @dataclass(frozen=True)
@@ -48,29 +57,29 @@ def build_pack(directory: Path, out: Path | None = None, release: str | None = N
     for rule in table.get("rules", []):
         body = bodies[rule["file"]]
         rule.update(length=len(body), sha256=hashlib.sha256(body).hexdigest())
-    data = strictjson.encode(table)
-    pack = decode(data)
-    packed = _pack({NAME: data, **bodies})
-    if read(io.BytesIO(packed)) != pack:
+    data = strictjson.encode_json(table)
+    pack = decode_rule_table(data)
+    packed = _pack({RULE_TABLE_NAME: data, **bodies})
+    if read_rule_pack(io.BytesIO(packed)) != pack:
         raise MalformedError("rulepack.read-back", "What was packed does not read back as it should")
-    path = out or Path(f"{pack.release}{SUFFIX}")
-    durable.write(path.absolute(), packed)
+    path = out or Path(f"{pack.release}{RULE_PACK_SUFFIX}")
+    durable.write_file(path.absolute(), packed)
     return BuiltPack(path, len(packed), hashlib.sha256(packed).hexdigest(), pack)
 
 
 def _table(directory: Path, release: str | None) -> dict[str, Any]:
-    path = directory / NAME
+    path = directory / RULE_TABLE_NAME
     with storage_errors(path):
         try:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise ConfigurationError(
-                "rulepack.no-table", f"There is no {path}", need=f"{NAME} and the rule files that it names"
+                "rulepack.no-table", f"There is no {path}", need=f"{RULE_TABLE_NAME} and the rule files that it names"
             ) from None
-    table = strictjson.decode(data, name=str(path), max_bytes=MAX_TABLE_BYTES)
+    table = strictjson.decode_json(data, name=str(path), max_bytes=MAX_TABLE_BYTES)
     if not isinstance(table, dict):
         raise MalformedError("rulepack.schema", f"{path} is no table")
-    table.setdefault("format", FORMAT)
+    table.setdefault("format", RULE_PACK_FORMAT)
     if release is not None:
         table["release"] = str(Release.parse(release))
     return table
@@ -80,7 +89,7 @@ def _bodies(directory: Path, table: dict[str, Any]) -> dict[str, bytes]:
     """Read the rule files, in the order of their names."""
     rules = table.get("rules", [])
     if not isinstance(rules, list) or not all(isinstance(r, dict) and isinstance(r.get("file"), str) for r in rules):
-        raise MalformedError("rulepack.schema", f"{directory / NAME}: every rule needs a file")
+        raise MalformedError("rulepack.schema", f"{directory / RULE_TABLE_NAME}: every rule needs a file")
     return {name: _body(directory, name) for name in sorted({rule["file"] for rule in rules})}
 
 
@@ -91,9 +100,11 @@ def _body(directory: Path, name: str) -> bytes:
             raise ConfigurationError(
                 "rulepack.no-file", f"There is no regular file {path}", todo="correct rulepack.json"
             )
-        if path.stat().st_size > DEFAULT.entry_bytes:
+        if path.stat().st_size > DEFAULT_ARCHIVE_LIMITS.entry_bytes:
             raise MalformedError(
-                "rulepack.too-large", f"{path} is too large", need=f"at most {DEFAULT.entry_bytes:,} bytes"
+                "rulepack.too-large",
+                f"{path} is too large",
+                need=f"at most {DEFAULT_ARCHIVE_LIMITS.entry_bytes:,} bytes",
             )
         return path.read_bytes()
 

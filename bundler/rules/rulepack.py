@@ -19,7 +19,7 @@ def read_pack_rules(data: bytes) -> tuple[Rule, ...]:
         MalformedError: ``rules.vendor-pack`` when the inside is not ours to read; ``archive.*``, ``rulepack.*``,
             ``json.*``; ``rules.too-many``.
     """
-    pack = rulepack.read(io.BytesIO(data))
+    pack = rulepack.read_rule_pack(io.BytesIO(data))
     if pack is None:
         raise MalformedError("rules.vendor-pack", "It is a vendor's pack, whose inside is not read")
     return bounded_rules([_rule(rule) for rule in pack.rules])

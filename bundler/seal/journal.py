@@ -2,8 +2,8 @@
 
 ``journal.json`` names the partial files before their first byte is written, so that whatever a crash leaves is
 removed by the next run. Once everything is sealed and verified it is marked committed, and from that instant
-every later run finishes the same commit: the files get their names, the repository its version, the history its
-generation. There is no third state.
+every later run finishes the same commit: the files get their names, the repository its version, the history what
+it was sealed from. There is no third state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.history import Generation, History
+from bundler.history import History, SealedVersion
 from bundler.home import Home
 from bundler.repository.repository import write_metadata
 from bundler.repository.staging import Staged
@@ -31,13 +31,13 @@ class PartialFile:
 
     @classmethod
     def of(cls, final: Path) -> PartialFile:
-        """Return the partial file for one that shall be called ``final``."""
+        """Return the partial file of one that shall be called ``final``."""
         return cls(final.with_name(f".{final.name}.partial"), final)
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The files of a run; ``version`` is the generation that comes with them, None when one is made again."""
+    """The files of a run; ``version`` is the one that comes with them, None when one is made again."""
 
     files: tuple[PartialFile, ...]
     version: int | None
@@ -69,7 +69,7 @@ class Journal:
         journal._save(home)
         return journal
 
-    def commit(self, home: Home, staged: Staged | None = None, generation: Generation | None = None) -> None:
+    def commit(self, home: Home, staged: Staged | None = None, sealed: SealedVersion | None = None) -> None:
         """Decide: everything that must happen is durable beside the decision.
 
         Raises:
@@ -78,21 +78,21 @@ class Journal:
         if staged is not None:
             durable.make_directory(home.staged_metadata)
             for name, data in staged.documents:
-                durable.write(home.staged_metadata / name, data)
-        if generation is not None:
-            History(home).stage(generation)
+                durable.write_file(home.staged_metadata / name, data)
+        if sealed is not None:
+            History(home).stage_sealed(sealed)
         replace(self, committed=True)._save(home)
 
     def _finish(self, home: Home) -> None:
         for file in self.files:
             with durable.storage_errors(file.final):
                 if file.partial.exists():
-                    durable.replace(file.partial, file.final)
+                    durable.replace_file(file.partial, file.final)
         if self.version is not None:
             with durable.storage_errors(home.staged_metadata):
                 documents = tuple((path.name, path.read_bytes()) for path in sorted(home.staged_metadata.iterdir()))
             write_metadata(home.metadata, documents)
-            History(home).publish(self.version)
+            History(home).publish_staged(self.version)
         self._forget(home)
 
     def _abandon(self, home: Home) -> None:
@@ -115,7 +115,7 @@ class Journal:
             "version": self.version,
             "committed": self.committed,
         }
-        durable.write(home.journal, strictjson.encode(value))
+        durable.write_file(home.journal, strictjson.encode_json(value))
 
 
 def finish_interrupted(home: Home) -> None:
@@ -125,7 +125,7 @@ def finish_interrupted(home: Home) -> None:
         StorageError: The disk is full or failing; run it again.
     """
     home.store().sweep()
-    History(home).sweep()
+    History(home).finish_forgetting()
     journal = _load(home)
     if journal is None:
         return
@@ -138,7 +138,7 @@ def finish_interrupted(home: Home) -> None:
         if error.path is None or error.path in home.path.parents or error.path.is_relative_to(home.path):
             raise
         raise error.reworded(
-            todo="an interrupted bundle create left a file there: make the place writable, or take the medium away; "
+            todo="an interrupted bundle create left a file there: make it writable, or take the medium away; "
             "then run the command again"
         ) from error
 
@@ -148,6 +148,6 @@ def _load(home: Home) -> Journal | None:
         data = home.journal.read_bytes()
     except FileNotFoundError:
         return None
-    value = strictjson.decode(data, name=home.journal.name, max_bytes=16 * MIB)
+    value = strictjson.decode_json(data, name=home.journal.name, max_bytes=16 * MIB)
     files = tuple(PartialFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
     return Journal(files, value["version"], value["committed"])

@@ -26,7 +26,7 @@ def recovery_companions(percent: float, workspace: Path, progress: Progress) -> 
     Raises:
         UsageError: ``recovery.percent``, before anything is sealed.
     """
-    recovery.plan(1, percent)
+    recovery.plan_recovery(1, percent)
 
     def choose(files: Sequence[SealedFile]) -> Sequence[Companion]:
         return tuple(companion_of(file) for file in files)
@@ -78,7 +78,7 @@ def write_recovery(
             shutil.rmtree(left, ignore_errors=True)
         directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=workspace))
     try:
-        recovery.make(bundle, percent, out, name=name, workspace=directory, progress=progress)
+        recovery.make_side_file(bundle, percent, out, name=name, workspace=directory, progress=progress)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     with durable.storage_errors(out):

@@ -12,7 +12,7 @@ from pathlib import Path
 from bundler.plan.compress import THREADS
 from manifests.bundle.opening import open_bundle
 from manifests.bundle.verify import VerifiedBundle, verify_bundle
-from manifests.container import SEGMENT_BYTES
+from manifests.container import DEFLATE_SEGMENT_BYTES
 from manifests.errors import NotAuthenticError
 from manifests.manifest import BlobMember, Manifest, PatchMember
 from manifests.progress import Progress
@@ -33,14 +33,14 @@ def verify_sealed(
         progress.start("verify", verified.bytes_to_store)
         largest_first = sorted(verified.manifest.blobs, key=lambda blob: -blob.length)
         with ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(lambda blobs: _check_all(verified, blobs, progress), _shares(largest_first)):
+            for _ in pool.map(lambda blobs: _verify_blobs(verified, blobs, progress), _shares(largest_first)):
                 pass  # the first error is raised here
         for patch in verified.manifest.patches:
-            check_patch(verified, patch, progress)
+            verify_patch(verified, patch, progress)
         return verified.manifest
 
 
-def check_content(verified: VerifiedBundle, blob: BlobMember, progress: Progress) -> None:
+def verify_blob(verified: VerifiedBundle, blob: BlobMember, progress: Progress) -> None:
     """Hash one blob of a verified bundle.
 
     Raises:
@@ -55,7 +55,7 @@ def check_content(verified: VerifiedBundle, blob: BlobMember, progress: Progress
         raise NotAuthenticError("bundle.content-digest", f"The content of {blob.name} is not what was signed")
 
 
-def check_patch(verified: VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
+def verify_patch(verified: VerifiedBundle, patch: PatchMember, progress: Progress) -> None:
     """Hash one patch of a verified bundle. What it makes is known only where its base is.
 
     Raises:
@@ -69,11 +69,11 @@ def check_patch(verified: VerifiedBundle, patch: PatchMember, progress: Progress
 
 def _shares(blobs: Sequence[BlobMember]) -> Iterator[Sequence[BlobMember]]:
     """Divide a list among threads: large blobs one by one, small ones in hundreds."""
-    large = sum(blob.length >= SEGMENT_BYTES for blob in blobs)
+    large = sum(blob.length >= DEFLATE_SEGMENT_BYTES for blob in blobs)
     yield from ([blob] for blob in blobs[:large])
     yield from (blobs[start : start + 100] for start in range(large, len(blobs), 100))
 
 
-def _check_all(verified: VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
+def _verify_blobs(verified: VerifiedBundle, blobs: Sequence[BlobMember], progress: Progress) -> None:
     for blob in blobs:
-        check_content(verified, blob, progress)
+        verify_blob(verified, blob, progress)

@@ -21,7 +21,7 @@ from manifests import signature
 from manifests.blobs import BlobStore
 from manifests.container import ContainerWriter, Member
 from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
-from manifests.manifest import BlobMember, Document, Manifest
+from manifests.manifest import BlobMember, DocumentMember, Manifest
 from manifests.progress import Progress
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
@@ -34,8 +34,8 @@ BUFFER_BYTES = 64 * 1024
 
 def sign_manifest(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
     """Encode a manifest and sign it with the keys of the timestamp role."""
-    data = manifest_format.encode(manifest)
-    return SealedVolume(manifest, data, signature.sign(data, signers))
+    data = manifest_format.encode_manifest(manifest)
+    return SealedVolume(manifest, data, signature.sign_manifest(data, signers))
 
 
 def write_bundle(
@@ -67,7 +67,10 @@ def write_bundle(
     with storage_errors(partial), removed_on_failure(partial), partial.open("xb", buffering=BUFFER_BYTES) as file:
         writer, behind, final = ContainerWriter(file), _WriteBehind(file.fileno()), _Final(file, reached)
         content = _Content(store, compressed.spooled, _part_origins(manifest), behind)
-        signed = ((manifest_format.NAME, volume.manifest_bytes), (signature.NAME, volume.signature_bytes))
+        signed = (
+            (manifest_format.MANIFEST_NAME, volume.manifest_bytes),
+            (signature.SIGNATURE_NAME, volume.signature_bytes),
+        )
         for name, data in signed:
             writer.add(name, [data], length=len(data))
         for document, (_, data) in zip(manifest.documents, documents, strict=True):
@@ -106,7 +109,7 @@ class _Content:
             crc32=spooled.deflated.crc32,
         )
 
-    def write_document(self, writer: ContainerWriter, document: Document, data: bytes) -> None:
+    def write_document(self, writer: ContainerWriter, document: DocumentMember, data: bytes) -> None:
         if document.deflated is None:
             writer.add(document.name, [data], length=len(data))
         else:

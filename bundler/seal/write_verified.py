@@ -28,7 +28,7 @@ from manifests.trust import trusted_root
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFiles:
     """What one run wrote: the journal that names all of it, the bundles, and what goes beside them."""
 
     journal: Journal
@@ -50,7 +50,7 @@ class VerifiedWriter:
     root: bytes
     choose_companions: ChooseCompanions = no_companions
 
-    def begin(self, out: Path, manifests: Sequence[Manifest], version: int | None) -> Journal:
+    def begin_journal(self, out: Path, manifests: Sequence[Manifest], version: int | None) -> Journal:
         """Name all bundles in the journal, before the first byte is written.
 
         Raises:
@@ -68,7 +68,7 @@ class VerifiedWriter:
         files = [PartialFile.of(directory / manifest.file_name) for manifest in manifests]
         return Journal.begin(self.context.home, files, version)
 
-    def write(
+    def write_volumes(
         self,
         journal: Journal,
         volumes: Sequence[SealedVolume],
@@ -76,7 +76,7 @@ class VerifiedWriter:
         compressed: Compressed,
         *,
         accept_expired: bool = False,
-    ) -> Written:
+    ) -> WrittenFiles:
         """Write and verify every volume, then what goes beside them.
 
         Returns:
@@ -95,7 +95,7 @@ class VerifiedWriter:
         if files:
             journal = journal.extend(self.context.home, files)
         written = [_write_beside(companion, file) for companion, file in zip(companions, files, strict=True)]
-        return Written(journal, tuple(sealed), tuple(written))
+        return WrittenFiles(journal, tuple(sealed), tuple(written))
 
     def _write_volume(
         self,

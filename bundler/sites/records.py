@@ -11,11 +11,11 @@ from typing import Any
 from bundler.home import Home
 from manifests import clock, durable, strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
-from manifests.receipt import MAX_BYTES, Receipt, SignedReceipt, check_site_name, verify
+from manifests.receipt import MAX_RECEIPT_BYTES, Receipt, SignedReceipt, check_site_name, verify_receipt
 
 FORMAT = "sealift-site/1"
 
-_RECORD_BYTES = 2 * MAX_BYTES
+_RECORD_BYTES = 2 * MAX_RECEIPT_BYTES
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ def record_path(home: Home, keyid: str) -> Path:
 
 def encode_record(site: Site) -> bytes:
     """Write a site's record."""
-    return strictjson.encode(
+    return strictjson.encode_json(
         {
             "format": FORMAT,
             "name": site.name,
-            "registered_at": clock.to_text(site.registered_at),
-            "imported_at": clock.to_text(site.imported_at),
+            "registered_at": clock.instant_text(site.registered_at),
+            "imported_at": clock.instant_text(site.imported_at),
             "receipt": base64.b64encode(site.signed.data).decode("ascii"),
         }
     )
@@ -67,13 +67,13 @@ def read_record(file: Path) -> Site:
     with durable.storage_errors(file):
         data = file.read_bytes()
     try:
-        value: dict[str, Any] = strictjson.decode(data, name=file.name, max_bytes=_RECORD_BYTES)
-        signed = verify(base64.b64decode(value["receipt"], validate=True))
+        value: dict[str, Any] = strictjson.decode_json(data, name=file.name, max_bytes=_RECORD_BYTES)
+        signed = verify_receipt(base64.b64decode(value["receipt"], validate=True))
         site = Site(
             keyid=signed.receipt.site_keyid,
             name=check_site_name(value["name"]),
-            registered_at=clock.from_text(value["registered_at"]),
-            imported_at=clock.from_text(value["imported_at"]),
+            registered_at=clock.parse_instant(value["registered_at"]),
+            imported_at=clock.parse_instant(value["imported_at"]),
             signed=signed,
         )
     except (MalformedError, NotAuthenticError, KeyError, TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ from bundler.repository.repository import Repository
 from bundler.sites.records import Site, encode_record, read_record, record_path, records_directory
 from manifests import clock, durable
 from manifests.errors import ConfigurationError, NotAuthenticError, UsageError
-from manifests.receipt import Receipt, SignedReceipt, check_site_name, fingerprint, verify
+from manifests.receipt import Receipt, SignedReceipt, check_site_name, key_fingerprint, verify_receipt
 
 ReceiptOutcome = Literal["registered", "updated", "unchanged", "older"]
 Confirm = Callable[[str], bool]
@@ -114,13 +114,13 @@ class Sites:
             LockedError: ``lock.held``.
             StorageError: The disk is full, read-only or failing; nothing changed.
         """
-        signed = verify(data)  # 1
+        signed = verify_receipt(data)  # 1
         self._check_ours(signed.receipt)  # 2
         if name is not None:
             check_site_name(name)
         # 3. Before the lock is taken: a person may take minutes, and nobody else shall wait for that.
         keyid = signed.receipt.site_keyid
-        if not any(site.keyid == keyid for site in self) and not confirm(fingerprint(keyid)):
+        if not any(site.keyid == keyid for site in self) and not confirm(key_fingerprint(keyid)):
             raise _unconfirmed(keyid)
         # 4. Read again: another command may have taken in a receipt of this site in the meantime.
         with self._home.lock(wait_seconds):
@@ -128,7 +128,7 @@ class Sites:
             imported = fresh._decide(signed, now, name)
             if imported.outcome not in {"unchanged", "older"} or imported.site not in fresh._sites:
                 durable.make_directory(records_directory(self._home))
-                durable.write(record_path(self._home, keyid), encode_record(imported.site))
+                durable.write_file(record_path(self._home, keyid), encode_record(imported.site))
             self._sites = Sites.load(self._home)._sites
         return imported
 
@@ -243,12 +243,13 @@ def _unconfirmed(keyid: str) -> ConfigurationError:
     return ConfigurationError(
         "sites.unconfirmed",
         "The receipt is the first of a site whose key nobody has confirmed",
-        have=fingerprint(keyid),
+        have=key_fingerprint(keyid),
         need="that the site reads out the same fingerprint (relay receipt prints it)",
-        todo=f'bundle sites import --fingerprint "{fingerprint(keyid)}" RECEIPT',
+        todo=f'bundle sites import --fingerprint "{key_fingerprint(keyid)}" RECEIPT',
     )
 
 
 def _said(receipt: Receipt) -> str:
     lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
-    return f"receipt {receipt.serial} of {clock.to_text(receipt.created)}: generation {receipt.newest or 'none'}{lost}"
+    created = clock.instant_text(receipt.created)
+    return f"receipt {receipt.serial} of {created}: generation {receipt.newest or 'none'}{lost}"

@@ -17,7 +17,7 @@ from bundler.sources.versions import Floor, Version, check_not_older
 from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
 from manifests.durable import storage_errors
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.progress import Progress
 
 JSON: TypeAlias = "str | int | bool | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -53,7 +53,7 @@ class Pull:
 
     targets: tuple[PulledTarget, ...]
     verification: str
-    items: tuple[Item, ...] = ()
+    items: tuple[TargetFacts, ...] = ()
     memo: Mapping[str, JSON] = field(default_factory=dict)
     unchanged: bool = False
     version: str | None = None

@@ -21,7 +21,7 @@ from manifests import clock, durable, strictjson
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 
 FORMAT = "sealift-source/1"
 _MAX_BYTES = 512 * MIB
@@ -68,7 +68,7 @@ class Record:
 def configuration_digest(kind: str, options: Mapping[str, Any], transport: frozenset[str], globs: GlobSet) -> str:
     """Return the digest of what a source is configured to yield, apart from how it is fetched."""
     said = {key: options[key] for key in options if key not in transport}
-    return hashlib.sha256(strictjson.encode([kind, said, globs.include, globs.exclude])).hexdigest()
+    return hashlib.sha256(strictjson.encode_json([kind, said, globs.include, globs.exclude])).hexdigest()
 
 
 def load(directory: Path, name: str, kind: str) -> Record:
@@ -96,7 +96,7 @@ def load_any(directory: Path, name: str) -> Record | None:
         except FileNotFoundError:
             return None
     try:
-        value = strictjson.decode(data, name=path.name, max_bytes=_MAX_BYTES)
+        value = strictjson.decode_json(data, name=path.name, max_bytes=_MAX_BYTES)
         return _from_json(value)
     except (MalformedError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
@@ -113,7 +113,7 @@ def save(directory: Path, record: Record) -> None:
         StorageError: The disk is full, read-only or failing; the old record stands.
     """
     durable.make_directory(directory)
-    durable.write(directory / f"{record.name}.json", strictjson.encode(_to_json(record)))
+    durable.write_file(directory / f"{record.name}.json", strictjson.encode_json(_to_json(record)))
 
 
 def _to_json(record: Record) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _to_json(record: Record) -> dict[str, Any]:
     if record.good is not None:
         pull = record.good.pull
         value["good"] = {
-            "pulled_at": clock.to_text(record.good.pulled_at),
+            "pulled_at": clock.instant_text(record.good.pulled_at),
             "configuration": record.good.configuration,
             "verification": pull.verification,
             "targets": [[target.path, target.blob.length, target.blob.sha256] for target in pull.targets],
@@ -135,7 +135,7 @@ def _to_json(record: Record) -> dict[str, Any]:
         value["failure"] = {
             "code": failure.code,
             "text": failure.text,
-            "failed_at": clock.to_text(failure.failed_at),
+            "failed_at": clock.instant_text(failure.failed_at),
         }
     return value
 
@@ -150,7 +150,7 @@ def _from_json(value: dict[str, Any]) -> Record:
         good=None if good is None else _good_from_json(good),
         failure=None
         if failure is None
-        else Failure(failure["code"], failure["text"], clock.from_text(failure["failed_at"])),
+        else Failure(failure["code"], failure["text"], clock.parse_instant(failure["failed_at"])),
         floor=_floor_from_json(value.get("floor", {})),
     )
 
@@ -168,9 +168,9 @@ def _good_from_json(value: dict[str, Any]) -> Good:
         targets=tuple(PulledTarget(path, Blob(sha256, length)) for path, length, sha256 in value["targets"]),
         verification=value["verification"],
         items=tuple(
-            Item(path, label, tuple((key, fact) for key, fact in facts)) for path, label, facts in value["items"]
+            TargetFacts(path, label, tuple((key, fact) for key, fact in facts)) for path, label, facts in value["items"]
         ),
         memo=value["memo"],
         version=value["version"],
     )
-    return Good(pull, clock.from_text(value["pulled_at"]), value["configuration"])
+    return Good(pull, clock.parse_instant(value["pulled_at"]), value["configuration"])

@@ -15,13 +15,17 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from manifests.archives.base import DEFAULT, ArchiveLimits, Entry, Member, Reader
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS, ArchiveEntry, ArchiveLimits, ArchiveMember, ArchiveReader
 from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.names import check_path_set, check_target_path
 
-Kind = Literal["7z", "zip"]
+ArchiveKind = Literal["7z", "zip"]
 
-_MAGIC: tuple[tuple[bytes, Kind], ...] = ((b"7z\xbc\xaf\x27\x1c", "7z"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"))
+_MAGIC: tuple[tuple[bytes, ArchiveKind], ...] = (
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -29,11 +33,11 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 class Archive:
     """An archive whose declared names and sizes were found harmless. ``files`` are in its order."""
 
-    kind: Kind
-    files: tuple[Entry, ...]
-    reader: Reader
+    kind: ArchiveKind
+    files: tuple[ArchiveEntry, ...]
+    reader: ArchiveReader
 
-    def read(self, keep: Container[str] = ()) -> tuple[Member, ...]:
+    def read(self, keep: Container[str] = ()) -> tuple[ArchiveMember, ...]:
         """Read every file once, hashing it, and keep the bytes of those named.
 
         Args:
@@ -51,7 +55,7 @@ class Archive:
         return tuple(collectors[name].finish() for name in sorted(collectors))
 
 
-def kind_of(file: BinaryIO) -> Kind | None:
+def archive_kind_of(file: BinaryIO) -> ArchiveKind | None:
     """Tell a ``.7z`` or ``.zip`` by its first bytes; ``None`` for anything else. The position is put back."""
     file.seek(0)
     start = file.read(8)
@@ -59,7 +63,7 @@ def kind_of(file: BinaryIO) -> Kind | None:
     return next((kind for magic, kind in _MAGIC if start.startswith(magic)), None)
 
 
-def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> Archive | None:
+def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> Archive | None:
     """Read an archive's table of contents and refuse it if anything in it is hostile.
 
     Args:
@@ -73,7 +77,7 @@ def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> Archive | N
         MalformedError: ``archive.too-large``, ``.truncated``, ``.damaged``, ``.encrypted``, ``.method``, ``.count``,
             ``.bomb``, ``.link``, ``.special``, ``.traversal``, ``.absolute``, ``.name`` or ``.duplicate``.
     """
-    kind = kind_of(file)
+    kind = archive_kind_of(file)
     if kind is None:
         return None
     packed = file.seek(0, 2)
@@ -95,7 +99,7 @@ def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT) -> Archive | N
 class _Collector:
     """Takes the bytes of one file, and no more than were declared."""
 
-    def __init__(self, entry: Entry, *, keep: bool) -> None:
+    def __init__(self, entry: ArchiveEntry, *, keep: bool) -> None:
         self._entry = entry
         self._hasher = hashlib.sha256()
         self._length = 0
@@ -109,7 +113,7 @@ class _Collector:
         if self._kept is not None:
             self._kept += chunk
 
-    def finish(self) -> Member:
+    def finish(self) -> ArchiveMember:
         if self._length != self._entry.length:
             raise DamagedArchiveError(
                 "archive.damaged",
@@ -118,10 +122,10 @@ class _Collector:
                 need=f"{self._entry.length:,}",
             )
         data = None if self._kept is None else bytes(self._kept)
-        return Member(self._entry.name, self._length, self._hasher.hexdigest(), data)
+        return ArchiveMember(self._entry.name, self._length, self._hasher.hexdigest(), data)
 
 
-def _reader(kind: Kind, file: BinaryIO, limits: ArchiveLimits) -> Reader:
+def _reader(kind: ArchiveKind, file: BinaryIO, limits: ArchiveLimits) -> ArchiveReader:
     if kind == "zip":
         from manifests.archives.zip_reader import ZipReader
 
@@ -131,7 +135,7 @@ def _reader(kind: Kind, file: BinaryIO, limits: ArchiveLimits) -> Reader:
     return SevenZipReader(file, limits)
 
 
-def _check_names(entries: Iterable[Entry], limits: ArchiveLimits) -> None:
+def _check_names(entries: Iterable[ArchiveEntry], limits: ArchiveLimits) -> None:
     entries = tuple(entries)
     if len(entries) > limits.entries:
         raise MalformedError(
@@ -153,7 +157,7 @@ def _check_names(entries: Iterable[Entry], limits: ArchiveLimits) -> None:
         raise MalformedError("archive.duplicate", error.what) from error
 
 
-def _check_entry(entry: Entry) -> None:
+def _check_entry(entry: ArchiveEntry) -> None:
     shown = repr(entry.name[:200])
     if entry.form in {"link", "special"}:
         raise MalformedError(f"archive.{entry.form}", f"{shown} in the archive is no regular file")
@@ -174,7 +178,7 @@ def _check_entry(entry: Entry) -> None:
         raise MalformedError("archive.name", f"{shown} in the archive holds a colon")
 
 
-def _check_sizes(entries: Iterable[Entry], packed: int, limits: ArchiveLimits) -> None:
+def _check_sizes(entries: Iterable[ArchiveEntry], packed: int, limits: ArchiveLimits) -> None:
     total = 0
     for entry in entries:
         total += entry.length

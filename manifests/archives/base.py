@@ -26,11 +26,11 @@ class ArchiveLimits:
     """Longest time for a helper program."""
 
 
-DEFAULT = ArchiveLimits()
+DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """What an archive declares of one entry, before anything is believed. ``length`` in bytes."""
 
     name: str
@@ -40,7 +40,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchiveMember:
     """One file of an archive as it really came out. ``data`` is set for those that were asked for."""
 
     name: str
@@ -49,15 +49,15 @@ class Member:
     data: bytes | None = None
 
 
-Sink = Callable[[str, bytes], None]
+ContentSink = Callable[[str, bytes], None]
 """Takes the next piece of the file of this name; raises when it has seen enough."""
 
 
-class Reader(Protocol):
+class ArchiveReader(Protocol):
     """One archive format. Every foreign exception leaves it as a :class:`MalformedError` ``archive.*``."""
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ArchiveEntry, ...]:
         """Return what the archive declares, in its order."""
 
-    def read(self, sink: Sink) -> None:
+    def read(self, sink: ContentSink) -> None:
         """Push the content of every file into ``sink``."""

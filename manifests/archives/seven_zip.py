@@ -26,7 +26,7 @@ from py7zr import SevenZipFile
 from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompressionMethodError
 from py7zr.io import Py7zIO, WriterFactory
 
-from manifests.archives.base import ArchiveLimits, Entry, Sink
+from manifests.archives.base import ArchiveEntry, ArchiveLimits, ContentSink
 from manifests.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
@@ -37,14 +37,14 @@ _LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
 
 
 class SevenZipReader:
-    """Implements :class:`manifests.archives.base.Reader`."""
+    """Implements :class:`manifests.archives.base.ArchiveReader`."""
 
     def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
         self._file = file
         self._limits = limits
-        self._files: list[tuple[Entry, int | None]] = []
+        self._files: list[tuple[ArchiveEntry, int | None]] = []
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ArchiveEntry, ...]:
         """Return what the header declares.
 
         Raises:
@@ -58,7 +58,7 @@ class SevenZipReader:
             self._files = [(_entry(found, encrypted=encrypted), found.crc32) for found in archive.files]
         return tuple(entry for entry, _ in self._files)
 
-    def read(self, sink: Sink) -> None:
+    def read(self, sink: ContentSink) -> None:
         """Push every file's content into ``sink``; each CRC is checked.
 
         Raises:
@@ -107,7 +107,7 @@ class SevenZipReader:
                         need=f"at most {self._limits.dictionary_bytes:,}",
                     )
 
-    def _read_by_program(self, sink: Sink) -> None:
+    def _read_by_program(self, sink: ContentSink) -> None:
         with _program(self._file, self._limits) as output:
             for entry, crc32 in self._files:
                 if entry.form != "file":
@@ -125,7 +125,7 @@ class _UnknownFilterError(Exception):
 class _Pushes(WriterFactory):
     """Hands the pieces of every file on, keeping none."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: ContentSink) -> None:
         self._sink = sink
 
     def create(self, filename: str) -> Py7zIO:
@@ -133,7 +133,7 @@ class _Pushes(WriterFactory):
 
 
 class _Push(Py7zIO):
-    def __init__(self, name: str, sink: Sink) -> None:
+    def __init__(self, name: str, sink: ContentSink) -> None:
         self._name = name
         self._sink = sink
         self._length = 0
@@ -156,8 +156,8 @@ class _Push(Py7zIO):
         return self._length
 
 
-def _entry(found: Any, *, encrypted: bool) -> Entry:
-    return Entry(found.filename, found.uncompressed, _form(found), encrypted=encrypted and not found.emptystream)
+def _entry(found: Any, *, encrypted: bool) -> ArchiveEntry:
+    return ArchiveEntry(found.filename, found.uncompressed, _form(found), encrypted=encrypted and not found.emptystream)
 
 
 def _form(found: Any) -> Literal["file", "directory", "link", "special"]:
@@ -203,7 +203,7 @@ def _errors() -> Iterator[None]:
         ) from error
 
 
-def _push(output: IO[bytes], entry: Entry, sink: Sink) -> int:
+def _push(output: IO[bytes], entry: ArchiveEntry, sink: ContentSink) -> int:
     left, crc32 = entry.length, 0
     while left and (chunk := output.read(min(left, CHUNK_BYTES))):
         left -= len(chunk)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import BinaryIO, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from manifests.archives.base import Entry, Sink
+from manifests.archives.base import ArchiveEntry, ContentSink
 from manifests.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError
 
@@ -24,13 +24,13 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
 class ZipReader:
-    """Implements :class:`manifests.archives.base.Reader`."""
+    """Implements :class:`manifests.archives.base.ArchiveReader`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._infos: list[ZipInfo] = []
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ArchiveEntry, ...]:
         """Return what the central directory declares.
 
         Raises:
@@ -50,7 +50,7 @@ class ZipReader:
                 )
         return entries
 
-    def read(self, sink: Sink) -> None:
+    def read(self, sink: ContentSink) -> None:
         """Push every file's content into ``sink``; the library checks each CRC.
 
         Raises:
@@ -83,8 +83,8 @@ class ZipReader:
             raise DamagedArchiveError("archive.damaged", "Entries of the archive overlap")
 
 
-def _entry(info: ZipInfo) -> Entry:
-    return Entry(info.orig_filename, info.file_size, _form(info), encrypted=bool(info.flag_bits & _ENCRYPTED))
+def _entry(info: ZipInfo) -> ArchiveEntry:
+    return ArchiveEntry(info.orig_filename, info.file_size, _form(info), encrypted=bool(info.flag_bits & _ENCRYPTED))
 
 
 def _form(info: ZipInfo) -> Literal["file", "directory", "link", "special"]:

@@ -8,11 +8,11 @@ from typing import BinaryIO
 from manifests.container import Member, MemberReader
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import Limits
-from manifests.manifest import Document
+from manifests.manifest import DocumentMember
 
 
 def read_member(
-    file: BinaryIO, member: Member, max_bytes: int, limits: Limits, document: Document | None = None
+    file: BinaryIO, member: Member, max_bytes: int, limits: Limits, document: DocumentMember | None = None
 ) -> bytes:
     """Read a member of a bundle that is no content; it is inflated only as a document of the manifest says.
 

@@ -22,11 +22,11 @@ from typing import BinaryIO
 from manifests import manifest as manifest_format
 from manifests import signature
 from manifests.bundle.members import not_as_signed, other_stored_bytes, read_member, read_required_member
-from manifests.container import Member, MemberReader, place, read_directory, read_front
+from manifests.container import Member, MemberReader, member_placed_at, read_directory, read_front
 from manifests.errors import MalformedError, NotAuthenticError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
-from manifests.trust import TrustedState, Workflow, load_all, update_roots
+from manifests.trust import TrustedState, Workflow, load_all_roles, update_roots
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def verify_bundle(
     file: BinaryIO,
     state: TrustedState,
     system_time: datetime,
-    limits: Limits = DEFAULT,
+    limits: Limits = DEFAULT_LIMITS,
     *,
     accept_expired: bool = False,
 ) -> VerifiedBundle:
@@ -135,7 +135,7 @@ def verify_bundle_front(
     file: BinaryIO,
     state: TrustedState,
     system_time: datetime,
-    limits: Limits = DEFAULT,
+    limits: Limits = DEFAULT_LIMITS,
     *,
     accept_expired: bool = False,
 ) -> VerifiedBundle:
@@ -185,14 +185,14 @@ def _verify(
     update_roots(workflow, read_root)
     workflow.finish_roots()
 
-    manifest_bytes = read_required_member(file, members, manifest_format.NAME, limits.manifest_bytes, limits)
-    signature_bytes = read_required_member(file, members, signature.NAME, limits.signature_bytes, limits)
+    manifest_bytes = read_required_member(file, members, manifest_format.MANIFEST_NAME, limits.manifest_bytes, limits)
+    signature_bytes = read_required_member(file, members, signature.SIGNATURE_NAME, limits.signature_bytes, limits)
     keys, threshold = workflow.timestamp_keys()
-    signature.verify(manifest_bytes, signature_bytes, keys, threshold, limits)
-    manifest = manifest_format.decode(manifest_bytes, limits)
+    signature.verify_signature(manifest_bytes, signature_bytes, keys, threshold, limits)
+    manifest = manifest_format.decode_manifest(manifest_bytes, limits)
 
     documents = {document.name: document for document in manifest.documents}
-    load_all(workflow, read)
+    load_all_roles(workflow, read)
 
     if not whole:
         members = _placed(manifest, found)
@@ -230,14 +230,14 @@ def _placed(manifest: Manifest, front: tuple[Member, ...]) -> dict[str, Member]:
     content = [(blob.name, blob.method, blob.length, blob.stored_length) for blob in manifest.blobs]
     content += [(patch.name, "stored", patch.patch_length, patch.patch_length) for patch in manifest.patches]
     for name, method, length, stored_length in content:
-        members[name] = place(name, method, length, stored_length, offset)
+        members[name] = member_placed_at(name, method, length, stored_length, offset)
         offset = members[name].data_end
     return members
 
 
 def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
     """Refuse a zip whose members are not exactly those of the manifest, in its order."""
-    expected = [manifest_format.NAME, signature.NAME]
+    expected = [manifest_format.MANIFEST_NAME, signature.SIGNATURE_NAME]
     expected += [document.name for document in manifest.documents]
     expected += [blob.name for blob in manifest.blobs]
     expected += [patch.name for patch in manifest.patches]

@@ -46,7 +46,7 @@ class _Bars:
 
 
 @contextmanager
-def progress(settings: Settings) -> Iterator[Progress]:
+def show_progress(settings: Settings) -> Iterator[Progress]:
     """Show progress on stderr: bars on a terminal, else one line per step; nothing with ``--quiet``."""
     if settings.quiet:
         yield NoProgress()

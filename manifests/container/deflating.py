@@ -12,17 +12,17 @@ from typing import Final
 from isal import isal_zlib
 
 from manifests.container.layout import SATURATED_32
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 
-LEVEL: Final = 3
+DEFLATE_LEVEL: Final = 3
 """ISA-L's best ratio: within an eighth of ``zip -6`` at seven times its speed. Level 2 is a sixth larger."""
-SEGMENT_BYTES: Final = 1024 * 1024
+DEFLATE_SEGMENT_BYTES: Final = 1024 * 1024
 """Beginning anew costs a third of a percent at this length, and one in a hundred at a quarter of it."""
 SEGMENTS_AHEAD: Final = 4
 """How many are being compressed or wait for their turn."""
 MIN_GAIN_BYTES: Final = 256
 """A deflated member has a second digest in the manifest, and is inflated at every site."""
-RAW: Final = -15
+RAW_DEFLATE: Final = -15
 """A stream without zlib or gzip wrapping, 32 KiB window. Source: APPNOTE 4.4.5 method 8, RFC 1951."""
 
 
@@ -36,7 +36,9 @@ class Deflated:
     stored_sha256: str
 
 
-def deflate(chunks: Iterable[bytes], write: Callable[[bytes], object], pool: Executor | None = None) -> Deflated:
+def deflate_content(
+    chunks: Iterable[bytes], write: Callable[[bytes], object], pool: Executor | None = None
+) -> Deflated:
     """Compress content as it comes.
 
     The stream is made of segments that know nothing of each other and end on a byte, so several cores can work
@@ -69,7 +71,7 @@ def _segments(chunks: Iterable[bytes]) -> Iterator[_Segment]:
     held: list[bytes] = []
     size = 0
     for chunk in chunks:
-        if size >= SEGMENT_BYTES:
+        if size >= DEFLATE_SEGMENT_BYTES:
             yield b"".join(held), False
             held, size = [], 0
         held.append(chunk)
@@ -94,12 +96,12 @@ def _compressed(segments: Iterator[_Segment], pool: Executor | None) -> Iterator
 def _compress(segment: _Segment) -> tuple[bytes, bytes]:
     """Compress one segment; every one but the last ends in an empty stored block. Source: RFC 1951 3.2.4."""
     content, last = segment
-    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
+    compressor = isal_zlib.compressobj(DEFLATE_LEVEL, isal_zlib.DEFLATED, RAW_DEFLATE)
     flush = isal_zlib.Z_FINISH if last else isal_zlib.Z_FULL_FLUSH
     return content, compressor.compress(content) + compressor.flush(flush)
 
 
-def pays(deflated: Deflated, limits: Limits = DEFAULT) -> bool:
+def deflating_pays(deflated: Deflated, limits: Limits = DEFAULT_LIMITS) -> bool:
     """Tell whether a container may carry content deflated, and gains at least an eighth and more than it costs."""
     return (
         deflated.length < SATURATED_32

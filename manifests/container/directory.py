@@ -7,16 +7,16 @@ import struct
 from typing import BinaryIO, Final, NoReturn
 
 from manifests.container.deflating import inflates_too_much
-from manifests.container.end import Directory, find_directory
+from manifests.container.end import CentralDirectory, find_central_directory
 from manifests.container.layout import (
-    CENTRAL,
+    CENTRAL_RECORD,
     CENTRAL_SIGNATURE,
     DOS_DATE,
     DOS_TIME,
     EXTERNAL_ATTRIBUTES,
-    LOCAL,
+    LOCAL_HEADER,
     MADE_BY,
-    METHODS,
+    METHOD_BY_CODE,
     SATURATED_32,
     ZIP64_EXTRA_ID,
     Member,
@@ -24,10 +24,10 @@ from manifests.container.layout import (
     local_header,
     local_header_length,
 )
-from manifests.container.member_names import NameSet, check_name
-from manifests.container.source import Window, read_at
+from manifests.container.member_names import MemberNames, check_member_name
+from manifests.container.source import ByteWindow, read_at
 from manifests.errors import DamagedContainerError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 
 _FLAG_ENCRYPTED: Final = 1 << 0
 _FLAG_DATA_DESCRIPTOR: Final = 1 << 3
@@ -50,7 +50,7 @@ _LOCAL_FIELDS: Final = (
 """The fields of a local header in their order, with the clause of each."""
 
 
-def read_directory(file: BinaryIO, limits: Limits = DEFAULT) -> tuple[Member, ...]:
+def read_directory(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[Member, ...]:
     """Check a container's whole structure and return its members in file order.
 
     Holds at most a megabyte of the file at a time and inflates nothing. What it accepts was, outside
@@ -67,9 +67,9 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT) -> tuple[Member, ..
 
     Source: APPNOTE 4.3.6: members, then the central directory, then the end, and nothing else.
     """
-    directory = find_directory(file, limits)
-    window = Window(file, directory.offset, directory.end)
-    names = NameSet()
+    directory = find_central_directory(file, limits)
+    window = ByteWindow(file, directory.offset, directory.end)
+    names = MemberNames()
     members: list[Member] = []
     offset = 0
     for _ in range(directory.count):
@@ -87,14 +87,14 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT) -> tuple[Member, ..
     return tuple(members)
 
 
-def _central(window: Window, offset: int) -> Member:
+def _central(window: ByteWindow, offset: int) -> Member:
     """Read the central record of the member that must begin at ``offset``. Source: APPNOTE 4.3.12."""
-    fixed = window.take(CENTRAL.size)
+    fixed = window.take(CENTRAL_RECORD.size)
     if not fixed.startswith(CENTRAL_SIGNATURE):
         _refuse("zip.central-signature", "The central directory holds something else than member records")
-    if len(fixed) != CENTRAL.size:
+    if len(fixed) != CENTRAL_RECORD.size:
         _refuse("zip.directory-truncated", "The central directory ends within a record")
-    fields = CENTRAL.unpack(fixed)
+    fields = CENTRAL_RECORD.unpack(fixed)
     method_code, crc32, stored_length, length, name_length, extra_length = fields[4], *fields[7:12]
     name = window.take(name_length)
     extra = window.take(extra_length)
@@ -102,10 +102,10 @@ def _central(window: Window, offset: int) -> Member:
         _refuse("zip.directory-truncated", "The central directory ends within a record")
     if fields[3]:
         _refuse_flags(fields[3])
-    method = METHODS.get(method_code)
+    method = METHOD_BY_CODE.get(method_code)
     if method is None:
         _refuse("zip.method", f"Compression method {method_code} is not allowed", need="0 (stored) or 8 (deflate)")
-    text = check_name(name)
+    text = check_member_name(name)
     length, stored_length, header_offset = _sizes(length, stored_length, fields[16], extra)
     data_offset = header_offset + local_header_length(text, length)
     member = Member(text, method, length, stored_length, crc32, header_offset, data_offset)
@@ -170,7 +170,7 @@ def _refuse_central(fields: tuple[int, ...]) -> NoReturn:
     _refuse("zip.version", f"A member needs version {fields[2]} to extract", need="20, or 45 where zip64 is used")
 
 
-def _check_member(file: BinaryIO, member: Member, directory: Directory, limits: Limits) -> None:
+def _check_member(file: BinaryIO, member: Member, directory: CentralDirectory, limits: Limits) -> None:
     """Check one member's sizes and its local header. Source: APPNOTE 4.3.7."""
     if member.method == "stored" and member.length != member.stored_length:
         _refuse("zip.stored-length", f"Member {member.name!r} is stored, yet its two lengths differ")
@@ -188,7 +188,7 @@ def _check_member(file: BinaryIO, member: Member, directory: Directory, limits: 
 
 def _refuse_local(member: Member, have: bytes, need: bytes) -> NoReturn:
     """Name the first field in which a local header differs from the central record."""
-    fields = zip(_LOCAL_FIELDS, LOCAL.unpack_from(have), LOCAL.unpack_from(need), strict=True)
+    fields = zip(_LOCAL_FIELDS, LOCAL_HEADER.unpack_from(have), LOCAL_HEADER.unpack_from(need), strict=True)
     for (field, clause), left, right in fields:
         if left != right:
             _refuse(
@@ -196,7 +196,7 @@ def _refuse_local(member: Member, have: bytes, need: bytes) -> NoReturn:
                 f"The local header of {member.name!r} differs from its central record in its {field}"
                 f" (APPNOTE {clause})",
             )
-    field = "extra" if have[LOCAL.size :].startswith(member.name.encode("ascii")) else "name"
+    field = "extra" if have[LOCAL_HEADER.size :].startswith(member.name.encode("ascii")) else "name"
     _refuse(f"zip.local-{field}", f"The local header of {member.name!r} differs from its central record in its {field}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
 from manifests.container.layout import (
-    END,
+    END_RECORD,
     END_SIGNATURE,
     LOCAL_SIGNATURE,
     SATURATED_16,
@@ -17,7 +17,7 @@ from manifests.container.layout import (
     ZIP64_LOCATOR_SIGNATURE,
     end_records,
 )
-from manifests.container.source import read_at, size_of
+from manifests.container.source import file_size, read_at
 from manifests.errors import DamagedContainerError
 from manifests.limits import Limits
 
@@ -25,7 +25,7 @@ _ZIP64_LENGTH: Final = ZIP64_END.size + ZIP64_LOCATOR.size
 
 
 @dataclass(frozen=True)
-class Directory:
+class CentralDirectory:
     """Where the central directory is: ``count`` records in the bytes from ``offset`` to ``end``."""
 
     count: int
@@ -33,7 +33,7 @@ class Directory:
     end: int
 
 
-def find_directory(file: BinaryIO, limits: Limits) -> Directory:
+def find_central_directory(file: BinaryIO, limits: Limits) -> CentralDirectory:
     """Read the end records and check every field of them.
 
     Raises:
@@ -43,10 +43,10 @@ def find_directory(file: BinaryIO, limits: Limits) -> Directory:
 
     Source: APPNOTE 4.3.14 to 4.3.16.
     """
-    file_length = size_of(file)
+    file_length = file_size(file)
     _check_ends(file, file_length)
-    end_offset = file_length - END.size
-    count, length, offset = _end_record(read_at(file, end_offset, END.size))
+    end_offset = file_length - END_RECORD.size
+    count, length, offset = _end_record(read_at(file, end_offset, END_RECORD.size))
     records_offset = end_offset
     if count == SATURATED_16 or SATURATED_32 in (length, offset):
         records_offset = end_offset - _ZIP64_LENGTH
@@ -61,7 +61,7 @@ def find_directory(file: BinaryIO, limits: Limits) -> Directory:
         _refuse("zip.no-members", "The container is empty")
     if count > limits.members:
         _refuse("zip.too-many-members", f"The container has {count:,} members", need=f"at most {limits.members:,}")
-    return Directory(count, offset, records_offset)
+    return CentralDirectory(count, offset, records_offset)
 
 
 def _check_ends(file: BinaryIO, file_length: int) -> None:
@@ -72,8 +72,8 @@ def _check_ends(file: BinaryIO, file_length: int) -> None:
     if file_length == 0:
         _refuse("zip.empty", "The file is empty")
     begins = read_at(file, 0, min(4, file_length))
-    ends = read_at(file, max(0, file_length - END.size), min(END.size, file_length))
-    is_end = len(ends) == END.size and ends.startswith(END_SIGNATURE)
+    ends = read_at(file, max(0, file_length - END_RECORD.size), min(END_RECORD.size, file_length))
+    is_end = len(ends) == END_RECORD.size and ends.startswith(END_SIGNATURE)
     if begins == LOCAL_SIGNATURE and not is_end:
         _refuse(
             "zip.end",
@@ -82,13 +82,13 @@ def _check_ends(file: BinaryIO, file_length: int) -> None:
         )
     if not is_end:
         _refuse("zip.not-a-zip", "The file is not a zip")
-    if begins != LOCAL_SIGNATURE and file_length > END.size:
+    if begins != LOCAL_SIGNATURE and file_length > END_RECORD.size:
         _refuse("zip.prefix", "The file begins with something else than its first member")
 
 
 def _end_record(raw: bytes) -> tuple[int, int, int]:
     """Return count, length and offset as the end record gives them. Source: APPNOTE 4.3.16, 4.4.19 to 4.4.25."""
-    _, disk, directory_disk, disk_count, count, length, offset, comment_length = END.unpack(raw)
+    _, disk, directory_disk, disk_count, count, length, offset, comment_length = END_RECORD.unpack(raw)
     if comment_length:
         _refuse("zip.comment", "The end record speaks of a comment")
     if disk or directory_disk:
@@ -122,7 +122,7 @@ def _zip64_records(tail: bytes, records_offset: int) -> tuple[int, int, int]:
     if disk_count != count:
         _refuse("zip.count", "The zip64 end record gives two numbers of members")
     canonical = end_records(count, length, offset)
-    if len(canonical) == END.size:
+    if len(canonical) == END_RECORD.size:
         _refuse("zip.zip64-needless", "Zip64 records are there although nothing needs them")
     if canonical != tail:
         _refuse("zip.zip64-end", "The zip64 end record and the end record do not agree, or hold unknown values")

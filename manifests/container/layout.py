@@ -17,15 +17,15 @@ SATURATED_16: Final = 0xFFFF
 SATURATED_32: Final = 0xFFFFFFFF
 """In a 16- or 32-bit field: "see the zip64 record". Source: APPNOTE 4.4.1.4."""
 
-LOCAL: Final = struct.Struct("<4s5H3I2H")
+LOCAL_HEADER: Final = struct.Struct("<4s5H3I2H")
 """Local file header without name and extra field. Source: APPNOTE 4.3.7."""
-CENTRAL: Final = struct.Struct("<4s6H3I5H2I")
+CENTRAL_RECORD: Final = struct.Struct("<4s6H3I5H2I")
 """Central directory record without name and extra field. Source: APPNOTE 4.3.12."""
 ZIP64_END: Final = struct.Struct("<4sQ2H2I4Q")
 """Zip64 end of central directory record. Source: APPNOTE 4.3.14."""
 ZIP64_LOCATOR: Final = struct.Struct("<4sIQI")
 """Zip64 end of central directory locator. Source: APPNOTE 4.3.15."""
-END: Final = struct.Struct("<4s4H2IH")
+END_RECORD: Final = struct.Struct("<4s4H2IH")
 """End of central directory record without comment. Source: APPNOTE 4.3.16."""
 
 LOCAL_SIGNATURE: Final = b"PK\x03\x04"
@@ -36,7 +36,7 @@ END_SIGNATURE: Final = b"PK\x05\x06"
 
 METHOD_CODES: Final[dict[Method, int]] = {"stored": 0, "deflate": 8}
 """Source: APPNOTE 4.4.5."""
-METHODS: Final[dict[int, Method]] = {code: method for method, code in METHOD_CODES.items()}
+METHOD_BY_CODE: Final[dict[int, Method]] = {code: method for method, code in METHOD_CODES.items()}
 
 MADE_BY: Final = 3 << 8 | 45
 """Unix, specification 4.5. Source: APPNOTE 4.4.2."""
@@ -78,13 +78,13 @@ class Member:
 
 def local_header_length(name: str, length: int) -> int:
     """Return how many bytes stand before a member's data."""
-    return LOCAL.size + len(name) + (20 if length >= SATURATED_32 else 0)
+    return LOCAL_HEADER.size + len(name) + (20 if length >= SATURATED_32 else 0)
 
 
 def local_header(member: Member) -> bytes:
     """Return a member's local header. Source: APPNOTE 4.3.7; the zip64 field holds both sizes, 4.5.3."""
     extra = _zip64_extra(member.length, member.stored_length)
-    fixed = LOCAL.pack(
+    fixed = LOCAL_HEADER.pack(
         LOCAL_SIGNATURE,
         _version(member),
         0,
@@ -103,7 +103,7 @@ def local_header(member: Member) -> bytes:
 def central_record(member: Member) -> bytes:
     """Return a member's record in the central directory. Source: APPNOTE 4.3.12."""
     extra = _zip64_extra(member.length, member.stored_length, member.header_offset)
-    fixed = CENTRAL.pack(
+    fixed = CENTRAL_RECORD.pack(
         CENTRAL_SIGNATURE,
         MADE_BY,
         _version(member),
@@ -135,7 +135,7 @@ def end_records(count: int, size: int, offset: int) -> bytes:
 
     Source: APPNOTE 4.3.14 to 4.3.16; zip64 records only where a field of the last one saturates.
     """
-    end = END.pack(
+    end = END_RECORD.pack(
         END_SIGNATURE,
         0,
         0,

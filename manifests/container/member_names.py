@@ -13,16 +13,16 @@ from manifests.errors import DamagedContainerError
 
 MAX_NAME_BYTES: Final = 255
 """Longest name; ours have at most 85."""
-MAX_SEGMENTS: Final = 8
+MAX_NAME_SEGMENTS: Final = 8
 
 _DEVICE: Final = r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:[./]|\Z)"
 """What DOS and Windows take for a device, whatever suffix follows."""
 _PART: Final = rf"(?!(?i:{_DEVICE}))[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?"
 """Windows drops a dot from an end, so there is none."""
-_NAME: Final = re.compile(rf"{_PART}(?:/{_PART}){{0,{MAX_SEGMENTS - 1}}}".encode("ascii"))
+_NAME: Final = re.compile(rf"{_PART}(?:/{_PART}){{0,{MAX_NAME_SEGMENTS - 1}}}".encode("ascii"))
 
 
-def check_name(raw: bytes) -> str:
+def check_member_name(raw: bytes) -> str:
     """Return a member's name.
 
     Args:
@@ -48,7 +48,7 @@ def _reason(raw: bytes) -> DamagedContainerError:
         ("zip.name-characters", re.search(rb"[^A-Za-z0-9._+/-]", raw), "holds a character that is not allowed"),
         ("zip.name-absolute", raw.startswith(b"/"), "begins at the root"),
         ("zip.name-directory", raw.endswith(b"/"), "is a directory"),
-        ("zip.name-depth", len(parts) > MAX_SEGMENTS, f"has more than {MAX_SEGMENTS} parts"),
+        ("zip.name-depth", len(parts) > MAX_NAME_SEGMENTS, f"has more than {MAX_NAME_SEGMENTS} parts"),
         (
             "zip.name-part",
             any(part[:1] in b".+-" for part in parts),
@@ -63,7 +63,7 @@ def _reason(raw: bytes) -> DamagedContainerError:
     return DamagedContainerError("zip.name-device", f"The member name {shown!r} is a device on DOS and Windows")
 
 
-class NameSet:
+class MemberNames:
     """The names of one container, which must differ on every file system."""
 
     def __init__(self) -> None:

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO, Final, NoReturn, cast
 
 from isal import isal_zlib
 
-from manifests.container.deflating import RAW, inflates_too_much
+from manifests.container.deflating import RAW_DEFLATE, inflates_too_much
 from manifests.container.layout import Member
 from manifests.container.source import CHUNK_BYTES, read_at
 from manifests.errors import DamagedContainerError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 
 _INFLATED_BYTES: Final = 256 * 1024
 """How much is inflated at a time: a third faster than a megabyte, since it stays in the processor's cache."""
@@ -45,7 +45,7 @@ class MemberReader:
         self,
         file: BinaryIO,
         member: Member,
-        limits: Limits = DEFAULT,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         digest: bool = True,
         check_crc: bool = True,
@@ -92,7 +92,7 @@ class MemberReader:
 
     def _inflated(self) -> Iterator[bytes]:
         """Yield the content of a DEFLATE stream that must end with the member. Source: RFC 1951."""
-        inflater = isal_zlib.decompressobj(RAW)
+        inflater = isal_zlib.decompressobj(RAW_DEFLATE)
         left = self.member.length
         for stored in self._stored(_INFLATED_BYTES):
             if inflater.eof:

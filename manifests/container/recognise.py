@@ -10,11 +10,11 @@ import os
 from dataclasses import dataclass
 
 from manifests.container.layout import (
-    CENTRAL,
+    CENTRAL_RECORD,
     CENTRAL_SIGNATURE,
-    END,
+    END_RECORD,
     END_SIGNATURE,
-    LOCAL,
+    LOCAL_HEADER,
     LOCAL_SIGNATURE,
     SATURATED_16,
     SATURATED_32,
@@ -75,8 +75,8 @@ def begins_with_member(descriptor: int, first_member: str) -> bool:
 
 
 def _first_name(descriptor: int, wanted: bytes) -> bytes | None:
-    record = os.pread(descriptor, LOCAL.size + len(wanted), 0)
-    return _name_in(record, LOCAL_SIGNATURE, _LOCAL_NAME_LENGTH_AT, LOCAL.size, wanted)
+    record = os.pread(descriptor, LOCAL_HEADER.size + len(wanted), 0)
+    return _name_in(record, LOCAL_SIGNATURE, _LOCAL_NAME_LENGTH_AT, LOCAL_HEADER.size, wanted)
 
 
 def _first_listed_name(descriptor: int, length_bytes: int, wanted: bytes) -> bytes | None:
@@ -88,10 +88,10 @@ def _first_listed_name(descriptor: int, length_bytes: int, wanted: bytes) -> byt
     if found is None:
         return None
     offset, length = found
-    record = os.pread(descriptor, CENTRAL.size + len(wanted), offset)
-    if length < CENTRAL.size:
+    record = os.pread(descriptor, CENTRAL_RECORD.size + len(wanted), offset)
+    if length < CENTRAL_RECORD.size:
         return None
-    return _name_in(record, CENTRAL_SIGNATURE, _CENTRAL_NAME_LENGTH_AT, CENTRAL.size, wanted)
+    return _name_in(record, CENTRAL_SIGNATURE, _CENTRAL_NAME_LENGTH_AT, CENTRAL_RECORD.size, wanted)
 
 
 def _name_in(record: bytes, signature: bytes, length_at: int, name_at: int, wanted: bytes) -> bytes | None:
@@ -105,11 +105,11 @@ def _name_in(record: bytes, signature: bytes, length_at: int, name_at: int, want
 
 def _locate_directory(descriptor: int, length_bytes: int) -> tuple[int, int] | None:
     """Return offset and length of the central directory, if the end records agree with where they stand."""
-    end_at = length_bytes - END.size
-    tail = os.pread(descriptor, END.size, end_at) if end_at >= 0 else b""
-    if len(tail) != END.size or not tail.startswith(END_SIGNATURE):
+    end_at = length_bytes - END_RECORD.size
+    tail = os.pread(descriptor, END_RECORD.size, end_at) if end_at >= 0 else b""
+    if len(tail) != END_RECORD.size or not tail.startswith(END_SIGNATURE):
         return None
-    *_, count, length, offset, _comment = END.unpack(tail)
+    *_, count, length, offset, _comment = END_RECORD.unpack(tail)
     directory_end = end_at
     locator_at = end_at - ZIP64_LOCATOR.size
     locator = os.pread(descriptor, ZIP64_LOCATOR.size, locator_at) if locator_at >= 0 else b""

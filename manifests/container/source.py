@@ -14,7 +14,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 """The most that is held of a file at a time."""
 
 
-def size_of(file: BinaryIO) -> int:
+def file_size(file: BinaryIO) -> int:
     """Return a file's length in bytes.
 
     Raises:
@@ -58,7 +58,7 @@ def _read_unbuffered(descriptor: int, offset: int, length: int) -> bytes:
     return data
 
 
-class Window:
+class ByteWindow:
     """Takes consecutive pieces of a range of a file that is read in chunks."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:

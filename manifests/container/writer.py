@@ -16,7 +16,7 @@ from manifests.container.layout import (
     local_header,
     local_header_length,
 )
-from manifests.container.member_names import NameSet, check_name
+from manifests.container.member_names import MemberNames, check_member_name
 from manifests.errors import StorageError
 
 
@@ -33,7 +33,7 @@ class ContainerWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._members: list[Member] = []
-        self._names = NameSet()
+        self._names = MemberNames()
         self._offset = 0
 
     def add(self, name: str, chunks: Iterable[bytes], *, length: int) -> Member:
@@ -73,7 +73,7 @@ class ContainerWriter:
     def add_deflated(
         self, name: str, stored_chunks: Iterable[bytes], *, length: int, stored_length: int, crc32: int
     ) -> Member:
-        """Place a DEFLATE stream made beforehand by :func:`manifests.container.deflate`.
+        """Place a DEFLATE stream made beforehand by :func:`manifests.container.deflate_content`.
 
         Args:
             name: The member's name.
@@ -116,7 +116,7 @@ class ContainerWriter:
 
     def _begin(self, name: str, length: int) -> Member:
         """Check a name and say where its member will be: where the file's position is."""
-        self._names.add(check_name(name.encode("utf-8")))
+        self._names.add(check_member_name(name.encode("utf-8")))
         data_offset = self._offset + local_header_length(name, length)
         return Member(name, "stored", length, length, 0, self._offset, data_offset)
 

@@ -7,7 +7,7 @@ side makes for itself, so nothing here opens a connection.
 
 from __future__ import annotations
 
-from manifests.dsm.reading import collect
+from manifests.dsm.reading import collect_answer
 from manifests.dsm.session import Manager, signed_in
 from manifests.dsm.types import (
     SOAP_PATH,
@@ -32,6 +32,6 @@ __all__ = [
     "Reply",
     "RuleChanges",
     "SecurityUpdate",
-    "collect",
+    "collect_answer",
     "signed_in",
 ]

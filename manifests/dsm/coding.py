@@ -23,7 +23,7 @@ from zeep.settings import Settings
 from zeep.wsdl import Document
 from zeep.wsdl.utils import etree_to_string
 
-from manifests.dsm.faults import answer_error, fault_error, shown, status_error
+from manifests.dsm.faults import answer_error, fault_error, shown_fault, status_error
 from manifests.dsm.types import APPLIED_STATES, AppliedState, Change, Reply, RuleChanges, SecurityUpdate
 
 NAMESPACE = "urn:Manager"
@@ -63,7 +63,7 @@ logging.getLogger("zeep").addHandler(logging.NullHandler())
 logging.getLogger("zeep").propagate = False
 
 
-def encode(operation: str, **arguments: object) -> tuple[bytes, dict[str, str]]:
+def encode_request(operation: str, **arguments: object) -> tuple[bytes, dict[str, str]]:
     """Return the envelope and the HTTP headers of a request.
 
     Args:
@@ -75,7 +75,7 @@ def encode(operation: str, **arguments: object) -> tuple[bytes, dict[str, str]]:
     return envelope, dict(_HEADERS)
 
 
-def decode(operation: str, reply: Reply) -> Any:
+def decode_reply(operation: str, reply: Reply) -> Any:
     """Return what a manager answered: text, decoded objects, or ``None`` where the WSDL promises nothing.
 
     Raises:
@@ -92,7 +92,7 @@ def decode_content(operation: str, reply: Reply) -> bytes:
     """Return the file in an answer, decoded strictly: zeep's decoding drops what is not base64.
 
     Raises:
-        FetchError: As :func:`decode`.
+        FetchError: As :func:`decode_reply`.
     """
     text = _text_of(operation, reply)
     try:
@@ -150,7 +150,7 @@ def rule_changes(value: Any) -> RuleChanges:
         for what, prefix, deletes in _CHANGES
     )
     summary = value.detailedSummary
-    return RuleChanges(changes, shown(summary) if isinstance(summary, str) else "")
+    return RuleChanges(changes, shown_fault(summary) if isinstance(summary, str) else "")
 
 
 @cache

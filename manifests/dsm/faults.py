@@ -78,7 +78,9 @@ def fault_error(message: str | None, details: Iterable[tuple[str, str]]) -> Fetc
     named = [_ELEMENTS.get(element) or _class_name(text) for element, text in details]
     name = next((found for found in named if found), None) or _class_name(message or "") or "ManagerException"
     meaning = _MEANINGS.get(name, _MEANINGS["ManagerException"])
-    return meaning.error(meaning.code, meaning.what, have=shown(message or "") or None, todo=meaning.todo, fault=name)
+    return meaning.error(
+        meaning.code, meaning.what, have=shown_fault(message or "") or None, todo=meaning.todo, fault=name
+    )
 
 
 def status_error(status: int) -> FetchError:
@@ -104,7 +106,7 @@ def answer_error(why: str, *, have: str | None = None) -> FetchError:
     )
 
 
-def shown(text: str) -> str:
+def shown_fault(text: str) -> str:
     """Return a manager's text for people: printable, one line, bounded."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_TEXT]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from manifests.errors import FetchError
 
 
-def collect(chunks: Iterable[bytes], *, max_bytes: int, seconds: float, monotonic: Callable[[], float]) -> bytes:
+def collect_answer(chunks: Iterable[bytes], *, max_bytes: int, seconds: float, monotonic: Callable[[], float]) -> bytes:
     """Return all chunks as one.
 
     Args:

@@ -107,15 +107,15 @@ class Manager:
         """
         return coding.rule_changes(self._call("securityUpdateApply", ID=number, detectOnly=detect_only))
 
-    def _call(self, operation: str, decode: Decode = coding.decode, **arguments: object) -> Any:
+    def _call(self, operation: str, decode: Decode = coding.decode_reply, **arguments: object) -> Any:
         """Ask within the session; when the manager has ended it, sign in again and ask once more."""
         with suppress(SessionEndedError):
             return self._ask(operation, decode, **arguments, sID=self._session)
         self.sign_in()
         return self._ask(operation, decode, **arguments, sID=self._session)
 
-    def _ask(self, operation: str, decode: Decode = coding.decode, **arguments: object) -> Any:
-        envelope, headers = coding.encode(operation, **arguments)
+    def _ask(self, operation: str, decode: Decode = coding.decode_reply, **arguments: object) -> Any:
+        envelope, headers = coding.encode_request(operation, **arguments)
         reply = self._channel(envelope, headers)
         try:
             return decode(operation, reply)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 Connectivity = Literal["proxy", "local-sps", "isolated"]
-Kind = Literal["feature", "setting"]
+ItemKind = Literal["feature", "setting"]
 Confidence = Literal["verified-name", "documented", "inferred"]
 Language = Literal["en", "ja"]
 
@@ -17,7 +17,7 @@ CONNECTIVITIES: tuple[Connectivity, ...] = get_args(Connectivity)
 
 
 @dataclass(frozen=True)
-class Text:
+class Bilingual:
     """One sentence in each language."""
 
     en: str
@@ -29,45 +29,45 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Service:
+class CloudService:
     """A service that agents ask. ``hosts`` are patterns to look for in proxy and DNS logs."""
 
     id: str
-    name: Text
+    name: Bilingual
     hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reachability:
     """Which services one kind of connectivity leaves reachable."""
 
     id: Connectivity
-    name: Text
+    name: Bilingual
     reachable: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Console:
+class ConsoleSwitch:
     """Where a person finds the switch, what to set it to, and what it was."""
 
-    path: Text
-    value: Text
-    revert: Text
+    path: Bilingual
+    value: Bilingual
+    revert: Bilingual
 
 
 @dataclass(frozen=True)
-class Rest:
+class RestSwitch:
     """One request of the manager's API. The bodies are JSON text; ``for_each`` says what to repeat it for."""
 
     method: str
     endpoint: str
     body: str
     revert_body: str
-    for_each: Text | None = None
+    for_each: Bilingual | None = None
 
 
 @dataclass(frozen=True)
-class DsmC:
+class CommandSwitch:
     """One line of the manager's command line."""
 
     line: str
@@ -78,25 +78,25 @@ class DsmC:
 class Switches:
     """Every known way to one switch; where no REST field exists, ``no_rest`` says so."""
 
-    console: Console
-    rest: Rest | None = None
-    dsm_c: DsmC | None = None
-    no_rest: Text | None = None
+    console: ConsoleSwitch
+    rest: RestSwitch | None = None
+    dsm_c: CommandSwitch | None = None
+    no_rest: Bilingual | None = None
 
 
 @dataclass(frozen=True)
-class Item:
+class FeatureItem:
     """One feature or setting that cannot work, or does harm, without the services it needs."""
 
     id: str
-    kind: Kind
-    name: Text
+    kind: ItemKind
+    name: Bilingual
     services: tuple[str, ...]
-    reason: Text
-    protection_lost: Text
+    reason: Bilingual
+    protection_lost: Bilingual
     switches: Switches
     confidence: Confidence
-    basis: Text
+    basis: Bilingual
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class Catalogue:
     product: str
     rest_base_url: str
     rest_headers: tuple[tuple[str, str], ...]
-    hosts_basis: Text
-    services: tuple[Service, ...]
-    reaches: tuple[Reach, ...]
-    items: tuple[Item, ...]
+    hosts_basis: Bilingual
+    services: tuple[CloudService, ...]
+    reaches: tuple[Reachability, ...]
+    items: tuple[FeatureItem, ...]
 
 
 @dataclass(frozen=True)
@@ -117,17 +117,17 @@ class FeatureList:
     """What to disable for one connectivity, features first, in the order of the catalogue."""
 
     catalogue: Catalogue
-    reach: Reach
-    items: tuple[Item, ...]
+    reach: Reachability
+    items: tuple[FeatureItem, ...]
 
     @property
-    def services(self) -> tuple[Service, ...]:
+    def services(self) -> tuple[CloudService, ...]:
         """The services that these items need and that cannot be reached."""
         needed = {service for item in self.items for service in item.services} - self.reach.reachable
         return tuple(service for service in self.catalogue.services if service.id in needed)
 
 
-def to_disable(catalogue: Catalogue, connectivity: Connectivity) -> FeatureList:
+def features_to_disable(catalogue: Catalogue, connectivity: Connectivity) -> FeatureList:
     """Return what to disable: every item that needs a service out of reach.
 
     Args:
@@ -150,42 +150,44 @@ def load_catalogue() -> Catalogue:
         product=value["product"],
         rest_base_url=value["rest"]["base_url"],
         rest_headers=tuple(value["rest"]["headers"].items()),
-        hosts_basis=Text(**value["hosts_basis"]),
-        services=tuple(Service(s["id"], Text(**s["name"]), tuple(s["hosts"])) for s in value["services"]),
-        reaches=tuple(Reach(c["id"], Text(**c["name"]), frozenset(c["reachable"])) for c in value["connectivities"]),
+        hosts_basis=Bilingual(**value["hosts_basis"]),
+        services=tuple(CloudService(s["id"], Bilingual(**s["name"]), tuple(s["hosts"])) for s in value["services"]),
+        reaches=tuple(
+            Reachability(c["id"], Bilingual(**c["name"]), frozenset(c["reachable"])) for c in value["connectivities"]
+        ),
         items=tuple(_item(item) for item in value["items"]),
     )
 
 
-def _item(value: dict[str, Any]) -> Item:
-    return Item(
+def _item(value: dict[str, Any]) -> FeatureItem:
+    return FeatureItem(
         id=value["id"],
         kind=value["kind"],
-        name=Text(**value["name"]),
+        name=Bilingual(**value["name"]),
         services=tuple(value["services"]),
-        reason=Text(**value["reason"]),
-        protection_lost=Text(**value["protection_lost"]),
+        reason=Bilingual(**value["reason"]),
+        protection_lost=Bilingual(**value["protection_lost"]),
         switches=_switches(value["switches"]),
         confidence=value["confidence"],
-        basis=Text(**value["basis"]),
+        basis=Bilingual(**value["basis"]),
     )
 
 
 def _switches(value: dict[str, Any]) -> Switches:
-    console = Console(**{key: Text(**text) for key, text in value["console"].items()})
+    console = ConsoleSwitch(**{key: Bilingual(**text) for key, text in value["console"].items()})
     return Switches(
         console=console,
         rest=_rest(value["rest"]) if "rest" in value else None,
-        dsm_c=DsmC(**value["dsm_c"]) if "dsm_c" in value else None,
-        no_rest=Text(**value["no_rest"]) if "no_rest" in value else None,
+        dsm_c=CommandSwitch(**value["dsm_c"]) if "dsm_c" in value else None,
+        no_rest=Bilingual(**value["no_rest"]) if "no_rest" in value else None,
     )
 
 
-def _rest(value: dict[str, Any]) -> Rest:
-    return Rest(
+def _rest(value: dict[str, Any]) -> RestSwitch:
+    return RestSwitch(
         method=value["method"],
         endpoint=value["endpoint"],
         body=json.dumps(value["body"]),
         revert_body=json.dumps(value["revert_body"]),
-        for_each=Text(**value["for_each"]) if "for_each" in value else None,
+        for_each=Bilingual(**value["for_each"]) if "for_each" in value else None,
     )

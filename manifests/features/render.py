@@ -11,37 +11,37 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any, Literal, get_args
 
-from manifests.features.catalogue import FeatureList, Item, Language, Rest, Text
+from manifests.features.catalogue import Bilingual, FeatureItem, FeatureList, Language, RestSwitch
 
-Format = Literal["table", "json", "dsm-c", "rest"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+FeatureFormat = Literal["table", "json", "dsm-c", "rest"]
+FEATURE_FORMATS: tuple[FeatureFormat, ...] = get_args(FeatureFormat)
 
 TABLE_COLUMNS = 80
 
-_ADVICE = Text(
+_ADVICE = Bilingual(
     "Advice: nothing here was applied, and Sealift never applies it.",
     "これは助言です。Sealiftは設定を一切変更していません。今後も変更しません。",
 )
-_NOTHING = Text("Nothing to disable.", "無効にする機能はありません。")
-_FEATURES = Text("Features to disable", "無効にする機能")
-_SETTINGS = Text("Settings to change", "変更する設定")
+_NOTHING = Bilingual("Nothing to disable.", "無効にする機能はありません。")
+_FEATURES = Bilingual("Features to disable", "無効にする機能")
+_SETTINGS = Bilingual("Settings to change", "変更する設定")
 _HEADINGS = (
-    Text("What", "項目"),
-    Text("Protection lost", "失われる保護"),
-    Text("Switch in the console", "コンソールでの設定"),
+    Bilingual("What", "項目"),
+    Bilingual("Protection lost", "失われる保護"),
+    Bilingual("Switch in the console", "コンソールでの設定"),
 )
 _SURENESS = {
-    "verified-name": Text("name verified", "名称確認済み"),
-    "documented": Text("documented", "文書に記載"),
-    "inferred": Text("inferred, try it first", "推定。先に試験を"),
+    "verified-name": Bilingual("name verified", "名称確認済み"),
+    "documented": Bilingual("documented", "文書に記載"),
+    "inferred": Bilingual("inferred, try it first", "推定。先に試験を"),
 }
-_MORE = Text(
+_MORE = Bilingual(
     "How to revert, reasons, REST bodies, dsm_c lines: --format json | rest | dsm-c.",
     "元に戻す方法、理由、RESTの本文、dsm_cの行: --format json | rest | dsm-c",
 )
 
 
-def render(features: FeatureList, form: Format, language: Language = "en") -> str:
+def render_features(features: FeatureList, form: FeatureFormat, language: Language = "en") -> str:
     """Write the list in one form, ending with a newline.
 
     Args:
@@ -53,7 +53,7 @@ def render(features: FeatureList, form: Format, language: Language = "en") -> st
     return _RENDERERS[form](features, language)
 
 
-def to_json(features: FeatureList) -> dict[str, Any]:
+def features_to_json(features: FeatureList) -> dict[str, Any]:
     """Return the list as the JSON document that ``features-list.schema.json`` describes."""
     catalogue = features.catalogue
     return {
@@ -77,10 +77,10 @@ def _dump(value: dict[str, Any]) -> str:
 
 
 def _json(features: FeatureList, _: Language) -> str:
-    return _dump(to_json(features))
+    return _dump(features_to_json(features))
 
 
-def _item_to_json(item: Item) -> dict[str, Any]:
+def _item_to_json(item: FeatureItem) -> dict[str, Any]:
     value = asdict(item)
     value["services"] = list(item.services)
     value["switches"] = {name: switch for name, switch in value["switches"].items() if switch is not None}
@@ -89,7 +89,7 @@ def _item_to_json(item: Item) -> dict[str, Any]:
     return value
 
 
-def _rest_to_json(rest: Rest) -> dict[str, Any]:
+def _rest_to_json(rest: RestSwitch) -> dict[str, Any]:
     value: dict[str, Any] = {
         "method": rest.method,
         "endpoint": rest.endpoint,
@@ -154,7 +154,7 @@ def _table(features: FeatureList, language: Language) -> str:
     return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
 
-def _cells(item: Item, language: Language) -> tuple[str, str, str]:
+def _cells(item: FeatureItem, language: Language) -> tuple[str, str, str]:
     console = item.switches.console
     return (
         f"{item.name.in_(language)}\n({_SURENESS[item.confidence].in_(language)})",
@@ -192,7 +192,7 @@ def _dsm_c_header(features: FeatureList, language: Language) -> Iterator[str]:
         yield f"# {_NOTHING.in_(language)}" if not rest else "#"
 
 
-def _dsm_c_item(item: Item, language: Language) -> list[str]:
+def _dsm_c_item(item: FeatureItem, language: Language) -> list[str]:
     if item.switches.dsm_c is None:
         return []
     revert = "Revert" if language == "en" else "元に戻す"
@@ -204,7 +204,7 @@ def _dsm_c_item(item: Item, language: Language) -> list[str]:
     ]
 
 
-_RENDERERS: dict[Format, Callable[[FeatureList, Language], str]] = {
+_RENDERERS: dict[FeatureFormat, Callable[[FeatureList, Language], str]] = {
     "table": _table,
     "json": _json,
     "dsm-c": _dsm_c,

@@ -5,15 +5,21 @@ The exact bytes are what is signed and kept; the types here are a checked readin
 
 from __future__ import annotations
 
-from manifests.manifest.coding import FORMAT, MAX_TEXT, NAME, decode, encode, one_line
+from manifests.manifest.coding import (
+    BUNDLE_FORMAT,
+    MANIFEST_NAME,
+    MAX_FREE_TEXT,
+    decode_manifest,
+    encode_manifest,
+    one_line,
+)
 from manifests.manifest.types import (
     BLOB_PREFIX,
     PATCH_PREFIX,
     Arrival,
     BlobMember,
-    Document,
+    DocumentMember,
     Engine,
-    Item,
     Manifest,
     Method,
     Part,
@@ -21,6 +27,7 @@ from manifests.manifest.types import (
     PatchMember,
     SourceRecord,
     Target,
+    TargetFacts,
 )
 
 NOTES_NAME = "notes.md"
@@ -28,17 +35,16 @@ TUF_PREFIX = "tuf/"
 
 __all__ = [
     "BLOB_PREFIX",
-    "FORMAT",
-    "MAX_TEXT",
-    "NAME",
+    "BUNDLE_FORMAT",
+    "MANIFEST_NAME",
+    "MAX_FREE_TEXT",
     "NOTES_NAME",
     "PATCH_PREFIX",
     "TUF_PREFIX",
     "Arrival",
     "BlobMember",
-    "Document",
+    "DocumentMember",
     "Engine",
-    "Item",
     "Manifest",
     "Method",
     "Part",
@@ -46,7 +52,8 @@ __all__ = [
     "PatchMember",
     "SourceRecord",
     "Target",
-    "decode",
-    "encode",
+    "TargetFacts",
+    "decode_manifest",
+    "encode_manifest",
     "one_line",
 ]

@@ -7,25 +7,25 @@ from typing import Any
 
 from manifests import clock, strictjson
 from manifests.errors import MalformedError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import rules
 from manifests.manifest.types import (
     BlobMember,
-    Document,
-    Item,
+    DocumentMember,
     Manifest,
     Part,
     Parted,
     PatchMember,
     SourceRecord,
     Target,
+    TargetFacts,
 )
 from manifests.schemas import documents as schemas
 
-FORMAT = "sealift-bundle/1"
-NAME = "manifest.json"
+BUNDLE_FORMAT = "sealift-bundle/1"
+MANIFEST_NAME = "manifest.json"
 
-MAX_TEXT = 2000
+MAX_FREE_TEXT = 2000
 """Characters of one free text."""
 
 
@@ -33,25 +33,25 @@ def one_line(text: str) -> str:
     """Return a text as a manifest may carry it: one line, NFC, nothing that moves a terminal's cursor, bounded."""
     shown = "".join(" " if _moves_the_cursor(char) else char for char in unicodedata.normalize("NFC", text))
     whole = shown.encode("utf-8", "replace").decode("utf-8")
-    return whole if len(whole) <= MAX_TEXT else whole[: MAX_TEXT - 3] + "..."
+    return whole if len(whole) <= MAX_FREE_TEXT else whole[: MAX_FREE_TEXT - 3] + "..."
 
 
 def _moves_the_cursor(char: str) -> bool:
     return unicodedata.category(char) == "Cc" or "\u2028" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
 
 
-def encode(manifest: Manifest) -> bytes:
+def encode_manifest(manifest: Manifest) -> bytes:
     """Write a manifest's bytes, in the one way we write them. Free texts pass :func:`one_line`.
 
     Raises:
         MalformedError: The manifest breaks a rule that every reader checks.
     """
     value: dict[str, Any] = {
-        "format": FORMAT,
+        "format": BUNDLE_FORMAT,
         "publisher": manifest.publisher,
         "snapshot_version": manifest.snapshot_version,
         "root_version": manifest.root_version,
-        "created": clock.to_text(manifest.created),
+        "created": clock.instant_text(manifest.created),
         "kind": "full" if manifest.since is None else "since",
         "volume": {"index": manifest.volume_index, "count": manifest.volume_count},
         "tool": manifest.tool,
@@ -66,25 +66,27 @@ def encode(manifest: Manifest) -> bytes:
     }
     if manifest.since is not None:
         value["since"] = manifest.since
-    data = strictjson.encode(value)
-    decode(data)
+    data = strictjson.encode_json(value)
+    decode_manifest(data)
     return data
 
 
-def decode(data: bytes, limits: Limits = DEFAULT) -> Manifest:
+def decode_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
     """Read a manifest, checking its form and that its parts agree with each other.
 
     Raises:
         MalformedError: ``json.*``, ``manifest.*``, ``path.*``, ``name.*`` or ``time.format``;
-            see :func:`manifests.manifest.rules.check`.
+            see :func:`manifests.manifest.rules.check_manifest`.
     """
-    value = strictjson.decode(data, name=NAME, max_bytes=limits.manifest_bytes, max_depth=limits.json_depth)
-    schemas.check(value, "manifest", name=NAME)
+    value = strictjson.decode_json(
+        data, name=MANIFEST_NAME, max_bytes=limits.manifest_bytes, max_depth=limits.json_depth
+    )
+    schemas.check_document(value, "manifest", name=MANIFEST_NAME)
     manifest = Manifest(
         publisher=value["publisher"],
         snapshot_version=value["snapshot_version"],
         root_version=value["root_version"],
-        created=clock.from_text(value["created"]),
+        created=clock.parse_instant(value["created"]),
         tool=value["tool"],
         sources=tuple(_source_from_json(source) for source in value["sources"]),
         targets=tuple(Target(t["path"], t["length"], t["sha256"], t["arrives"]) for t in value["targets"]),
@@ -96,7 +98,7 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> Manifest:
         volume_index=value["volume"]["index"],
         volume_count=value["volume"]["count"],
     )
-    rules.check(manifest)
+    rules.check_manifest(manifest)
     return manifest
 
 
@@ -105,7 +107,7 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
         "name": source.name,
         "kind": source.kind,
         "state": "fresh" if source.failure is None else "last-good",
-        "pulled_at": clock.to_text(source.pulled_at),
+        "pulled_at": clock.instant_text(source.pulled_at),
         "verification": one_line(source.verification),
         "items": [_item_to_json(item) for item in source.items],
     }
@@ -116,7 +118,7 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
     return value
 
 
-def _item_to_json(item: Item) -> dict[str, Any]:
+def _item_to_json(item: TargetFacts) -> dict[str, Any]:
     facts = {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in item.facts}
     return {"path": item.path, "label": one_line(item.label), "facts": facts}
 
@@ -129,9 +131,9 @@ def _source_from_json(value: dict[str, Any]) -> SourceRecord:
     return SourceRecord(
         name=value["name"],
         kind=value["kind"],
-        pulled_at=clock.from_text(value["pulled_at"]),
+        pulled_at=clock.parse_instant(value["pulled_at"]),
         verification=value["verification"],
-        items=tuple(Item(i["path"], i["label"], tuple(sorted(i["facts"].items()))) for i in value["items"]),
+        items=tuple(TargetFacts(i["path"], i["label"], tuple(sorted(i["facts"].items()))) for i in value["items"]),
         failure=value.get("failure"),
         version=value.get("version"),
         licence=value.get("licence"),
@@ -141,7 +143,7 @@ def _source_from_json(value: dict[str, Any]) -> SourceRecord:
     )
 
 
-def _document_to_json(document: Document) -> dict[str, Any]:
+def _document_to_json(document: DocumentMember) -> dict[str, Any]:
     value: dict[str, Any] = {"name": document.name, "length": document.length, "sha256": document.sha256}
     if document.deflated is not None:
         stored_sha256, stored_length = document.deflated
@@ -149,9 +151,9 @@ def _document_to_json(document: Document) -> dict[str, Any]:
     return value
 
 
-def _document_from_json(value: dict[str, Any]) -> Document:
+def _document_from_json(value: dict[str, Any]) -> DocumentMember:
     deflated = (value["stored_sha256"], value["stored_length"]) if "method" in value else None
-    return Document(value["name"], value["length"], value["sha256"], deflated)
+    return DocumentMember(value["name"], value["length"], value["sha256"], deflated)
 
 
 def _blob_to_json(blob: BlobMember) -> dict[str, Any]:

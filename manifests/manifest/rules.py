@@ -10,7 +10,7 @@ from manifests.manifest.types import Arrival, Manifest
 from manifests.names import check_path_set, check_source_name, check_target_path
 
 
-def check(manifest: Manifest) -> None:
+def check_manifest(manifest: Manifest) -> None:
     """Refuse a manifest whose parts contradict each other.
 
     Raises:

@@ -15,7 +15,7 @@ Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 
 @dataclass(frozen=True)
-class Item:
+class TargetFacts:
     """What is known of the inside of one target: a label and facts such as rule counts."""
 
     path: str
@@ -46,7 +46,7 @@ class SourceRecord:
     pulled_at: datetime
     verification: str
     failure: str | None = None
-    items: tuple[Item, ...] = ()
+    items: tuple[TargetFacts, ...] = ()
     version: str | None = None
     licence: str | None = None
     fresh_days: int | None = None
@@ -74,7 +74,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Document:
+class DocumentMember:
     """A member that is no content: TUF metadata or release notes.
 
     With ``deflated``, a DEFLATE stream stands for it in the zip: that stream's SHA-256 and length.
@@ -169,7 +169,7 @@ class Manifest:
     tool: str
     sources: tuple[SourceRecord, ...]
     targets: tuple[Target, ...]
-    documents: tuple[Document, ...]
+    documents: tuple[DocumentMember, ...]
     blobs: tuple[BlobMember, ...]
     patches: tuple[PatchMember, ...] = ()
     parted: tuple[Parted, ...] = ()
@@ -184,10 +184,10 @@ class Manifest:
     @property
     def file_name(self) -> str:
         """The name a bundle is given; recognition never depends on it."""
-        return file_name(self.publisher, self.snapshot_version, self.since, self.volume_index, self.volume_count)
+        return bundle_file_name(self.publisher, self.snapshot_version, self.since, self.volume_index, self.volume_count)
 
 
-def file_name(publisher: str, version: int, since: int | None, volume_index: int, volume_count: int) -> str:
+def bundle_file_name(publisher: str, version: int, since: int | None, volume_index: int, volume_count: int) -> str:
     """Return the name that a bundle is given."""
     kind = "full" if since is None else f"since-{since:06d}"
     volume = f"-v{volume_index}-of-{volume_count}" if volume_count > 1 else ""

@@ -21,45 +21,52 @@ from typing import BinaryIO
 
 from manifests.errors import MalformedError
 from manifests.patches import hdiff
-from manifests.patches.deflate import MAX_BYTES, fold, number, unfold
-from manifests.patches.section import Section, malformed
+from manifests.patches.deflate import MAX_FOLDED_BYTES, encode_number, fold_streams, unfold_streams
+from manifests.patches.section import PatchSection, malformed_patch
 
-MAGIC = b"SLFOLD1\0"
+FOLDED_MAGIC = b"SLFOLD1\0"
 _MAX_GROWTH = 16
 """A bit may become a byte and ten bits four, at most."""
 
 
-def header(records_length: int, streams: tuple[int, ...]) -> bytes:
+def folded_header(records_length: int, streams: tuple[int, ...]) -> bytes:
     """Return what stands before the HDIFF13 patch."""
     steps = (place - last for last, place in zip((0, *streams), streams, strict=False))
-    return MAGIC + number(records_length) + number(len(streams)) + b"".join(map(number, steps))
+    return (
+        FOLDED_MAGIC + encode_number(records_length) + encode_number(len(streams)) + b"".join(map(encode_number, steps))
+    )
 
 
-def apply(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield the result of a patch; see :func:`manifests.patches.apply`. The base's records go to a file beside it."""
-    if base.seek(0, 2) > MAX_BYTES or length > MAX_BYTES:
+def apply_folded(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes]:
+    """Apply a patch over unfolded streams; see :func:`manifests.patches.apply_patch`.
+
+    The records of the base go to a nameless file beside it.
+    """
+    if base.seek(0, 2) > MAX_FOLDED_BYTES or length > MAX_FOLDED_BYTES:
         raise MalformedError(
-            "patch.length", "A patch of an archive is for files beyond its limit", need=f"at most {MAX_BYTES:,} bytes"
+            "patch.length",
+            "A patch of an archive is for files beyond its limit",
+            need=f"at most {MAX_FOLDED_BYTES:,} bytes",
         )
     records_length, streams, start = _open(patch)
     if records_length > _MAX_GROWTH * length + _MAX_GROWTH:
-        raise malformed("its records are larger than they can be")
+        raise malformed_patch("its records are larger than they can be")
     base.seek(0)
     with tempfile.TemporaryFile(dir=Path(patch.name).parent) as records:
-        records.writelines(unfold(base.read(), streams))
-        source = _Source(hdiff.apply(records, patch, records_length, start=start))
-        yield from fold(source.take, length)
+        records.writelines(unfold_streams(base.read(), streams))
+        source = _Source(hdiff.apply_hdiff(records, patch, records_length, start=start))
+        yield from fold_streams(source.take, length)
         source.finish()
 
 
 def _open(patch: BinaryIO) -> tuple[int, tuple[int, ...], int]:
     patch_length = patch.seek(0, 2)
-    head = Section(patch, 0, patch_length, patch_length, window_log=None)
-    if patch_length < len(MAGIC) or head.read(len(MAGIC)) != MAGIC:
-        raise malformed("it is no patch of an archive")
+    head = PatchSection(patch, 0, patch_length, patch_length, window_log=None)
+    if patch_length < len(FOLDED_MAGIC) or head.read(len(FOLDED_MAGIC)) != FOLDED_MAGIC:
+        raise malformed_patch("it is no patch of an archive")
     records_length, count = head.number()[1], head.number()[1]
     if count > head.left:
-        raise malformed("it ends early")
+        raise malformed_patch("it ends early")
     streams = tuple(accumulate(head.number()[1] for _ in range(count)))
     return records_length, streams, patch_length - head.left
 
@@ -80,7 +87,7 @@ class _Source:
         while size > len(self._buffer) - self._at:
             chunk = next(self._chunks, None)
             if chunk is None:
-                raise malformed("its records end early")
+                raise malformed_patch("its records end early")
             self._buffer, self._at = self._buffer[self._at :] + chunk, 0
         self._at += size
         return self._buffer[self._at - size : self._at]
@@ -88,4 +95,4 @@ class _Source:
     def finish(self) -> None:
         """Check that nothing is left."""
         if self._at != len(self._buffer) or any(self._chunks):
-            raise malformed("its records say more than the result holds")
+            raise malformed_patch("its records say more than the result holds")

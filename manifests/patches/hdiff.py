@@ -1,6 +1,6 @@
 """The ``hdiffpatch`` engine: HDiffPatch's ``HDIFF13`` format, applied as a stream.
 
-The format, all numbers of variable length (:meth:`Section.number`)::
+The format, all numbers of variable length (:meth:`PatchSection.number`)::
 
     "HDIFF13&" + ("zstd" or nothing) + NUL
     result length, base length, number of covers
@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from manifests.errors import MalformedError
-from manifests.patches.section import Section, malformed
+from manifests.patches.section import PatchSection, malformed_patch
 
 WINDOW_LOG = 23
 """Largest zstd window of a section, as a power of two: 8 MiB, four sections at a time."""
@@ -36,8 +36,8 @@ _COPY_BYTES = 256 * 1024
 _ZEROS, _LITERAL, _REPEATED = 0, 3, 2
 
 
-def apply(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> Iterator[bytes]:
-    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply`.
+def apply_hdiff(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> Iterator[bytes]:
+    """Yield the result of a patch in pieces of at most 256 KiB; see :func:`manifests.patches.apply_patch`.
 
     ``start`` is where the patch begins in its file.
     """
@@ -52,7 +52,7 @@ def apply(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> It
         if base_at < 0 or base_at + size > base_length:
             raise MalformedError("patch.base", "A patch reads beyond its base", have=f"{base_length:,} bytes")
         if result_at > length:
-            raise malformed("a cover ends beyond the result")
+            raise malformed_patch("a cover ends beyond the result")
         yield from _gap(rest, runs, gap)
         yield from _cover(base, base_at, runs, size)
         base_at += size
@@ -62,16 +62,16 @@ def apply(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0) -> It
     runs.finish()
 
 
-def _open(patch: BinaryIO, start: int, base_length: int, length: int) -> tuple[int, Section, _Runs, Section]:
+def _open(patch: BinaryIO, start: int, base_length: int, length: int) -> tuple[int, PatchSection, _Runs, PatchSection]:
     """Check the header against what is expected, and return the number of covers and the sections."""
     patch_length = patch.seek(0, 2)
-    magic = Section(patch, start, patch_length - start, patch_length - start, window_log=None)
+    magic = PatchSection(patch, start, patch_length - start, patch_length - start, window_log=None)
     name = magic.read(min(len(_MAGIC) + 5, patch_length - start))
     compression = name[len(_MAGIC) :].split(b"\0")[0]
     if not name.startswith(_MAGIC) or compression not in _COMPRESSIONS:
-        raise malformed("it is no HDIFF13 patch")
+        raise malformed_patch("it is no HDIFF13 patch")
     offset = start + len(_MAGIC) + len(compression) + 1
-    header = Section(patch, offset, patch_length - offset, patch_length - offset, window_log=None)
+    header = PatchSection(patch, offset, patch_length - offset, patch_length - offset, window_log=None)
     says_length, says_base, count = (header.number()[1] for _ in range(3))
     if says_base != base_length:
         raise MalformedError(
@@ -88,15 +88,15 @@ def _open(patch: BinaryIO, start: int, base_length: int, length: int) -> tuple[i
     for content_length, frame_length in lengths:
         window_log = WINDOW_LOG if frame_length and compression else None
         stored_length = frame_length or content_length
-        sections.append(Section(patch, offset, stored_length, content_length, window_log=window_log))
+        sections.append(PatchSection(patch, offset, stored_length, content_length, window_log=window_log))
         offset += stored_length
     if offset != patch_length:
-        raise malformed("its sections do not fill it")
+        raise malformed_patch("its sections do not fill it")
     covers, controls, codes, rest = sections
     return count, covers, _Runs(controls, codes), rest
 
 
-def _gap(rest: Section, runs: _Runs, size: int) -> Iterator[bytes]:
+def _gap(rest: PatchSection, runs: _Runs, size: int) -> Iterator[bytes]:
     runs.skip(size)
     while size:
         piece = rest.read(min(size, _COPY_BYTES))
@@ -117,7 +117,7 @@ def _cover(base: BinaryIO, offset: int, runs: _Runs, size: int) -> Iterator[byte
 class _Runs:
     """The stream that is added: run-length coded, one byte for each of the result."""
 
-    def __init__(self, controls: Section, codes: Section) -> None:
+    def __init__(self, controls: PatchSection, codes: PatchSection) -> None:
         self._controls, self._codes = controls, codes
         self._kind = self._left = self._value = 0
 
@@ -149,7 +149,7 @@ class _Runs:
     def finish(self) -> None:
         """Check that nothing is left of it."""
         if self._left:
-            raise malformed("its runs are longer than the result")
+            raise malformed_patch("its runs are longer than the result")
         self._controls.finish()
         self._codes.finish()
 

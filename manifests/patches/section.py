@@ -14,12 +14,12 @@ READ_BYTES = 64 * 1024
 MAX_NUMBER = 2**63 - 1
 
 
-def malformed(detail: str) -> MalformedError:
+def malformed_patch(detail: str) -> MalformedError:
     """Return the refusal of a patch that breaks its format."""
     return MalformedError("patch.format", f"A patch breaks its format: {detail}", todo="ask for a full bundle")
 
 
-class Section:
+class PatchSection:
     """Reads ``length`` bytes of content from a stretch of ``file``; nothing but one buffer and zstd's window is held.
 
     Args:
@@ -44,7 +44,7 @@ class Section:
             options = {int(DecompressionParameter.window_log_max): window_log}
             self._zstd = ZstdDecompressor(None if base is None else base.as_prefix, options)
         elif stored_length != length:
-            raise malformed("a stored section has two lengths")
+            raise malformed_patch("a stored section has two lengths")
 
     def read(self, size: int) -> bytes:
         """Return the next ``size`` bytes.
@@ -53,7 +53,7 @@ class Section:
             MalformedError: ``patch.format`` when the section ends before, or is no zstd frame that we accept.
         """
         if size > self.left:
-            raise malformed("a section is too short")
+            raise malformed_patch("a section is too short")
         self.left -= size
         end = self._at + size
         if end <= len(self._buffer):
@@ -82,20 +82,20 @@ class Section:
             byte = self.read(1)[0]
             value = value << 7 | byte & 0x7F
             if value > MAX_NUMBER:
-                raise malformed("a number is too large")
+                raise malformed_patch("a number is too large")
         return tag, value
 
     def finish(self) -> None:
         """Check that the section ends here, frame and stretch alike."""
         if self.left or self._at != len(self._buffer):
-            raise malformed("a section is longer than what uses it")
+            raise malformed_patch("a section is longer than what uses it")
         if self._zstd is None:
             return
         while not self._zstd.eof:
             if self._inflate():
-                raise malformed("a section is longer than it says")
+                raise malformed_patch("a section is longer than it says")
         if self._stored_left or self._zstd.unused_data:
-            raise malformed("something stands behind a section")
+            raise malformed_patch("something stands behind a section")
 
     def _more(self) -> bytes:
         if self._zstd is None:
@@ -106,18 +106,18 @@ class Section:
 
     def _inflate(self) -> bytes:
         if self._zstd is None or self._zstd.eof:
-            raise malformed("a section ends early")
+            raise malformed_patch("a section ends early")
         try:
             return self._zstd.decompress(self._stored() if self._zstd.needs_input else b"", READ_BYTES)
         except ZstdError as error:
-            raise malformed(str(error)) from error
+            raise malformed_patch(str(error)) from error
 
     def _stored(self) -> bytes:
         size = min(READ_BYTES, self._stored_left)
         self._file.seek(self._offset)
         piece = self._file.read(size)
         if not piece or len(piece) != size:
-            raise malformed("it ends early")
+            raise malformed_patch("it ends early")
         self._offset += size
         self._stored_left -= size
         return piece

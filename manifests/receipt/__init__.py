@@ -10,8 +10,8 @@ from manifests.byte_ranges import Ranges
 from manifests.receipt.document import (
     MAX_DIGESTS,
     MAX_RANGES,
-    PAYLOAD_TYPE,
-    Damage,
+    RECEIPT_PAYLOAD_TYPE,
+    DamageCount,
     DamageKind,
     FeaturesState,
     Receipt,
@@ -19,18 +19,18 @@ from manifests.receipt.document import (
     check_note,
     check_site_name,
 )
-from manifests.receipt.envelope import MAX_BYTES, SignedReceipt, fingerprint, sign, verify
+from manifests.receipt.envelope import MAX_RECEIPT_BYTES, SignedReceipt, key_fingerprint, sign_receipt, verify_receipt
 from manifests.receipt.reading import BroughtReceipts, read_receipts
-from manifests.receipt.texts import MAX_TEXT_CHARACTERS, from_texts, to_texts
+from manifests.receipt.texts import MAX_TEXT_CHARACTERS, receipt_to_texts, receipts_from_texts
 
 __all__ = [
-    "MAX_BYTES",
     "MAX_DIGESTS",
     "MAX_RANGES",
+    "MAX_RECEIPT_BYTES",
     "MAX_TEXT_CHARACTERS",
-    "PAYLOAD_TYPE",
+    "RECEIPT_PAYLOAD_TYPE",
     "BroughtReceipts",
-    "Damage",
+    "DamageCount",
     "DamageKind",
     "FeaturesState",
     "Ranges",
@@ -39,10 +39,10 @@ __all__ = [
     "SourceAge",
     "check_note",
     "check_site_name",
-    "fingerprint",
-    "from_texts",
+    "key_fingerprint",
     "read_receipts",
-    "sign",
-    "to_texts",
-    "verify",
+    "receipt_to_texts",
+    "receipts_from_texts",
+    "sign_receipt",
+    "verify_receipt",
 ]

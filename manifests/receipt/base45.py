@@ -6,13 +6,13 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 
 
-def encode(data: bytes) -> str:
+def encode_base45(data: bytes) -> str:
     """Write two bytes as three characters, a last odd one as two."""
     return "".join(_group(data[start : start + 2]) for start in range(0, len(data), 2))
 
 
-def decode(text: str) -> bytes:
-    """Read what :func:`encode` writes.
+def decode_base45(text: str) -> bytes:
+    """Read what :func:`encode_base45` writes.
 
     Raises:
         ValueError: A character, a length or a group that no bytes are written as.

@@ -16,9 +16,9 @@ from manifests.limits import MIB
 from manifests.names import check_publisher_name, check_source_name
 from manifests.schemas import documents as schemas
 
-FORMAT = "sealift-receipt/1"
-NAME = "receipt"
-PAYLOAD_TYPE = "application/vnd.sealift.receipt+json"
+RECEIPT_FORMAT = "sealift-receipt/1"
+RECEIPT_NAME = "receipt"
+RECEIPT_PAYLOAD_TYPE = "application/vnd.sealift.receipt+json"
 
 MAX_PAYLOAD_BYTES = MIB // 2
 """Ceiling on the document: twice :data:`MAX_DIGESTS` digests take some 300 KB."""
@@ -37,7 +37,7 @@ _SITE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
-class Damage:
+class DamageCount:
     """So many things are not what they were: blobs (``missing``, ``altered``), manifests, parts of the database."""
 
     kind: DamageKind
@@ -100,7 +100,7 @@ class Receipt:
     rings: tuple[tuple[str, int], ...]
     generations: tuple[int, ...]
     without: tuple[str, ...]
-    damage: tuple[Damage, ...]
+    damage: tuple[DamageCount, ...]
     free_bytes: int
     sources: tuple[SourceAge, ...]
     connectivity: str
@@ -147,7 +147,7 @@ def check_note(note: str) -> str:
     return note
 
 
-def encode(receipt: Receipt) -> bytes:
+def encode_receipt(receipt: Receipt) -> bytes:
     """Write a receipt's document, in the one way we write them.
 
     Raises:
@@ -161,10 +161,10 @@ def encode(receipt: Receipt) -> bytes:
             parts = {digest: [list(pair) for pair in ranges] for digest, ranges in receipt.pending_parts}
             holds["pending"]["parts"] = parts
     value: dict[str, Any] = {
-        "format": FORMAT,
+        "format": RECEIPT_FORMAT,
         "site": {key: text for key, text in site.items() if text is not None},
         "serial": receipt.serial,
-        "created": clock.to_text(receipt.created),
+        "created": clock.instant_text(receipt.created),
         "trusted": {
             "root": {"version": receipt.root_version, "sha256": receipt.root_sha256},
             "timestamp": receipt.timestamp_version,
@@ -174,41 +174,41 @@ def encode(receipt: Receipt) -> bytes:
         "holds": holds,
         "damage": {damage.kind: damage.count for damage in receipt.damage},
         "free_bytes": receipt.free_bytes,
-        "sources": {source.name: clock.to_text(source.pulled_at) for source in receipt.sources},
+        "sources": {source.name: clock.instant_text(source.pulled_at) for source in receipt.sources},
         "gates": list(receipt.gates),
         "connectivity": receipt.connectivity,
         "features": {"sha256": receipt.features.sha256, "count": receipt.features.count},
     }
     if receipt.publisher is not None:
         value["publisher"] = receipt.publisher
-    data = strictjson.encode(value)
-    decode(data, receipt.site_keyid)
+    data = strictjson.encode_json(value)
+    decode_receipt(data, receipt.site_keyid)
     return data
 
 
-def read(data: bytes) -> dict[str, Any]:
+def read_receipt_json(data: bytes) -> dict[str, Any]:
     """Read the document's bytes as JSON that its schema allows.
 
     Raises:
         MalformedError: ``json.*``, ``receipt.schema``.
     """
-    value: dict[str, Any] = strictjson.decode(data, name=NAME, max_bytes=MAX_PAYLOAD_BYTES, max_depth=8)
-    schemas.check(value, "receipt", name=NAME)
+    value: dict[str, Any] = strictjson.decode_json(data, name=RECEIPT_NAME, max_bytes=MAX_PAYLOAD_BYTES, max_depth=8)
+    schemas.check_document(value, "receipt", name=RECEIPT_NAME)
     return value
 
 
-def decode(data: bytes, site_keyid: str) -> Receipt:
+def decode_receipt(data: bytes, site_keyid: str) -> Receipt:
     """Read a receipt's document whose signature by ``site_keyid`` holds.
 
     Raises:
         MalformedError: ``json.*``, ``receipt.schema``, ``receipt.order``, ``receipt.generations``,
             ``receipt.ranges``, ``name.*`` or ``time.format``.
     """
-    return from_value(read(data), site_keyid)
+    return receipt_from_json(read_receipt_json(data), site_keyid)
 
 
-def from_value(value: dict[str, Any], site_keyid: str) -> Receipt:
-    """Make the type from a document that :func:`read` returned; raises as :func:`decode`."""
+def receipt_from_json(value: dict[str, Any], site_keyid: str) -> Receipt:
+    """Make the type from a document that :func:`read_receipt_json` returned; raises as :func:`decode_receipt`."""
     site, trusted, holds = value["site"], value["trusted"], value["holds"]
     pending = holds.get("pending")
     publisher = value.get("publisher")
@@ -217,7 +217,7 @@ def from_value(value: dict[str, Any], site_keyid: str) -> Receipt:
         site_keyid=site_keyid,
         site_public=site["public"],
         serial=value["serial"],
-        created=clock.from_text(value["created"]),
+        created=clock.parse_instant(value["created"]),
         publisher=None if publisher is None else check_publisher_name(publisher),
         root_version=trusted["root"]["version"],
         root_sha256=trusted["root"]["sha256"],
@@ -229,10 +229,11 @@ def from_value(value: dict[str, Any], site_keyid: str) -> Receipt:
         pending_generation=None if pending is None else pending["generation"],
         pending_holds=() if pending is None else _ascending("pending", pending["holds"]),
         pending_parts=() if pending is None else _parts(pending.get("parts", {})),
-        damage=tuple(Damage(kind, count) for kind, count in sorted(value["damage"].items())),
+        damage=tuple(DamageCount(kind, count) for kind, count in sorted(value["damage"].items())),
         free_bytes=value["free_bytes"],
         sources=tuple(
-            SourceAge(check_source_name(source), clock.from_text(at)) for source, at in sorted(value["sources"].items())
+            SourceAge(check_source_name(source), clock.parse_instant(at))
+            for source, at in sorted(value["sources"].items())
         ),
         connectivity=value["connectivity"],
         features=FeaturesState(value["features"]["sha256"], value["features"]["count"]),

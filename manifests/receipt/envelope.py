@@ -22,10 +22,10 @@ from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import MIB
 from manifests.receipt import document
-from manifests.receipt.document import NAME, PAYLOAD_TYPE, Receipt
+from manifests.receipt.document import RECEIPT_NAME, RECEIPT_PAYLOAD_TYPE, Receipt
 from manifests.schemas import documents as schemas
 
-MAX_BYTES = MIB
+MAX_RECEIPT_BYTES = MIB
 """Ceiling on a receipt file: the largest document in base64, and some air."""
 
 _SIGNATURE_BYTES = 64
@@ -41,25 +41,25 @@ class SignedReceipt:
     data: bytes
 
 
-def fingerprint(keyid: str) -> str:
+def key_fingerprint(keyid: str) -> str:
     """Return a site's key id in groups of four, for two people to compare by voice."""
     return " ".join(keyid[start : start + 4] for start in range(0, len(keyid), 4))
 
 
-def sign(receipt: Receipt, signer: CryptoSigner) -> bytes:
+def sign_receipt(receipt: Receipt, signer: CryptoSigner) -> bytes:
     """Sign a receipt with the site's key and return the bytes of its file.
 
     Raises:
         MalformedError: The receipt breaks a rule that every reader checks, or names another key.
     """
-    payload = document.encode(receipt)
-    signature = signer.sign(Envelope(payload, PAYLOAD_TYPE, {}).pae())
+    payload = document.encode_receipt(receipt)
+    signature = signer.sign(Envelope(payload, RECEIPT_PAYLOAD_TYPE, {}).pae())
     data = _encode(payload, signature.keyid, bytes.fromhex(signature.signature))
-    verify(data)
+    verify_receipt(data)
     return data
 
 
-def verify(data: bytes) -> SignedReceipt:
+def verify_receipt(data: bytes) -> SignedReceipt:
     """Read a receipt file and check its signature by the key that it names.
 
     Args:
@@ -78,24 +78,24 @@ def verify(data: bytes) -> SignedReceipt:
 
 def _verify(data: bytes) -> SignedReceipt:
     payload, keyid, signature = _decode(data)
-    value = document.read(payload)
+    value = document.read_receipt_json(payload)
     key = _key(value["site"]["public"])
     try:
-        key.verify_signature(Signature(keyid, signature.hex()), Envelope(payload, PAYLOAD_TYPE, {}).pae())
+        key.verify_signature(Signature(keyid, signature.hex()), Envelope(payload, RECEIPT_PAYLOAD_TYPE, {}).pae())
     except (UnverifiedSignatureError, VerificationError):
         raise _forged(keyid) from None
     if key.keyid != keyid:
         raise _forged(keyid)
-    return SignedReceipt(document.from_value(value, keyid), data)
+    return SignedReceipt(document.receipt_from_json(value, keyid), data)
 
 
-def to_compact(data: bytes) -> bytes:
+def compact_receipt(data: bytes) -> bytes:
     """Return a receipt file as signature and compressed document: all that cannot be derived."""
     payload, _, signature = _decode(data)
     return signature + zlib.compress(payload, 9)
 
 
-def from_compact(data: bytes) -> bytes:
+def expand_receipt(data: bytes) -> bytes:
     """Return the receipt file of a compact form, bit for bit; nothing is verified yet.
 
     Raises:
@@ -108,7 +108,7 @@ def from_compact(data: bytes) -> bytes:
         raise _not_ours() from None
     if not unpacker.eof or unpacker.unused_data:
         raise _not_ours()
-    return _encode(payload, _key(document.read(payload)["site"]["public"]).keyid, data[:_SIGNATURE_BYTES])
+    return _encode(payload, _key(document.read_receipt_json(payload)["site"]["public"]).keyid, data[:_SIGNATURE_BYTES])
 
 
 def _key(public: str) -> SSlibKey:
@@ -117,10 +117,10 @@ def _key(public: str) -> SSlibKey:
 
 
 def _encode(payload: bytes, keyid: str, signature: bytes) -> bytes:
-    return strictjson.encode(
+    return strictjson.encode_json(
         {
             "payload": base64.b64encode(payload).decode("ascii"),
-            "payloadType": PAYLOAD_TYPE,
+            "payloadType": RECEIPT_PAYLOAD_TYPE,
             "signatures": [{"keyid": keyid, "sig": base64.b64encode(signature).decode("ascii")}],
         }
     )
@@ -128,8 +128,8 @@ def _encode(payload: bytes, keyid: str, signature: bytes) -> bytes:
 
 def _decode(data: bytes) -> tuple[bytes, str, bytes]:
     """Return payload, key id and signature of an envelope that is written the one way we write it."""
-    value = strictjson.decode(data, name=NAME, max_bytes=MAX_BYTES, max_depth=4)
-    schemas.check(value, "receipt-envelope", name=NAME)
+    value = strictjson.decode_json(data, name=RECEIPT_NAME, max_bytes=MAX_RECEIPT_BYTES, max_depth=4)
+    schemas.check_document(value, "receipt-envelope", name=RECEIPT_NAME)
     row = value["signatures"][0]
     try:
         payload, signature = (base64.b64decode(text, validate=True) for text in (value["payload"], row["sig"]))

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from manifests.durable import storage_errors
 from manifests.errors import SealiftError
 from manifests.limits import MIB
-from manifests.receipt.texts import from_texts
+from manifests.receipt.texts import receipts_from_texts
 
 MAX_INPUT_BYTES = 4 * MIB
 """Ceiling on one file of scanned texts, notes of a phone among them; the largest receipt is a quarter of that."""
@@ -57,7 +57,7 @@ def read_receipts(files: Iterable[BinaryIO]) -> BroughtReceipts:
             lines += data.decode("utf-8-sig", "replace").splitlines()
     refusal: SealiftError | None = None
     try:
-        receipts += from_texts(lines)
+        receipts += receipts_from_texts(lines)
     except SealiftError as error:
         refusal = error
     return BroughtReceipts(tuple(dict.fromkeys(receipts)), tuple(oversized), refusal)

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 from manifests.errors import IncompleteError, MalformedError
 from manifests.receipt import base45
-from manifests.receipt.envelope import from_compact, to_compact
+from manifests.receipt.envelope import compact_receipt, expand_receipt
 
-MARK = "SEALIFT1:"
+TEXT_MARK = "SEALIFT1:"
 MAX_TEXT_CHARACTERS = 4296
 """What the largest QR code takes in its alphanumeric mode: ISO/IEC 18004 version 40, error correction L."""
 MAX_TEXTS = 99
 """Nobody reads a hundred codes off a screen."""
 
-_TEXT = re.compile(rf"{MARK}(?P<index>[1-9][0-9]?)/(?P<count>[1-9][0-9]?):(?P<data>.*)", re.DOTALL)
+_TEXT = re.compile(rf"{TEXT_MARK}(?P<index>[1-9][0-9]?)/(?P<count>[1-9][0-9]?):(?P<data>.*)", re.DOTALL)
 _CRC_BYTES = 4
 _ID_BYTES = 4
 
@@ -37,7 +37,7 @@ class _Part:
     share: bytes
 
 
-def to_texts(data: bytes, max_characters: int = MAX_TEXT_CHARACTERS) -> tuple[str, ...]:
+def receipt_to_texts(data: bytes, max_characters: int = MAX_TEXT_CHARACTERS) -> tuple[str, ...]:
     """Return a receipt file as texts.
 
     Args:
@@ -47,8 +47,8 @@ def to_texts(data: bytes, max_characters: int = MAX_TEXT_CHARACTERS) -> tuple[st
     Raises:
         MalformedError: ``receipt.too-large``: too many texts to read off a screen.
     """
-    compact = to_compact(data)
-    room = (max_characters - len(f"{MARK}99/99:")) // 3 * 2 - _CRC_BYTES - _ID_BYTES
+    compact = compact_receipt(data)
+    room = (max_characters - len(f"{TEXT_MARK}99/99:")) // 3 * 2 - _CRC_BYTES - _ID_BYTES
     shares = [compact[start : start + room] for start in range(0, len(compact), room)]
     if len(shares) > MAX_TEXTS:
         raise MalformedError(
@@ -62,7 +62,7 @@ def to_texts(data: bytes, max_characters: int = MAX_TEXT_CHARACTERS) -> tuple[st
     return tuple(_text(_Part(index, len(shares), identity, share)) for index, share in enumerate(shares, 1))
 
 
-def from_texts(lines: Iterable[str]) -> tuple[bytes, ...]:
+def receipts_from_texts(lines: Iterable[str]) -> tuple[bytes, ...]:
     """Return the receipt files of texts that may be mixed, repeated and in any order.
 
     Args:
@@ -77,7 +77,7 @@ def from_texts(lines: Iterable[str]) -> tuple[bytes, ...]:
     """
     found: dict[tuple[bytes, int], dict[int, bytes]] = {}
     for line in lines:
-        start = line.find(MARK)
+        start = line.find(TEXT_MARK)
         if start >= 0:
             part = _part(line[start:].rstrip())
             found.setdefault((part.id, part.count), {})[part.index] = part.share
@@ -86,7 +86,7 @@ def from_texts(lines: Iterable[str]) -> tuple[bytes, ...]:
 
 def _text(part: _Part) -> str:
     rest = part.id + part.share
-    return f"{MARK}{part.index}/{part.count}:{base45.encode(_crc(part.index, part.count, rest) + rest)}"
+    return f"{TEXT_MARK}{part.index}/{part.count}:{base45.encode_base45(_crc(part.index, part.count, rest) + rest)}"
 
 
 def _crc(index: int, count: int, rest: bytes) -> bytes:
@@ -110,7 +110,7 @@ def _part(text: str) -> _Part:
 
 def _bytes_of(text: str) -> bytes:
     try:
-        return base45.decode(text)
+        return base45.decode_base45(text)
     except ValueError:
         return b""
 
@@ -129,4 +129,4 @@ def _join(identity: bytes, count: int, shares: dict[int, bytes]) -> bytes:
     compact = b"".join(shares[index] for index in range(1, count + 1))
     if hashlib.sha256(compact).digest()[:_ID_BYTES] != identity:
         raise MalformedError("receipt.text", "The codes do not make one receipt", todo="scan all of them again")
-    return from_compact(compact)
+    return expand_receipt(compact)

@@ -12,22 +12,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-MAGIC = b"PAR2\x00PKT"
-HEADER = struct.Struct("<8sQ16s16s16s")
+PACKET_MAGIC = b"PAR2\x00PKT"
+PACKET_HEADER = struct.Struct("<8sQ16s16s16s")
 """Magic, length of the packet, MD5 of all that follows, set, type."""
-MAIN = b"PAR 2.0\x00Main\x00\x00\x00\x00"
-FILE = b"PAR 2.0\x00FileDesc"
-CREATOR = b"PAR 2.0\x00Creator\x00"
-CHECKSUMS = b"PAR 2.0\x00IFSC\x00\x00\x00\x00"
-RECOVERY = b"PAR 2.0\x00RecvSlic"
+MAIN_PACKET = b"PAR 2.0\x00Main\x00\x00\x00\x00"
+FILE_PACKET = b"PAR 2.0\x00FileDesc"
+CREATOR_PACKET = b"PAR 2.0\x00Creator\x00"
+CHECKSUMS_PACKET = b"PAR 2.0\x00IFSC\x00\x00\x00\x00"
+RECOVERY_PACKET = b"PAR 2.0\x00RecvSlic"
 
 DIGEST_BYTES = 16
-CHECKSUM = struct.Struct("<16sI")
+BLOCK_CHECKSUM = struct.Struct("<16sI")
 """MD5 and CRC-32 of one block, the last one padded with zeros."""
-EXPONENT = struct.Struct("<I")
-MAX_BLOCKS = 32_768
+BLOCK_EXPONENT = struct.Struct("<I")
+MAX_SET_BLOCKS = 32_768
 """The code works in GF(2^16) with half of its elements as constants."""
-MAX_BLOCK_BYTES = 16 * 1024 * 1024
+MAX_RECOVERY_BLOCK_BYTES = 16 * 1024 * 1024
 """One block is held in memory at a time; 8,192 of these are 128 GiB."""
 _MAIN_BODY = struct.Struct("<QI16s")
 _FILE_BODY = struct.Struct("<16s16s16sQ")
@@ -46,14 +46,19 @@ class Packet:
     def encode(self) -> bytes:
         """Return the packet's bytes; the body's length is a multiple of 4."""
         covered = self.set_id + self.kind + self.body
-        return HEADER.pack(MAGIC, HEADER.size + len(self.body), md5(covered), self.set_id, self.kind) + self.body
+        return (
+            PACKET_HEADER.pack(
+                PACKET_MAGIC, PACKET_HEADER.size + len(self.body), md5_of(covered), self.set_id, self.kind
+            )
+            + self.body
+        )
 
 
 @dataclass(frozen=True)
 class RecoverySet:
     """What is known of the file that the recovery blocks were made from.
 
-    ``checksums``: :data:`CHECKSUM` of every block in order; ``md5_16k``: of the first 16 KiB. Lengths in bytes.
+    ``checksums``: :data:`BLOCK_CHECKSUM` of every block in order; ``md5_16k``: of the first 16 KiB. Lengths in bytes.
     """
 
     name: str
@@ -71,25 +76,29 @@ class RecoverySet:
     @cached_property
     def file_id(self) -> bytes:
         """Identifier of the file in the set."""
-        return md5(self.md5_16k + struct.pack("<Q", self.length) + self.name.encode("ascii"))
+        return md5_of(self.md5_16k + struct.pack("<Q", self.length) + self.name.encode("ascii"))
 
     @cached_property
     def set_id(self) -> bytes:
         """Identifier of the set: every packet carries it."""
-        return md5(self._main_body())
+        return md5_of(self._main_body())
 
     def packet(self, kind: bytes) -> bytes:
-        """Return the packet of a kind, :data:`MAIN`, :data:`FILE` or :data:`CHECKSUMS`."""
-        bodies = {MAIN: self._main_body(), FILE: self._file_body(), CHECKSUMS: self.file_id + self.checksums}
+        """Return the packet of a kind: main, file or checksums."""
+        bodies = {
+            MAIN_PACKET: self._main_body(),
+            FILE_PACKET: self._file_body(),
+            CHECKSUMS_PACKET: self.file_id + self.checksums,
+        }
         return Packet(self.set_id, kind, bodies[kind]).encode()
 
     def creator(self, text: str) -> bytes:
         """Return the packet that names the program, or says anything else in ASCII."""
-        return Packet(self.set_id, CREATOR, _padded(text)).encode()
+        return Packet(self.set_id, CREATOR_PACKET, _padded(text)).encode()
 
     def recovery(self, exponent: int, block: bytes) -> bytes:
         """Return the packet of one recovery block."""
-        return Packet(self.set_id, RECOVERY, EXPONENT.pack(exponent) + block).encode()
+        return Packet(self.set_id, RECOVERY_PACKET, BLOCK_EXPONENT.pack(exponent) + block).encode()
 
     def _main_body(self) -> bytes:
         return _MAIN_BODY.pack(self.block_bytes, 1, self.file_id)
@@ -98,21 +107,21 @@ class RecoverySet:
         return _FILE_BODY.pack(self.file_id, self.md5, self.md5_16k, self.length) + _padded(self.name)
 
 
-def md5(data: bytes | memoryview) -> bytes:
+def md5_of(data: bytes | memoryview) -> bytes:
     """Return the MD5 that the format asks for."""
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
 def packet_at(data: bytes, offset: int = 0) -> Packet | None:
     """Return the whole, undamaged packet that begins at ``offset``, or ``None``."""
-    if len(data) - offset < HEADER.size:
+    if len(data) - offset < PACKET_HEADER.size:
         return None
-    magic, length, digest, set_id, kind = HEADER.unpack_from(data, offset)
-    if magic != MAGIC or length < HEADER.size or length % 4 or offset + length > len(data):
+    magic, length, digest, set_id, kind = PACKET_HEADER.unpack_from(data, offset)
+    if magic != PACKET_MAGIC or length < PACKET_HEADER.size or length % 4 or offset + length > len(data):
         return None
-    if md5(memoryview(data)[offset + _MD5_BEGIN : offset + length]) != digest:
+    if md5_of(memoryview(data)[offset + _MD5_BEGIN : offset + length]) != digest:
         return None
-    return Packet(set_id, kind, data[offset + HEADER.size : offset + length])
+    return Packet(set_id, kind, data[offset + PACKET_HEADER.size : offset + length])
 
 
 def packets_in(data: bytes) -> Iterator[Packet]:
@@ -120,20 +129,20 @@ def packets_in(data: bytes) -> Iterator[Packet]:
     offset = 0
     while (packet := packet_at(data, offset)) is not None:
         yield packet
-        offset += HEADER.size + len(packet.body)
+        offset += PACKET_HEADER.size + len(packet.body)
 
 
-def described(main: Packet, file: Packet) -> RecoverySet | None:
+def described_set(main: Packet, file: Packet) -> RecoverySet | None:
     """Return the set that two packets describe, without its checksums; ``None`` when it is none of ours."""
     if len(main.body) != _MAIN_BODY.size or len(file.body) < _FILE_BODY.size:
         return None
     block_bytes, files, _ = _MAIN_BODY.unpack(main.body)
     _, digest, digest_16k, length = _FILE_BODY.unpack_from(file.body)
     name = file.body[_FILE_BODY.size :].rstrip(b"\x00")
-    if files != 1 or not name.isascii() or not 0 < block_bytes <= MAX_BLOCK_BYTES or block_bytes % 4:
+    if files != 1 or not name.isascii() or not 0 < block_bytes <= MAX_RECOVERY_BLOCK_BYTES or block_bytes % 4:
         return None
     found = RecoverySet(name.decode("ascii"), length, digest, digest_16k, block_bytes, b"")
-    consistent = found.set_id == main.set_id == file.set_id and 0 < found.blocks <= MAX_BLOCKS
+    consistent = found.set_id == main.set_id == file.set_id and 0 < found.blocks <= MAX_SET_BLOCKS
     return found if consistent else None
 
 

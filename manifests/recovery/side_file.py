@@ -17,20 +17,20 @@ from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES
 from manifests.recovery.packets import (
-    CHECKSUM,
-    CHECKSUMS,
-    CREATOR,
+    BLOCK_CHECKSUM,
+    BLOCK_EXPONENT,
+    CHECKSUMS_PACKET,
+    CREATOR_PACKET,
     DIGEST_BYTES,
-    EXPONENT,
-    FILE,
-    HEADER,
-    MAGIC,
-    MAIN,
-    RECOVERY,
+    FILE_PACKET,
+    MAIN_PACKET,
+    PACKET_HEADER,
+    PACKET_MAGIC,
+    RECOVERY_PACKET,
     Packet,
     RecoverySet,
-    described,
-    md5,
+    described_set,
+    md5_of,
     packet_at,
     packets_in,
 )
@@ -56,7 +56,7 @@ class SideFile:
     recovery: tuple[tuple[int, int], ...]
 
 
-def write(volume: BinaryIO, name: str, out: BinaryIO) -> RecoverySet:
+def write_side_file(volume: BinaryIO, name: str, out: BinaryIO) -> RecoverySet:
     """Lay out what the program wrote as a side file.
 
     Args:
@@ -65,10 +65,10 @@ def write(volume: BinaryIO, name: str, out: BinaryIO) -> RecoverySet:
         out: The side file.
     """
     critical, blocks = _walk(volume)
-    found = described(critical[MAIN], critical[FILE])
+    found = described_set(critical[MAIN_PACKET], critical[FILE_PACKET])
     if found is None:
         raise ValueError("the program wrote another kind of set than it was asked for")
-    made = dataclasses.replace(found, name=name, checksums=critical[CHECKSUMS].body[DIGEST_BYTES:])
+    made = dataclasses.replace(found, name=name, checksums=critical[CHECKSUMS_PACKET].body[DIGEST_BYTES:])
     places = _places(made, len(blocks))
     head = _head(made, places)
     for number, place in enumerate(places):
@@ -80,14 +80,14 @@ def write(volume: BinaryIO, name: str, out: BinaryIO) -> RecoverySet:
     return made
 
 
-def length_of(name: str, blocks: int, block_bytes: int, recovery_blocks: int) -> int:
+def side_file_length(name: str, blocks: int, block_bytes: int, recovery_blocks: int) -> int:
     """Return the length of a side file in bytes."""
-    made = RecoverySet(name, blocks * block_bytes, b"", b"", block_bytes, bytes(blocks * CHECKSUM.size))
+    made = RecoverySet(name, blocks * block_bytes, b"", b"", block_bytes, bytes(blocks * BLOCK_CHECKSUM.size))
     places = _places(made, recovery_blocks)
     return places[-1] + len(_head(made, places))
 
 
-def write_plain(side: SideFile, recovery: Sequence[tuple[int, int]], name: str, out: BinaryIO) -> None:
+def write_plain_side_file(side: SideFile, recovery: Sequence[tuple[int, int]], name: str, out: BinaryIO) -> None:
     """Write what the program needs for a repair, and nothing else of the side file.
 
     Args:
@@ -97,7 +97,7 @@ def write_plain(side: SideFile, recovery: Sequence[tuple[int, int]], name: str, 
         out: The file that the program is given.
     """
     renamed = dataclasses.replace(side.recovery_set, name=name)
-    for kind in (MAIN, FILE, CHECKSUMS):
+    for kind in (MAIN_PACKET, FILE_PACKET, CHECKSUMS_PACKET):
         out.write(renamed.packet(kind))
     with side.path.open("rb") as file:
         for exponent, offset in recovery:
@@ -105,7 +105,7 @@ def write_plain(side: SideFile, recovery: Sequence[tuple[int, int]], name: str, 
             out.write(renamed.recovery(exponent, file.read(renamed.block_bytes)))
 
 
-def read(path: Path) -> SideFile | None:
+def read_side_file(path: Path) -> SideFile | None:
     """Read a side file that may be damaged, or anything at all; ``None`` when nothing of ours is left in it.
 
     Args:
@@ -127,7 +127,7 @@ def read(path: Path) -> SideFile | None:
 def _places(made: RecoverySet, recovery_blocks: int) -> tuple[int, ...]:
     """Return the offsets of the copies, recovery blocks evenly between them."""
     head = len(_head(made, (0,) * COPIES))
-    packet = HEADER.size + EXPONENT.size + made.block_bytes
+    packet = PACKET_HEADER.size + BLOCK_EXPONENT.size + made.block_bytes
     places, offset = [], 0
     for number in range(COPIES):
         places.append(offset)
@@ -144,12 +144,12 @@ def _share(number: int, blocks: int) -> slice:
 
 def _head(made: RecoverySet, places: Sequence[int]) -> bytes:
     """Return one copy, padded to whole pages. Its first page says where all copies are."""
-    return _padded(_beginning(made, places) + made.packet(CHECKSUMS))
+    return _padded(_beginning(made, places) + made.packet(CHECKSUMS_PACKET))
 
 
 def _beginning(made: RecoverySet, places: Sequence[int]) -> bytes:
     text = " ".join([_CREATOR, *(f"{place:0{_PLACE_DIGITS}}" for place in places)])
-    return made.packet(MAIN) + made.packet(FILE) + made.creator(text)
+    return made.packet(MAIN_PACKET) + made.packet(FILE_PACKET) + made.creator(text)
 
 
 def _padded(data: bytes) -> bytes:
@@ -161,12 +161,17 @@ def _walk(volume: BinaryIO) -> tuple[dict[bytes, Packet], list[tuple[int, int]]]
     critical: dict[bytes, Packet] = {}
     blocks = []
     offset = 0
-    while len(header := volume.read(HEADER.size)) == HEADER.size:
-        _, length, _, set_id, kind = HEADER.unpack(header)
-        if kind == RECOVERY:
-            blocks.append((EXPONENT.unpack(volume.read(EXPONENT.size))[0], offset + HEADER.size + EXPONENT.size))
+    while len(header := volume.read(PACKET_HEADER.size)) == PACKET_HEADER.size:
+        _, length, _, set_id, kind = PACKET_HEADER.unpack(header)
+        if kind == RECOVERY_PACKET:
+            blocks.append(
+                (
+                    BLOCK_EXPONENT.unpack(volume.read(BLOCK_EXPONENT.size))[0],
+                    offset + PACKET_HEADER.size + BLOCK_EXPONENT.size,
+                )
+            )
         else:
-            critical[kind] = Packet(set_id, kind, volume.read(length - HEADER.size))
+            critical[kind] = Packet(set_id, kind, volume.read(length - PACKET_HEADER.size))
         offset += length
         volume.seek(offset)
     return critical, blocks
@@ -176,7 +181,7 @@ def _find_head(file: BinaryIO) -> tuple[RecoverySet, tuple[int, ...], int] | Non
     """Return the set without checksums, the places of the copies, and how many bytes of a copy precede checksums."""
     for chunk in _chunks(file):
         for offset in range(0, len(chunk), PAGE_BYTES):
-            if chunk.startswith(MAGIC, offset):
+            if chunk.startswith(PACKET_MAGIC, offset):
                 head = {packet.kind: packet for packet in packets_in(chunk[offset : offset + PAGE_BYTES])}
                 found = _understood(head)
                 if found is not None:
@@ -185,15 +190,15 @@ def _find_head(file: BinaryIO) -> tuple[RecoverySet, tuple[int, ...], int] | Non
 
 
 def _understood(head: dict[bytes, Packet]) -> tuple[RecoverySet, tuple[int, ...], int] | None:
-    if not {MAIN, FILE, CREATOR} <= head.keys():
+    if not {MAIN_PACKET, FILE_PACKET, CREATOR_PACKET} <= head.keys():
         return None
-    described_set = described(head[MAIN], head[FILE])
-    text = head[CREATOR].body.rstrip(b"\x00").decode("ascii", "replace")
+    found = described_set(head[MAIN_PACKET], head[FILE_PACKET])
+    text = head[CREATOR_PACKET].body.rstrip(b"\x00").decode("ascii", "replace")
     numbers = text.removeprefix(_CREATOR).split()
-    if described_set is None or len(numbers) != COPIES or not all(_is_place(number) for number in numbers):
+    if found is None or len(numbers) != COPIES or not all(_is_place(number) for number in numbers):
         return None
-    before = sum(HEADER.size + len(head[kind].body) for kind in (MAIN, FILE, CREATOR))
-    return described_set, tuple(int(number) for number in numbers), before
+    before = sum(PACKET_HEADER.size + len(head[kind].body) for kind in (MAIN_PACKET, FILE_PACKET, CREATOR_PACKET))
+    return found, tuple(int(number) for number in numbers), before
 
 
 def _is_place(number: str) -> bool:
@@ -202,7 +207,7 @@ def _is_place(number: str) -> bool:
 
 def _gather(file: BinaryIO, found: RecoverySet, places: Sequence[int], before: int) -> bytes | None:
     """Put the checksums together from the pages of all copies: those that most copies agree on first."""
-    packet_bytes = HEADER.size + DIGEST_BYTES + found.blocks * CHECKSUM.size
+    packet_bytes = PACKET_HEADER.size + DIGEST_BYTES + found.blocks * BLOCK_CHECKSUM.size
     length = before + packet_bytes
     copies = []
     for place in places:
@@ -211,7 +216,7 @@ def _gather(file: BinaryIO, found: RecoverySet, places: Sequence[int], before: i
     pages = [_candidates(copies, offset) for offset in range(0, length, PAGE_BYTES)]
     for choice in islice(product(*pages), _ATTEMPTS):
         packet = packet_at(b"".join(choice)[: before + packet_bytes], before)
-        if packet is not None and packet.kind == CHECKSUMS and packet.set_id == found.set_id:
+        if packet is not None and packet.kind == CHECKSUMS_PACKET and packet.set_id == found.set_id:
             return packet.body[DIGEST_BYTES:]
     return None
 
@@ -224,15 +229,15 @@ def _candidates(copies: Sequence[bytes], offset: int) -> list[bytes]:
 
 def _find_recovery(file: BinaryIO, whole: RecoverySet) -> Iterator[tuple[int, int]]:
     """Yield ``(exponent, offset of the block)`` of every undamaged recovery packet, wherever it stands."""
-    packet_bytes = HEADER.size + EXPONENT.size + whole.block_bytes
-    needle = HEADER.pack(MAGIC, packet_bytes, b"", b"", b"")[: len(MAGIC) + 8]
+    packet_bytes = PACKET_HEADER.size + BLOCK_EXPONENT.size + whole.block_bytes
+    needle = PACKET_HEADER.pack(PACKET_MAGIC, packet_bytes, b"", b"", b"")[: len(PACKET_MAGIC) + 8]
     in_vain = _NEEDLESS_FACTOR * file.seek(0, 2)
     offset = _find(file, needle, 0)
     while offset is not None and in_vain > 0:
         file.seek(offset)
         packet = packet_at(file.read(packet_bytes))
-        if packet is not None and packet.kind == RECOVERY and packet.set_id == whole.set_id:
-            yield EXPONENT.unpack_from(packet.body)[0], offset + HEADER.size + EXPONENT.size
+        if packet is not None and packet.kind == RECOVERY_PACKET and packet.set_id == whole.set_id:
+            yield BLOCK_EXPONENT.unpack_from(packet.body)[0], offset + PACKET_HEADER.size + BLOCK_EXPONENT.size
             offset = _find(file, needle, offset + packet_bytes)
         else:
             in_vain -= packet_bytes
@@ -259,12 +264,12 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def damaged_blocks(file: BinaryIO, whole: RecoverySet) -> int:
+def count_damaged_blocks(file: BinaryIO, whole: RecoverySet) -> int:
     """Count the blocks of a file that are not what they were; one that is missing is damaged."""
     file.seek(0)
     damaged = 0
     for number in range(whole.blocks):
         block = file.read(whole.block_bytes)
-        expected, _ = CHECKSUM.unpack_from(whole.checksums, number * CHECKSUM.size)
-        damaged += md5(block.ljust(whole.block_bytes, b"\x00")) != expected
+        expected, _ = BLOCK_CHECKSUM.unpack_from(whole.checksums, number * BLOCK_CHECKSUM.size)
+        damaged += md5_of(block.ljust(whole.block_bytes, b"\x00")) != expected
     return damaged

@@ -28,13 +28,13 @@ _USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
 
 
 @cache
-def schema(package: str, name: str) -> dict[str, Any]:
+def load_configuration_schema(package: str, name: str) -> dict[str, Any]:
     """Return the JSON Schema ``<package>/data/<name>.schema.json``, read once."""
     value: dict[str, Any] = json.loads(files(package).joinpath("data", f"{name}.schema.json").read_text("utf-8"))
     return value
 
 
-def load(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
+def read_configuration(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
     """Read a TOML file and check it.
 
     Args:
@@ -42,7 +42,7 @@ def load(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
         rules: Its JSON Schema (2020-12); ``additionalProperties: false`` wherever keys are fixed.
 
     Raises:
-        ConfigurationError: ``config.missing``, ``config.syntax``, or as :func:`check`.
+        ConfigurationError: ``config.missing``, ``config.syntax``, or as :func:`check_configuration`.
         StorageError: The file cannot be read.
     """
     with storage_errors(path):
@@ -54,11 +54,11 @@ def load(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
         value = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError("config.syntax", f"{path} is not TOML: {error}") from None
-    check(value, rules, file=path)
+    check_configuration(value, rules, file=path)
     return value
 
 
-def check(value: Any, rules: Mapping[str, Any], *, file: Path, at: str = "") -> None:
+def check_configuration(value: Any, rules: Mapping[str, Any], *, file: Path, at: str = "") -> None:
     """Refuse a decoded value that its schema does not allow.
 
     Args:
@@ -82,7 +82,7 @@ def check(value: Any, rules: Mapping[str, Any], *, file: Path, at: str = "") -> 
         raise _refusal(error, file, at)
 
 
-def nearest(given: str, known: Iterable[str]) -> str | None:
+def nearest_word(given: str, known: Iterable[str]) -> str | None:
     """Return the known word that a mistyped one most likely means, or None."""
     found = get_close_matches(given.lower(), sorted(known), n=1, cutoff=0.5)
     return found[0] if found else None
@@ -101,7 +101,7 @@ def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
         return ConfigurationError("config.missing-key", f"{file}: the key {key} is missing", todo="add it", key=key)
     if error.validator == "enum":
         allowed = [str(choice) for choice in rule]
-        match = nearest(str(error.instance), allowed)
+        match = nearest_word(str(error.instance), allowed)
         hint = f"change it to {match!r}" if match else None
         need = "one of " + ", ".join(allowed)
         return ConfigurationError(
@@ -117,7 +117,7 @@ def _unknown_key(error: ValidationError, file: Path, place: str) -> Configuratio
     known = list(rules.get("properties", {}))
     given = next(key for key in table if key not in known)
     key = f"{place}.{given}" if place else given
-    match = nearest(given, known)
+    match = nearest_word(given, known)
     return ConfigurationError(
         "config.unknown-key",
         f"{file}: there is no key {key}",

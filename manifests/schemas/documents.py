@@ -16,14 +16,14 @@ _MAX_ERRORS = 32
 
 
 @cache
-def load(schema_name: str) -> dict[str, Any]:
+def load_schema(schema_name: str) -> dict[str, Any]:
     """Return the schema ``manifests/data/<schema_name>.schema.json``."""
     text = files("manifests").joinpath("data", f"{schema_name}.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
 
-def check(value: Any, schema_name: str, *, name: str) -> None:
+def check_document(value: Any, schema_name: str, *, name: str) -> None:
     """Refuse a decoded document that its schema does not allow.
 
     Args:
@@ -35,13 +35,13 @@ def check(value: Any, schema_name: str, *, name: str) -> None:
         MalformedError: ``<schema_name>.schema``, with the place and the rule that it breaks.
     """
     if not _accept(schema_name)(value):
-        place, rule = explain(value, load(schema_name))
+        place, rule = explain_refusal(value, load_schema(schema_name))
         raise MalformedError(
             f"{schema_name}.schema", f"{name} breaks its schema at {place}: {rule[:300]}", path=place[:300]
         )
 
 
-def explain(value: Any, schema: dict[str, Any]) -> tuple[str, str]:
+def explain_refusal(value: Any, schema: dict[str, Any]) -> tuple[str, str]:
     """Return where a refused document breaks its schema, and which rule, in words."""
     from jsonschema import Draft202012Validator  # a tenth of a second that only a refusal costs
     from jsonschema.exceptions import best_match
@@ -52,7 +52,7 @@ def explain(value: Any, schema: dict[str, Any]) -> tuple[str, str]:
 
 @cache
 def _accept(schema_name: str) -> Accept:
-    return compile_schema(load(schema_name))
+    return compile_schema(load_schema(schema_name))
 
 
 def _as_python(schema: Any) -> Any:

@@ -22,29 +22,29 @@ every delegated role must hold            bundles only: a bundle is whole, nothi
 
 from __future__ import annotations
 
-from manifests.trust.documents import Extension
+from manifests.trust.documents import TimestampExtension
 from manifests.trust.toplevel import TrustedState
 from manifests.trust.walk import (
     MetadataReader,
     find_target,
-    load_all,
-    load_rest,
-    refresh,
+    load_all_roles,
+    load_delegated_roles,
+    refresh_top_roles,
     trusted_root,
     update_roots,
 )
-from manifests.trust.workflow import Role, Workflow
+from manifests.trust.workflow import BelievedRole, Workflow
 
 __all__ = [
-    "Extension",
+    "BelievedRole",
     "MetadataReader",
-    "Role",
+    "TimestampExtension",
     "TrustedState",
     "Workflow",
     "find_target",
-    "load_all",
-    "load_rest",
-    "refresh",
+    "load_all_roles",
+    "load_delegated_roles",
+    "refresh_top_roles",
     "trusted_root",
     "update_roots",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import MetaFile, Root, Snapshot, Targets
 
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import refusals
-from manifests.trust.documents import Document, check_signatures, parse
+from manifests.trust.documents import MetadataDocument, check_signatures, parse_metadata
 
 
-def self_signed_root(data: bytes, limits: Limits = DEFAULT) -> Document[Root]:
+def self_signed_root(data: bytes, limits: Limits = DEFAULT_LIMITS) -> MetadataDocument[Root]:
     """Read a root and check that its own keys sign it.
 
     Raises:
@@ -19,7 +19,7 @@ def self_signed_root(data: bytes, limits: Limits = DEFAULT) -> Document[Root]:
 
     Source: TUF 5.2.
     """
-    root = parse(Root, data, Root.type, limits.root_bytes)
+    root = parse_metadata(Root, data, Root.type, limits.root_bytes)
     check_signatures(root.signed, Root.type, root)
     return root
 
@@ -57,7 +57,7 @@ def check_no_rollback(new: Snapshot, known: Snapshot) -> None:
             raise refusals.rollback(role, meta.version, known_meta.version)
 
 
-def delegated_roles(targets: Targets, limits: Limits = DEFAULT) -> tuple[str, ...]:
+def delegated_roles(targets: Targets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
     """Return the names of the roles that a targets role delegates to, in order of trust.
 
     Raises:

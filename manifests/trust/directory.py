@@ -13,7 +13,7 @@ from tuf.api.metadata import Root, Snapshot, TargetFile, Timestamp
 from manifests import durable
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.trust import TrustedState, trusted_root
 
 _LOCK_WAIT_SECONDS = 60.0
@@ -36,7 +36,7 @@ class MetadataDirectory:
         Raises:
             LockedError: ``lock.held``.
         """
-        with exclusive(self.path / ".lock", wait_seconds=_LOCK_WAIT_SECONDS):
+        with exclusive_lock(self.path / ".lock", wait_seconds=_LOCK_WAIT_SECONDS):
             yield
 
     def initialise(self, root: bytes) -> None:
@@ -49,7 +49,7 @@ class MetadataDirectory:
         state = trusted_root(root)
         durable.make_directory(self.path)
         with self.lock():
-            durable.write(self.path / "root.json", state.root)
+            durable.write_file(self.path / "root.json", state.root)
 
     def load(self) -> TrustedState:
         """Read what is trusted.
@@ -78,7 +78,7 @@ class MetadataDirectory:
         old, new = (_rows(state) for state in (before, after))
         for role, data in new.items():
             if old.get(role) != data:
-                durable.write(self.path / f"{quote(role, safe='')}.json", data)
+                durable.write_file(self.path / f"{quote(role, safe='')}.json", data)
 
 
 def target_url(target: TargetFile, *, consistent: bool) -> str:

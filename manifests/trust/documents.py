@@ -21,7 +21,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import SerializationError
 
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import MalformedError
 from manifests.trust import refusals
 
@@ -45,7 +45,7 @@ KindT = TypeVar("KindT", Root, Timestamp, Snapshot, Targets)
 
 
 @dataclass(frozen=True)
-class Document(Generic[KindT]):
+class MetadataDocument(Generic[KindT]):
     """A parsed document, not yet believed. ``payload`` is what its signatures are over."""
 
     signed: KindT
@@ -55,7 +55,7 @@ class Document(Generic[KindT]):
 
 
 @dataclass(frozen=True)
-class Extension:
+class TimestampExtension:
     """What a Sealift timestamp says beyond TUF.
 
     ``created``: when it was signed. ``root_version``: the newest root there was at that time.
@@ -65,13 +65,13 @@ class Extension:
     root_version: int
 
 
-def file_name(role: str, version: int | None) -> str:
+def metadata_file_name(role: str, version: int | None) -> str:
     """Return the name of a role's file in a repository, such as ``7.clamav.json``; no version, no prefix."""
     name = f"{quote(role, safe='')}.json"
     return name if version is None else f"{version}.{name}"
 
 
-def parse(kind: type[KindT], data: bytes, role: str, max_bytes: int) -> Document[KindT]:
+def parse_metadata(kind: type[KindT], data: bytes, role: str, max_bytes: int) -> MetadataDocument[KindT]:
     """Read one document of the given kind; believe nothing yet.
 
     Args:
@@ -97,10 +97,10 @@ def parse(kind: type[KindT], data: bytes, role: str, max_bytes: int) -> Document
         payload = metadata.signed_bytes
     except _FOREIGN_ERRORS as error:
         raise refusals.malformed(role, _reason(error)) from error
-    return Document(signed, data, payload, metadata.signatures)
+    return MetadataDocument(signed, data, payload, metadata.signatures)
 
 
-def check_signatures(delegator: Root | Targets, role: str, document: Document[Any]) -> None:
+def check_signatures(delegator: Root | Targets, role: str, document: MetadataDocument[Any]) -> None:
     """Refuse a document that fewer different keys signed than its delegator asks for.
 
     A public key that stands under two key ids counts once: the threshold is of keys, not of names.
@@ -120,7 +120,7 @@ def check_signatures(delegator: Root | Targets, role: str, document: Document[An
         raise refusals.signatures(role, len(keys), result.threshold)
 
 
-def read_extension(timestamp: Timestamp) -> Extension | None:
+def read_extension(timestamp: Timestamp) -> TimestampExtension | None:
     """Return the timestamp's ``x-sealift`` extension, ``None`` when it has none.
 
     Raises:
@@ -135,7 +135,7 @@ def read_extension(timestamp: Timestamp) -> Extension | None:
     if not isinstance(created, str) or type(root_version) is not int or root_version < 1:
         raise refusals.extension("created is not a text or root_version is not a number from 1")
     try:
-        return Extension(from_text(created), root_version)
+        return TimestampExtension(parse_instant(created), root_version)
     except MalformedError as error:
         raise refusals.extension(error.what) from error
 

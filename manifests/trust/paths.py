@@ -15,7 +15,7 @@ from tuf.api.metadata import DelegatedRole, Root, TargetFile, Targets
 
 from manifests.trust import refusals
 
-TOP = Targets.type
+TOP_TARGETS = Targets.type
 """Name of the top-level targets role."""
 
 
@@ -68,7 +68,7 @@ def _fits(parts: list[str], pattern: tuple[tuple[str, bool], ...]) -> bool:
     return True
 
 
-def search(
+def search_target(
     path: str,
     load: Callable[[str, str], Targets],
     delegations: Callable[[str], Delegations],
@@ -87,7 +87,7 @@ def search(
 
     Source: TUF 5.6.7.
     """
-    to_visit, visited = [(TOP, Root.type)], set[str]()
+    to_visit, visited = [(TOP_TARGETS, Root.type)], set[str]()
     while to_visit:
         role, delegator = to_visit.pop()
         if role in visited:  # 5.6.7.1: cycles

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tuf.api.metadata import Timestamp
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.errors import (
     CountedBackError,
     ExpiredError,
@@ -22,7 +22,7 @@ from manifests.errors import (
 _PLAIN_ROLE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-def code(reason: str, role: str) -> str:
+def refusal_code(reason: str, role: str) -> str:
     """Return the error code ``tuf.<reason>.<role>``; a role with an unusual name is ``delegated``."""
     return f"tuf.{reason}.{role if _PLAIN_ROLE.fullmatch(role) else 'delegated'}"
 
@@ -30,7 +30,7 @@ def code(reason: str, role: str) -> str:
 def too_large(role: str, have: int, ceiling: int) -> MalformedError:
     """Return the refusal of a document beyond its ceiling, in bytes."""
     return MalformedError(
-        code("too-large", role),
+        refusal_code("too-large", role),
         f"The {role!r} metadata is too large",
         have=f"{have:,} bytes",
         need=f"at most {ceiling:,}",
@@ -40,7 +40,7 @@ def too_large(role: str, have: int, ceiling: int) -> MalformedError:
 
 def malformed(role: str, reason: str) -> MalformedError:
     """Return the refusal of a document that cannot be read."""
-    return MalformedError(code("malformed", role), f"The {role!r} metadata cannot be read: {reason}", role=role)
+    return MalformedError(refusal_code("malformed", role), f"The {role!r} metadata cannot be read: {reason}", role=role)
 
 
 def extension(reason: str) -> MalformedError:
@@ -50,7 +50,7 @@ def extension(reason: str) -> MalformedError:
 
 def unlisted(role: str) -> MalformedError:
     """Return the refusal of a role that is delegated and not in the snapshot."""
-    return MalformedError(code("unlisted", role), f"The snapshot does not list the role {role!r}", role=role)
+    return MalformedError(refusal_code("unlisted", role), f"The snapshot does not list the role {role!r}", role=role)
 
 
 def too_many_delegations(ceiling: int) -> MalformedError:
@@ -61,7 +61,7 @@ def too_many_delegations(ceiling: int) -> MalformedError:
 def signatures(role: str, have: int, threshold: int) -> NotAuthenticError:
     """Return the refusal of a document that too few keys signed."""
     return NotAuthenticError(
-        code("signature", role),
+        refusal_code("signature", role),
         f"The {role!r} metadata is not signed by enough of its keys",
         have=f"{have} valid signatures",
         need=f"{threshold}",
@@ -72,7 +72,7 @@ def signatures(role: str, have: int, threshold: int) -> NotAuthenticError:
 def length(role: str, have: int, need: int) -> NotAuthenticError:
     """Return the refusal of a document whose length is not the signed one."""
     return NotAuthenticError(
-        code("length", role),
+        refusal_code("length", role),
         f"The {role!r} metadata has another length than its signed one",
         have=f"{have:,} bytes",
         need=f"{need:,}",
@@ -82,13 +82,15 @@ def length(role: str, have: int, need: int) -> NotAuthenticError:
 
 def digest(role: str) -> NotAuthenticError:
     """Return the refusal of a document whose digest is not the signed one."""
-    return NotAuthenticError(code("hash", role), f"The {role!r} metadata does not match its signed digest", role=role)
+    return NotAuthenticError(
+        refusal_code("hash", role), f"The {role!r} metadata does not match its signed digest", role=role
+    )
 
 
 def wrong_version(role: str, have: int, need: int) -> OtherVersionError:
     """Return the refusal of a document of another version than the one asked for."""
     return OtherVersionError(
-        code("version", role),
+        refusal_code("version", role),
         f"The {role!r} metadata is not the version it should be",
         have=f"version {have}",
         need=f"version {need}",
@@ -99,7 +101,7 @@ def wrong_version(role: str, have: int, need: int) -> OtherVersionError:
 def other_content(role: str) -> OtherVersionError:
     """Return the refusal of a known version that comes with other bytes."""
     return OtherVersionError(
-        code("version", role),
+        refusal_code("version", role),
         f"The {role!r} metadata has a version that is trusted already, and other content",
         need="a new version for new content",
         role=role,
@@ -121,7 +123,7 @@ def rollback(role: str, have: int, floor: int) -> RollbackError:
     """Return the refusal of a version older than the trusted one; an older timestamp alone is an older bundle."""
     kind = OlderTimestampError if role == Timestamp.type else CountedBackError
     return kind(
-        code("rollback", role),
+        refusal_code("rollback", role),
         f"The {role!r} metadata is older than what is trusted already",
         have=f"version {have}",
         need=f"version {floor} or newer",
@@ -133,7 +135,7 @@ def rollback(role: str, have: int, floor: int) -> RollbackError:
 def removed(role: str) -> CountedBackError:
     """Return the refusal of a snapshot that no longer lists a role it listed before."""
     return CountedBackError(
-        code("removed", role),
+        refusal_code("removed", role),
         f"The new snapshot no longer lists the role {role!r}",
         need="every role that was listed before",
         role=role,
@@ -143,9 +145,9 @@ def removed(role: str) -> CountedBackError:
 def expired(role: str, expires_at: datetime, now: datetime) -> ExpiredError:
     """Return the refusal of a document past its signed lifetime."""
     return ExpiredError(
-        code("expired", role),
+        refusal_code("expired", role),
         f"The {role!r} metadata has expired",
-        have=f"it ended on {to_text(expires_at)}; the time here is {to_text(now)}",
+        have=f"it ended on {instant_text(expires_at)}; the time here is {instant_text(now)}",
         need="metadata that is still valid",
         todo="get a newer one from the publisher, and check this machine's clock",
         role=role,
@@ -155,7 +157,7 @@ def expired(role: str, expires_at: datetime, now: datetime) -> ExpiredError:
 def missing(role: str) -> IncompleteError:
     """Return the refusal when a document is not there."""
     return IncompleteError(
-        code("missing", role),
+        refusal_code("missing", role),
         f"The {role!r} metadata is missing",
         todo="get a whole copy from the publisher",
         role=role,

@@ -13,10 +13,10 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import MetaFile, Root, Snapshot, Timestamp
 
 from manifests.errors import MalformedError, NotAuthenticError, StoredStateError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import documents, refusals
 from manifests.trust.checks import check_meta, check_no_rollback, self_signed_root
-from manifests.trust.documents import Document, Extension, check_signatures, parse
+from manifests.trust.documents import MetadataDocument, TimestampExtension, check_signatures, parse_metadata
 
 KindT = TypeVar("KindT", Timestamp, Snapshot)
 ValueT = TypeVar("ValueT")
@@ -44,7 +44,7 @@ class TopLevel:
         self,
         state: TrustedState,
         system_time: datetime,
-        limits: Limits = DEFAULT,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         require_extension: bool = True,
         accept_expired: bool = False,
@@ -52,17 +52,17 @@ class TopLevel:
         # 5.1: one start time for the whole run; a floor, because clocks of isolated machines get wound back.
         self.now = system_time if state.clock_floor is None else max(system_time, state.clock_floor)
         self.limits = limits
-        self.extension: Extension | None = None
+        self.extension: TimestampExtension | None = None
         self.expired_roles: tuple[str, ...] = ()
         self._before = state
         self._strict = require_extension
         self._accept_expired = accept_expired
         self._root = self_signed_root(state.root, limits)  # 5.2
         self._roots_finished = False
-        self._known_timestamp: Document[Timestamp] | None = None
-        self._known_snapshot: Document[Snapshot] | None = None
-        self._timestamp: Document[Timestamp] | None = None
-        self._snapshot: Document[Snapshot] | None = None
+        self._known_timestamp: MetadataDocument[Timestamp] | None = None
+        self._known_snapshot: MetadataDocument[Snapshot] | None = None
+        self._timestamp: MetadataDocument[Timestamp] | None = None
+        self._snapshot: MetadataDocument[Snapshot] | None = None
 
     # --- root: 5.3 ---------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class TopLevel:
         """
         if self._roots_finished:
             raise RuntimeError("update_root after finish_roots")
-        new = parse(Root, data, Root.type, self.limits.root_bytes)
+        new = parse_metadata(Root, data, Root.type, self.limits.root_bytes)
         check_signatures(self.root, Root.type, new)  # 5.3.4
         check_signatures(new.signed, Root.type, new)  # 5.3.4
         if new.signed.version != self.root.version + 1:  # 5.3.5
@@ -126,7 +126,7 @@ class TopLevel:
         """
         if not self._roots_finished or self._snapshot is not None:
             raise RuntimeError("update_timestamp out of order")
-        new = parse(Timestamp, data, Timestamp.type, self.limits.timestamp_bytes)
+        new = parse_metadata(Timestamp, data, Timestamp.type, self.limits.timestamp_bytes)
         check_signatures(self.root, Timestamp.type, new)  # 5.4.2
         new = self._not_older(new)  # 5.4.3
         extension = self._checked_extension(new.signed)
@@ -135,7 +135,7 @@ class TopLevel:
         self._check_expiry(Timestamp.type, new.signed.expires, created)  # 5.4.4
         self._timestamp, self.extension = new, extension
 
-    def _not_older(self, new: Document[Timestamp]) -> Document[Timestamp]:
+    def _not_older(self, new: MetadataDocument[Timestamp]) -> MetadataDocument[Timestamp]:
         known = self._known_timestamp
         if known is None:
             return new
@@ -149,7 +149,7 @@ class TopLevel:
             raise refusals.rollback(Snapshot.type, have, floor)
         return new
 
-    def _checked_extension(self, timestamp: Timestamp) -> Extension | None:
+    def _checked_extension(self, timestamp: Timestamp) -> TimestampExtension | None:
         extension = documents.read_extension(timestamp)
         if extension is None:
             if self._strict:
@@ -168,7 +168,7 @@ class TopLevel:
 
     def file_name(self, role: str, version: int) -> str:
         """Return a role's file name, with its version if the repository has consistent snapshots (TUF 6.2)."""
-        return documents.file_name(role, version if self.root.consistent_snapshot else None)
+        return documents.metadata_file_name(role, version if self.root.consistent_snapshot else None)
 
     @property
     def snapshot_version(self) -> int:
@@ -191,7 +191,7 @@ class TopLevel:
             raise RuntimeError("update_snapshot twice")
         meta = self.snapshot_meta
         check_meta(meta, data, Snapshot.type)  # 5.5.2
-        new = parse(Snapshot, data, Snapshot.type, self.limits.snapshot_bytes)
+        new = parse_metadata(Snapshot, data, Snapshot.type, self.limits.snapshot_bytes)
         check_signatures(self.root, Snapshot.type, new)  # 5.5.3
         if new.signed.version != meta.version:  # 5.5.4
             raise refusals.wrong_version(Snapshot.type, new.signed.version, meta.version)
@@ -235,12 +235,12 @@ class TopLevel:
         if self._strict and data != known:
             raise refusals.other_content(role)
 
-    def _recall(self, kind: type[KindT], data: bytes | None) -> Document[KindT] | None:
+    def _recall(self, kind: type[KindT], data: bytes | None) -> MetadataDocument[KindT] | None:
         if data is None:
             return None
         ceiling = self.limits.timestamp_bytes if kind is Timestamp else self.limits.snapshot_bytes
         try:
-            document = parse(kind, data, kind.type, ceiling)
+            document = parse_metadata(kind, data, kind.type, ceiling)
             check_signatures(self.root, kind.type, document)
         except NotAuthenticError:
             return None

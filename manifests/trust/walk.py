@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import documents, refusals
 from manifests.trust.checks import self_signed_root
-from manifests.trust.paths import TOP, Delegations, search
+from manifests.trust.paths import TOP_TARGETS, Delegations, search_target
 from manifests.trust.toplevel import TrustedState
 from manifests.trust.workflow import Workflow
 
@@ -21,7 +21,7 @@ MetadataReader = Callable[[str, int], bytes | None]
 when it is not there. It may refuse by itself what is longer than the ceiling."""
 
 
-def trusted_root(data: bytes, limits: Limits = DEFAULT) -> TrustedState:
+def trusted_root(data: bytes, limits: Limits = DEFAULT_LIMITS) -> TrustedState:
     """Pin a root that a person brought: read it and check that its own keys sign it.
 
     Raises:
@@ -43,13 +43,13 @@ def update_roots(workflow: Workflow, read: MetadataReader) -> None:
     Source: TUF 5.3.3-5.3.9.
     """
     for _ in range(workflow.limits.root_rotations):
-        data = read(documents.file_name(Root.type, workflow.root.version + 1), workflow.limits.root_bytes)
+        data = read(documents.metadata_file_name(Root.type, workflow.root.version + 1), workflow.limits.root_bytes)
         if data is None:
             return
         workflow.update_root(data)
 
 
-def load_all(workflow: Workflow, read: MetadataReader) -> None:
+def load_all_roles(workflow: Workflow, read: MetadataReader) -> None:
     """Believe timestamp, snapshot, targets and every delegated role, reading each anew. After ``finish_roots``.
 
     Raises:
@@ -65,7 +65,7 @@ def load_all(workflow: Workflow, read: MetadataReader) -> None:
             workflow.update_targets(role, delegator, _read_targets(workflow, read, role))
 
 
-def refresh(workflow: Workflow, read: MetadataReader) -> None:
+def refresh_top_roles(workflow: Workflow, read: MetadataReader) -> None:
     """Believe the top-level roles as an ordinary client does, reading only what has changed. After ``finish_roots``.
 
     Raises:
@@ -77,11 +77,11 @@ def refresh(workflow: Workflow, read: MetadataReader) -> None:
     update_timestamp(workflow, read)
     if not workflow.reuse_snapshot():
         update_snapshot(workflow, read)
-    _load_targets(workflow, read, TOP, Root.type)
+    _load_targets(workflow, read, TOP_TARGETS, Root.type)
 
 
-def load_rest(workflow: Workflow, read: MetadataReader) -> None:
-    """Believe every delegated role too, reading only what has changed. After :func:`refresh`.
+def load_delegated_roles(workflow: Workflow, read: MetadataReader) -> None:
+    """Believe every delegated role too, reading only what has changed. After :func:`refresh_top_roles`.
 
     Raises:
         IncompleteError: ``tuf.missing.<role>``.
@@ -96,7 +96,9 @@ def load_rest(workflow: Workflow, read: MetadataReader) -> None:
 
 
 def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFile:
-    """Search a target through the delegations, reading roles on demand. After :func:`refresh` or :func:`load_all`.
+    """Search a target through the delegations, reading roles on demand.
+
+    After :func:`refresh_top_roles` or :func:`load_all_roles`.
 
     Raises:
         IncompleteError: ``tuf.no-such-target`` or ``tuf.missing.<role>``.
@@ -112,7 +114,7 @@ def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFi
         _load_targets(workflow, read, role, delegator)
         return workflow.targets(role)
 
-    found = search(path, load, lambda role: Delegations(workflow.targets(role)), workflow.limits.delegations)
+    found = search_target(path, load, lambda role: Delegations(workflow.targets(role)), workflow.limits.delegations)
     if found is None:
         raise refusals.no_such_target(path)
     return found
@@ -120,7 +122,7 @@ def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFi
 
 def update_timestamp(workflow: Workflow, read: MetadataReader) -> None:
     """Read and believe the timestamp."""
-    data = read(documents.file_name(Timestamp.type, None), workflow.limits.timestamp_bytes)
+    data = read(documents.metadata_file_name(Timestamp.type, None), workflow.limits.timestamp_bytes)
     if data is None:
         raise refusals.missing(Timestamp.type)
     workflow.update_timestamp(data)

@@ -14,16 +14,16 @@ from datetime import datetime
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from manifests.errors import ExpiredError, MalformedError, NotAuthenticError
-from manifests.limits import DEFAULT, Limits
+from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import documents, refusals
 from manifests.trust.checks import check_meta, delegated_roles
-from manifests.trust.documents import Document, check_signatures, parse
-from manifests.trust.paths import TOP, Delegations, search
+from manifests.trust.documents import MetadataDocument, check_signatures, parse_metadata
+from manifests.trust.paths import TOP_TARGETS, Delegations, search_target
 from manifests.trust.toplevel import TopLevel, TrustedState
 
 
 @dataclass(frozen=True)
-class Role:
+class BelievedRole:
     """A believed role: its version, and when it ends."""
 
     name: str
@@ -55,13 +55,13 @@ class Workflow(TopLevel):
         self,
         state: TrustedState,
         system_time: datetime,
-        limits: Limits = DEFAULT,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         require_extension: bool = True,
         accept_expired: bool = False,
     ) -> None:
         super().__init__(state, system_time, limits, require_extension=require_extension, accept_expired=accept_expired)
-        self._targets: dict[str, Document[Targets]] = {}
+        self._targets: dict[str, MetadataDocument[Targets]] = {}
         self._edges: set[tuple[str, str]] = set()
 
     # --- targets: 5.6 ------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Workflow(TopLevel):
         check_meta(meta, data, role)  # 5.6.2
         loaded = self._targets.get(role)
         same = loaded is not None and loaded.data == data
-        new = loaded if loaded is not None and same else parse(Targets, data, role, self.limits.targets_bytes)
+        new = loaded if loaded is not None and same else parse_metadata(Targets, data, role, self.limits.targets_bytes)
         parent = self.root if delegator == Root.type else self.targets(delegator)
         check_signatures(parent, role, new)  # 5.6.3
         if new.signed.version != meta.version:  # 5.6.4, and 5.6.5 by way of 5.5.5
@@ -160,7 +160,7 @@ class Workflow(TopLevel):
         Raises:
             MalformedError: ``tuf.delegations``: more than the ceiling.
         """
-        wanted = [(Root.type, TOP)]
+        wanted = [(Root.type, TOP_TARGETS)]
         for delegator in self._targets:
             wanted += [(delegator, role) for role in delegated_roles(self.targets(delegator), self.limits)]
             if len(wanted) > self.limits.delegations + 1:
@@ -183,26 +183,28 @@ class Workflow(TopLevel):
         def load(role: str, _delegator: str) -> Targets:
             return self._targets[role].signed
 
-        found = ((path, search(path, load, prepared.__getitem__, self.limits.delegations)) for path in sorted(paths))
+        found = (
+            (path, search_target(path, load, prepared.__getitem__, self.limits.delegations)) for path in sorted(paths)
+        )
         return {path: target for path, target in found if target is not None}
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """File names of the believed documents after the roots, such as ``timestamp.json`` and ``7.snapshot.json``."""
-        names = [] if self._timestamp is None else [documents.file_name(Timestamp.type, None)]
+        names = [] if self._timestamp is None else [documents.metadata_file_name(Timestamp.type, None)]
         rows = [] if self._snapshot is None else [(Snapshot.type, self._snapshot.signed.version)]
         rows += [(role, document.signed.version) for role, document in self._targets.items()]
         return (*names, *(self.file_name(role, version) for role, version in rows))
 
     @property
-    def roles(self) -> tuple[Role, ...]:
+    def roles(self) -> tuple[BelievedRole, ...]:
         """Every believed role with its version and expiry."""
         believed = [(Root.type, self._root.signed.version, self._root.signed.expires)]
         for role, document in ((Timestamp.type, self._timestamp), (Snapshot.type, self._snapshot)):
             if document is not None:
                 believed.append((role, document.signed.version, document.signed.expires))
         believed += [(role, doc.signed.version, doc.signed.expires) for role, doc in self._targets.items()]
-        return tuple(Role(*row) for row in believed)
+        return tuple(BelievedRole(*row) for row in believed)
 
     @property
     def state(self) -> TrustedState:

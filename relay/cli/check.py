@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import StorageError
 from manifests.progress import CancelToken
@@ -21,7 +21,7 @@ def command(settings: Settings, wait: float, output: str, *, discard: bool) -> N
     from relay.store.verify import discard_damaged_blobs, verify_store
 
     home = open_home(settings.home)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         report = verify_store(home, shown, CancelToken())
     if output == "json":
         damage = [entry.to_json() for entry in report.damage]

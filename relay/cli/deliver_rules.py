@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from relay.dialing.manager.delivery import DeliveredRulePack, RulePackReport
@@ -41,7 +41,7 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
     if detect_only and not apply_:
         raise UsageError("usage.option", "--detect-only says how to apply", todo="give --apply too")
     home = open_home(settings.home)
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         report = deliver_rule_packs(home, RulePackOrder(apply_, detect_only, pack), system_clock, shown)
     if output == "json":
         print_json(_to_json(report))
@@ -50,7 +50,7 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
 
 
 def _to_text(report: RulePackReport) -> str:
-    packs = table(
+    packs = table_text(
         [(entry.pack.name, _how(entry), _state(entry), str(entry.update.id)) for entry in report.packs],
         ("rule pack", "", "in the manager", "number"),
     )
@@ -58,7 +58,7 @@ def _to_text(report: RulePackReport) -> str:
         (change.what, str(change.added), str(change.updated), "" if change.deleted is None else str(change.deleted))
         for change in report.changes.changes
     ]
-    changes = table(rows, ("", "added", "updated", "deleted"))
+    changes = table_text(rows, ("", "added", "updated", "deleted"))
     assigned = sum(change.added_and_assigned or 0 for change in report.changes.changes)
     return "\n".join(
         [

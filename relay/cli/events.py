@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 
 @click.command()
@@ -27,10 +27,15 @@ def command(settings: Settings, limit: int, kinds: tuple[str, ...], output: str)
         print_json(
             {
                 "events": [
-                    {"at": to_text(event.at), "kind": event.kind, "text": event.text, "details": dict(event.details)}
+                    {
+                        "at": instant_text(event.at),
+                        "kind": event.kind,
+                        "text": event.text,
+                        "details": dict(event.details),
+                    }
                     for event in found
                 ]
             }
         )
     else:
-        click.echo(table([(to_text(event.at), event.kind, event.text) for event in found]))
+        click.echo(table_text([(instant_text(event.at), event.kind, event.text) for event in found]))

@@ -7,13 +7,13 @@ import click
 from manifests.console.commands import Settings
 from manifests.features import (
     CONNECTIVITIES,
-    FORMATS,
+    FEATURE_FORMATS,
     Connectivity,
-    Format,
+    FeatureFormat,
     Language,
+    features_to_disable,
     load_catalogue,
-    render,
-    to_disable,
+    render_features,
 )
 
 
@@ -26,17 +26,17 @@ from manifests.features import (
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice(FEATURE_FORMATS),
     default="table",
     show_default=True,
     help="table for people; json, rest for machines; dsm-c is a script to read and run yourself.",
 )
 @click.option("--lang", "language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
 @click.pass_obj
-def command(settings: Settings, connectivity: Connectivity | None, form: Format, language: Language) -> None:
+def command(settings: Settings, connectivity: Connectivity | None, form: FeatureFormat, language: Language) -> None:
     """Print the cloud-dependent features to disable here. It is advice: nothing is applied."""
     if connectivity is None:
         from relay.config import load_config
 
         connectivity = load_config(settings.home).connectivity
-    click.echo(render(to_disable(load_catalogue(), connectivity), form, language), nl=False)
+    click.echo(render_features(features_to_disable(load_catalogue(), connectivity), form, language), nl=False)

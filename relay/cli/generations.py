@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 
 @click.command()
@@ -19,12 +19,12 @@ def command(settings: Settings, output: str) -> None:
     """
     from relay.home import open_home
     from relay.state import State
-    from relay.store.outstanding import outstanding
+    from relay.store.outstanding import list_outstanding
 
     home = open_home(settings.home)
     with State(home.database) as state:
         found = state.generations.list_generations()
-        pending = outstanding(state, home.blobs)
+        pending = list_outstanding(state, home.blobs)
     if output == "json":
         print_json(
             {
@@ -32,8 +32,8 @@ def command(settings: Settings, output: str) -> None:
                     {
                         "number": row.number,
                         "publisher": row.publisher,
-                        "created": to_text(row.created),
-                        "imported_at": to_text(row.imported_at),
+                        "created": instant_text(row.created),
+                        "imported_at": instant_text(row.imported_at),
                         "targets": row.targets,
                         "target_bytes": row.target_bytes,
                         "rings": list(row.rings),
@@ -49,7 +49,7 @@ def command(settings: Settings, output: str) -> None:
     rows: list[tuple[str, ...]] = [
         (
             str(row.number),
-            to_text(row.imported_at),
+            instant_text(row.imported_at),
             f"{row.target_bytes:,}",
             ",".join(row.rings) or "-",
             row.file_name,
@@ -57,6 +57,6 @@ def command(settings: Settings, output: str) -> None:
         for row in found
     ]
     header = ("generation", "imported", "bytes", "ring", "file")
-    click.echo(table(rows, header) if rows else "No generation yet: put a bundle into the inbox.")
+    click.echo(table_text(rows, header) if rows else "No generation yet: put a bundle into the inbox.")
     for waiting in pending:
         click.echo(f"\nNot whole yet: {waiting.have}\nNeeded: {waiting.need}\nDo: {waiting.todo}")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from manifests.clock import system_clock, to_text
-from manifests.console.bars import progress
+from manifests.clock import instant_text, system_clock
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
 
@@ -50,7 +50,7 @@ def command(
             return state.generations.find_newest_number()
 
     attempts: list[tuple[Attempt, FollowUp]] = []
-    with progress(settings) as shown:
+    with show_progress(settings) as shown:
         context = Context(home, config, system_clock, shown)
 
         def import_one(path: Path) -> ImportResult:
@@ -98,7 +98,7 @@ def _to_json(attempt: Attempt, followed: FollowUp) -> dict[str, Any]:
             "outcome": result.outcome,
             "publisher": result.publisher,
             "generation": result.generation,
-            "created": to_text(result.created),
+            "created": instant_text(result.created),
             "targets": result.targets,
             "bytes_read": result.bytes_read,
             "text": result.text,

@@ -34,7 +34,7 @@ from relay.config import DEFAULT_LISTEN
 def command(settings: Settings, root_path: Path, connectivity: Connectivity, listen: str, output: str) -> None:
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.durable import storage_errors
-    from relay.deliveries import next_step
+    from relay.deliveries import suggest_place
     from relay.init import create_home, fingerprint
     from relay.server.tls import authority_file
 
@@ -48,7 +48,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
         now=system_clock(),
         host_name=os.uname().nodename,
     )
-    place = next_step(home.config_file)
+    place = suggest_place(home.config_file)
     steps = (
         "Compare the fingerprint with the publisher, by voice.",
         *(() if place is None else (place,)),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table
+from manifests.text import table_text
 
 if TYPE_CHECKING:
     from relay.home import Home
@@ -34,11 +34,11 @@ def list_(settings: Settings, output: str) -> None:
         print_json({"quarantine": [record.to_json() for record in found]})
         return
     rows: list[tuple[str, ...]] = [
-        (record.id[:12], to_text(record.at), record.code, f"{record.length:,}", f"{record.times}x", record.name)
+        (record.id[:12], instant_text(record.at), record.code, f"{record.length:,}", f"{record.times}x", record.name)
         for record in found
     ]
     header = ("id", "refused", "reason", "bytes", "came", "name")
-    click.echo(table(rows, header) if rows else "The quarantine is empty.")
+    click.echo(table_text(rows, header) if rows else "The quarantine is empty.")
 
 
 @command.command()
@@ -51,7 +51,7 @@ def show(settings: Settings, record_id: str, output: str) -> None:
     if output == "json":
         print_json(record.to_json())
     else:
-        click.echo(table([(name, str(value)) for name, value in record.to_json().items()]))
+        click.echo(table_text([(name, str(value)) for name, value in record.to_json().items()]))
 
 
 @command.command()

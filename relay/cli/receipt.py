@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console.bars import progress
+from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import MalformedError, UsageError
 from manifests.progress import CancelToken
-from manifests.receipt import SignedReceipt, check_note, check_site_name, fingerprint, to_texts
+from manifests.receipt import SignedReceipt, check_note, check_site_name, key_fingerprint, receipt_to_texts
 
 
 @click.command()
@@ -36,21 +36,22 @@ def command(
     -o json: where it is, what it says, and the fingerprint that the publisher confirms.
     """
     from relay.config import load_config
+    from relay.context import Context
     from relay.home import open_home
-    from relay.receipt import make as receipt
+    from relay.receipt.make import FILE_NAME, ReceiptRemarks, make_receipt
     from relay.store.verify import verify_store
 
     _check(name, note)
     home = open_home(settings.home)
     report = None
     if whole:
-        with progress(settings) as shown:
+        with show_progress(settings) as shown:
             report = verify_store(home, shown, CancelToken())
-    said = receipt.Said(name, note)
-    signed = receipt.make(home, load_config(home.path), system_clock(), said=said, report=report)
+    context = Context(home, load_config(home.path), system_clock)
+    signed = make_receipt(context, remarks=ReceiptRemarks(name, note), report=report)
     path = None if out is None else _write(out, signed)
     if output == "json":
-        print_json(_to_json(signed, path or home.out / receipt.FILE_NAME, qr=qr))
+        print_json(_to_json(signed, path or home.out / FILE_NAME, qr=qr))
         return
     if path is not None:
         sha256 = hashlib.sha256(signed.data).hexdigest()
@@ -83,7 +84,7 @@ def _write(out: Path, signed: SignedReceipt) -> Path:
 
     receipt = signed.receipt
     path = out / f"{receipt.site_keyid[:12]}-{receipt.serial}.receipt.json" if out.is_dir() else out
-    durable.write(path, signed.data)
+    durable.write_file(path, signed.data)
     return path
 
 
@@ -94,7 +95,7 @@ def _to_json(signed: SignedReceipt, path: Path, *, qr: bool) -> dict[str, Any]:
         "bytes": len(signed.data),
         "sha256": hashlib.sha256(signed.data).hexdigest(),
         "site": receipt.site_keyid,
-        "fingerprint": fingerprint(receipt.site_keyid),
+        "fingerprint": key_fingerprint(receipt.site_keyid),
         "serial": receipt.serial,
         "generation": receipt.newest,
         "without": len(receipt.without),
@@ -102,7 +103,7 @@ def _to_json(signed: SignedReceipt, path: Path, *, qr: bool) -> dict[str, Any]:
         "pending_holds": len(receipt.pending_holds),
         "pending_parts": len(receipt.pending_parts),
     }
-    return value | ({"texts": list(to_texts(signed.data))} if qr else {})
+    return value | ({"texts": list(receipt_to_texts(signed.data))} if qr else {})
 
 
 def _summary(signed: SignedReceipt) -> str:
@@ -111,7 +112,7 @@ def _summary(signed: SignedReceipt) -> str:
     parts = f" and parts of {len(receipt.pending_parts):,}" if receipt.pending_parts else ""
     arrived = f", and {len(receipt.pending_holds):,} blobs{parts} of generation {receipt.pending_generation}"
     pending = arrived if receipt.pending_generation is not None else ""
-    words = fingerprint(receipt.site_keyid).split()
+    words = key_fingerprint(receipt.site_keyid).split()
     return (
         f"Receipt {receipt.serial}: generation {receipt.newest or 'none'}{lost}{pending}\n"
         "Fingerprint of this site's key, to be confirmed by the publisher once:\n"
@@ -126,11 +127,11 @@ def _print_codes(signed: SignedReceipt) -> None:
     terminal = sys.stdout.isatty()
     if terminal:
         size = os.get_terminal_size(sys.stdout.fileno())
-        texts = qr.texts_for(signed.data, size.columns, size.lines)
+        texts = qr.split_for_screen(signed.data, size.columns, size.lines)
     else:
-        texts = to_texts(signed.data)
+        texts = receipt_to_texts(signed.data)
     for number, text in enumerate(texts, 1):
-        click.echo(f"Code {number} of {len(texts)}\n{qr.draw(text, colours=terminal)}", nl=False)
+        click.echo(f"Code {number} of {len(texts)}\n{qr.draw_code(text, colours=terminal)}", nl=False)
         if terminal and sys.stdin.isatty() and number < len(texts):
             click.echo("Read it with a phone, then press Enter for the next one ", err=True, nl=False)
             sys.stdin.readline()

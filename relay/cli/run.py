@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import click
 
-from manifests.clock import system_clock, to_text
+from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings
 
 
@@ -61,7 +61,7 @@ class _Lines:
         """Write one event."""
         from manifests.text import printable
 
-        now = to_text(system_clock())
+        now = instant_text(system_clock())
         if self._as_json:
             given = {name: value for name, value in fields.items() if value is not None}
             line = json.dumps({"time": now, "event": event, "text": text, **given})

@@ -10,7 +10,7 @@ directories from any of its own half-done works to what should be, so an interru
 
 from __future__ import annotations
 
-from relay.deliveries.advice import next_step
-from relay.deliveries.run import EVENTS, NOTHING, Report, carry_out
+from relay.deliveries.advice import suggest_place
+from relay.deliveries.run import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
 
-__all__ = ["EVENTS", "NOTHING", "Report", "carry_out", "next_step"]
+__all__ = ["NOTHING_DELIVERED", "DeliveryReport", "carry_out_deliveries", "suggest_place"]

@@ -8,18 +8,18 @@ VENDORS = {"ds_agent": Path("/opt/ds_agent")}
 """Places whose directory the vendor documents: the install directory of a Deep Security agent or relay."""
 _TAKES = {"ds_agent": 'include = ["*.zip"]\n'}
 _ANYWHERE = Path("/path/of/the/directory")
-_HOLD_DAYS = 7
+_DAYS = 7
 
 
-def toml(place: str) -> str:
+def table_for_place(place: str) -> str:
     """Return the table that defines a place, to be appended to ``relay.toml``."""
     directory = VENDORS.get(place, _ANYWHERE)
     takes = _TAKES.get(place, "")
-    return f'[[delivery]]\nname = "{place}"\ndirectory = "{directory}"\n{takes}hold_days = {_HOLD_DAYS}\n'
+    return f'[[delivery]]\nname = "{place}"\ndirectory = "{directory}"\n{takes}hold_days = {_DAYS}\n'
 
 
-def next_step(config_file: Path, root: Path = Path("/")) -> str | None:
-    """Return what to tell who made a relay beside a vendor's program, or ``None``.
+def suggest_place(config_file: Path, root: Path = Path("/")) -> str | None:
+    """Suggest a place for deliveries to who made a relay beside a vendor's program; ``None`` where there is none.
 
     Args:
         config_file: The relay's configuration.

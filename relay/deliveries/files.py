@@ -30,23 +30,23 @@ _NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Directory:
-    """An open directory. Use :func:`opened`."""
+class DeliveryDirectory:
+    """An open directory of another program. Use :func:`open_directory`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
 
-    def exists(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
         """Tell whether anything has this name."""
         return self._status(name) is not None
 
-    def same(self, one: str, other: str) -> bool:
+    def is_one_file(self, one: str, other: str) -> bool:
         """Tell whether two names stand for one file."""
         first, second = self._status(one), self._status(other)
         return first is not None and second is not None and os.path.samestat(first, second)
 
-    def content(self, name: str) -> Blob | None:
+    def hash_file(self, name: str) -> Blob | None:
         """Hash a file; ``None`` for nothing, and for anything but a regular file."""
         status = self._status(name)
         if status is None or not stat.S_ISREG(status.st_mode):
@@ -59,7 +59,7 @@ class Directory:
                 length += len(chunk)
         return Blob(hasher.hexdigest(), length)
 
-    def check_room(self, length: int) -> None:
+    def require_room(self, length: int) -> None:
         """Refuse a file for which there is no room.
 
         Raises:
@@ -67,7 +67,7 @@ class Directory:
         """
         require_room(self.path, length, todo="make room; it is tried again by itself")
 
-    def write(self, name: str, chunks: Iterable[bytes], expected: Blob, config: DeliveryConfig) -> None:
+    def write_temporary(self, name: str, chunks: Iterable[bytes], expected: Blob, config: DeliveryConfig) -> None:
         """Write a temporary file, durably; remove it again if anything fails.
 
         Raises:
@@ -84,10 +84,10 @@ class Directory:
                 os.fsync(descriptor)
         except (OSError, SealiftError):
             with suppress(OSError):
-                self.remove(name)
+                self.remove_file(name)
             raise
 
-    def name(self, temporary: str, name: str) -> None:
+    def give_name(self, temporary: str, name: str) -> None:
         """Give a temporary file its name, durably, unless something has that name.
 
         Raises:
@@ -108,10 +108,10 @@ class Directory:
             elif number:
                 raise OSError(number, os.strerror(number), str(self.path / name))
         except FileExistsError as error:
-            raise self.foreign(name) from error
+            raise self.foreign_file(name) from error
         os.fsync(self._descriptor)
 
-    def foreign(self, name: str) -> StorageError:
+    def foreign_file(self, name: str) -> StorageError:
         """Return the error for a name that something else has."""
         return StorageError(
             "delivery.foreign",
@@ -120,7 +120,7 @@ class Directory:
             todo="look at it, then move or remove it; delivery is tried again by itself",
         )
 
-    def remove(self, name: str) -> None:
+    def remove_file(self, name: str) -> None:
         """Remove a file durably; nothing happens when it is gone."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
@@ -134,8 +134,8 @@ class Directory:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Directory]:
-    """Open a directory for the block.
+def open_directory(path: Path) -> Iterator[DeliveryDirectory]:
+    """Open a directory of another program for the block.
 
     Raises:
         StorageError: ``delivery.missing`` when it is not there; ``storage.*`` for what fails in the block.
@@ -151,7 +151,7 @@ def opened(path: Path) -> Iterator[Directory]:
                 todo="install that program, mount its disk, or correct directory in relay.toml; it is tried again",
             ) from error
         try:
-            yield Directory(path, descriptor)
+            yield DeliveryDirectory(path, descriptor)
         finally:
             os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""What should be where, and what therefore has to be done. Pure."""
+"""Which deliveries are to be made and removed: what should be in each place, compared with what was done. Pure."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from pathlib import Path
 
 from manifests.errors import ConfigurationError, SealiftError
 from relay.config import DeliveryConfig
-from relay.deliveries import advice
+from relay.deliveries.advice import table_for_place
 from relay.state import Delivery, DeliveryProblem, Wanted
 
 Key = tuple[Path, str]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to do, in this order.
+class DeliveryPlan:
+    """Which deliveries to remove, to keep and to make, in this order.
 
     Args:
         remove: Deliveries that the active generation no longer has.
         withdraw: Deliveries whose time is up.
         keep: Deliveries that are as they should be.
-        place: Files that are not there yet, and where they belong.
+        deliver: Files that are not there yet, and the places that they are for.
         problems: What cannot be done at all.
     """
 
     remove: tuple[Delivery, ...]
     withdraw: tuple[Delivery, ...]
     keep: tuple[Delivery, ...]
-    place: tuple[tuple[DeliveryConfig, Wanted], ...]
+    deliver: tuple[tuple[DeliveryConfig, Wanted], ...]
     problems: tuple[DeliveryProblem, ...]
 
 
-def make(
+def plan_deliveries(
     wanted: Sequence[Wanted],
     places: Iterable[DeliveryConfig],
     rows: Iterable[Delivery],
     config_file: Path,
     now: datetime,
-) -> Plan:
-    """Compare what should be with what is.
+) -> DeliveryPlan:
+    """Compare what the generation that is served means for places with what was delivered so far.
 
     Args:
-        wanted: What the active generation means for places.
+        wanted: The targets that the generation means for places.
         places: What ``relay.toml`` defines.
         rows: What was done so far; none of it half-done.
         config_file: Where places are defined.
@@ -55,18 +55,27 @@ def make(
     chosen, colliding = _choose(wanted, by_name, now)
     surviving = {row.key: row for row in rows if row.key in chosen and row.wanted.sha256 == chosen[row.key][1].sha256}
     expired = {key for key, row in surviving.items() if _expired(row, chosen[key][0], now)}
-    return Plan(
+    return DeliveryPlan(
         remove=tuple(row for row in rows if row.key not in surviving),
         withdraw=tuple(row for key, row in surviving.items() if key in expired),
         keep=tuple(row for key, row in surviving.items() if key not in expired),
-        place=tuple(pair for key, pair in chosen.items() if key not in surviving),
+        deliver=tuple(pair for key, pair in chosen.items() if key not in surviving),
         problems=(*problems, *colliding),
     )
 
 
-def problem(wanted: Wanted, file_name: str, error: SealiftError, now: datetime) -> DeliveryProblem:
-    """Return why something is not where it should be."""
-    lines = error.details.get("lines")
+def problem_of(
+    wanted: Wanted, file_name: str, error: SealiftError, now: datetime, *, lines: str | None = None
+) -> DeliveryProblem:
+    """Return why a target is not where it should be.
+
+    Args:
+        wanted: The target and its place.
+        file_name: The name it should have there; empty when all of its source is concerned.
+        error: What keeps it from there.
+        now: The system's time.
+        lines: What to write into ``relay.toml``, where that is what has to be done.
+    """
     return DeliveryProblem(
         place=wanted.place,
         source=wanted.source,
@@ -76,7 +85,7 @@ def problem(wanted: Wanted, file_name: str, error: SealiftError, now: datetime) 
         have=error.have,
         need=error.need,
         todo=error.todo,
-        lines=None if lines is None else str(lines),
+        lines=lines,
         since=now,
     )
 
@@ -91,9 +100,8 @@ def _undefined(
             f"The source {source} is meant for the place {place}, which relay.toml does not define",
             need=f'a table [[delivery]] with name = "{place}" and its directory in {config_file}',
             todo="append the lines that relay status shows, correct the directory, and restart relay run",
-            lines=advice.toml(place),
         )
-        yield problem(one, "", error, now)
+        yield problem_of(one, "", error, now, lines=table_for_place(place))
 
 
 def _not_taken(
@@ -109,7 +117,7 @@ def _not_taken(
                 need=f"a name such as {', '.join(place.include)}",
                 todo="in the DMZ: exclude it from its source; or, if it is meant, add to include in relay.toml",
             )
-            yield problem(one, one.file_name, error, now)
+            yield problem_of(one, one.file_name, error, now)
 
 
 def _choose(
@@ -135,7 +143,7 @@ def _choose(
             need="one file for one name",
             todo="in the DMZ: exclude all but one, or give their sources different places",
         )
-        problems += [problem(one, one.file_name, error, now) for one in several]
+        problems += [problem_of(one, one.file_name, error, now) for one in several]
     return chosen, problems
 
 

@@ -1,4 +1,4 @@
-"""Carrying it out: every step is on record before it is taken, so that an interrupted run is only run again.
+"""Deliveries carried out: every step is on record before it is taken, so that an interrupted run is only run again.
 
 1. what an earlier run left half-done is finished or undone
 2. what is no longer wanted is removed, if it is still what we put there
@@ -14,32 +14,28 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 from manifests.blobs import Blob
-from manifests.clock import Clock
 from manifests.errors import LockedError, SealiftError, StorageError
-from manifests.lock import exclusive
-from manifests.progress import Progress
+from manifests.lock import exclusive_lock
 from manifests.text import printable
-from relay.config import Config, DeliveryConfig
-from relay.deliveries import plan
-from relay.deliveries.files import TEMPORARY, Directory, opened
+from relay.config import DeliveryConfig
+from relay.context import Context
+from relay.deliveries.files import TEMPORARY, DeliveryDirectory, open_directory
+from relay.deliveries.plan import plan_deliveries, problem_of
 from relay.events import log as events
-from relay.home import Home
 from relay.rings.policy import DEFAULT_RING
 from relay.state import Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
 
 DELIVERED, REMOVED, GONE, FAILED = "delivered", "delivery-removed", "delivery-gone", "delivery-failed"
-EVENTS = (DELIVERED, REMOVED, GONE, FAILED)
-"""Kinds of events that tell of deliveries."""
+"""Kinds of the events that tell of deliveries."""
 _HALF_DONE = frozenset({"begun", "ready"})
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a run did, and what is wrong after it.
+class DeliveryReport:
+    """What a run delivered and removed, and what is wrong after it.
 
     Args:
         events: What happened in this run; a failure only when it is new.
@@ -60,131 +56,148 @@ class Report:
         return (*done, *wrong)
 
 
-NOTHING = Report()
+NOTHING_DELIVERED = DeliveryReport()
 
 
-def carry_out(home: Home, config: Config, clock: Clock, progress: Progress, *, wait_seconds: float = 0.0) -> Report:
-    """Bring the places to what the active generation wants, under a lock of their own.
+def carry_out_deliveries(context: Context, *, wait_seconds: float = 0.0) -> DeliveryReport:
+    """Bring the places of other programs to what the generation that is served means for them.
+
+    It takes minutes where files are large, so it runs beside imports, under a lock of its own.
 
     Args:
-        home: The relay's directory.
-        config: Its configuration.
-        clock: The system's clock.
-        progress: Told how far it is.
+        context: The relay's.
         wait_seconds: How long to wait for another process that looks after deliveries.
 
     Returns:
         What was done. A failure of the relay's own disk or database is an event of it, too.
 
     Raises:
-        LockedError: ``lock.held``: another process did not end in time.
+        LockedError: ``lock.held``: another process is at it; what a ring serves by now is seen to by that one.
+        CancelledError: The context's token says so; the next run finishes what was begun.
     """
+    home = context.home
     try:
-        with exclusive(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
-            return _Run(home, config, state, clock(), progress).run()
+        with exclusive_lock(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
+            return _DeliveryRun(context, state).run()
     except LockedError:
         raise
     except SealiftError as error:
-        event = Event(clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
+        event = Event(context.clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
         with suppress(StorageError):  # the log may be on the disk that fails
             events.record(home, event)
-        return Report((event,))
+        return DeliveryReport((event,))
 
 
-class _Run:
+class _DeliveryRun:
     """One run. ``_try`` keeps one file's failure from the others."""
 
-    def __init__(self, home: Home, config: Config, state: State, now: datetime, progress: Progress) -> None:
-        self._home = home
-        self._config = config
+    def __init__(self, context: Context, state: State) -> None:
+        self._home = context.home
+        self._config = context.config
+        self._progress = context.progress
+        self._cancel = context.cancel
+        self._now = context.clock()
         self._state = state
-        self._now = now
-        self._progress = progress
         self._events: list[Event] = []
         self._problems: list[DeliveryProblem] = []
 
-    def run(self) -> Report:
+    def run(self) -> DeliveryReport:
+        """Carry out the deliveries, and again if the ring was moved meanwhile."""
         rows = self._state.deliveries
+        # 1. what is half-done
         for row in rows.list_all():
             if row.state in _HALF_DONE:
                 self._try(row.wanted, partial(self._recover, row))
+        recovering = self._problems
+        wanted: tuple[Wanted, ...] | None = None
+        while wanted != (served := rows.list_wanted(DEFAULT_RING)):
+            # Whoever moved the ring meanwhile was kept out by our lock: it is for us to look again.
+            wanted = served
+            self._problems = list(recovering)
+            self._bring_places_to(wanted)
+        # 4. what could not be done
+        self._save_problems()
+        return DeliveryReport(tuple(self._events), tuple(self._problems))
+
+    def _bring_places_to(self, wanted: tuple[Wanted, ...]) -> None:
+        rows = self._state.deliveries
         settled = [row for row in rows.list_all() if row.state not in _HALF_DONE]
-        wanted = rows.list_wanted(DEFAULT_RING)
-        todo = plan.make(wanted, self._config.deliveries, settled, self._home.config_file, self._now)
+        todo = plan_deliveries(wanted, self._config.deliveries, settled, self._home.config_file, self._now)
         self._problems += todo.problems
+        # 2. what is no longer wanted: first, for a name that it has may be wanted by another file
         for row in todo.remove:
             self._try(row.wanted, partial(self._remove, row, "the active generation no longer has it", None))
         for row in todo.withdraw:
             self._try(row.wanted, partial(self._remove, row, "its time was up", "withdrawn"))
         for row in todo.keep:
             self._try(row.wanted, partial(self._look_after, row))
+        # 3. what is wanted and missing
         taken = {row.key for row in rows.list_all()}
-        for place, one in todo.place:
+        for place, one in todo.deliver:
             if (place.directory, one.file_name) not in taken:
-                self._try(one, partial(self._place, place, one))
-        self._tell()
-        return Report(tuple(self._events), tuple(self._problems))
+                self._try(one, partial(self._deliver, place, one))
 
     def _try(self, wanted: Wanted, step: Callable[[], None]) -> None:
+        self._cancel.raise_if_cancelled()
         try:
             step()
         except SealiftError as error:
             said = error if error.todo else error.reworded(todo="see to it; it is tried again by itself")
-            self._problems.append(plan.problem(wanted, wanted.file_name, said, self._now))
+            self._problems.append(problem_of(wanted, wanted.file_name, said, self._now))
 
     def _recover(self, row: Delivery) -> None:
         """Finish or undo what was interrupted."""
         name, temporary = row.wanted.file_name, row.temporary
-        with opened(row.directory) as directory:
+        with open_directory(row.directory) as directory:
             ours = False
-            if row.state == "ready" and not directory.exists(temporary):
-                ours = directory.content(name) == _blob(row.wanted)
-            elif row.state == "ready" and not directory.exists(name):
-                directory.name(temporary, name)
+            if row.state == "ready" and not directory.has_name(temporary):
+                ours = directory.hash_file(name) == _blob(row.wanted)
+            elif row.state == "ready" and not directory.has_name(name):
+                directory.give_name(temporary, name)
                 ours = True
             else:
-                ours = row.state == "ready" and directory.same(temporary, name)
-                directory.remove(temporary)
+                ours = row.state == "ready" and directory.is_one_file(temporary, name)
+                directory.remove_file(temporary)
         if ours:
-            self._placed(row)
+            self._note_delivered(row)
         else:
             with self._state.transaction():
                 self._state.deliveries.forget_delivery(row)
 
-    def _place(self, place: DeliveryConfig, one: Wanted) -> None:
+    def _deliver(self, place: DeliveryConfig, one: Wanted) -> None:
         """Put one file into its place."""
         row = Delivery(place.directory, one, "begun", TEMPORARY.format(secrets.token_hex(8)))
-        with opened(place.directory) as directory:
-            if directory.exists(one.file_name):
+        with open_directory(place.directory) as directory:
+            if directory.has_name(one.file_name):
                 self._take_as_found(directory, row)
                 return
-            directory.check_room(one.length)
+            directory.require_room(one.length)
             self._save(row)
             try:
-                directory.write(row.temporary, self._content(one), _blob(one), place)
+                directory.write_temporary(row.temporary, self._content(one), _blob(one), place)
                 self._save(replace(row, state="ready"))
             except (SealiftError, OSError):
                 self._undo(directory, row)
                 raise
             try:
-                directory.name(row.temporary, one.file_name)
+                directory.give_name(row.temporary, one.file_name)
             except SealiftError:  # somebody else has the name; after any other error it may be ours already
                 self._undo(directory, row)
                 raise
-        self._placed(row)
+        self._note_delivered(row)
 
-    def _undo(self, directory: Directory, row: Delivery) -> None:
-        directory.remove(row.temporary)
+    def _undo(self, directory: DeliveryDirectory, row: Delivery) -> None:
+        directory.remove_file(row.temporary)
         with self._state.transaction():
             self._state.deliveries.forget_delivery(row)
 
-    def _take_as_found(self, directory: Directory, row: Delivery) -> None:
+    def _take_as_found(self, directory: DeliveryDirectory, row: Delivery) -> None:
         """Be content with a file that is what it should be, though somebody else put it there."""
-        if directory.content(row.wanted.file_name) != _blob(row.wanted):
-            raise directory.foreign(row.wanted.file_name)
+        if directory.hash_file(row.wanted.file_name) != _blob(row.wanted):
+            raise directory.foreign_file(row.wanted.file_name)
         self._save(replace(row, state="found", placed_at=self._now))
 
-    def _placed(self, row: Delivery) -> None:
+    def _note_delivered(self, row: Delivery) -> None:
         text = f"{row.file} is delivered: {row.wanted.path} of generation {row.wanted.generation}"
         self._save(replace(row, state="placed", placed_at=self._now), self._event(DELIVERED, text, row))
 
@@ -192,8 +205,8 @@ class _Run:
         """Notice that somebody removed the file, as the vendor's guide asks people to; it does not come back."""
         if row.state not in {"placed", "found"}:
             return
-        with opened(row.directory) as directory:
-            there = directory.exists(row.wanted.file_name)
+        with open_directory(row.directory) as directory:
+            there = directory.has_name(row.wanted.file_name)
         if not there:
             text = f"{row.file} was removed by somebody else; it is not delivered again"
             self._save(replace(row, state="gone"), self._event(GONE, text, row))
@@ -202,10 +215,10 @@ class _Run:
         """Remove a file of ours, unless it is not what we put there any more."""
         event = None
         if row.state == "placed":
-            with opened(row.directory) as directory:
-                there = directory.exists(row.wanted.file_name)
-                if there and directory.content(row.wanted.file_name) == _blob(row.wanted):
-                    directory.remove(row.wanted.file_name)
+            with open_directory(row.directory) as directory:
+                there = directory.has_name(row.wanted.file_name)
+                if there and directory.hash_file(row.wanted.file_name) == _blob(row.wanted):
+                    directory.remove_file(row.wanted.file_name)
                     event = self._event(REMOVED, f"{row.file} is removed: {why}", row)
                 elif there:
                     text = f"{row.file} is not what was delivered any more, so it is left there"
@@ -223,6 +236,7 @@ class _Run:
             raise StorageError("delivery.damaged", f"The store has lost {one.path}", todo="relay check")
         self._progress.start(f"Deliver {printable(one.file_name)}", one.length)
         for chunk in self._home.blobs.read(one.sha256):
+            self._cancel.raise_if_cancelled()
             self._progress.advance(len(chunk))
             yield chunk
 
@@ -247,7 +261,7 @@ class _Run:
         }
         return Event(self._now, kind, text, details)
 
-    def _tell(self) -> None:
+    def _save_problems(self) -> None:
         """Write down what is wrong, and an event for each thing that is newly so."""
         before = {one.key: one for one in self._state.deliveries.list_problems()}
         after = {one.key: one for one in reversed(self._problems)}

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from manifests.clock import from_text, to_text
-from manifests.durable import fsync_directory, replace, storage_errors
+from manifests.clock import instant_text, parse_instant
+from manifests.durable import fsync_directory, replace_file, storage_errors
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from relay.home import Home
@@ -45,7 +45,7 @@ def record(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
         StorageError: The disk is full, read-only or failing.
     """
     line = json.dumps(
-        {"at": to_text(event.at), "kind": event.kind, "text": event.text, "details": dict(event.details)},
+        {"at": instant_text(event.at), "kind": event.kind, "text": event.text, "details": dict(event.details)},
         sort_keys=True,
         ensure_ascii=True,
     )
@@ -111,7 +111,7 @@ def _put_aside(home: Home, status: os.stat_result) -> bool:
     """Give the file that grows the next number; where that cannot be, it grows on, for no line may be lost."""
     number = max((number for number, _ in _aside(home)), default=0) + 1
     try:
-        replace(home.audit_file, home.path / f"audit.{number:06}.jsonl")
+        replace_file(home.audit_file, home.path / f"audit.{number:06}.jsonl")
     except OSError:
         return False
     with suppress(OSError):  # begun by root, the new one must not shut the service out
@@ -156,6 +156,6 @@ def _paths(home: Home) -> Iterator[Path]:
 def _event(line: bytes) -> Event | None:
     try:
         value: Any = json.loads(line)
-        return Event(from_text(value["at"]), value["kind"], value["text"], value["details"])
+        return Event(parse_instant(value["at"]), value["kind"], value["text"], value["details"])
     except (ValueError, KeyError, TypeError, MalformedError):
         return None  # torn by a power cut

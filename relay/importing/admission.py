@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from manifests.bundle.verify import VerifiedBundle
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from manifests.errors import SealiftError
 from manifests.text import printable
 from relay.context import Context
@@ -21,7 +21,7 @@ from relay.importing.damaged import damaged_bundle
 from relay.importing.result import ImportResult, Outcome
 from relay.state import Event, NewGeneration, State
 from relay.state.records import Detail, LastOutcome
-from relay.store.outstanding import Outstanding, outstanding_of
+from relay.store.outstanding import OutstandingContent, find_outstanding
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Admission:
             file_name=printable(self.path.name),
         )
         text = (
-            f"Generation {self.number} of {manifest.publisher}, created {to_text(manifest.created)}: "
+            f"Generation {self.number} of {manifest.publisher}, created {instant_text(manifest.created)}: "
             f"{len(manifest.targets):,} targets"
         )
         if taken.damage:
@@ -170,8 +170,8 @@ class Admission:
         told: dict[str, Detail] = {"generation": self.number, "file": printable(self.path.name), **details}
         self.state.event_rows.add_event(Event(self.now, kind, text, told))
 
-    def _outstanding(self) -> Outstanding:
-        return outstanding_of(self.number, self.state, self.context.home.blobs)
+    def _outstanding(self) -> OutstandingContent:
+        return find_outstanding(self.number, self.state, self.context.home.blobs)
 
     @property
     def _volume(self) -> str:
@@ -186,7 +186,9 @@ class Admission:
         text = f"{self._volume} {done}{note}. Still needed: {left.need}. Do: {left.todo}"
         return self._result(outcome, bytes_read, text, left)
 
-    def _result(self, outcome: Outcome, bytes_read: int, text: str, left: Outstanding | None = None) -> ImportResult:
+    def _result(
+        self, outcome: Outcome, bytes_read: int, text: str, left: OutstandingContent | None = None
+    ) -> ImportResult:
         manifest = self.bundle.manifest
         return ImportResult(
             outcome=outcome,

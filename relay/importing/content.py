@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import patches
-from manifests.blobs import Batch, Blob, check
+from manifests.blobs import Batch, Blob, check_blob
 from manifests.bundle.verify import VerifiedBundle
 from manifests.byte_ranges import Range
 from manifests.durable import storage_errors
@@ -144,7 +144,7 @@ class Intake:
             if self._wanted(blob):
                 batch.add(chunks, Blob(blob.sha256, blob.length))
             else:
-                check(chunks, Blob(blob.sha256, blob.length))
+                check_blob(chunks, Blob(blob.sha256, blob.length))
         except NotAuthenticError as error:  # the digest of what the bundle gave
             raise UnreadableError(error) from error
         assembly.mark_filled(lacking)
@@ -163,7 +163,7 @@ class Intake:
         base = self._store.path(patch.base_sha256)
         expected = Blob(patch.sha256, patch.length)
         try:
-            batch.add(self._counted(patches.apply(patch.engine, base, path, expected)), expected)
+            batch.add(self._counted(patches.apply_patch(patch.engine, base, path, expected)), expected)
         except (MalformedError, NotAuthenticError) as error:
             if self._store.digest(patch.base_sha256).sha256 == patch.base_sha256:
                 raise

@@ -30,7 +30,7 @@ from manifests.errors import (
 )
 from manifests.trust import TrustedState
 from relay.importing.recovery import may_be_medium_damage
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 
 class UnreadableError(Exception):
@@ -116,7 +116,7 @@ def _of_the_medium(error: SealiftError) -> SealiftError:
     return MediumError.of(error) if isinstance(error, StorageError) else error
 
 
-def damaged_bundle(first: SealiftError, count: int, left: Outstanding) -> DamagedBundleError:
+def damaged_bundle(first: SealiftError, count: int, left: OutstandingContent) -> DamagedBundleError:
     """Return the refusal of a bundle whose undamaged content was kept.
 
     Args:

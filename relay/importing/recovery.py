@@ -186,7 +186,7 @@ class _Repair:
                 self._progress.start(f"Read recovery data in {path.name!a}", medium.length)
                 with storage_errors(self._workspace):
                     medium.copy(copy, medium.length, self._progress)
-                    side = recovery.read(copy)
+                    side = recovery.read_side_file(copy)
         except MalformedError:
             return None
         # A copy that was cut short misses blocks at its end, and they must come from recovery blocks.
@@ -205,7 +205,7 @@ class _Repair:
             with storage_errors(self._workspace):
                 self._medium.copy(self._copy, (can_lose + 1) * whole.block_bytes, self._progress)
         with storage_errors(self._copy), self._copy.open("rb") as file:
-            damaged = recovery.damaged_blocks(file, whole)
+            damaged = recovery.count_damaged_blocks(file, whole)
         if damaged == whole.blocks or (damaged == 0 and not self._medium.errors):
             return None
         if damaged > can_lose:
@@ -215,7 +215,7 @@ class _Repair:
         result = self._workspace / "bundle.zip"
         with storage_errors(self._workspace):
             if damaged:
-                recovery.rebuild(self._copy, damaged, side, workspace=self._workspace, progress=self._progress)
+                recovery.rebuild_bundle(self._copy, damaged, side, workspace=self._workspace, progress=self._progress)
             else:
                 self._copy.replace(result)
             for name in ("side", "plain.par2"):

@@ -24,7 +24,7 @@ from relay.quarantine.registry import RefusedBundle, quarantine_bundle
 from relay.state import Event, State
 from relay.state.last_refusal import save_last_refusal
 from relay.state.records import Detail, LastOutcome
-from relay.store.outstanding import increment, newest_whole, renumber, tells_of_lost_count
+from relay.store.outstanding import advise_increment, advise_renumber, find_newest_whole, tells_of_lost_count
 
 REFUSALS = (NotAuthenticError, MalformedError, RollbackError, ExpiredError, IncompleteError)
 """Errors that say something about the bundle, not about this machine."""
@@ -85,7 +85,7 @@ def _way_out(home: Home, error: SealiftError) -> str | None:
     """Return what to do about a file that says nothing that can be believed, or counts otherwise than those before."""
     with suppress(StorageError, LockedError), State(home.database) as state:
         if tells_of_lost_count(error):
-            return renumber(state.generations.find_newest_number())
-        since = newest_whole(state, home.blobs)
-        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {increment(since)}"
+            return advise_renumber(state.generations.find_newest_number())
+        since = find_newest_whole(state, home.blobs)
+        return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {advise_increment(since)}"
     return None

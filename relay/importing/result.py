@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 Outcome = Literal["imported", "already-imported", "repaired", "stored", "already-stored"]
 
@@ -30,4 +30,4 @@ class ImportResult:
     targets: int
     bytes_read: int
     text: str
-    outstanding: Outstanding | None = None
+    outstanding: OutstandingContent | None = None

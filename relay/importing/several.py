@@ -22,9 +22,9 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.manifest import NAME
+from manifests.manifest import MANIFEST_NAME
 from relay.importing.result import ImportResult
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 _Claim = tuple[int, int] | None
 """Version and volume that a bundle claims, unverified: good for an order only."""
@@ -111,7 +111,7 @@ def find_shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | N
 def _as_it_is_now(error: SealiftError, later: Sequence[Attempt]) -> SealiftError:
     """Let a damaged bundle's refusal say what its generation lacks after the files that came behind it, too."""
     for attempt in later:
-        now: SealiftError | Outstanding | None = attempt.error
+        now: SealiftError | OutstandingContent | None = attempt.error
         generation = None if attempt.error is None else _incomplete_generation(attempt.error)
         if attempt.result is not None and attempt.result.outstanding is not None:
             now, generation = attempt.result.outstanding, attempt.result.generation
@@ -160,7 +160,7 @@ def _begins_like_a_bundle(path: Path, *, protected: bool) -> bool:
             return False
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            return protected or begins_with_member(descriptor, NAME)
+            return protected or begins_with_member(descriptor, MANIFEST_NAME)
         finally:
             os.close(descriptor)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from manifests.bundle.claimed import claimed_manifest
 from manifests.container.recognise import outline_file
 from manifests.errors import SealiftError
-from manifests.manifest import NAME
+from manifests.manifest import MANIFEST_NAME
 from relay.inbox.listing import stamp_of
 from relay.inbox.readiness import ClaimedVersion, FileStamp, FirstLook, Likeness
 
@@ -66,7 +66,7 @@ def read_claimed_version(path: Path, stamp: FileStamp) -> ClaimedVersion | None:
 
 
 def _judge_ends(descriptor: int, status: os.stat_result, *, named_as_bundle: bool) -> FirstLook:
-    outline = outline_file(descriptor, status.st_size, NAME)
+    outline = outline_file(descriptor, status.st_size, MANIFEST_NAME)
     ends = outline.ends_as_zip
     if not outline.names_first_member:
         if ends or outline.begins_as_zip:

@@ -18,7 +18,7 @@ from typing import Any
 
 from manifests import durable
 from manifests.bundle.opening import open_bundle
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from manifests.errors import MalformedError, SealiftError, StorageError, UsageError
 from manifests.text import printable
 from relay.config import Config
@@ -46,13 +46,13 @@ class RefusedBundle:
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as one JSON object."""
-        return {**asdict(self), "at": to_text(self.at)}
+        return {**asdict(self), "at": instant_text(self.at)}
 
 
 def create_quarantine(home: Home) -> None:
     """Make the quarantine and its key."""
     durable.make_directory(home.quarantine, mode=0o700)
-    durable.write(home.quarantine / "key", secrets.token_bytes(KEY_BYTES), mode=0o600)
+    durable.write_file(home.quarantine / "key", secrets.token_bytes(KEY_BYTES), mode=0o600)
 
 
 def quarantine_bundle(home: Home, config: Config, path: Path, error: SealiftError, now: datetime) -> RefusedBundle:
@@ -144,7 +144,7 @@ def export_refused(home: Home, record: RefusedBundle, path: Path) -> None:
             raise UsageError("quarantine.file-exists", f"{path} is there already", todo="choose another --out")
         try:
             write_new_file(temporary, content_of_refused(home, record))
-            durable.replace(temporary, path)
+            durable.replace_file(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -188,16 +188,16 @@ def _keep(home: Home, record: RefusedBundle, temporary: Path) -> RefusedBundle:
         before = _read_record(_record_path(home, record.id))
         record = replace(record, times=before.times + 1, kept=record.kept or before.kept)
     if temporary.exists():
-        durable.replace(temporary, _sealed_path(home, record.id))
+        durable.replace_file(temporary, _sealed_path(home, record.id))
     data = json.dumps(record.to_json(), sort_keys=True, indent=1, ensure_ascii=True)
-    durable.write(_record_path(home, record.id), data.encode("ascii") + b"\n", mode=0o600)
+    durable.write_file(_record_path(home, record.id), data.encode("ascii") + b"\n", mode=0o600)
     return record
 
 
 def _read_record(path: Path) -> RefusedBundle:
     try:
         value = json.loads(path.read_bytes())
-        return RefusedBundle(**{**value, "at": from_text(value["at"])})
+        return RefusedBundle(**{**value, "at": parse_instant(value["at"])})
     except (ValueError, KeyError, TypeError, MalformedError) as error:
         raise StorageError("quarantine.record", f"{path} cannot be read", todo=f"remove {path}") from error
 

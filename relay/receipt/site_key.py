@@ -16,18 +16,18 @@ from securesystemslib.signer import CryptoSigner
 
 from manifests import durable
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from relay.home import Home
 
 _WAIT_SECONDS = 10.0
 
 
-def key_file(home: Home) -> Path:
+def site_key_file(home: Home) -> Path:
     """Return where the private key is: PKCS#8, readable by the relay's user alone."""
     return home.path / "site" / "key.pem"
 
 
-def open_key(home: Home) -> CryptoSigner:
+def open_site_key(home: Home) -> CryptoSigner:
     """Return the site's signer; the first time, make its Ed25519 key.
 
     Raises:
@@ -35,13 +35,13 @@ def open_key(home: Home) -> CryptoSigner:
         StorageError: The disk is full, read-only or failing.
         LockedError: ``lock.held``.
     """
-    path = key_file(home)
+    path = site_key_file(home)
     durable.make_directory(path.parent, mode=0o700)
-    with exclusive(path.parent / "lock", wait_seconds=_WAIT_SECONDS), durable.storage_errors(path):
+    with exclusive_lock(path.parent / "lock", wait_seconds=_WAIT_SECONDS), durable.storage_errors(path):
         if not path.exists():
             private = Ed25519PrivateKey.generate()
             pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            durable.write(path, pem, mode=0o600)
+            durable.write_file(path, pem, mode=0o600)
         return _read(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from relay.context import Context
 from relay.rings.mounting import conflict
 from relay.rings.policy import choose_generation
@@ -68,6 +68,6 @@ def _event(ring: str, generation: int, before: int | None, published: datetime, 
         "ring": ring,
         "generation": generation,
         "before": before,
-        "published_at": to_text(published),
+        "published_at": instant_text(published),
     }
     return Event(now, ACTIVATED, text, details)

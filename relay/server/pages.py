@@ -11,13 +11,13 @@ from urllib.parse import parse_qs
 
 from manifests.features import (
     CONNECTIVITIES,
-    FORMATS,
+    FEATURE_FORMATS,
     Connectivity,
-    Format,
+    FeatureFormat,
     Language,
+    features_to_disable,
     load_catalogue,
-    render,
-    to_disable,
+    render_features,
 )
 from relay.server.messages import Request, Response, not_found_response, text_response
 from relay.server.metrics import metrics_text
@@ -112,15 +112,15 @@ def _features(request: Request, view: View, page: Page) -> Response:
     default = "json" if page == "features.json" or _wants_json(request) else "table"
     form = default if page == "features.json" else query.get("format", [default])[0]
     language = query.get("lang", [_language(request)])[0]
-    if form not in FORMATS or language not in {"en", "ja"} or view.status.connectivity not in CONNECTIVITIES:
+    if form not in FEATURE_FORMATS or language not in {"en", "ja"} or view.status.connectivity not in CONNECTIVITIES:
         return not_found_response()
     body = _rendered(view.status.connectivity, form, cast("Language", language))
     return text_response(200, body, _VARY, _JSON if form in {"json", "rest"} else "text/plain")
 
 
 @cache
-def _rendered(connectivity: Connectivity, form: Format, language: Language) -> str:
-    return render(to_disable(load_catalogue(), connectivity), form, language)
+def _rendered(connectivity: Connectivity, form: FeatureFormat, language: Language) -> str:
+    return render_features(features_to_disable(load_catalogue(), connectivity), form, language)
 
 
 def _wants_json(request: Request) -> bool:

@@ -74,8 +74,8 @@ def create_authority(directory: Path, now: datetime, names: Sequence[str] = DEFA
     durable.make_directory(directory, mode=0o700)
     key = certificates.generate_key()
     certificate = certificates.make_authority(key, general_names, now - BACKDATED, now + AUTHORITY_LIFE)
-    durable.write(_authority_key(directory), _key_bytes(key), mode=0o600)
-    durable.write(authority_file(directory), _certificate_bytes(certificate))
+    durable.write_file(_authority_key(directory), _key_bytes(key), mode=0o600)
+    durable.write_file(authority_file(directory), _certificate_bytes(certificate))
     _issue(directory, now, general_names, (certificate, key))
     return server_files(directory)
 
@@ -173,7 +173,7 @@ def _issue(
 
     key = certificates.generate_key()
     leaf = certificates.make_leaf(key, names, authority, now - BACKDATED, now + LEAF_LIFE)
-    durable.write(server_files(directory).certificate, _certificate_bytes(leaf) + _key_bytes(key), mode=0o600)
+    durable.write_file(server_files(directory).certificate, _certificate_bytes(leaf) + _key_bytes(key), mode=0o600)
 
 
 def _leaf(directory: Path) -> x509.Certificate | None:

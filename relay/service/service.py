@@ -16,7 +16,7 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.errors import DamagedBundleError, SealiftError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import FollowUp, follow_import
 from relay.config import Config
@@ -180,14 +180,7 @@ class Service:
 
     def _collect_garbage(self) -> None:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
-        done = collect_garbage(
-            self._home,
-            self._config.keep_generations,
-            self._clock(),
-            self._context.progress,
-            self._cancel,
-            wait_seconds=_LOCK_WAIT_SECONDS,
-        )
+        done = collect_garbage(self._context, wait_seconds=_LOCK_WAIT_SECONDS)
         if done.blobs:
             self._report("gc", f"{done.blobs:,} files that nothing needs were removed, {done.bytes:,} bytes")
 
@@ -200,8 +193,9 @@ class Service:
             self._jobs.hasten("afterwards")
 
     def _follow_imports(self) -> None:
-        """Do what follows an import, whoever made it; what failed is tried again."""
-        self._tell(follow_import(self._context, wait_seconds=_LOCK_WAIT_SECONDS))
+        """Do what follows an import, whoever made it; what failed is tried again, a stop's rest at the next start."""
+        with suppress(CancelledError):
+            self._tell(follow_import(self._context, wait_seconds=_LOCK_WAIT_SECONDS))
 
     def _tell(self, done: FollowUp) -> None:
         for event in done.deliveries.events:
@@ -252,7 +246,7 @@ def run_service(
         ConfigurationError: ``server.*``, ``tls.*``.
         StorageError: The state cannot be read.
     """
-    with exclusive(home.path / "service.lock"):
+    with exclusive_lock(home.path / "service.lock"):
         asyncio.run(Service(home, config, clock=clock, report=report, notify_address=notify_address).run())
 
 

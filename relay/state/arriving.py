@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from manifests.byte_ranges import Range
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import GenerationTarget
 from relay.state.schema import database_errors
 from relay.state.table_group import TableGroup
@@ -54,7 +54,7 @@ class ArrivingGenerations(TableGroup):
         """Return the arriving generations, oldest first."""
         rows = self._rows("SELECT number, publisher, created FROM pending_generations ORDER BY number")
         return tuple(
-            ArrivingGeneration(number, publisher, from_text(created), tuple(self._volumes(number)))
+            ArrivingGeneration(number, publisher, parse_instant(created), tuple(self._volumes(number)))
             for number, publisher, created in rows
         )
 
@@ -69,7 +69,7 @@ class ArrivingGenerations(TableGroup):
             (number,),
         )
         for digest, index, count, since, file_name, whole, seen_at in rows:
-            yield ArrivingVolume(digest, index, count, since, file_name, bool(whole), from_text(seen_at))
+            yield ArrivingVolume(digest, index, count, since, file_name, bool(whole), parse_instant(seen_at))
 
     def list_targets(self, number: int) -> Iterator[GenerationTarget]:
         """Yield the targets of one arriving generation by path."""
@@ -89,7 +89,7 @@ class ArrivingGenerations(TableGroup):
         self._connection.execute(
             "INSERT INTO pending_generations VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE "
             "SET publisher = excluded.publisher, created = excluded.created",
-            (number, manifest.publisher, to_text(manifest.created)),
+            (number, manifest.publisher, instant_text(manifest.created)),
         )
         self._connection.execute("DELETE FROM pending_targets WHERE generation = ?", (number,))
         self._connection.executemany(
@@ -107,7 +107,7 @@ class ArrivingGenerations(TableGroup):
                 manifest.since,
                 file_name,
                 whole,
-                to_text(now),
+                instant_text(now),
             ),
         )
 

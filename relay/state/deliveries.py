@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.table_group import TableGroup
 
 DeliveryState = Literal["begun", "ready", "placed", "found", "withdrawn", "gone"]
@@ -75,8 +75,8 @@ class Delivery:
 
     def __str__(self) -> str:
         said = {"placed": "delivered", "found": "found there, not ours", "gone": "removed by somebody else"}
-        at = "" if self.placed_at is None else f" {to_text(self.placed_at)}"
-        until = "" if self.remove_at is None else f", until {to_text(self.remove_at)}"
+        at = "" if self.placed_at is None else f" {instant_text(self.placed_at)}"
+        until = "" if self.remove_at is None else f", until {instant_text(self.remove_at)}"
         return f"{self.file} ({said.get(self.state, self.state)}{at}, generation {self.wanted.generation}{until})"
 
     def to_json(self) -> dict[str, Any]:
@@ -90,8 +90,8 @@ class Delivery:
             "sha256": self.wanted.sha256,
             "generation": self.wanted.generation,
             "state": self.state,
-            "placed_at": None if self.placed_at is None else to_text(self.placed_at),
-            "remove_at": None if self.remove_at is None else to_text(self.remove_at),
+            "placed_at": None if self.placed_at is None else instant_text(self.placed_at),
+            "remove_at": None if self.remove_at is None else instant_text(self.remove_at),
         }
 
 
@@ -136,7 +136,7 @@ class DeliveryProblem:
             "need": self.need,
             "do": self.todo,
             "lines": self.lines,
-            "since": to_text(self.since),
+            "since": instant_text(self.since),
         }
 
 
@@ -162,7 +162,7 @@ class Deliveries(TableGroup):
             "FROM deliveries ORDER BY directory, file_name"
         )
         return tuple(
-            Delivery(Path(row[0]), Wanted(*row[1:7]), row[7], row[8], None if row[9] is None else from_text(row[9]))
+            Delivery(Path(row[0]), Wanted(*row[1:7]), row[7], row[8], None if row[9] is None else parse_instant(row[9]))
             for row in rows
         )
 
@@ -182,7 +182,7 @@ class Deliveries(TableGroup):
                 wanted.generation,
                 delivery.state,
                 delivery.temporary,
-                None if delivery.placed_at is None else to_text(delivery.placed_at),
+                None if delivery.placed_at is None else instant_text(delivery.placed_at),
             ),
         )
 
@@ -199,7 +199,7 @@ class Deliveries(TableGroup):
             "SELECT place, source, file_name, code, what, have, need, todo, lines, since FROM delivery_problems "
             "ORDER BY place, source, file_name"
         )
-        return tuple(DeliveryProblem(*(*row[:9], from_text(row[9]))) for row in rows)
+        return tuple(DeliveryProblem(*(*row[:9], parse_instant(row[9]))) for row in rows)
 
     def replace_problems(self, problems: Iterable[DeliveryProblem]) -> None:
         """Say what is wrong now."""
@@ -207,7 +207,7 @@ class Deliveries(TableGroup):
         self._connection.executemany(
             "INSERT INTO delivery_problems VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (p.place, p.source, p.file_name, p.code, p.what, p.have, p.need, p.todo, p.lines, to_text(p.since))
+                (p.place, p.source, p.file_name, p.code, p.what, p.have, p.need, p.todo, p.lines, instant_text(p.since))
                 for p in problems
             ),
         )

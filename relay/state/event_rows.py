@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import Event
 from relay.state.table_group import TableGroup
 
@@ -17,7 +17,7 @@ class EventRows(TableGroup):
         """Add an event. Inside a transaction, beside the change that it tells of."""
         self._connection.execute(
             "INSERT INTO events (at, kind, text, details) VALUES (?, ?, ?, ?)",
-            (to_text(event.at), event.kind, event.text, json.dumps(dict(event.details), sort_keys=True)),
+            (instant_text(event.at), event.kind, event.text, json.dumps(dict(event.details), sort_keys=True)),
         )
 
     def list_events(self, kinds: Iterable[str] = (), limit: int = -1) -> tuple[Event, ...]:
@@ -28,4 +28,6 @@ class EventRows(TableGroup):
             "WHERE ?1 = '[]' OR kind IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2",
             (wanted, limit),
         )
-        return tuple(Event(from_text(at), kind, text, json.loads(details)) for at, kind, text, details in rows)[::-1]
+        return tuple(Event(parse_instant(at), kind, text, json.loads(details)) for at, kind, text, details in rows)[
+            ::-1
+        ]

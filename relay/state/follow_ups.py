@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from relay.state.table_group import TableGroup
 
 
@@ -20,7 +20,7 @@ class FollowUpFailures(TableGroup):
         self._connection.execute(
             "INSERT INTO follow_up_failures VALUES (?1, ?2, ?3) ON CONFLICT (step) DO UPDATE "
             "SET code = ?2, since = ?3 WHERE code <> ?2",
-            (step, code, to_text(now)),
+            (step, code, instant_text(now)),
         )
 
     def drop_failure(self, step: str) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import Generation, GenerationTarget, NewGeneration, SourceState
 from relay.state.schema import database_errors
 from relay.state.table_group import TableGroup
@@ -42,8 +42,8 @@ class HeldGenerations(TableGroup):
             (
                 number,
                 manifest.publisher,
-                to_text(manifest.created),
-                to_text(imported_at),
+                instant_text(manifest.created),
+                instant_text(imported_at),
                 hashlib.sha256(new.manifest_bytes).hexdigest(),
                 new.file_name,
                 len(manifest.targets),
@@ -63,7 +63,7 @@ class HeldGenerations(TableGroup):
                     number,
                     source.name,
                     source.kind,
-                    to_text(source.pulled_at),
+                    instant_text(source.pulled_at),
                     source.failure is not None,
                     *_told(source),
                 )
@@ -113,8 +113,8 @@ class HeldGenerations(TableGroup):
             yield Generation(
                 number=number,
                 publisher=publisher,
-                created=from_text(created),
-                imported_at=from_text(imported_at),
+                created=parse_instant(created),
+                imported_at=parse_instant(imported_at),
                 manifest_sha256=digest,
                 file_name=file_name,
                 targets=targets,
@@ -140,7 +140,7 @@ class HeldGenerations(TableGroup):
             "FROM generation_sources WHERE generation = ? ORDER BY name",
             (generation,),
         )
-        return tuple(SourceState(row[0], row[1], from_text(row[2]), bool(row[3]), *row[4:]) for row in rows)
+        return tuple(SourceState(row[0], row[1], parse_instant(row[2]), bool(row[3]), *row[4:]) for row in rows)
 
     def load_manifest(self, generation: int) -> bytes:
         """Return the exact bytes of a generation's manifest."""

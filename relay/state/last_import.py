@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import LastOutcome
 from relay.state.table_group import TableGroup
 
@@ -13,11 +13,11 @@ class LastImport(TableGroup):
     def load_last_import(self) -> LastOutcome | None:
         """Return the outcome of the last import, ``None`` before the first."""
         row = self._row("SELECT at, subject, text FROM last_import")
-        return None if row is None else LastOutcome(from_text(row[0]), row[1], row[2])
+        return None if row is None else LastOutcome(parse_instant(row[0]), row[1], row[2])
 
     def save_last_import(self, outcome: LastOutcome) -> None:
         """Replace the outcome of the last import."""
         self._connection.execute(
             "INSERT OR REPLACE INTO last_import VALUES (1, ?, ?, ?)",
-            (to_text(outcome.at), outcome.subject, outcome.text),
+            (instant_text(outcome.at), outcome.subject, outcome.text),
         )

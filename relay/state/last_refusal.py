@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests import durable
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from manifests.errors import MalformedError
 from relay.state.records import LastOutcome
 
@@ -32,7 +32,7 @@ def load_last_refusal(path: Path) -> LastOutcome | None:
             return None
     try:
         value: Any = json.loads(data)
-        return LastOutcome(from_text(value["at"]), str(value["subject"]), str(value["text"]))
+        return LastOutcome(parse_instant(value["at"]), str(value["subject"]), str(value["text"]))
     except (ValueError, KeyError, TypeError, MalformedError):
         return None
 
@@ -43,8 +43,8 @@ def save_last_refusal(path: Path, outcome: LastOutcome) -> None:
     Raises:
         StorageError: The disk is full, read-only or failing.
     """
-    value = {"at": to_text(outcome.at), "subject": outcome.subject, "text": outcome.text}
-    durable.write(path, json.dumps(value, sort_keys=True).encode("ascii"))
+    value = {"at": instant_text(outcome.at), "subject": outcome.subject, "text": outcome.text}
+    durable.write_file(path, json.dumps(value, sort_keys=True).encode("ascii"))
 
 
 def take_over_last_refusal(directory: Path) -> None:
@@ -75,7 +75,7 @@ def _refusal(line: bytes) -> LastOutcome | None:
         value: Any = json.loads(line)
         if value["kind"] != "refused":
             return None
-        return LastOutcome(from_text(value["at"]), str(value["details"]["code"]), value["text"])
+        return LastOutcome(parse_instant(value["at"]), str(value["details"]["code"]), value["text"])
     except (ValueError, KeyError, TypeError, MalformedError):
         return None  # torn by a power cut, or the first piece of a tail
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from manifests.blobs import Blob
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import Ring
 from relay.state.schema import database_errors
 from relay.state.table_group import TableGroup
@@ -51,11 +51,11 @@ class RingPublications(TableGroup):
             "INSERT INTO publications SELECT ?, path, sha256, length, ? FROM generation_targets WHERE generation = ? "
             "ON CONFLICT (ring, path) DO UPDATE SET sha256 = excluded.sha256, length = excluded.length, "
             "published_at = excluded.published_at WHERE sha256 <> excluded.sha256",
-            (ring, to_text(at), generation),
+            (ring, instant_text(at), generation),
         )
         self._connection.execute(
             "UPDATE rings SET generation = ?, activated_at = ?, published_until = ? WHERE name = ?",
-            (generation, to_text(now), to_text(at), ring),
+            (generation, instant_text(now), instant_text(at), ring),
         )
         return at
 
@@ -68,7 +68,7 @@ class RingPublications(TableGroup):
             )
             for path, sha256, length, at in rows:
                 if at not in times:
-                    times[at] = from_text(at)
+                    times[at] = parse_instant(at)
                 yield path, Blob(sha256, length), times[at]
 
     def measure_files(self, ring: str) -> tuple[int, int]:
@@ -78,4 +78,4 @@ class RingPublications(TableGroup):
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else from_text(text)
+    return None if text is None else parse_instant(text)

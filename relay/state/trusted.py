@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from manifests.clock import from_text, to_text
+from manifests.clock import instant_text, parse_instant
 from relay.state.records import RoleTrust
 from relay.state.table_group import TableGroup
 
@@ -41,18 +41,18 @@ class TrustedMetadata(TableGroup):
                 "INSERT INTO trusted (role, version, expires_at, data) VALUES (?, ?, ?, ?)",
                 (role, signed["version"], signed["expires"], data),
             )
-        floor = None if trusted.clock_floor is None else to_text(trusted.clock_floor)
+        floor = None if trusted.clock_floor is None else instant_text(trusted.clock_floor)
         self._connection.execute("UPDATE clock SET floor = ?", (floor,))
 
     def load_clock_floor(self) -> datetime | None:
         """Return the latest signed instant that was ever verified."""
         floor = self._row("SELECT floor FROM clock")[0]
-        return None if floor is None else from_text(floor)
+        return None if floor is None else parse_instant(floor)
 
     def list_roles(self) -> tuple[RoleTrust, ...]:
         """Return until when each trusted role is good, root first."""
         rows = self._rows("SELECT role, version, expires_at FROM trusted ORDER BY position")
-        return tuple(RoleTrust(role, version, from_text(expires_at)) for role, version, expires_at in rows)
+        return tuple(RoleTrust(role, version, parse_instant(expires_at)) for role, version, expires_at in rows)
 
     def load_metadata(self) -> dict[str, bytes]:
         """Return the publisher's metadata to serve again, by file name."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import LastOutcome, RoleTrust, SourceState
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -43,7 +43,7 @@ class Status:
     stale_after_days: int
     last_import: LastOutcome | None = None
     last_refusal: LastOutcome | None = None
-    pending: tuple[Outstanding, ...] = ()
+    pending: tuple[OutstandingContent, ...] = ()
     sources: tuple[SourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     delivery_problems: tuple[DeliveryProblem, ...] = ()
@@ -73,7 +73,9 @@ class Status:
         """Return why what is served is stale, in words; empty when it is not."""
         instant = self.trusted_now(now)
         reasons = [
-            f"{role.role} expired on {to_text(role.expires_at)}" for role in self.roles if role.expires_at <= instant
+            f"{role.role} expired on {instant_text(role.expires_at)}"
+            for role in self.roles
+            if role.expires_at <= instant
         ]
         return (*reasons, *self._age_reasons(now))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from manifests.clock import to_text
-from manifests.text import age_text, table
+from manifests.clock import instant_text
+from manifests.text import age_text, table_text
 from relay.state.records import LastOutcome, SourceState
 from relay.status.facts import Status
 
@@ -29,10 +29,10 @@ def status_to_json(status: Status, now: datetime) -> dict[str, Any]:
         "stale_reasons": list(status.stale_reasons(now)),
         "trust_ends_at": _text(status.trust_ends_at),
         "roles": [
-            {"role": role.role, "version": role.version, "expires_at": to_text(role.expires_at)}
+            {"role": role.role, "version": role.version, "expires_at": instant_text(role.expires_at)}
             for role in status.roles
         ],
-        "clock": {"state": status.clock_state(now), "now": to_text(now), "floor": _text(status.clock_floor)},
+        "clock": {"state": status.clock_state(now), "now": instant_text(now), "floor": _text(status.clock_floor)},
         "targets": status.targets,
         "target_bytes": status.target_bytes,
         "generations": status.generations,
@@ -50,7 +50,7 @@ def _source_to_json(status: Status, source: SourceState, now: datetime) -> dict[
     return {
         "name": source.name,
         "kind": source.kind,
-        "pulled_at": to_text(source.pulled_at),
+        "pulled_at": instant_text(source.pulled_at),
         "age_seconds": int(status.source_age(source, now).total_seconds()),
         "fresh_days": status.fresh_days(source),
         "stale": status.source_stale(source, now),
@@ -69,8 +69,8 @@ def status_to_text(status: Status, now: datetime) -> str:
     rows.append(("connectivity", status.connectivity))
     for label, outcome in (("last import", status.last_import), ("last refusal", status.last_refusal)):
         if outcome is not None:
-            rows.append((label, f"{to_text(outcome.at)}  {outcome.text}"))
-    return table(rows)
+            rows.append((label, f"{instant_text(outcome.at)}  {outcome.text}"))
+    return table_text(rows)
 
 
 def _content_rows(status: Status, now: datetime) -> list[tuple[str, ...]]:
@@ -119,20 +119,24 @@ def _trust_rows(status: Status, now: datetime) -> list[tuple[str, ...]]:
         left = status.trust_ends_at - instant
         said = age_text(left) if left >= timedelta(0) else f"{age_text(-left)} past"
         warning = "  SOON: bring a newer bundle" if timedelta(0) < left <= RUNWAY_WARNING else ""
-        rows.append(("trust runs out", f"{to_text(status.trust_ends_at)}, {said}{warning}"))
-    rows += [(f"  {role.role}", f"version {role.version} until {to_text(role.expires_at)}") for role in status.roles]
+        rows.append(("trust runs out", f"{instant_text(status.trust_ends_at)}, {said}{warning}"))
+    rows += [
+        (f"  {role.role}", f"version {role.version} until {instant_text(role.expires_at)}") for role in status.roles
+    ]
     clock = {
         "ok": "ok",
-        "behind": f"CLOCK_BEHIND: the system says {to_text(now)}, a signed bundle {_text(status.clock_floor)}",
-        "ahead": f"CLOCK_AHEAD: the system says {to_text(now)}, years past the last bundle",
+        "behind": f"CLOCK_BEHIND: the system says {instant_text(now)}, a signed bundle {_text(status.clock_floor)}",
+        "ahead": f"CLOCK_AHEAD: the system says {instant_text(now)}, years past the last bundle",
     }
     rows.append(("clock", clock[status.clock_state(now)]))
     return rows
 
 
 def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else to_text(instant)
+    return None if instant is None else instant_text(instant)
 
 
 def _outcome(outcome: LastOutcome | None) -> dict[str, str] | None:
-    return None if outcome is None else {"at": to_text(outcome.at), "subject": outcome.subject, "text": outcome.text}
+    return (
+        None if outcome is None else {"at": instant_text(outcome.at), "subject": outcome.subject, "text": outcome.text}
+    )

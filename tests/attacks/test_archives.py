@@ -17,12 +17,12 @@ from py7zr import FILTER_COPY, FILTER_CRYPTO_AES256_SHA256, FILTER_LZMA2
 
 from manifests import rulepack
 from manifests.archives.archive import open_archive
-from manifests.archives.base import DEFAULT
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
 from manifests.errors import MalformedError
 from tests.support.rule_packs import members, pack_7z, pack_zip, renamed_7z, sealed_7z
 
 MIB = 1024 * 1024
-SMALL = replace(DEFAULT, ratio_floor_bytes=MIB)
+SMALL = replace(DEFAULT_ARCHIVE_LIMITS, ratio_floor_bytes=MIB)
 
 
 @pytest.fixture(autouse=True)
@@ -33,15 +33,15 @@ def _nothing_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     assert not (tmp_path.parent / "evil").exists()
 
 
-def refusal(data: bytes, limits: object = DEFAULT) -> str:
+def refusal(data: bytes, limits: object = DEFAULT_ARCHIVE_LIMITS) -> str:
     with pytest.raises(MalformedError) as caught:
-        rulepack.read(io.BytesIO(data), limits)  # type: ignore[arg-type]
+        rulepack.read_rule_pack(io.BytesIO(data), limits)  # type: ignore[arg-type]
     return caught.value.code
 
 
 def test_the_good_ones_are_read() -> None:
     for data in (pack_7z(members()), pack_zip(members()), pack_zip(members(), zipfile.ZIP_STORED)):
-        pack = rulepack.read(io.BytesIO(data))
+        pack = rulepack.read_rule_pack(io.BytesIO(data))
         assert pack is not None
         assert len(pack.rules) == 4
 
@@ -148,12 +148,14 @@ def test_a_bomb_is_refused_by_what_it_declares_before_a_byte_is_inflated(kind: s
 
 
 def test_one_file_above_the_ceiling_is_refused() -> None:
-    assert refusal(pack_zip({"a": os.urandom(2000)}), replace(DEFAULT, entry_bytes=1999)) == "archive.bomb"
+    assert (
+        refusal(pack_zip({"a": os.urandom(2000)}), replace(DEFAULT_ARCHIVE_LIMITS, entry_bytes=1999)) == "archive.bomb"
+    )
 
 
 def test_files_that_are_too_large_together_are_refused() -> None:
     data = pack_7z({"a": os.urandom(1000), "b": os.urandom(1000)})
-    assert refusal(data, replace(DEFAULT, total_bytes=1999)) == "archive.bomb"
+    assert refusal(data, replace(DEFAULT_ARCHIVE_LIMITS, total_bytes=1999)) == "archive.bomb"
 
 
 def test_a_zip_that_declares_less_than_it_inflates_to_gives_no_byte_more() -> None:
@@ -189,11 +191,11 @@ def test_a_decoder_that_wants_gigabytes_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["7z", "zip"])
 def test_too_many_entries_are_refused(kind: str) -> None:
     data = (pack_7z if kind == "7z" else pack_zip)({f"f{number}": b"x" for number in range(60)})
-    assert refusal(data, replace(DEFAULT, entries=59)) == "archive.count"
+    assert refusal(data, replace(DEFAULT_ARCHIVE_LIMITS, entries=59)) == "archive.count"
 
 
 def test_an_archive_above_the_ceiling_is_not_opened() -> None:
-    assert refusal(pack_zip(members()), replace(DEFAULT, packed_bytes=100)) == "archive.too-large"
+    assert refusal(pack_zip(members()), replace(DEFAULT_ARCHIVE_LIMITS, packed_bytes=100)) == "archive.too-large"
 
 
 @pytest.mark.parametrize("missing", [1, 20, 200])
@@ -251,7 +253,7 @@ def read_or_refused(data: bytes, sound: rulepack.RulePack | None) -> bool:
     """Return whether a changed pack is refused, by one of our codes; else it reads as before or as a vendor's."""
     found, code = sound, "none"
     try:
-        found = rulepack.read(io.BytesIO(data))
+        found = rulepack.read_rule_pack(io.BytesIO(data))
     except MalformedError as error:
         code = error.code
     assert code.startswith(("archive.", "json.", "rulepack.", "none"))
@@ -279,7 +281,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("kind", ["7z", "7z-plain", "zip"])
 def test_a_mutated_pack_reads_as_before_or_is_refused_by_name_and_nothing_else_happens(kind: str, rounds: int) -> None:
     data = pack_zip(members()) if kind == "zip" else pack_7z(members(), plain_header=kind == "7z-plain")
-    sound = rulepack.read(io.BytesIO(data))
+    sound = rulepack.read_rule_pack(io.BytesIO(data))
     chance = random.Random(f"{kind} {rounds}")
     refused = 0
     for _ in range(rounds):
@@ -290,7 +292,7 @@ def test_a_mutated_pack_reads_as_before_or_is_refused_by_name_and_nothing_else_h
 def test_a_7z_whose_checksums_are_right_and_whose_header_is_noise_is_refused_by_name() -> None:
     data = pack_7z(members(), plain_header=True)
     offset, size = struct.unpack_from("<QQ", data, 12)
-    sound = rulepack.read(io.BytesIO(data))
+    sound = rulepack.read_rule_pack(io.BytesIO(data))
     chance = random.Random("header noise")
     for _ in range(600):
         changed = bytearray(data)

@@ -18,7 +18,7 @@ from relay.importing.importer import import_or_quarantine
 from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import outstanding
+from relay.store.outstanding import list_outstanding
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import (
@@ -130,7 +130,7 @@ def test_an_undamaged_copy_then_makes_the_generation(home, forge, tmp_path):
     path.write_bytes(good)
     assert import_bundle(home, path, forge.clock()).outcome == "imported"
     with State(home.database) as state:
-        assert outstanding(state, home.blobs) == ()
+        assert list_outstanding(state, home.blobs) == ()
 
 
 def test_two_copies_that_are_damaged_in_different_places_make_the_generation(home, forge, tmp_path):

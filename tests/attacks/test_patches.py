@@ -16,7 +16,7 @@ from manifests import patches
 from manifests.blobs import Blob, BlobStore
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.patches import folded, prefix
-from manifests.patches.deflate import MAX_BYTES, unfold
+from manifests.patches.deflate import MAX_FOLDED_BYTES, unfold_streams
 
 OLD = random.Random(1).randbytes(30_000)
 NEW = OLD[:10_000] + b"inserted" * 10 + OLD[10_000:20_000] + bytes((byte + 1) % 256 for byte in OLD[20_000:])
@@ -40,7 +40,7 @@ def good(engine: str, base: Path) -> bytes:
 def result(engine: str, base: Path, patch: bytes, expected: Blob = EXPECTED) -> bytes:
     path = base.with_name("patch")
     path.write_bytes(patch)
-    return b"".join(patches.apply(engine, base, path, expected))
+    return b"".join(patches.apply_patch(engine, base, path, expected))
 
 
 def refusal(engine: str, base: Path, patch: bytes, expected: Blob = EXPECTED) -> str:
@@ -99,7 +99,7 @@ def flip_and_look(engine: str, base: Path, step: int) -> None:
         elif found != NEW:
             assert len(found) == len(NEW)
             with store.batch() as batch, pytest.raises(NotAuthenticError) as caught:
-                batch.add(patches.apply(engine, base, base.with_name("patch"), EXPECTED), EXPECTED)
+                batch.add(patches.apply_patch(engine, base, base.with_name("patch"), EXPECTED), EXPECTED)
             assert caught.value.code == "blob.digest"
     assert not list(store.temporary.iterdir())
 
@@ -196,7 +196,7 @@ def test_hdiff_foreign_compressions_are_refused(base):
 
 def segment(offset: int, length: int, content: bytes, *, stored: int | None = None, base: bytes = OLD) -> bytes:
     frame = patch_engines.smallest_frame(base[offset : offset + length] or bytes(64), content, patch_engines.QUICK)
-    return prefix.header(offset, length, len(frame) if stored is None else stored) + frame
+    return prefix.segment_header(offset, length, len(frame) if stored is None else stored) + frame
 
 
 def test_zstd_windows_outside_the_base_are_refused(base):
@@ -207,7 +207,7 @@ def test_zstd_windows_outside_the_base_are_refused(base):
 def test_zstd_prefixes_and_segments_beyond_the_limits_are_refused_before_they_are_read(base):
     assert refusal("zstd", base, segment(0, 2**40, NEW)) == "patch.format"
     assert refusal("zstd", base, segment(0, 0, NEW)) == "patch.format"
-    assert refusal("zstd", base, segment(0, 100, bytes(prefix.SEGMENT_BYTES + 1))) == "patch.format"
+    assert refusal("zstd", base, segment(0, 100, bytes(prefix.PREFIX_SEGMENT_BYTES + 1))) == "patch.format"
 
 
 def test_zstd_more_segments_than_the_result_has_room_for_are_refused(base):
@@ -218,7 +218,7 @@ def test_zstd_more_segments_than_the_result_has_room_for_are_refused(base):
 def test_zstd_a_frame_without_its_content_length_is_refused(base):
     compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.content_size_flag: 0})
     frame = compressor.compress(NEW) + compressor.flush()
-    assert refusal("zstd", base, prefix.header(0, 100, len(frame)) + frame) == "patch.format"
+    assert refusal("zstd", base, prefix.segment_header(0, 100, len(frame)) + frame) == "patch.format"
 
 
 def test_zstd_a_frame_that_makes_more_than_it_states_is_refused(base):
@@ -226,7 +226,7 @@ def test_zstd_a_frame_that_makes_more_than_it_states_is_refused(base):
     stated = zstd.get_frame_info(bytes(frame)).decompressed_size
     at = bytes(frame).index(struct.pack("<I", stated))
     frame[at : at + 4] = struct.pack("<I", len(NEW))
-    assert refusal("zstd", base, prefix.header(0, 100, len(frame)) + bytes(frame)) == "patch.format"
+    assert refusal("zstd", base, prefix.segment_header(0, 100, len(frame)) + bytes(frame)) == "patch.format"
 
 
 def test_zstd_lengths_of_frames_that_lie_are_refused(base):
@@ -272,7 +272,7 @@ def test_folded_a_flipped_bit_makes_no_more_than_it_should(archive):
         path = archive.with_name("patch")
         path.write_bytes(damaged)
         try:
-            data = b"".join(patches.apply(FOLDED, archive, path, NEXT_BLOB))
+            data = b"".join(patches.apply_patch(FOLDED, archive, path, NEXT_BLOB))
         except MalformedError as error:
             data = error.code.encode()
         assert data.decode("latin-1") in REASONS or len(data) == len(NEXT)
@@ -282,16 +282,19 @@ def test_folded_places_that_are_no_streams_are_refused(archive):
     patch = good_folded(archive)
     rest = patch[patch.index(b"HDIFF13&") :]
     for streams in ((9,), (10, 10), (11,), (len(ARCHIVE) - 1,), (2**40,)):
-        assert refusal(FOLDED, archive, folded.header(100, streams) + rest, NEXT_BLOB) in {"patch.format", "patch.base"}
+        assert refusal(FOLDED, archive, folded.folded_header(100, streams) + rest, NEXT_BLOB) in {
+            "patch.format",
+            "patch.base",
+        }
 
 
 def test_folded_records_larger_than_they_can_be_are_refused_before_they_are_made(archive):
-    patch = folded.header(2**50, (10,)) + hdiff(2**50, 0, b"", b"", b"", b"")
+    patch = folded.folded_header(2**50, (10,)) + hdiff(2**50, 0, b"", b"", b"", b"")
     assert refusal(FOLDED, archive, patch, NEXT_BLOB) == "patch.format"
 
 
 def test_folded_files_beyond_the_limit_are_refused_unread(archive):
-    assert refusal(FOLDED, archive, good_folded(archive), Blob("0" * 64, MAX_BYTES + 1)) == "patch.length"
+    assert refusal(FOLDED, archive, good_folded(archive), Blob("0" * 64, MAX_FOLDED_BYTES + 1)) == "patch.length"
 
 
 @pytest.mark.parametrize(
@@ -315,6 +318,6 @@ def test_folded_files_beyond_the_limit_are_refused_unread(archive):
 def test_folded_records_that_break_their_format_are_refused(records, archive):
     size = max(len(records), 1) - 1
     control = bytes([size]) if size < 32 else b"\x20" + number(size)
-    base_length = len(b"".join(unfold(ARCHIVE, (10,))))
+    base_length = len(b"".join(unfold_streams(ARCHIVE, (10,))))
     inner = hdiff(len(records), 0, b"", control, b"", records, base_length=base_length)
-    assert refusal(FOLDED, archive, folded.header(len(records), (10,)) + inner, NEXT_BLOB) in REASONS
+    assert refusal(FOLDED, archive, folded.folded_header(len(records), (10,)) + inner, NEXT_BLOB) in REASONS

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
 from bundler.home import Home
-from bundler.jobs.renumber import number_above
+from bundler.jobs.renumber import renumber_above
 from bundler.sites.holdings import holdings_of
 from bundler.sites.registry import Sites
 from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
-from manifests.receipt import PAYLOAD_TYPE, from_texts, to_texts
+from manifests.receipt import RECEIPT_PAYLOAD_TYPE, receipt_to_texts, receipts_from_texts
 from tests.support.relay_bundles import BundleForge
 from tests.support.sites import NOW, ours, publisher_home, registry, yes
 
@@ -58,8 +58,8 @@ def with_payload(data: bytes, **changes: object) -> bytes:
     """Change the document and leave the signature."""
     envelope = json.loads(data)
     payload = json.loads(base64.b64decode(envelope["payload"]))
-    envelope["payload"] = base64.b64encode(strictjson.encode(payload | changes)).decode()
-    return strictjson.encode(envelope)
+    envelope["payload"] = base64.b64encode(strictjson.encode_json(payload | changes)).decode()
+    return strictjson.encode_json(envelope)
 
 
 def test_a_document_changed_after_signing_is_refused(home: Home, forge: BundleForge) -> None:
@@ -72,9 +72,9 @@ def test_a_document_changed_after_signing_is_refused(home: Home, forge: BundleFo
 def test_a_receipt_in_the_name_of_a_registered_key_is_refused(home: Home, forge: BundleForge) -> None:
     forged, real = json.loads(ours(forge, MALLORY, serial=11)), json.loads(ours(forge, NORTH, serial=11))
     claims = forged | {"signatures": [{**forged["signatures"][0], "keyid": NORTH.public_key.keyid}]}
-    refused(home, strictjson.encode(claims), NotAuthenticError, "receipt.signature")
+    refused(home, strictjson.encode_json(claims), NotAuthenticError, "receipt.signature")
     swapped = forged | {"signatures": real["signatures"]}
-    refused(home, strictjson.encode(swapped), NotAuthenticError, "receipt.signature")
+    refused(home, strictjson.encode_json(swapped), NotAuthenticError, "receipt.signature")
 
 
 def test_another_key_cannot_take_a_registered_name(home: Home, forge: BundleForge) -> None:
@@ -117,7 +117,7 @@ def test_a_site_ahead_of_the_publisher_tells_of_a_publisher_brought_back_too_old
 
 
 def test_a_site_that_was_ahead_is_believed_once_the_publisher_numbers_above_it(home: Home, forge: BundleForge) -> None:
-    number_above(home, 4)
+    renumber_above(home, 4)
     assert take(home, ours(forge, NORTH, serial=11, snapshot_version=4, generations=(4,))) == "updated"
     further = ours(forge, NORTH, serial=12, snapshot_version=5, generations=(5,))
     refused(home, further, ConfigurationError, "receipt.ahead")
@@ -126,8 +126,8 @@ def test_a_site_that_was_ahead_is_believed_once_the_publisher_numbers_above_it(h
 def test_a_signed_manifest_is_no_receipt(home: Home, forge: BundleForge) -> None:
     value = json.loads(ours(forge, NORTH, serial=11))
     other = value | {"payloadType": "application/vnd.sealift.manifest+json"}
-    refused(home, strictjson.encode(other), MalformedError, "receipt-envelope.schema")
-    assert value["payloadType"] == PAYLOAD_TYPE
+    refused(home, strictjson.encode_json(other), MalformedError, "receipt-envelope.schema")
+    assert value["payloadType"] == RECEIPT_PAYLOAD_TYPE
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,5 +143,5 @@ def test_no_flipped_byte_of_a_receipt_is_believed(home: Home, forge: BundleForge
 
 def test_texts_of_a_forged_receipt_are_refused_like_its_file(home: Home, forge: BundleForge) -> None:
     forged = with_payload(ours(forge, NORTH, serial=11), serial=12)
-    (again,) = from_texts(to_texts(forged, 150))
+    (again,) = receipts_from_texts(receipt_to_texts(forged, 150))
     refused(home, again, NotAuthenticError, "receipt.signature")

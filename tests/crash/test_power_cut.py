@@ -53,7 +53,7 @@ def rig():
 def test_the_disk_really_loses_what_was_not_synced(tmp_path):
     disk = PowerCutDisk(tmp_path / "disk")
     with disk.mounted() as path:
-        durable.write(path / "kept", b"x")
+        durable.write_file(path / "kept", b"x")
         (path / "lost").write_bytes(b"x")
         disk.cut()
         with pytest.raises(OSError, match="Input/output error"):

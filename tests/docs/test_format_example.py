@@ -73,9 +73,9 @@ def test_the_product_writes_the_same_bytes():
     writer.finish()
     signer = CryptoSigner(example.private_key("timestamp"))
     assert target.getvalue() == data
-    assert manifest_format.encode(manifest_format.decode(example.manifest())) == example.manifest()
+    assert manifest_format.encode_manifest(manifest_format.decode_manifest(example.manifest())) == example.manifest()
     assert signer.public_key.keyid == example.key_id("timestamp")
-    assert signature.sign(example.manifest(), [signer]) == example.signature()
+    assert signature.sign_manifest(example.manifest(), [signer]) == example.signature()
 
 
 def test_an_ordinary_tool_opens_the_example():

@@ -16,7 +16,7 @@ import pytest
 
 from bundler.seal.recovery import write_recovery
 from manifests.progress import NoProgress
-from manifests.receipt import verify
+from manifests.receipt import verify_receipt
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from tests.support.commands import BIN, clean_environment, run, wait_for
@@ -226,7 +226,7 @@ def test_a_stick_that_is_pulled_out_while_the_service_reads_goes_on_where_it_was
             assert f"{stick} cannot be listed" in service.until("waiting")["text"]
             run(["umount", "-l", stick])
         assert generation(site) == (0, [1])
-        assert verify((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation == 1
+        assert verify_receipt((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation == 1
         with fat_image(stick, stick.with_suffix(".img")):  # plugged in again
             assert service.until("stored")["file"] == "deleted"
         with fat_stick(stick, [other]):
@@ -268,7 +268,7 @@ def test_an_older_volume_that_comes_after_a_newer_bundle_is_refused_and_the_newe
         assert "Have: version 1. Need: version 2 or newer" in said["text"]
     assert generation(site) == (2, [])
     assert served(site) == site.forge.files
-    assert verify((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation is None
+    assert verify_receipt((site.home.out / "receipt.json").read_bytes()).receipt.pending_generation is None
 
 
 def test_the_rest_of_a_lost_volume_comes_with_the_command_that_was_named(site: Site, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_a_torn_copy_gives_what_it_has_and_the_whole_one_the_rest(site: Site) ->
     assert "bundle create --since RECEIPT" in said
     (row,) = site.status()["pending"]
     assert 0 < row["missing_bytes"] < sum(map(len, site.forge.files.values())) // 2
-    receipt = verify(site.relay("receipt").stdout.encode("ascii")).receipt
+    receipt = verify_receipt(site.relay("receipt").stdout.encode("ascii")).receipt
     assert receipt.pending_generation == 1
     assert 0 < len(receipt.pending_holds) < len(site.forge.files)
     assert take(site, bundle) == (0, "")

@@ -13,8 +13,8 @@ import pytest
 
 from bundler.config import load
 from bundler.context import Context
-from bundler.jobs.create import BundleOrder, create
-from bundler.jobs.init import Founding, found
+from bundler.jobs.create import BundleOrder, create_bundles
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.pull.pull import PullResult, pull_all
 from bundler.repository.signers import signers_of
 from manifests.manifest import Manifest
@@ -37,7 +37,7 @@ class Publisher:
 
     def configure(self, **options: Any) -> None:
         if not self.path.exists():
-            self.home = found(self.path, Founding("plant"), self.now)
+            self.home = create_publisher(self.path, NewPublisher("plant"), self.now)
             self._begin = self.home.config.read_text("utf-8")
         lines = "".join(f"{key} = {_toml(value)}\n" for key, value in options.items())
         self.home.config.write_text(f'{self._begin}\n[[source]]\nname = "feed"\nkind = "http"\n{lines}', "utf-8")
@@ -53,7 +53,7 @@ class Publisher:
     def seal(self) -> Manifest:
         order = BundleOrder(out=self.path / "out", tool="sealift test", pull=False, allow_partial=True)
         signers = signers_of(self.home, self.config)
-        return create(self.context, order, signers).files[0].manifest
+        return create_bundles(self.context, order, signers).files[0].manifest
 
 
 def _toml(value: object) -> str:

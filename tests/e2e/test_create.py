@@ -243,8 +243,8 @@ def test_two_runs_at_once_do_not_meet(publisher: Publisher) -> None:
 
 HOLD = """
 import pathlib, signal, sys
-from manifests.lock import exclusive
-with exclusive(pathlib.Path(sys.argv[1])):
+from manifests.lock import exclusive_lock
+with exclusive_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.receipt import verify
+from manifests.receipt import verify_receipt
 from tests.support.commands import wait_for
 from tests.support.media import exfat_stick, ext4_disk, fat_image, fat_stick, is_mounted, small_disk, squashfs_disc
 from tests.support.relay_bundles import Forgery, new_signer
@@ -79,7 +79,7 @@ def test_a_receipt_that_says_what_is_here_lies_ready_after_each_import(site: Sit
     for path, outcome in ((volumes[1], "stored"), (volumes[0], "imported")):
         shutil.copyfile(path, site.inbox / path.name)
         service.until(outcome)
-        receipt = verify((site.home.out / "receipt.json").read_bytes()).receipt
+        receipt = verify_receipt((site.home.out / "receipt.json").read_bytes()).receipt
         held.append(receipt.generations)
         pending.append((receipt.pending_generation, len(receipt.pending_parts)))
     assert held == [(), (1,)]

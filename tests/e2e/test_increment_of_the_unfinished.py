@@ -13,7 +13,7 @@ import pytest
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from manifests.manifest import Manifest
-from manifests.receipt import Receipt, verify
+from manifests.receipt import Receipt, verify_receipt
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from tests.support.commands import BIN, run
@@ -102,7 +102,7 @@ def site(publisher: Publisher, tmp_path: Path) -> Site:
 
 
 def receipt_of(path: Path) -> Receipt:
-    return verify(path.read_bytes()).receipt
+    return verify_receipt(path.read_bytes()).receipt
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])

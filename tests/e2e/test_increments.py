@@ -78,7 +78,7 @@ def test_patches_give_what_they_promise_and_are_smaller_than_the_whole(
     for patch in later.patches:
         assert patch.patch_length < patch.length
         base, file = store.path(patch.base_sha256), store.path(patch.patch_sha256)
-        content = b"".join(patches.apply(patch.engine, base, file, Blob(patch.sha256, patch.length)))
+        content = b"".join(patches.apply_patch(patch.engine, base, file, Blob(patch.sha256, patch.length)))
         assert content == store.path(patch.sha256).read_bytes()
 
 

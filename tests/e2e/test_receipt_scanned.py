@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.receipt import to_texts
+from manifests.receipt import receipt_to_texts
 from relay.receipt import qr
 from tests.support.commands import BIN, clean_environment, run
 from tests.support.publisher import Publisher
@@ -94,7 +94,7 @@ def test_a_code_that_a_real_reader_reads_registers_the_site(publisher: Publisher
     data = (home / "out" / "receipt.json").read_bytes()
     (rows,) = codes(printed)
     text = scan(rows, tmp_path / "screen.png")
-    assert (text,) == to_texts(data)
+    assert (text,) == receipt_to_texts(data)
     keyid = json.loads(data)["signatures"][0]["keyid"]
     assert take(publisher, [text], keyid).startswith("north: registered; receipt ")
     assert publisher.create("--since", "north", "--no-pull").name == "plant-000002-since-000001.zip"
@@ -105,9 +105,9 @@ def test_the_codes_of_a_console_of_80_by_25_are_read_one_by_one(
 ) -> None:
     run([BIN / "relay", "--home", home, "--quiet", "receipt", "--name", "console"])
     data = (home / "out" / "receipt.json").read_bytes()
-    texts = qr.texts_for(data, 80, 25)
+    texts = qr.split_for_screen(data, 80, 25)
     assert len(texts) > 1
-    screens = [qr.draw(text, colours=False).splitlines() for text in texts]
+    screens = [qr.draw_code(text, colours=False).splitlines() for text in texts]
     assert all(len(rows) < 24 and len(rows[0]) <= 80 for rows in screens)
     scanned = [scan(rows, tmp_path / f"{number}.png") for number, rows in enumerate(screens)]
     assert tuple(scanned) == texts

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.receipt import from_texts, to_texts
+from manifests.receipt import receipt_to_texts, receipts_from_texts
 from relay.receipt import qr
 from tests.support.commands import BIN, clean_environment, run
 from tests.support.publisher import Publisher
@@ -127,7 +127,7 @@ def test_a_script_registers_a_site_with_what_the_receipts_json_says(
     told = json.loads(
         site.relay("receipt", "--name", "cape", "--qr", "--out", tmp_path / "cape.json", "-o", "json").stdout
     )
-    assert from_texts(told["texts"]) == ((tmp_path / "cape.json").read_bytes(),)
+    assert receipts_from_texts(told["texts"]) == ((tmp_path / "cape.json").read_bytes(),)
     done = publisher.bundle("sites", "import", "--fingerprint", told["fingerprint"], told["file"], "-o", "json")
     (imported,) = json.loads(done.stdout)
     assert (imported["site"], imported["outcome"], imported["keyid"]) == ("cape", "registered", said["site"])
@@ -138,8 +138,8 @@ def test_texts_scanned_in_any_order_from_several_files_make_the_receipt(
     publisher: Publisher, site: Site, tmp_path: Path
 ) -> None:
     texts = json.loads(site.relay("receipt", "--qr", "--name", "west", "-o", "json").stdout)["texts"]
-    assert from_texts(texts) == (site.newest,)
-    pieces = to_texts(site.newest, 200)
+    assert receipts_from_texts(texts) == (site.newest,)
+    pieces = receipt_to_texts(site.newest, 200)
     (tmp_path / "one.txt").write_text("Scanned 10:31\n" + "\n".join(pieces[2:][::-1]) + "\n")
     (tmp_path / "two.txt").write_text("\r\n".join(pieces[:1]))
     known = ("--fingerprint", fingerprint_of(site))
@@ -183,17 +183,17 @@ def test_one_bad_receipt_does_not_keep_the_others_out(publisher: Publisher, site
 
 def test_codes_in_a_file_are_those_of_the_receipt(site: Site) -> None:
     done = site.relay("receipt", "--qr")
-    (text,) = to_texts(site.newest)
-    assert done.stdout == "Code 1 of 1\n" + qr.draw(text, colours=False)
+    (text,) = receipt_to_texts(site.newest)
+    assert done.stdout == "Code 1 of 1\n" + qr.draw_code(text, colours=False)
 
 
 def test_codes_on_a_console_come_one_screen_at_a_time(site: Site) -> None:
     code, screen = in_terminal([BIN / "relay", "--home", site.home, "receipt", "--qr"], "\n" * 20)
     assert code == 0
-    texts = qr.texts_for(site.newest, 80, 25)
+    texts = qr.split_for_screen(site.newest, 80, 25)
     assert len(texts) > 1
     for number, text in enumerate(texts, 1):
-        assert f"Code {number} of {len(texts)}\n{qr.draw(text, colours=True)}" in screen
+        assert f"Code {number} of {len(texts)}\n{qr.draw_code(text, colours=True)}" in screen
 
 
 def test_damage_is_said_and_a_replay_does_not_hide_it(publisher: Publisher, site: Site, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ BUNDLE, SIDE = "forge-000001-full.zip", "forge-000001-full.zip.par2"
 _ATTEMPT = """
 import json, sys
 from pathlib import Path
-from manifests.console.commands import NoProgress
+from manifests.progress import NoProgress
 from manifests.errors import SealiftError
-from relay import repair
+from relay.importing import recovery as repair
 try:
     found = repair.attempt(Path(sys.argv[1]), Path(sys.argv[2]), NoProgress())
 except SealiftError as error:
@@ -164,7 +164,7 @@ def test_damage_above_the_rate_is_told_with_its_counts_and_nothing_changes(stick
     assert caught.value.details == {
         "damaged_blocks": blocks // 5,
         "blocks": blocks,
-        "recovery_blocks": recovery.plan(len(stick.bundle), RATE).recovery_blocks,
+        "recovery_blocks": recovery.plan_recovery(len(stick.bundle), RATE).recovery_blocks,
     }
     assert list((tmp_path / "home" / "tmp").iterdir()) == []
 

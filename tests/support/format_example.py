@@ -21,7 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from manifests.errors import exit_code_table
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from tests.support.zip_forge import CENTRAL, END, LOCAL, Entry, Forge
 
 CREATED = "2026-09-01T12:00:00Z"
@@ -262,7 +262,10 @@ def pae_block() -> str:
 def blocks() -> dict[str, str]:
     """Every block of the page that is marked as example, by its name."""
     whole = container()
-    limits = [("value", "limit"), *((getattr(DEFAULT, f.name), f.name) for f in dataclasses.fields(DEFAULT))]
+    limits = [
+        ("value", "limit"),
+        *((getattr(DEFAULT_LIMITS, f.name), f.name) for f in dataclasses.fields(DEFAULT_LIMITS)),
+    ]
     return {
         "keys": rows([(name, SEEDS[name].hex(), key_id(name)[:16] + "…") for name in SEEDS]),
         "file": f"name    plant-000001-full.zip\nlength  {len(whole)}\nsha256  {sha256(whole)}\n",

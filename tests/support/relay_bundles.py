@@ -37,10 +37,10 @@ from tuf.api.serialization.json import JSONSerializer
 
 from manifests import manifest as manifest_format
 from manifests import signature
-from manifests.clock import Clock, to_text
-from manifests.container import deflate
-from manifests.manifest import Document, Manifest, SourceRecord
-from manifests.manifest.types import file_name
+from manifests.clock import Clock, instant_text
+from manifests.container import deflate_content
+from manifests.manifest import DocumentMember, Manifest, SourceRecord
+from manifests.manifest.types import bundle_file_name
 from tests.support.relay_cargo import Cargo, digest_of, load, write_zip
 
 CREATED = datetime(2026, 9, 1, 12, 0, 0, tzinfo=UTC)
@@ -218,7 +218,7 @@ class BundleForge:
         paths = []
         for index in range(1, count + 1):
             share = replace(cargo, blobs=cargo.blobs[index - 1 :: count], patches=cargo.patches[index - 1 :: count])
-            path = directory / file_name(self.publisher, self.version, since, index, count)
+            path = directory / bundle_file_name(self.publisher, self.version, since, index, count)
             paths.append(self._write_volume(path, share, forgery, since=since, volume=(index, count)))
         return paths
 
@@ -273,11 +273,11 @@ class BundleForge:
         )
         if forgery.manifest:
             manifest = forgery.manifest(manifest)
-        manifest_bytes = manifest_format.encode(manifest)
+        manifest_bytes = manifest_format.encode_manifest(manifest)
         if forgery.manifest_bytes:
             manifest_bytes = forgery.manifest_bytes(manifest_bytes)
-        signed = signature.sign(manifest_bytes, forgery.signers.get("manifest", self.signers["timestamp"]))
-        members = [(manifest_format.NAME, manifest_bytes), (signature.NAME, signed), *documents]
+        signed = signature.sign_manifest(manifest_bytes, forgery.signers.get("manifest", self.signers["timestamp"]))
+        members = [(manifest_format.MANIFEST_NAME, manifest_bytes), (signature.SIGNATURE_NAME, signed), *documents]
         members += [(blob.member.name, blob.content) for blob in cargo.blobs]
         members += [(patch.member.name, patch.data) for patch in cargo.patches]
         if forgery.members:
@@ -290,10 +290,10 @@ class BundleForge:
     def _record(self, name: str) -> SourceRecord:
         return replace(SourceRecord(name, "directory", self._created, "none"), **self.said.get(name, {}))
 
-    def _document(self, name: str, data: bytes) -> Document:
-        made = deflate([data], len)
+    def _document(self, name: str, data: bytes) -> DocumentMember:
+        made = deflate_content([data], len)
         stored = (made.stored_sha256, made.stored_length) if name in self.deflated_documents else None
-        return Document(name, len(data), digest_of(data), stored)
+        return DocumentMember(name, len(data), digest_of(data), stored)
 
     def _sources(self) -> list[str]:
         return sorted({path.partition("/")[0] for path in self.files})
@@ -321,7 +321,7 @@ class BundleForge:
         snapshot = Snapshot(self.version, expires=expires, meta={**meta, "targets.json": MetaFile(top.version)})
         if forgery.snapshot:
             forgery.snapshot(snapshot)
-        extension = {"created": to_text(created), "root_version": len(self.roots)}
+        extension = {"created": instant_text(created), "root_version": len(self.roots)}
         timestamp = Timestamp(
             self.version,
             expires=expires,

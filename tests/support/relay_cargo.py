@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDict
 
-from manifests.container import ContainerWriter, deflate
+from manifests.container import ContainerWriter, deflate_content
 from manifests.manifest import Arrival, BlobMember, Part, Parted, PatchMember, Target
 
 
@@ -26,7 +26,7 @@ class CarriedBlob:
         self.content = content
         digest = digest_of(content)
         if deflated:
-            made = deflate([content], lambda _: None)
+            made = deflate_content([content], lambda _: None)
             self.member = BlobMember(digest, len(content), "deflate", made.stored_sha256, made.stored_length)
         else:
             self.member = BlobMember(digest, len(content), "stored", digest, len(content))
@@ -124,7 +124,7 @@ def write_zip(path: Path, members: list[tuple[str, bytes]], deflated: set[str]) 
         for name, data in members:
             if name in deflated:
                 pieces: list[bytes] = []
-                made = deflate([data], pieces.append)
+                made = deflate_content([data], pieces.append)
                 writer.add_deflated(
                     name, pieces, length=made.length, stored_length=made.stored_length, crc32=made.crc32
                 )

@@ -10,10 +10,12 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 
 from bundler.home import Home, open_home
-from manifests.receipt import Damage, FeaturesState, Receipt, SourceAge, sign
+from bundler.sites.registry import Sites
+from manifests.receipt import DamageCount, FeaturesState, Receipt, SourceAge, sign_receipt
 from tests.support.relay_bundles import BundleForge
 
 NOW = datetime(2026, 10, 1, 8, 0, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=3)
 
 
 def receipt_of(signer: CryptoSigner, **changes: object) -> Receipt:
@@ -54,7 +56,7 @@ def realistic_receipt(signer: CryptoSigner) -> Receipt:
         rings=(("canary", 412), ("default", 409)),
         generations=tuple(number for number in range(381, 413) if number not in {390, 401}),
         without=tuple(sorted(_digest(f"lost {number}") for number in range(3))),
-        damage=(Damage("altered", 1), Damage("missing", 2)),
+        damage=(DamageCount("altered", 1), DamageCount("missing", 2)),
         free_bytes=182_341_238_784,
         sources=tuple(SourceAge(name, NOW - timedelta(hours=7 * place)) for place, name in enumerate(names)),
         features=FeaturesState(_digest("features"), 14),
@@ -88,7 +90,7 @@ def ours(forge: BundleForge, signer: CryptoSigner, **changes: object) -> bytes:
         "snapshot_version": forge.version,
         "generations": tuple(range(1, forge.version + 1)),
     }
-    return sign(receipt_of(signer, **(given | changes)), signer)
+    return sign_receipt(receipt_of(signer, **(given | changes)), signer)
 
 
 def registry(home: Home) -> dict[str, bytes]:
@@ -103,3 +105,8 @@ def yes(_: str) -> bool:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def take(home, data, now=LATER, confirm=yes, **options):
+    """Take in a receipt."""
+    return Sites.load(home).import_receipt(data, now=now, confirm=confirm, **options)

@@ -10,7 +10,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner, Signer
 
 from bundler.config import Expiries
-from bundler.jobs.init import first_root
+from bundler.jobs.init import sign_first_root
 from bundler.repository.repository import Repository, write_metadata
 from bundler.repository.staging import Staged, stage_version
 from manifests.manifest import Target
@@ -40,7 +40,7 @@ class Publisher:
         self.keys["root"] = list(self.root_signers)
         directory.mkdir(parents=True)
         (directory / "1.root.json").write_bytes(
-            first_root(
+            sign_first_root(
                 {role: [signer.public_key for signer in signers] for role, signers in self.keys.items()},
                 threshold,
                 NOW + self.expiries.of("root"),

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 
 from manifests.errors import SealiftError
-from manifests.limits import DEFAULT, Limits
-from manifests.trust import TrustedState, Workflow, load_all, refresh, trusted_root, update_roots
+from manifests.limits import DEFAULT_LIMITS, Limits
+from manifests.trust import TrustedState, Workflow, load_all_roles, refresh_top_roles, trusted_root, update_roots
 from tests.support.tuf_simulator import TufSimulator
 
 
@@ -18,22 +18,27 @@ def pinned(sim: TufSimulator, version: int = 1) -> TrustedState:
 
 
 def imported(
-    sim: TufSimulator, state: TrustedState, now: datetime, *, limits: Limits = DEFAULT, accept_expired: bool = False
+    sim: TufSimulator,
+    state: TrustedState,
+    now: datetime,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    accept_expired: bool = False,
 ) -> Workflow:
     """Run the whole workflow as a bundle import does."""
     workflow = Workflow(state, now, limits, accept_expired=accept_expired)
     update_roots(workflow, sim.read)
     workflow.finish_roots()
-    load_all(workflow, sim.read)
+    load_all_roles(workflow, sim.read)
     return workflow
 
 
-def refreshed(sim: TufSimulator, state: TrustedState, now: datetime, *, limits: Limits = DEFAULT) -> Workflow:
+def refreshed(sim: TufSimulator, state: TrustedState, now: datetime, *, limits: Limits = DEFAULT_LIMITS) -> Workflow:
     """Run the workflow as an ordinary client does."""
     workflow = Workflow(state, now, limits, require_extension=False)
     update_roots(workflow, sim.read)
     workflow.finish_roots()
-    refresh(workflow, sim.read)
+    refresh_top_roles(workflow, sim.read)
     return workflow
 
 

@@ -37,7 +37,7 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from manifests.clock import to_text
+from manifests.clock import instant_text
 
 TOP_LEVEL = ("root", "timestamp", "snapshot", "targets")
 
@@ -137,7 +137,7 @@ class TufSimulator:
         self.timestamp.version += int(bump)
         if self.extension:
             self.timestamp.unrecognized_fields["x-sealift"] = {
-                "created": to_text(self.now),
+                "created": instant_text(self.now),
                 "root_version": self.root.version,
             }
         self.files["timestamp.json"] = self.sign("timestamp")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bundler.jobs.create import Created
+from bundler.jobs.create import CreatedBundles
 from bundler.sites.registry import Sites
 from manifests.errors import SealiftError
 from manifests.recovery import side_name
@@ -250,7 +250,7 @@ class Simulation:
             )
         return self._sealed(created, day)
 
-    def _sealed(self, created: Created, day: int) -> Sealed:
+    def _sealed(self, created: CreatedBundles, day: int) -> Sealed:
         manifest = created.files[0].manifest
         self._days[manifest.snapshot_version] = day
         # What is not content: documents, manifests, and the zip's own records.

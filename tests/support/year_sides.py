@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bundler.config import load
 from bundler.context import Context
+from bundler.jobs import gc
 from bundler.jobs.again import create_again
-from bundler.jobs.create import BundleOrder, Created, create
-from bundler.jobs.gc import collect
-from bundler.jobs.init import Founding, found
+from bundler.jobs.create import BundleOrder, CreatedBundles, create_bundles
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.jobs.since import settle_readers
-from bundler.plan.compress import compress
+from bundler.plan.compress import compress_blobs
 from bundler.plan.volumes import MEMBER_BYTES
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
@@ -24,12 +24,12 @@ from bundler.seal.recovery import recovery_companions
 from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
-from manifests.progress import CancelToken, NoProgress
+from manifests.progress import NoProgress
 from relay.config import load_config
 from relay.context import Context as RelayContext
 from relay.home import Home
 from relay.importing.result import ImportResult
-from relay.receipt import make as receipt
+from relay.receipt.make import ReceiptRemarks, make_receipt
 from relay.server.view import Views
 from relay.state import State
 from relay.store.garbage import collect_garbage
@@ -52,7 +52,7 @@ class Publisher:
     def __init__(self, path: Path, content: Path, sources: Iterable[str], now: Now, *, retention: int) -> None:
         self.out = path / "out"
         self.now = now
-        self.home = found(path / "home", Founding("plant"), now())
+        self.home = create_publisher(path / "home", NewPublisher("plant"), now())
         text = f"retention_generations = {retention}\n" + self.home.config.read_text("utf-8")
         for source in sources:
             directory = json.dumps(str(content / source))
@@ -72,7 +72,7 @@ class Publisher:
 
     def create(
         self, since: str | None, *, full: bool, pull: bool, volume_size: int | None, recovery: float | None
-    ) -> Created:
+    ) -> CreatedBundles:
         """Seal a version; ``since`` is what an operator types after ``--since``, and None for all registered sites."""
         order = BundleOrder(
             out=self.out,
@@ -82,9 +82,9 @@ class Publisher:
             volume_size=volume_size,
         )
         companions = no_companions if recovery is None else recovery_companions(recovery, self.home.temporary, QUIET)
-        return create(self.context, order, self._signers, companions)
+        return create_bundles(self.context, order, self._signers, companions)
 
-    def again(self, version: int) -> Created:
+    def again(self, version: int) -> CreatedBundles:
         """Make the bundles of an earlier version once more."""
         return create_again(self.context, version, self.out / f"again-{version}")
 
@@ -94,13 +94,13 @@ class Publisher:
 
     def collect(self) -> None:
         """Remove what nobody needs."""
-        collect(self.home, self.config, QUIET)
+        gc.collect_garbage(self.context)
 
     def content_length(self, manifest: Manifest) -> int:
         """Return what all content of a version takes in a full bundle, deflated where that pays."""
         blobs = {Blob(target.sha256, target.length) for target in manifest.targets}
         new = [blob for blob in sorted(blobs, key=lambda blob: blob.sha256) if blob.sha256 not in self._stored_lengths]
-        with compress(new, self.home.store(), QUIET) as compressed:
+        with compress_blobs(new, self.home.store(), QUIET) as compressed:
             self._stored_lengths |= {blob.sha256: compressed.member(blob).stored_length for blob in new}
         return sum(self._stored_lengths[blob.sha256] + MEMBER_BYTES for blob in blobs)
 
@@ -131,19 +131,21 @@ class Site:
             SealiftError: As the import does.
         """
         try:
-            result, _ = import_and_follow(RelayContext(self.home, load_config(self.home.path), self.now), path)
+            result, _ = import_and_follow(self._context(), path)
             return result
         finally:
             self.generations.append(self.served())
 
+    def _context(self) -> RelayContext:
+        return RelayContext(self.home, load_config(self.home.path), self.now)
+
     def receipt(self) -> bytes:
         """Make a receipt as ``relay receipt`` does."""
-        said = receipt.Said(self.name)
-        return receipt.make(self.home, load_config(self.home.path), self.now(), said=said).data
+        return make_receipt(self._context(), remarks=ReceiptRemarks(self.name)).data
 
     def collect(self, keep: int) -> None:
         """Forget what is older than so many generations, as ``relay gc`` does."""
-        collect_garbage(self.home, keep, self.now(), QUIET, CancelToken(), wait_seconds=0.0)
+        collect_garbage(self._context(), keep=keep, wait_seconds=0.0)
 
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bundler.cli.options import secrets_from, secrets_options, warn_open_keys
-from manifests.clock import system_clock, to_text
+from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
 
 if TYPE_CHECKING:
@@ -108,40 +108,13 @@ def show_changes(lines: Sequence[str]) -> None:
 
 def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
     """Say what became of a change, and what comes next."""
+    from bundler.report.keys import outcome_to_json, outcome_to_text
     from manifests import durable
 
     out = session.options.out
     if outcome is not None and not outcome.in_force and out is not None:
-        durable.write(out, outcome.proposal.encode())
+        durable.write_file(out, outcome.proposal.encode())
     if session.options.output == "json":
         print_json(outcome_to_json(outcome))
-        return
-    if outcome is None:
-        click.echo("Done; the next bundle carries it.")
-        return
-    version = outcome.proposal.proposed.version
-    if outcome.in_force:
-        click.echo(f"Root {version} is in force; the next bundle carries it.")
-        return
-    file = out or session.home.staged_root
-    click.echo(f"Root {version} waits for signatures:")
-    for missing in outcome.proposal.missing:
-        click.echo(f"  {missing}")
-    click.echo(
-        f"Next: carry {file} to them; each runs: bundle keys sign FILE --key KEY\n"
-        "      then, back here:                  bundle keys accept FILE..."
-    )
-
-
-def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:
-    """Return an outcome as one JSON object."""
-    if outcome is None:
-        return {"state": "with-next-bundle"}
-    return {
-        "state": "in-force" if outcome.in_force else "waiting",
-        "root_version": outcome.proposal.proposed.version,
-        "expires_at": to_text(outcome.proposal.proposed.expires),
-        "signed_by": [signature.keyid for signature in outcome.proposal.signatures],
-        "missing": list(outcome.proposal.missing),
-        "changes": list(outcome.proposal.changes()),
-    }
+    else:
+        click.echo(outcome_to_text(outcome, out or session.home.staged_root))

@@ -24,5 +24,5 @@ def command(settings: Settings, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(data)
     else:
-        durable.write(out, data)
+        durable.write_file(out, data)
     click.echo(f"sha256 {hashlib.sha256(data).hexdigest()}", err=True)

@@ -24,7 +24,7 @@ from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck,
 from manifests.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 
 INDEX_PATH = "server.ini"
 ATTEMPTS = 3
@@ -213,12 +213,12 @@ def _is_held(bench: Workbench, component: Component, same_index: bool) -> bool:
     return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
 
 
-def _item(component: Component) -> Item:
+def _item(component: Component) -> TargetFacts:
     version = version_text(component.version)
     label = f"{component.name or component.section} {version}".rstrip()
     if component.increment is not None:
         label = f"increment from {version}"
-    return Item(component.path, label, (("entry", component.place), ("version", version)))
+    return TargetFacts(component.path, label, (("entry", component.place), ("version", version)))
 
 
 def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:

@@ -16,7 +16,7 @@ from bundler.kinds.clamav.database import Database, Mirror
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.names import check_path_set, check_target_path
 
 DATABASES = ("main", "daily", "bytecode")
@@ -118,7 +118,7 @@ class ClamavSource:
         return Pull(
             targets=ordered,
             verification=self._verification(databases, custom),
-            items=(*(_item(found) for found in databases), *(Item(file.path, _CUSTOM_LABEL) for file in custom)),
+            items=(*(_item(found) for found in databases), *(TargetFacts(file.path, _CUSTOM_LABEL) for file in custom)),
             memo=memo,
             unchanged=bench.previous is not None and bench.previous.targets == ordered,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
@@ -176,15 +176,15 @@ def _state(unchanged: bool) -> str:
     return "unchanged" if unchanged else "to fetch"
 
 
-def _item(found: Database) -> Item:
+def _item(found: Database) -> TargetFacts:
     header = found.header
     state = "verified by sigtool" if found.known.verified else NOT_VERIFIED
-    return Item(
+    return TargetFacts(
         f"{found.name}.cvd",
         f"ClamAV database, signature {state}",
         (
             ("version", header.version),
-            ("built_at", clock.to_text(header.built_at)),
+            ("built_at", clock.instant_text(header.built_at)),
             ("signatures", header.signatures),
             ("functionality_level", header.functionality_level),
             ("builder", header.builder),

@@ -13,7 +13,7 @@ from bundler.kinds.dsa.output import look
 from bundler.kinds.files import ChangedError, Fingerprint, chunks, opened
 from bundler.kinds.programs import Program, last_lines, require_program, run, workspace
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from manifests.archives.archive import kind_of
+from manifests.archives.archive import archive_kind_of
 from manifests.archives.zip_reader import ZipReader
 from manifests.blobs import Blob
 from manifests.durable import storage_errors
@@ -181,7 +181,7 @@ def _check_size(program: Program, path: Path, length: int, max_bytes: int) -> No
 def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
     """Refuse what lacks a zip's beginning or end. What is inside is the vendor's: it is not looked at."""
     try:
-        zipped = kind_of(file) == "zip"
+        zipped = archive_kind_of(file) == "zip"
         if zipped:
             ZipReader(file).entries()
     except MalformedError as error:

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from bundler.fetch.deadline import pools, watched
 from bundler.fetch.session import user_agent
-from manifests.dsm import Reply, collect
+from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
 from manifests.limits import MIB
 
@@ -97,7 +97,7 @@ class HttpsChannel:
             watched(response, time.monotonic() + endpoint.total_seconds) as late,
         ):
             try:
-                body = collect(
+                body = collect_answer(
                     _chunks(response),
                     max_bytes=endpoint.max_bytes,
                     seconds=endpoint.total_seconds,

@@ -20,7 +20,7 @@ from manifests import clock, rulepack
 from manifests.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
 from manifests.errors import ConfigurationError, FetchError, MalformedError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
@@ -186,7 +186,7 @@ class DsmRulesSource:
                 "dsm.name", f"Source {self.name!r}: the pack {update.name!r} cannot be carried under its name"
             )
 
-    def _carried(self, bench: Workbench, manager: Manager, update: SecurityUpdate) -> tuple[PulledTarget, Item]:
+    def _carried(self, bench: Workbench, manager: Manager, update: SecurityUpdate) -> tuple[PulledTarget, TargetFacts]:
         known = self._known(bench, update)
         items = () if bench.previous is None else bench.previous.items
         if known is not None and (item := next((item for item in items if item.path == update.name), None)):
@@ -202,7 +202,7 @@ class DsmRulesSource:
         """Return what the last good pull exported as this very pack."""
         return bench.remembered(update.name) if bench.memo("packs").get(update.name) == _note(update) else None
 
-    def _inside(self, update: SecurityUpdate, content: bytes) -> Item:
+    def _inside(self, update: SecurityUpdate, content: bytes) -> TargetFacts:
         """Say what is known of a pack; what is an archive must be a harmless one.
 
         Raises:
@@ -216,15 +216,15 @@ class DsmRulesSource:
                 have="a web page" if content else "an empty file",
                 todo="delete it in the manager's console and let the manager download it again",
             )
-        pack = rulepack.read(io.BytesIO(content))
+        pack = rulepack.read_rule_pack(io.BytesIO(content))
         facts: dict[str, str | int] = {} if pack is None else dict(pack.facts())
         facts["name"] = update.name
         if update.released is not None:
-            facts["released"] = clock.to_text(update.released)
+            facts["released"] = clock.instant_text(update.released)
         named = Release.of_file(update.name)
         if named is not None:
             facts["version"] = str(named)
-        return Item(update.name, VENDOR_LABEL if pack is None else OPEN_LABEL, tuple(sorted(facts.items())))
+        return TargetFacts(update.name, VENDOR_LABEL if pack is None else OPEN_LABEL, tuple(sorted(facts.items())))
 
 
 def _age(update: SecurityUpdate) -> tuple[Release, datetime, int]:
@@ -233,7 +233,7 @@ def _age(update: SecurityUpdate) -> tuple[Release, datetime, int]:
 
 
 def _note(update: SecurityUpdate) -> Mapping[str, JSON]:
-    released = None if update.released is None else clock.to_text(update.released)
+    released = None if update.released is None else clock.instant_text(update.released)
     return {"id": update.id, "name": update.name, "released": released}
 
 
@@ -241,7 +241,7 @@ def _versions(update: SecurityUpdate) -> Floor:
     """Return what a pack can be compared by."""
     release = Release.of_file(update.name)
     found: Floor = {} if release is None else {_RELEASE: (release.year, release.number)}
-    return found if update.released is None else {**found, _RELEASED: _numbers(clock.to_text(update.released))}
+    return found if update.released is None else {**found, _RELEASED: _numbers(clock.instant_text(update.released))}
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -250,4 +250,10 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _version_text(update: SecurityUpdate) -> str | None:
     release = Release.of_file(update.name)
-    return str(release) if release is not None else None if update.released is None else clock.to_text(update.released)
+    return (
+        str(release)
+        if release is not None
+        else None
+        if update.released is None
+        else clock.instant_text(update.released)
+    )

@@ -21,7 +21,7 @@ from bundler.sources.checksums import parse
 from manifests.blobs import Blob
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.limits import MIB
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.names import check_path_set, check_target_path
 
 INDEX_URL = "https://www.openinfosecfoundation.org/rules/index.yaml"
@@ -260,13 +260,13 @@ def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
     return Entry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
 
 
-def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> Item:
+def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> TargetFacts:
     """Count the rules of a set, and so make sure that suricata-update will be able to read it."""
     if file.unchanged and bench.previous is not None:
         for item in bench.previous.items:
             if item.path == file.path:
                 return item
-    return Item(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
+    return TargetFacts(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
 
 
 def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...]:

@@ -13,7 +13,7 @@ from bundler.diff.rules import SourceRules
 from bundler.diff.targets import Difference
 from manifests import recovery, signature, strictjson
 from manifests.errors import MalformedError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line
 from manifests.text import size_text
 
@@ -151,7 +151,9 @@ def prepare_slip(
     """
     named = {name.removeprefix(TUF_PREFIX): data for name, data in documents}
     notes = _note_lines(named.pop(NOTES_NAME, b""))
-    signed = strictjson.decode(signature_bytes, name=signature.NAME, max_bytes=DEFAULT.signature_bytes)
+    signed = strictjson.decode_json(
+        signature_bytes, name=signature.SIGNATURE_NAME, max_bytes=DEFAULT_LIMITS.signature_bytes
+    )
     return Slip(
         publisher=manifest.publisher,
         version=manifest.snapshot_version,

@@ -54,16 +54,16 @@ def _signed(file: SealedFile) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return the signature and the documents of a bundle that was verified a moment ago."""
     with open_bundle(file.partial) as opened:
         found = claimed_documents(opened)
-    return found.pop(signature.NAME), list(found.items())
+    return found.pop(signature.SIGNATURE_NAME), list(found.items())
 
 
 def changes_since_previous(home: Home, manifest: Manifest) -> Difference | None:
     """Compare with the newest version before this one that can still be read."""
     history = History(home)
-    for version in sorted(history.versions(), reverse=True):
+    for version in sorted(history.list_versions(), reverse=True):
         if version < manifest.snapshot_version:
             with suppress(ConfigurationError):  # history.damaged: the slip is no reason to seal nothing
-                return compare_targets(history.generation(version).volumes[0].manifest, manifest)
+                return compare_targets(history.read_version(version).volumes[0].manifest, manifest)
     return None
 
 

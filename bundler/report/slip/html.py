@@ -17,7 +17,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import fit, size_text
+from manifests.text import fit_text, size_text
 
 _STYLE = """
 @page { size: auto; margin: 12mm 15mm; }
@@ -191,7 +191,7 @@ def _source(source: SourceLine, *, changes: bool) -> str:
     parts += [f'<span class="part">{escape(name)} rules: {counts}</span>' for name, counts in source.rules]
     name = escape(source.name)
     if source.licence is not None:
-        name += f' <span class="licence quiet">{escape(fit(source.licence, _LICENCE_COLUMNS))}</span>'
+        name += f' <span class="licence quiet">{escape(fit_text(source.licence, _LICENCE_COLUMNS))}</span>'
     if source.age_days is not None:
         name += f'<br> <span class="warn">last good content, {source.age_days} days old</span>'
     cell = "<td>" + "".join(parts) + "</td>" if changes else ""

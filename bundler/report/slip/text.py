@@ -14,7 +14,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import fit, size_text, wrapped
+from manifests.text import fit_text, size_text, wrap_text
 
 COLUMNS = 78
 _LABEL = 14
@@ -30,7 +30,7 @@ def render_text(slip: Slip) -> str:
 
 
 def _row(label: str, text: str) -> str:
-    return f"{label:<{_LABEL}}{fit(text, COLUMNS - _LABEL)}"
+    return f"{label:<{_LABEL}}{fit_text(text, COLUMNS - _LABEL)}"
 
 
 def _head(slip: Slip) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _files(slip: Slip) -> Iterator[str]:
         yield f"    {volume.length:,} bytes; sha256:"
         yield "    " + " ".join(digest_groups(volume.sha256))
     if slip.recovery is not None:
-        yield from wrapped("Recovery data: ", slip.recovery, COLUMNS)
+        yield from wrap_text("Recovery data: ", slip.recovery, COLUMNS)
 
 
 def _trust(slip: Slip) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _trust(slip: Slip) -> Iterator[str]:
     if slip.roles:
         yield _row("Runs out", f"{moment_text(slip.roles[0].expires_at)} ({slip.roles[0].role}); import it before then")
         ends = ", ".join(f"{end.role} {end.expires_at:%Y-%m-%d}" for end in top_roles(slip))
-        yield from wrapped(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
+        yield from wrap_text(f"{'Roles end':<{_LABEL}}", ends, COLUMNS)
 
 
 def _sources(slip: Slip) -> Iterator[str]:
@@ -76,14 +76,14 @@ def _sources(slip: Slip) -> Iterator[str]:
 
 def _source(source: SourceLine) -> Iterator[str]:
     """Write the line of a source, with its licence at the end where that has the room, else below."""
-    line = f"{fit(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
+    line = f"{fit_text(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
     if source.licence is None:
         yield line
-    elif fit(both := f"{line}  {source.licence}", COLUMNS) == both:
+    elif fit_text(both := f"{line}  {source.licence}", COLUMNS) == both:
         yield both
     else:
         yield line
-        yield fit(f"    licence: {source.licence}", COLUMNS)
+        yield fit_text(f"    licence: {source.licence}", COLUMNS)
 
 
 def _changes(source: SourceLine) -> Iterator[str]:
@@ -91,13 +91,13 @@ def _changes(source: SourceLine) -> Iterator[str]:
         yield f"    LAST GOOD CONTENT, {source.age_days} days old: the newest pull failed"
     if source.changes is not None:
         parts = [f"files: {source.changes}", *(f"{name} rules: {counts}" for name, counts in source.rules)]
-        yield from wrapped("    ", "; ".join(parts), COLUMNS)
+        yield from wrap_text("    ", "; ".join(parts), COLUMNS)
 
 
 def _notes(slip: Slip) -> Iterator[str]:
     yield "RELEASE NOTES"
     for line in slip.notes:
-        yield from (fit(part, COLUMNS) for part in wrapped("", line, COLUMNS))
+        yield from (fit_text(part, COLUMNS) for part in wrap_text("", line, COLUMNS))
     if slip.more_notes:
         yield f"(and {slip.more_notes:,} more lines in notes.md)"
 

@@ -19,8 +19,8 @@ Source: RFC 1951, 3.2.3 to 3.2.7.
 
 from __future__ import annotations
 
-from manifests.patches.deflate.folding import fold
-from manifests.patches.deflate.tables import MAX_BLOCK_BYTES, MAX_BYTES
-from manifests.patches.deflate.unfolding import number, unfold
+from manifests.patches.deflate.folding import fold_streams
+from manifests.patches.deflate.tables import MAX_BLOCK_BYTES, MAX_FOLDED_BYTES
+from manifests.patches.deflate.unfolding import encode_number, unfold_streams
 
-__all__ = ["MAX_BLOCK_BYTES", "MAX_BYTES", "fold", "number", "unfold"]
+__all__ = ["MAX_BLOCK_BYTES", "MAX_FOLDED_BYTES", "encode_number", "fold_streams", "unfold_streams"]

@@ -14,17 +14,17 @@ from manifests.patches.deflate.tables import (
     STORED,
     code_lengths,
     codes_of,
-    extend,
+    extend_lengths,
     symbols_of,
     two_lists,
 )
-from manifests.patches.section import malformed
+from manifests.patches.section import malformed_patch
 
 Take = Callable[[int], bytes]
 Encoding = dict[int, tuple[int, int]]
 
 
-def fold(take: Take, length: int) -> Iterator[bytes]:
+def fold_streams(take: Take, length: int) -> Iterator[bytes]:
     """Yield what was unfolded, from its records.
 
     Args:
@@ -41,7 +41,7 @@ def fold(take: Take, length: int) -> Iterator[bytes]:
         if kind == 0:
             out.add(_counted(take) or _empty())
         elif not 2 <= kind <= 7:
-            raise malformed("a record of no known kind")
+            raise malformed_patch("a record of no known kind")
         else:
             out.put(kind & 1 | (kind // 2 - 1) << 1, 3)
             _fold_block(take, out, kind // 2 - 1)
@@ -53,7 +53,7 @@ def fold(take: Take, length: int) -> Iterator[bytes]:
 
 
 def _empty() -> bytes:
-    raise malformed("an empty record")
+    raise malformed_patch("an empty record")
 
 
 def _counted(take: Take) -> bytes:
@@ -63,7 +63,7 @@ def _counted(take: Take) -> bytes:
         more = take(1)[0]
         count = count << 7 | more & 0x7F
         if count > MAX_BLOCK_BYTES:
-            raise malformed("a record is larger than allowed")
+            raise malformed_patch("a record is larger than allowed")
     return take(count)
 
 
@@ -72,7 +72,7 @@ def _fold_block(take: Take, out: _Out, kind: int) -> None:
         out.align()
         content = _counted(take)
         if len(content) > 0xFFFF:
-            raise malformed("a stored block is too long")
+            raise malformed_patch("a stored block is too long")
         count = len(content)
         out.add(count.to_bytes(2, "little") + (count ^ 0xFFFF).to_bytes(2, "little") + content)
         return
@@ -83,7 +83,7 @@ def _fold_block(take: Take, out: _Out, kind: int) -> None:
 
 def _write_tables(codes: bytes, out: _Out) -> tuple[Encoding, Encoding]:
     if len(codes) < 3 or len(codes) < codes[2] + 7 or max(codes[0], codes[1], 2 * codes[2]) > 31:
-        raise malformed("a table ends early")
+        raise malformed_patch("a table ends early")
     literals, distances, count = codes[0] + 257, codes[1] + 1, codes[2] + 4
     out.put(codes[0] | codes[1] << 5 | codes[2] << 10, 14)
     for length in codes[3 : 3 + count]:
@@ -93,13 +93,13 @@ def _write_tables(codes: bytes, out: _Out) -> tuple[Encoding, Encoding]:
     symbols = iter(codes[3 + count :])
     for symbol in symbols:
         if symbol not in encoding:
-            raise malformed("a table that has no code for its own lengths")
+            raise malformed_patch("a table that has no code for its own lengths")
         out.put(*encoding[symbol])
         extra = 0
         if symbol in REPEATS:
             extra = next(symbols, 0) & (1 << REPEATS[symbol][1]) - 1
             out.put(extra, REPEATS[symbol][1])
-        extend(lengths, symbol, extra)
+        extend_lengths(lengths, symbol, extra)
     literal_lengths, distance_lengths = two_lists(lengths, literals, distances)
     return _encoding(literal_lengths), _encoding(distance_lengths)
 
@@ -139,7 +139,7 @@ def _write_codes(
             out.put(*literal_codes[literal])
         out.put(*literal_codes[END_OF_BLOCK])
     except (KeyError, IndexError) as error:
-        raise malformed("a block says what its tables have no code for") from error
+        raise malformed_patch("a block says what its tables have no code for") from error
 
 
 class _Out:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from manifests.patches.section import malformed
+from manifests.patches.section import malformed_patch
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_FOLDED_BYTES = 32 * 1024 * 1024
 """Largest file that is unfolded or folded: it takes 1 to 2 seconds for each MB, and one base of memory."""
 
 MAX_BLOCK_BYTES = 8 * 1024 * 1024
@@ -31,12 +31,12 @@ def code_lengths(given: Sequence[int]) -> list[int]:
     return lengths
 
 
-def extend(lengths: list[int], symbol: int, extra: int) -> None:
+def extend_lengths(lengths: list[int], symbol: int, extra: int) -> None:
     """Add what one symbol of a table says to the list of code lengths."""
     if symbol < 16:
         lengths.append(symbol)
     elif symbol == 16 and not lengths:
-        raise malformed("a table repeats nothing")
+        raise malformed_patch("a table repeats nothing")
     else:
         lengths += [lengths[-1] if symbol == 16 else 0] * (REPEATS[symbol][0] + extra)
 
@@ -44,7 +44,7 @@ def extend(lengths: list[int], symbol: int, extra: int) -> None:
 def two_lists(lengths: list[int], literals: int, distances: int) -> tuple[list[int], list[int]]:
     """Part the code lengths of literals from those of distances."""
     if len(lengths) != literals + distances or literals > 286 or distances > 30:
-        raise malformed("a table of no possible size")
+        raise malformed_patch("a table of no possible size")
     return lengths[:literals], lengths[literals:]
 
 
@@ -54,7 +54,7 @@ def codes_of(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     for length in range(1, 16):
         code[length + 1] = code[length] + sum(1 for one in lengths if one == length) << 1
         if code[length + 1] > 2 << length:
-            raise malformed("a table with too many codes")
+            raise malformed_patch("a table with too many codes")
     for symbol, length in enumerate(lengths):
         if length:
             yield symbol, int(f"{code[length]:0{length}b}"[::-1], 2), length

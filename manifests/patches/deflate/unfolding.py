@@ -15,15 +15,15 @@ from manifests.patches.deflate.tables import (
     STORED,
     code_lengths,
     codes_of,
-    extend,
+    extend_lengths,
     two_lists,
 )
-from manifests.patches.section import malformed
+from manifests.patches.section import malformed_patch
 
 Decoding = list[tuple[int, int]]
 
 
-def number(value: int) -> bytes:
+def encode_number(value: int) -> bytes:
     """Return a number in seven bits a byte, highest first."""
     groups = [value & 0x7F]
     while value := value >> 7:
@@ -31,7 +31,7 @@ def number(value: int) -> bytes:
     return bytes(groups)
 
 
-def unfold(data: bytes, streams: Sequence[int]) -> Iterator[bytes]:
+def unfold_streams(data: bytes, streams: Sequence[int]) -> Iterator[bytes]:
     """Yield the records of ``data``, whose deflate streams begin at ``streams``.
 
     Raises:
@@ -40,14 +40,14 @@ def unfold(data: bytes, streams: Sequence[int]) -> Iterator[bytes]:
     at = 0
     for start in streams:
         if not at <= start <= len(data):
-            raise malformed("a stream begins where none can be")
+            raise malformed_patch("a stream begins where none can be")
         yield from _outside(data[at:start])
         bits = _Bits(data, start)
         final = 0
         while not final:
             final, kind = bits.take(1), bits.take(2)
             if kind > DYNAMIC:
-                raise malformed("a block of no known type")
+                raise malformed_patch("a block of no known type")
             yield bytes((2 + 2 * kind + final,))
             yield _unfold_stored(bits) if kind == STORED else _unfold_block(bits, dynamic=kind == DYNAMIC)
         at = bits.align()
@@ -58,7 +58,7 @@ def _outside(data: bytes) -> Iterator[bytes]:
     step = MAX_BLOCK_BYTES
     for at in range(0, len(data), step):
         piece = data[at : at + step]
-        yield b"\0" + number(len(piece)) + piece
+        yield b"\0" + encode_number(len(piece)) + piece
 
 
 def _unfold_stored(bits: _Bits) -> bytes:
@@ -66,18 +66,18 @@ def _unfold_stored(bits: _Bits) -> bytes:
     count = int.from_bytes(bits.data[at : at + 2], "little")
     content = bits.data[at + 4 : at + 4 + count]
     if count ^ 0xFFFF != int.from_bytes(bits.data[at + 2 : at + 4], "little") or len(content) != count:
-        raise malformed("a stored block with two lengths")
+        raise malformed_patch("a stored block with two lengths")
     bits.at = at + 4 + count
-    return number(count) + content
+    return encode_number(count) + content
 
 
 def _unfold_block(bits: _Bits, *, dynamic: bool) -> bytes:
     tables, lengths = _read_tables(bits) if dynamic else (b"", FIXED_LENGTHS)
     literals, matches = _read_codes(bits, _decoding(lengths[0]), _decoding(lengths[1]))
     if max(len(literals), len(matches)) > MAX_BLOCK_BYTES:
-        raise malformed("a block is larger than allowed")
-    head = number(len(tables)) + tables if dynamic else b""
-    return b"".join((head, number(len(literals)), literals, number(len(matches)), matches))
+        raise malformed_patch("a block is larger than allowed")
+    head = encode_number(len(tables)) + tables if dynamic else b""
+    return b"".join((head, encode_number(len(literals)), literals, encode_number(len(matches)), matches))
 
 
 def _read_tables(bits: _Bits) -> tuple[bytes, tuple[Sequence[int], Sequence[int]]]:
@@ -92,7 +92,7 @@ def _read_tables(bits: _Bits) -> tuple[bytes, tuple[Sequence[int], Sequence[int]
         codes.append(symbol)
         if symbol in REPEATS:
             codes.append(bits.take(REPEATS[symbol][1]))
-        extend(lengths, symbol, codes[-1])
+        extend_lengths(lengths, symbol, codes[-1])
     return bytes(codes), two_lists(lengths, literals, distances)
 
 
@@ -117,10 +117,10 @@ def _read_codes(bits: _Bits, literal_codes: Decoding, distance_codes: Decoding) 
             at += 8
             count += 64
             if at > end:
-                raise malformed("a stream ends early")
+                raise malformed_patch("a stream ends early")
         symbol, size = literal_codes[held & literal_mask]
         if not size:
-            raise malformed("a code that stands for nothing")
+            raise malformed_patch("a code that stands for nothing")
         held >>= size
         count -= size
         if symbol < END_OF_BLOCK:
@@ -130,14 +130,14 @@ def _read_codes(bits: _Bits, literal_codes: Decoding, distance_codes: Decoding) 
         if symbol == END_OF_BLOCK:
             break
         if symbol > 285:
-            raise malformed("a length that stands for nothing")
+            raise malformed_patch("a length that stands for nothing")
         least, extra = LENGTHS[symbol - 257]
         length = least + (held & (1 << extra) - 1)
         held >>= extra
         count -= extra
         symbol, size = distance_codes[held & distance_mask]
         if not size:
-            raise malformed("a code that stands for nothing")
+            raise malformed_patch("a code that stands for nothing")
         held >>= size
         least, extra = DISTANCES[symbol]
         distance = least + (held & (1 << extra) - 1) - 1
@@ -170,24 +170,24 @@ class _Bits:
         self._fill()
         symbol, size = decoding[self.held & len(decoding) - 1]
         if not size:
-            raise malformed("a code that stands for nothing")
+            raise malformed_patch("a code that stands for nothing")
         self.take(size)
         return symbol
 
     def align(self) -> int:
         """Pass over what is left of a byte, which must be zero, and return where the next one is."""
         if self.take(self.count % 8):
-            raise malformed("a stream with bits that say nothing")
+            raise malformed_patch("a stream with bits that say nothing")
         at = self.at - self.count // 8
         if at > len(self.data):
-            raise malformed("a stream ends early")
+            raise malformed_patch("a stream ends early")
         self.at, self.held, self.count = at, 0, 0
         return at
 
     def _fill(self) -> None:
         if self.count < 16:
             if self.at > len(self.data) + 16:
-                raise malformed("a stream ends early")
+                raise malformed_patch("a stream ends early")
             self.held |= int.from_bytes(self.data[self.at : self.at + 8], "little") << self.count
             self.at += 8
             self.count += 64

@@ -9,7 +9,7 @@ from typing import Any, Self
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError, SSLError
 
-from manifests.dsm import Reply, collect
+from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
 from relay.dialing.manager.settings import ManagerSettings
 
@@ -76,7 +76,7 @@ class LanChannel:
             decode_content=False,
         )
         try:
-            body = collect(
+            body = collect_answer(
                 _chunks(response),
                 max_bytes=self._settings.max_bytes * 2,  # an export comes as base64
                 seconds=self._settings.total_seconds,

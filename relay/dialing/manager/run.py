@@ -5,7 +5,7 @@ from __future__ import annotations
 from manifests.clock import Clock
 from manifests.dsm import signed_in
 from manifests.errors import SealiftError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import Progress
 from relay.dialing.manager.addresses import find_private_address
 from relay.dialing.manager.channel import LanChannel
@@ -36,7 +36,7 @@ def deliver_rule_packs(home: Home, order: RulePackOrder, clock: Clock, progress:
         SealiftError: As :meth:`relay.dialing.manager.delivery.ManagerDelivery.deliver_packs`.
     """
     settings = load_manager_settings(home)
-    with exclusive(home.path / "deliver-rules.lock"), State(home.database) as state:
+    with exclusive_lock(home.path / "deliver-rules.lock"), State(home.database) as state:
         generation, packs = list_rule_packs(state, settings.sources)
         try:
             return _dialled(home, state, settings, generation, packs, order, clock, progress)

@@ -89,7 +89,7 @@ def load_manager_settings(home: Home) -> ManagerSettings:
         ConfigurationError: ``manager.off`` when there is no such table, ``manager.url``, ``.trust``, ``.ca`` or
             ``.credentials``, or ``config.*``.
     """
-    table = configuration.load(home.config_file, config_schema()).get("manager")
+    table = configuration.read_configuration(home.config_file, config_schema()).get("manager")
     if table is None:
         raise ConfigurationError(
             "manager.off",

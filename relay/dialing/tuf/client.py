@@ -23,8 +23,8 @@ from tuf.api.metadata import TargetFile
 from manifests import durable
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
-from manifests.limits import DEFAULT, Limits
-from manifests.trust import Workflow, find_target, refresh, update_roots
+from manifests.limits import DEFAULT_LIMITS, Limits
+from manifests.trust import Workflow, find_target, refresh_top_roles, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
 _MAX_NAME_BYTES = 200
@@ -63,7 +63,7 @@ class TufClient:
         """
         update_roots(self._workflow, self._read)
         self._workflow.finish_roots()
-        refresh(self._workflow, self._read)
+        refresh_top_roles(self._workflow, self._read)
 
     def download_target(self, path: str, directory: Path, base_url: str) -> Path:
         """Download one target into a directory, unless the very content is there. After :meth:`refresh_metadata`.
@@ -95,7 +95,11 @@ class TufClient:
 
 @contextmanager
 def open_tuf_client(
-    directory: MetadataDirectory, transport: TufTransport, metadata_url: str, now: datetime, limits: Limits = DEFAULT
+    directory: MetadataDirectory,
+    transport: TufTransport,
+    metadata_url: str,
+    now: datetime,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[TufClient]:
     """Open a TUF client for one run; what it came to trust is kept even when a later step is refused.
 
@@ -153,4 +157,4 @@ def _store(file: Path, target: TargetFile, chunks: Iterable[bytes]) -> None:
                     need=f"{target.length:,} bytes with the signed digest",
                 ) from error
             os.fsync(content.fileno())
-        durable.replace(temporary, file)
+        durable.replace_file(temporary, file)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.errors import NotAuthenticError, StorageError
+from manifests.progress import NoProgress
 
 
 def blob_of(content: bytes) -> Blob:
@@ -219,3 +220,34 @@ def test_making_a_store_twice_is_harmless(store: BlobStore) -> None:
     store.create()
     assert store.holds(HELLO)
     assert len([entry for entry in store.root.iterdir() if entry.is_dir()]) == 256
+
+
+def test_blobs_are_listed_by_digest_and_nothing_else_is_one(tmp_path):
+    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    with store.batch() as batch:
+        blobs = [batch.add([data]) for data in (b"one", b"three", b"")]
+        batch.commit()
+    (store.root / "00" / "notes.txt").write_text("not a blob")
+    (store.root / "lost+found").mkdir()
+    assert list(store.list_blobs()) == sorted(blobs, key=lambda blob: blob.sha256)
+
+
+def test_removed_blobs_are_gone_and_one_that_was_gone_already_is_passed_over(tmp_path):
+    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    with store.batch() as batch:
+        one, two = batch.add([b"one"]), batch.add([b"two"])
+        batch.commit()
+    store.remove_blobs([one, Blob("0" * 64, 1)], NoProgress())
+    assert list(store.list_blobs()) == [two]
+
+
+def test_a_slice_is_what_stands_there_and_ends_with_the_blob(tmp_path):
+    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
+    store.create()
+    with store.batch() as batch:
+        blob = batch.add([b"0123456789"])
+        batch.commit()
+    assert b"".join(store.read_slice(blob.sha256, 3, 4)) == b"3456"
+    assert b"".join(store.read_slice(blob.sha256, 8, 9)) == b"89"

@@ -45,7 +45,7 @@ from pathlib import Path
 from manifests import durable
 from manifests.errors import StorageError
 try:
-    durable.write(Path(sys.argv[1]), b"new")
+    durable.write_file(Path(sys.argv[1]), b"new")
 except StorageError as error:
     print(error.code, error.details["errno"])
 """
@@ -53,23 +53,23 @@ except StorageError as error:
 
 def test_a_write_makes_and_replaces(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    durable.write(path, b"old")
-    durable.write(path, b"new")
+    durable.write_file(path, b"old")
+    durable.write_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert names(tmp_path) == ["file"]
 
 
 def test_the_mode_is_the_one_asked_for(tmp_path: Path) -> None:
-    durable.write(tmp_path / "key", b"secret", mode=0o600)
+    durable.write_file(tmp_path / "key", b"secret", mode=0o600)
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
 
 
 @pytest.mark.needs("root")
 def test_a_full_disk_leaves_the_old_content_and_nothing_else(small_disk: Path) -> None:
     path = small_disk / "file"
-    durable.write(path, b"old")
+    durable.write_file(path, b"old")
     with pytest.raises(StorageError) as caught:
-        durable.write(path, bytes(512 * 1024))
+        durable.write_file(path, bytes(512 * 1024))
     assert caught.value.code == "storage.full"
     assert caught.value.details == {"errno": errno.ENOSPC}
     assert path.read_bytes() == b"old"
@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(small_disk: Path) -
 def test_a_read_only_file_system_is_called_so(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(StorageError) as caught:
-        durable.write(small_disk / "file", b"x")
+        durable.write_file(small_disk / "file", b"x")
     assert caught.value.code == "storage.read-only"
     with pytest.raises(StorageError) as caught:
         durable.make_directory(small_disk / "a" / "b")

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import LockedError, StorageError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from manifests.lock import exclusive
-with exclusive(Path(sys.argv[1])):
+from manifests.lock import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -40,7 +40,7 @@ def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_lock_held_by_another_process_names_that_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with holder(path) as process, pytest.raises(LockedError) as caught, exclusive(path):
+    with holder(path) as process, pytest.raises(LockedError) as caught, exclusive_lock(path):
         pass
     assert caught.value.code == "lock.held"
     assert caught.value.have == f"process {process.pid} holds lock"
@@ -52,7 +52,7 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
     with holder(path) as process:
         process.kill()
         process.wait()
-        with exclusive(path):
+        with exclusive_lock(path):
             assert path.read_text() == f"{os.getpid()}\n"
 
 
@@ -62,7 +62,7 @@ def test_waiting_ends_when_the_holder_ends(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-        with exclusive(path, wait_seconds=60):
+        with exclusive_lock(path, wait_seconds=60):
             assert process.wait(60) == 0
 
 
@@ -70,35 +70,35 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with holder(path):
         begun = time.monotonic()
-        with pytest.raises(LockedError), exclusive(path, wait_seconds=0.3):
+        with pytest.raises(LockedError), exclusive_lock(path, wait_seconds=0.3):
             pass
         assert time.monotonic() - begun >= 0.3
 
 
 def test_a_second_lock_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with exclusive(path), pytest.raises(LockedError), exclusive(path):
+    with exclusive_lock(path), pytest.raises(LockedError), exclusive_lock(path):
         pass
-    with exclusive(path):
+    with exclusive_lock(path):
         pass
 
 
 def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with pytest.raises(ZeroDivisionError), exclusive(path):
+    with pytest.raises(ZeroDivisionError), exclusive_lock(path):
         raise ZeroDivisionError
-    with exclusive(path):
+    with exclusive_lock(path):
         pass
 
 
 def test_the_lock_file_stays(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "lock"):
+    with exclusive_lock(tmp_path / "lock"):
         pass
     assert (tmp_path / "lock").exists()
 
 
 def test_a_missing_directory_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as caught, exclusive(tmp_path / "none" / "lock"):
+    with pytest.raises(StorageError) as caught, exclusive_lock(tmp_path / "none" / "lock"):
         pass
     assert caught.value.code == "storage.io"
 
@@ -106,7 +106,7 @@ def test_a_missing_directory_is_a_storage_error(tmp_path: Path) -> None:
 def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     command = [sys.executable, "-c", "import sys; sys.stdin.readline()"]
-    with exclusive(path):
+    with exclusive_lock(path):
         child = subprocess.Popen(command, stdin=subprocess.PIPE, close_fds=False)
-    with child, exclusive(path):
+    with child, exclusive_lock(path):
         child.kill()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bundler.rules.build import build_pack
 from manifests import rulepack
 from manifests.errors import ConfigurationError, MalformedError, SealiftError
-from manifests.manifest import Item
+from manifests.manifest import TargetFacts
 from manifests.rulepack import Release
 from tests.support.benches import Bench, make
 from tests.support.rule_packs import FILES, members, pack_7z, pack_zip, rule, table
@@ -29,7 +29,7 @@ def packs(tmp_path: Path) -> Path:
 
 
 def read(files: dict[str, bytes]) -> rulepack.RulePack | None:
-    return rulepack.read(io.BytesIO(pack_7z(files)))
+    return rulepack.read_rule_pack(io.BytesIO(pack_7z(files)))
 
 
 def refusal(files: dict[str, bytes]) -> str:
@@ -210,7 +210,7 @@ def test_a_table_with_a_duplicate_key_is_refused() -> None:
     "data", [b"", b"proprietary \x00\x01", b"<rules/>", pack_zip({"update.xml": b"<x/>"}), pack_7z({"a": b"b"})]
 )
 def test_a_vendors_pack_is_none_of_ours(data: bytes) -> None:
-    assert rulepack.read(io.BytesIO(data)) is None
+    assert rulepack.read_rule_pack(io.BytesIO(data)) is None
 
 
 def directory(tmp_path: Path, **fields: Any) -> Path:
@@ -230,7 +230,7 @@ def directory(tmp_path: Path, **fields: Any) -> Path:
 def test_a_pack_is_built_from_a_directory_and_reads_back(tmp_path: Path) -> None:
     built = build_pack(directory(tmp_path), tmp_path / "out.dsru")
     with built.path.open("rb") as file:
-        assert rulepack.read(file) == built.pack
+        assert rulepack.read_rule_pack(file) == built.pack
     assert built.length == built.path.stat().st_size
     assert len(built.pack.rules) == 4
 
@@ -307,7 +307,9 @@ def test_packs_are_carried_under_their_own_names_and_summed_up_newest_first(benc
         ("99-001.dsru", "carried, inside not verified"),
     ]
     assert dict(pulled.items[0].facts)["rules"] == 4
-    assert pulled.items[2] == Item("99-001.dsru", "carried, inside not verified", (("release_by_name", "99-001"),))
+    assert pulled.items[2] == TargetFacts(
+        "99-001.dsru", "carried, inside not verified", (("release_by_name", "99-001"),)
+    )
     assert pulled.verification == (
         "2 of 3 open rule packs, checked inside; 1 of 3 vendor packs carried, inside not verified; "
         "no upstream signature checked"

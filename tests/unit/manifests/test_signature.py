@@ -20,14 +20,14 @@ def keys(*signers: Signer):
 
 def refusal(data: bytes, *, document: bytes = DOCUMENT, trusted=(ALICE, BOB), threshold: int = 1):
     with pytest.raises((MalformedError, NotAuthenticError)) as caught:
-        signature.verify(document, data, keys(*trusted), threshold)
+        signature.verify_signature(document, data, keys(*trusted), threshold)
     return caught.value.code
 
 
 def changed(data: bytes, change) -> bytes:
     value = json.loads(data)
     change(value)
-    return strictjson.encode(value)
+    return strictjson.encode_json(value)
 
 
 def test_what_is_signed_is_bound_to_its_type_and_length() -> None:
@@ -40,48 +40,48 @@ def test_what_is_signed_is_bound_to_its_type_and_length() -> None:
 )
 def test_every_kind_of_key_signs_and_verifies(generate) -> None:
     signer = generate()
-    signature.verify(DOCUMENT, signature.sign(DOCUMENT, [signer]), keys(signer), 1)
+    signature.verify_signature(DOCUMENT, signature.sign_manifest(DOCUMENT, [signer]), keys(signer), 1)
 
 
 def test_the_order_of_signers_does_not_matter() -> None:
-    assert signature.sign(DOCUMENT, [ALICE, BOB]) == signature.sign(DOCUMENT, [BOB, ALICE])
-    signature.verify(DOCUMENT, signature.sign(DOCUMENT, [BOB, ALICE]), keys(ALICE, BOB), 2)
+    assert signature.sign_manifest(DOCUMENT, [ALICE, BOB]) == signature.sign_manifest(DOCUMENT, [BOB, ALICE])
+    signature.verify_signature(DOCUMENT, signature.sign_manifest(DOCUMENT, [BOB, ALICE]), keys(ALICE, BOB), 2)
 
 
 def test_other_bytes_are_refused() -> None:
-    assert refusal(signature.sign(DOCUMENT, [ALICE]), document=DOCUMENT + b" ") == "signature.invalid"
-    assert refusal(signature.sign(DOCUMENT, [ALICE]), document=b"") == "signature.invalid"
+    assert refusal(signature.sign_manifest(DOCUMENT, [ALICE]), document=DOCUMENT + b" ") == "signature.invalid"
+    assert refusal(signature.sign_manifest(DOCUMENT, [ALICE]), document=b"") == "signature.invalid"
 
 
 def test_a_strange_key_is_refused_even_beside_good_ones() -> None:
-    assert refusal(signature.sign(DOCUMENT, [MALLORY])) == "signature.unknown-key"
-    assert refusal(signature.sign(DOCUMENT, [ALICE, BOB, MALLORY])) == "signature.unknown-key"
+    assert refusal(signature.sign_manifest(DOCUMENT, [MALLORY])) == "signature.unknown-key"
+    assert refusal(signature.sign_manifest(DOCUMENT, [ALICE, BOB, MALLORY])) == "signature.unknown-key"
 
 
 def test_a_strange_key_under_a_trusted_id_is_refused() -> None:
-    data = signature.sign(DOCUMENT, [MALLORY])
+    data = signature.sign_manifest(DOCUMENT, [MALLORY])
     claimed = changed(data, lambda value: value["signatures"][0].update(keyid=ALICE.public_key.keyid))
     assert refusal(claimed) == "signature.invalid"
 
 
 def test_too_few_keys_are_refused() -> None:
-    assert refusal(signature.sign(DOCUMENT, [ALICE]), threshold=2) == "signature.threshold"
+    assert refusal(signature.sign_manifest(DOCUMENT, [ALICE]), threshold=2) == "signature.threshold"
 
 
 def test_a_key_counts_once() -> None:
-    data = signature.sign(DOCUMENT, [ALICE])
+    data = signature.sign_manifest(DOCUMENT, [ALICE])
     twice = changed(data, lambda value: value["signatures"].append(value["signatures"][0]))
     assert refusal(twice, threshold=2) == "signature.form"
 
 
 def test_every_single_flipped_bit_is_refused() -> None:
-    data = signature.sign(DOCUMENT, [ALICE, BOB])
+    data = signature.sign_manifest(DOCUMENT, [ALICE, BOB])
     for position in range(len(data)):
         for bit in range(8):
             flipped = bytearray(data)
             flipped[position] ^= 1 << bit
             with pytest.raises((MalformedError, NotAuthenticError)):
-                signature.verify(DOCUMENT, bytes(flipped), keys(ALICE, BOB), 1)
+                signature.verify_signature(DOCUMENT, bytes(flipped), keys(ALICE, BOB), 1)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_every_single_flipped_bit_is_refused() -> None:
     ids=range(11),
 )
 def test_one_changed_field_of_the_signature_is_refused_with_its_own_code(change, code: str) -> None:
-    assert refusal(changed(signature.sign(DOCUMENT, [ALICE, BOB]), change)) == code
+    assert refusal(changed(signature.sign_manifest(DOCUMENT, [ALICE, BOB]), change)) == code
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_one_changed_field_of_the_signature_is_refused_with_its_own_code(change,
         (b"", "json.syntax"),
         (b"[]", "signature.schema"),
         (b" " * 70_000, "json.too-large"),
-        (signature.sign(DOCUMENT, [ALICE]).replace(b"\n", b"\r\n"), "signature.form"),
-        (signature.sign(DOCUMENT, [ALICE]).rstrip(), "signature.form"),
-        (json.dumps(json.loads(signature.sign(DOCUMENT, [ALICE]))).encode(), "signature.form"),
+        (signature.sign_manifest(DOCUMENT, [ALICE]).replace(b"\n", b"\r\n"), "signature.form"),
+        (signature.sign_manifest(DOCUMENT, [ALICE]).rstrip(), "signature.form"),
+        (json.dumps(json.loads(signature.sign_manifest(DOCUMENT, [ALICE]))).encode(), "signature.form"),
     ],
     ids=["empty", "array", "large", "crlf", "no newline", "other layout"],
 )
@@ -122,4 +122,7 @@ def test_other_forms_are_refused(data: bytes, code: str) -> None:
 
 
 def test_nobody_signed() -> None:
-    assert refusal(strictjson.encode({"payloadType": signature.PAYLOAD_TYPE, "signatures": []})) == "signature.schema"
+    assert (
+        refusal(strictjson.encode_json({"payloadType": signature.MANIFEST_PAYLOAD_TYPE, "signatures": []}))
+        == "signature.schema"
+    )

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from manifests.errors import IncompleteError
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError
-from manifests.receipt import verify
+from manifests.receipt import verify_receipt
 from relay.afterwards import FollowUp, follow_import
 from relay.importing.importer import import_bundle
 from relay.rings.policy import DEFAULT_RING
@@ -38,7 +38,7 @@ def served(context):
 
 
 def receipt_of(context):
-    return verify((context.home.out / "receipt.json").read_bytes()).receipt
+    return verify_receipt((context.home.out / "receipt.json").read_bytes()).receipt
 
 
 def kinds(context):
@@ -120,7 +120,7 @@ def test_a_step_that_fails_keeps_nobody_from_the_others_and_is_told_once(context
 
 def test_deliveries_that_another_process_looks_after_are_left_to_it(context, bundle):
     import_bundle(context, bundle)
-    with exclusive(context.home.path / "deliveries.lock"):
+    with exclusive_lock(context.home.path / "deliveries.lock"):
         followed = follow_import(context, wait_seconds=0.0)
     assert followed.failures == ()
     assert receipt_of(context).newest == 1

@@ -246,7 +246,7 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], code: str
 def test_the_schema_takes_no_secret_and_no_nonsense(options: dict[str, Any]) -> None:
     rules = {"type": "object", "additionalProperties": False, "properties": FETCH_KEYS}
     with pytest.raises(ConfigurationError) as caught:
-        configuration.check(options, rules, file=Path("bundler.toml"))
+        configuration.check_configuration(options, rules, file=Path("bundler.toml"))
     assert caught.value.code in {"config.value", "config.unknown-key", "config.missing-key"}
     assert "secret@" not in str(caught.value)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +16,11 @@ from bundler.config import Config
 from bundler.fetch import partial
 from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
 from bundler.fetch.options import FetchOptions
-from bundler.jobs.gc import collect
+from bundler.jobs.gc import collect_garbage
 from bundler.sources.checksums import Checksum
 from manifests import strictjson
 from manifests.blobs import Blob
 from manifests.errors import FetchError
-from manifests.progress import NoProgress
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import Exchange, SourceSimulator
@@ -209,7 +209,7 @@ def test_what_an_earlier_boot_left_incomplete_is_not_believed(bench: Bench, serv
     cut(server)
     broken(bench, Wanted(server.url("/a"), "a"))
     note = kept(bench)[0].with_suffix(".json")
-    note.write_bytes(strictjson.encode({**json.loads(note.read_bytes()), "boot": "an earlier one"}))
+    note.write_bytes(strictjson.encode_json({**json.loads(note.read_bytes()), "boot": "an earlier one"}))
     server.serve("/a", BODY, etag='"1"')
     assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
     assert server.seen[1].status == 200
@@ -281,11 +281,11 @@ def test_bundle_gc_removes_downloads_of_sources_that_are_gone(bench: Bench, serv
     cut(server)
     broken(bench, Wanted(server.url("/a"), "a"))
     bench.configure("s", "http", urls=[server.url("/a")])
-    collect(bench.home, bench.config, NoProgress())
+    collect_garbage(bench.context)
     assert len(kept(bench)) == 1
-    collect(bench.home, Config("acme"), NoProgress(), dry_run=True)
+    collect_garbage(replace(bench.context, config=Config("acme")), dry_run=True)
     assert len(kept(bench)) == 1
-    collect(bench.home, Config("acme"), NoProgress())
+    collect_garbage(replace(bench.context, config=Config("acme")))
     assert kept(bench) == []
 
 

@@ -11,17 +11,17 @@ from bundler.config import load
 from bundler.context import Context
 from bundler.home import Home
 from bundler.jobs.again import create_again
-from bundler.jobs.create import BundleOrder, Created, create
-from bundler.jobs.init import Founding, found
+from bundler.jobs.create import BundleOrder, CreatedBundles, create_bundles
+from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.plan.readers import version_readers
 from bundler.repository.repository import Repository
 from bundler.repository.signers import signers_of
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import FetchError, UsageError
-from manifests.limits import DEFAULT
+from manifests.limits import DEFAULT_LIMITS
 from manifests.progress import NoProgress
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 
 
 class Publisher:
@@ -29,7 +29,7 @@ class Publisher:
 
     def __init__(self, path: Path, sources: int) -> None:
         self.path = path
-        self.home: Home = found(path / "home", Founding("plant"), NOW)
+        self.home: Home = create_publisher(path / "home", NewPublisher("plant"), NOW)
         text = self.home.config.read_text("utf-8")
         for number in range(sources):
             directory = path / f"content-{number}"
@@ -39,9 +39,9 @@ class Publisher:
         self.home.config.write_text(text, "utf-8")
         self.context = Context(self.home, load(self.home.config), lambda: NOW, NoProgress())
 
-    def create(self, **order: object) -> Created:
+    def create(self, **order: object) -> CreatedBundles:
         wanted = BundleOrder(out=self.path / "out", tool="sealift test", **order)  # type: ignore[arg-type]
-        return create(self.context, wanted, signers_of(self.home, self.context.config))
+        return create_bundles(self.context, wanted, signers_of(self.home, self.context.config))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_what_is_refused_leaves_no_bundle_and_no_version(tmp_path: Path, trouble
     if trouble == "source":
         (tmp_path / "content-0" / "file").unlink()
         (tmp_path / "content-0").rmdir()
-    notes = b"x" * (DEFAULT.notes_bytes + 1) if trouble == "notes" else None
+    notes = b"x" * (DEFAULT_LIMITS.notes_bytes + 1) if trouble == "notes" else None
     with pytest.raises((FetchError, UsageError)) as caught:
         publisher.create(notes=notes)
     assert caught.value.code == {"source": "create.source-failed", "notes": "create.notes"}[trouble]

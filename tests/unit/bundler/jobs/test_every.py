@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundler.jobs.create import Created
+from bundler.jobs.create import CreatedBundles
 from bundler.jobs.every import Unattended, parse_interval
 from bundler.pull.pull import SourceFailure
 from bundler.seal.companions import SealedFile
@@ -19,18 +19,18 @@ from manifests.manifest import Manifest, SourceRecord
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def created(*failed: str, unchanged: tuple[str, ...] = ()) -> Created:
+def created(*failed: str, unchanged: tuple[str, ...] = ()) -> CreatedBundles:
     sources = tuple(SourceRecord(name, "directory", NOW, "carried, not verified") for name in ("patterns", "rules"))
     manifest = Manifest("plant", 7, 1, NOW, "sealift", sources, (), (), ())
     file = SealedFile(Path("/out/plant-000007-full.zip"), Path("/out/.partial"), 9, "ab", manifest)
     failures = tuple(SourceFailure(name, FetchError("http.timeout", "Silence")) for name in failed)
-    return Created((file,), failures=failures, unchanged=unchanged)
+    return CreatedBundles((file,), failures=failures, unchanged=unchanged)
 
 
 class Loop:
     """Runs the loop on a clock that only the runs and the waits move."""
 
-    def __init__(self, interval: float, *makes: Callable[[Loop], Created]) -> None:
+    def __init__(self, interval: float, *makes: Callable[[Loop], CreatedBundles]) -> None:
         self.seconds = 0.0
         self.waits: list[float] = []
         self.reports: list[Mapping[str, Any]] = []
@@ -43,7 +43,7 @@ class Loop:
             self._wait,
             self.reports.append,
             lambda: self.seconds,
-        ).run
+        ).run_until_ended
 
     def _wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
@@ -52,16 +52,16 @@ class Loop:
         return self._left > 0
 
 
-def takes(seconds: float) -> Callable[[Loop], Created]:
-    def make(loop: Loop) -> Created:
+def takes(seconds: float) -> Callable[[Loop], CreatedBundles]:
+    def make(loop: Loop) -> CreatedBundles:
         loop.seconds += seconds
         return created()
 
     return make
 
 
-def fails(error: SealiftError) -> Callable[[Loop], Created]:
-    def make(_: Loop) -> Created:
+def fails(error: SealiftError) -> Callable[[Loop], CreatedBundles]:
+    def make(_: Loop) -> CreatedBundles:
         raise error
 
     return make

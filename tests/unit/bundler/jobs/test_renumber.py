@@ -10,10 +10,10 @@ import pytest
 
 from bundler.history import History
 from bundler.home import Home
-from bundler.jobs.renumber import MOST_AHEAD, number_above
+from bundler.jobs.renumber import MOST_AHEAD, renumber_above
 from bundler.repository import floor as version_floor
 from manifests.errors import ConfigurationError, SealiftError, UsageError
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.ngclient import updater
 from tests.support.tuf_publisher import NOW, Publisher, target
 
@@ -52,7 +52,7 @@ class Lost:
 
         update_roots(workflow, read)
         workflow.finish_roots()
-        load_all(workflow, read)
+        load_all_roles(workflow, read)
         self.state = workflow.state
         root = self.publisher.load().roots[0]
         updater(self.publisher.directory, self.cache, root=root, now=NOW + 9 * DAY).refresh()
@@ -72,7 +72,7 @@ def test_without_it_a_role_of_the_same_version_and_other_content_is_refused_howe
 
 
 def test_above_what_the_site_has_the_next_version_is_taken_by_every_client(lost: Lost) -> None:
-    number_above(lost.home, 4)
+    renumber_above(lost.home, 4)
     assert lost.publish(b"4", 4) == 5
     lost.follow()
     assert {role: data.signed.version for role, data in lost.publisher.load().targets.items()} == {
@@ -85,13 +85,13 @@ def test_above_what_the_site_has_the_next_version_is_taken_by_every_client(lost:
 def test_it_helps_as_well_after_bundles_of_numbers_that_the_site_knows(lost: Lost) -> None:
     for day in range(4, 9):
         lost.publish(b"5", day)
-    number_above(lost.home, 4)
+    renumber_above(lost.home, 4)
     assert lost.publish(b"5", 9) == 8
     lost.follow()
 
 
 def test_afterwards_roles_that_do_not_change_keep_their_version_again(lost: Lost) -> None:
-    number_above(lost.home, 4)
+    renumber_above(lost.home, 4)
     lost.publish(b"4", 4)
     lost.publish(b"5", 5)
     lost.follow()
@@ -103,7 +103,7 @@ def test_afterwards_roles_that_do_not_change_keep_their_version_again(lost: Lost
 
 
 def test_a_role_that_is_gone_stays_listed_above_it_too(lost: Lost) -> None:
-    number_above(lost.home, 4)
+    renumber_above(lost.home, 4)
     lost.publisher.publish({"a": SOURCES["a"]}, NOW + 4 * DAY)
     lost.follow()
     assert lost.publish(b"4", 5) == 6
@@ -115,20 +115,20 @@ def test_what_was_sealed_before_is_forgotten_so_that_no_site_is_taken_to_have_it
         directory = lost.home.generations / f"{version:06d}"
         directory.mkdir(parents=True)
         (directory / "order.json").write_text("{}")
-    assert number_above(lost.home, 4).forgotten == (1, 2)
-    assert History(lost.home).versions() == ()
+    assert renumber_above(lost.home, 4).forgotten == (1, 2)
+    assert History(lost.home).list_versions() == ()
 
 
 def test_it_never_goes_back(lost: Lost) -> None:
-    number_above(lost.home, 9)
-    assert number_above(lost.home, 4).above == 9
+    renumber_above(lost.home, 9)
+    assert renumber_above(lost.home, 4).above == 9
     assert version_floor.read_floor(lost.home.metadata) == 9
 
 
 @pytest.mark.parametrize("above", [0, -1, 3 + MOST_AHEAD])
 def test_a_version_that_nobody_can_have_is_refused(lost: Lost, above: int) -> None:
     with pytest.raises(UsageError) as caught:
-        number_above(lost.home, above)
+        renumber_above(lost.home, above)
     assert caught.value.code == "restored.above"
     assert version_floor.read_floor(lost.home.metadata) == 0
 

@@ -13,7 +13,7 @@ from bundler.plan.readers import EVERYBODY
 from bundler.sites.holdings import Holdings
 from bundler.sites.registry import Sites
 from manifests.errors import MalformedError, UsageError
-from manifests.receipt import to_texts
+from manifests.receipt import receipt_to_texts
 from tests.support.relay_bundles import BundleForge
 from tests.support.sealed_versions import NOW, home_with_versions
 from tests.support.sites import ours, publisher_home, yes
@@ -76,7 +76,7 @@ def test_texts_of_codes_are_a_receipt_and_any_other_text_is_none(tmp_path: Path)
     receipt = ours(forge, north, name="north", generations=(1,), snapshot_version=1)
     Sites.load(dmz).import_receipt(receipt, now=NOW, confirm=yes)
     codes = tmp_path / "codes.txt"
-    codes.write_text("Code 1\n" + "\n".join(to_texts(receipt)))
+    codes.write_text("Code 1\n" + "\n".join(receipt_to_texts(receipt)))
     assert settle_readers(dmz, str(codes), NOW).named == "site north"
     codes.write_text("nothing here\n")
     with pytest.raises(UsageError) as caught:

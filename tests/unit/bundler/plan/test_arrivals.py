@@ -12,12 +12,12 @@ from bundler.plan.compress import Compressed
 from bundler.plan.next_version import NextVersion
 from bundler.plan.present import Present
 from manifests.blobs import Blob, BlobStore
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.manifest import Target
 from manifests.progress import NoProgress
 from tests.support.sealed_versions import A, B, C, D
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 
 
 @pytest.fixture

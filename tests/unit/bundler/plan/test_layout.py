@@ -9,10 +9,10 @@ from bundler.home import Home
 from bundler.plan.arrivals import Arrivals
 from bundler.plan.layout import lay_out
 from bundler.plan.next_version import NextVersion
-from manifests.clock import from_text
-from manifests.manifest import BlobMember, Document, PatchMember, SourceRecord, Target
+from manifests.clock import parse_instant
+from manifests.manifest import BlobMember, DocumentMember, PatchMember, SourceRecord, Target
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 LENGTHS = {
     "clamav/main.cvd": 160_000_000,
     "clamav/daily.cvd": 60_000_000,
@@ -53,7 +53,7 @@ def test_rules_come_first_then_patches_then_archives_of_rules_and_large_patterns
     (manifest,) = lay_out(
         version,
         Arrivals(targets, tuple(member(path) for path in LENGTHS if path != PATCHED), (patch,), {}, 1),
-        [Document("tuf/1.root.json", 1, digest("root"))],
+        [DocumentMember("tuf/1.root.json", 1, digest("root"))],
         Home(tmp_path).store(),
         volume_size=None,
         signers=1,

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from bundler.plan.patching import MAX_CANDIDATES, MIN_TARGET_BYTES, best_patch, candidates_for
+from bundler.plan.patching import MAX_CANDIDATES, MIN_TARGET_BYTES, Bases, best_patch
 from manifests import patches
 from manifests.blobs import Blob, BlobStore
 from manifests.manifest import Target
@@ -37,39 +37,39 @@ def put(store: BlobStore, data: bytes) -> Blob:
 
 def test_the_same_path_comes_first_newest_generation_first():
     new = target("av/daily.cvd", 3)
-    held = [[target("av/daily.cvd", 2)], [target("av/daily.cvd", 1)]]
-    assert candidates_for(new, held) == (blob(held[0][0]), blob(held[1][0]))
+    present = [[target("av/daily.cvd", 2)], [target("av/daily.cvd", 1)]]
+    assert Bases(present).candidates(new) == (blob(present[0][0]), blob(present[1][0]))
 
 
 def test_names_that_differ_in_numbers_or_digests_are_similar():
-    held = [[
+    present = [[
         target("tm/vsapi349.zip", 1), target("tm/engine.zip", 1), target("other/vsapi350.zip", 1),
         target("tm/rules-2026-04-01.tar.gz", 1), target("tm/repo-3fa9b2c1/all.yar", 1), target("tm/vsapi349.zap", 1),
     ]]  # fmt: skip
-    assert candidates_for(target("tm/vsapi351.zip", 2), held) == (blob(held[0][0]),)
-    assert candidates_for(target("tm/rules-2026-05-17.tar.gz", 2), held) == (blob(held[0][3]),)
-    assert candidates_for(target("tm/repo-b00c4d7/all.yar", 2), held) == (blob(held[0][4]),)
+    assert Bases(present).candidates(target("tm/vsapi351.zip", 2)) == (blob(present[0][0]),)
+    assert Bases(present).candidates(target("tm/rules-2026-05-17.tar.gz", 2)) == (blob(present[0][3]),)
+    assert Bases(present).candidates(target("tm/repo-b00c4d7/all.yar", 2)) == (blob(present[0][4]),)
 
 
 def test_of_similar_names_the_newest_generation_and_the_nearest_name_come_first():
-    held = [[target("tm/v100.zip", 1), target("tm/v350.zip", 1)], [target("tm/v351.zip", 1)]]
-    expected = (blob(held[0][1]), blob(held[0][0]), blob(held[1][0]))
-    assert candidates_for(target("tm/v352.zip", 1), held) == expected
+    present = [[target("tm/v100.zip", 1), target("tm/v350.zip", 1)], [target("tm/v351.zip", 1)]]
+    expected = (blob(present[0][1]), blob(present[0][0]), blob(present[1][0]))
+    assert Bases(present).candidates(target("tm/v352.zip", 1)) == expected
 
 
 def test_content_of_quite_another_size_or_the_target_itself_is_no_base():
     new = target("a/b.zip", 2, 1_000_000)
-    assert candidates_for(new, [[target("a/b.zip", 1, 10_000)], [new]]) == ()
+    assert Bases([[target("a/b.zip", 1, 10_000)], [new]]).candidates(new) == ()
 
 
 def test_small_targets_have_no_candidates():
-    held = [[target("a/b.rules", 1, MIN_TARGET_BYTES - 1)]]
-    assert candidates_for(target("a/b.rules", 2, MIN_TARGET_BYTES - 1), held) == ()
+    present = [[target("a/b.rules", 1, MIN_TARGET_BYTES - 1)]]
+    assert Bases(present).candidates(target("a/b.rules", 2, MIN_TARGET_BYTES - 1)) == ()
 
 
 def test_the_number_of_candidates_is_bounded():
-    held = [[target("a/b", number)] for number in range(30)]
-    assert len(candidates_for(target("a/b", 99), held)) == MAX_CANDIDATES
+    present = [[target("a/b", number)] for number in range(30)]
+    assert len(Bases(present).candidates(target("a/b", 99))) == MAX_CANDIDATES
 
 
 def test_the_best_base_is_taken_and_not_just_the_last(store):
@@ -82,7 +82,7 @@ def test_the_best_base_is_taken_and_not_just_the_last(store):
     assert made.base == older
     assert made.target == new
     assert made.patch.length < 12_000
-    assert b"".join(patches.apply(made.engine, store.path(older.sha256), made.path, new)) == content
+    assert b"".join(patches.apply_patch(made.engine, store.path(older.sha256), made.path, new)) == content
     assert hashlib.sha256(b"".join(made.content())).hexdigest() == made.patch.sha256
     made.discard()
     assert not list(store.temporary.iterdir())

@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def what(home: Home, *holdings: Holdings) -> dict[str, int]:
-    return dict(find_present(History(home).all_targets(), Readers(holdings)).generations)
+    return dict(find_present(History(home).read_all_targets(), Readers(holdings)).generations)
 
 
 def of(*generations: int, without: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> Holdings:
@@ -31,7 +31,7 @@ def of(*generations: int, without: tuple[str, ...] = (), extra: tuple[str, ...] 
 
 
 def test_nobody_is_taken_to_have_anything_without_word_of_it(home: Home) -> None:
-    assert find_present(History(home).all_targets(), EVERYBODY).generations == {}
+    assert find_present(History(home).read_all_targets(), EVERYBODY).generations == {}
     assert what(home, Holdings()) == {}
 
 
@@ -65,7 +65,7 @@ def begun(digest: str, *ranges: tuple[int, int]) -> Holdings:
 
 
 def test_bytes_of_what_is_not_whole_are_held_as_far_as_all_readers_have_them(home: Home) -> None:
-    known = History(home).all_targets()
+    known = History(home).read_all_targets()
     found = find_present(known, Readers((begun(C, (0, 4), (6, 9)),)))
     assert (found.generations, dict(found.parts), dict(found.part_generations)) == ({}, {C: ((0, 4), (6, 9))}, {C: 4})
     assert found.since([C]) == 4
@@ -77,7 +77,7 @@ def test_bytes_of_what_is_not_whole_are_held_as_far_as_all_readers_have_them(hom
 
 
 def test_the_rest_is_carried_only_where_it_is_less_than_the_whole(home: Home) -> None:
-    found = find_present(History(home).all_targets(), Readers((begun(C, (0, 4), (6, 9)),)))
+    found = find_present(History(home).read_all_targets(), Readers((begun(C, (0, 4), (6, 9)),)))
     target = m.Target("rules/x", 10, C)
     assert found.missing_bytes(target) == 3
     assert found.missing_bytes(m.Target("rules/y", 10, D)) == 10
@@ -87,29 +87,29 @@ def test_the_rest_is_carried_only_where_it_is_less_than_the_whole(home: Home) ->
 
 
 def test_a_receipt_that_claims_all_bytes_or_more_is_not_believed(home: Home) -> None:
-    found = find_present(History(home).all_targets(), Readers((begun(C, (0, 99)),)))
+    found = find_present(History(home).read_all_targets(), Readers((begun(C, (0, 99)),)))
     assert found.spared_ranges(m.Target("rules/x", 10, C), 10) == ()
 
 
 def test_since_is_the_lowest_generation_that_is_made_use_of(home: Home) -> None:
-    found = find_present(History(home).all_targets(), Readers((of(1, 2, 4),)))
+    found = find_present(History(home).read_all_targets(), Readers((of(1, 2, 4),)))
     assert found.since([B, C]) == 4
     assert found.since([A, B, C]) == 2
     assert found.since([]) is None
 
 
 def test_bases_are_what_all_readers_have_newest_first(home: Home) -> None:
-    found = find_present(History(home).all_targets(), Readers((of(1), of(2))))
+    found = find_present(History(home).read_all_targets(), Readers((of(1), of(2))))
     assert [[target.sha256 for target in targets] for targets in found.bases] == [[A], [A]]
-    both = find_present(History(home).all_targets(), Readers((of(1, 4),)))
+    both = find_present(History(home).read_all_targets(), Readers((of(1, 4),)))
     assert [[target.sha256 for target in targets] for targets in both.bases] == [[B, C], [A, C], [A, B]]
 
 
 def test_a_damaged_version_can_be_gone_on_without(home: Home) -> None:
     (home.generations / "000004" / "order.json").write_text("{}")
     with pytest.raises(ConfigurationError) as caught:
-        find_present(History(home).all_targets(), Readers((of(1),)))
+        find_present(History(home).read_all_targets(), Readers((of(1),)))
     assert caught.value.code == "history.damaged"
     directory = (caught.value.todo or "").rpartition("rm -r ")[2]
     shutil.rmtree(directory)
-    assert find_present(History(home).all_targets(), Readers((of(1),))).bases
+    assert find_present(History(home).read_all_targets(), Readers((of(1),))).bases

@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bundler.plan import volumes
-from bundler.plan.volumes import LEAST_PART_BYTES, PART_ROW_BYTES, PARTED_ROW_BYTES, Piece, Volume, parse_size, plan
+from bundler.plan.volumes import (
+    LEAST_PART_BYTES,
+    PART_ROW_BYTES,
+    PARTED_ROW_BYTES,
+    Piece,
+    Volume,
+    parse_size,
+    plan_volumes,
+)
 from manifests.errors import UsageError
 
 FIXED = 10_000
@@ -39,7 +47,7 @@ def rows(planned: tuple[Volume, ...]) -> int:
 @example([], FIXED + 120_000)
 def test_no_volume_is_larger_than_it_may_be_and_everything_is_carried_once(pieces: list[Piece], size: int) -> None:
     by_key = {piece.key: piece for piece in pieces}
-    planned = plan(pieces, FIXED, size)
+    planned = plan_volumes(pieces, FIXED, size)
     assert max(FIXED + rows(planned) + cost(volume, by_key) for volume in planned) <= size
     whole = [key for volume in planned for key in volume.whole]
     cut: dict[str, int] = {}
@@ -54,19 +62,19 @@ def test_no_volume_is_larger_than_it_may_be_and_everything_is_carried_once(piece
 
 @given(piece_lists())
 def test_without_a_size_there_is_one_volume(pieces: list[Piece]) -> None:
-    assert plan(pieces, FIXED, None) == (Volume(tuple(piece.key for piece in pieces)),)
+    assert plan_volumes(pieces, FIXED, None) == (Volume(tuple(piece.key for piece in pieces)),)
 
 
 def test_the_first_pieces_come_first_and_gaps_are_filled() -> None:
     pieces = [Piece(name, length, length, 100) for name, length in (("a", 50), ("b", 90), ("c", 800_000), ("d", 60))]
     big = Piece("e", 700_000, 700_000, 100)
-    planned = plan([*pieces, big], 0, 1_000_000)
+    planned = plan_volumes([*pieces, big], 0, 1_000_000)
     assert [volume.whole for volume in planned] == [("a", "b", "c", "d"), ("e",)]
 
 
 def test_what_is_larger_than_a_volume_is_cut_and_fills_the_volume_that_is_open() -> None:
     pieces = [Piece("small", 300_000, 300_000, 100), Piece("large", 2_500_000, 2_500_000, 100)]
-    planned = plan(pieces, 0, 1_000_000)
+    planned = plan_volumes(pieces, 0, 1_000_000)
     assert [volume.whole for volume in planned] == [("small",), (), ()]
     rows_length = 3 * PART_ROW_BYTES + PARTED_ROW_BYTES
     first, second, third = (volume.slices[0].length for volume in planned)
@@ -78,7 +86,7 @@ def test_what_is_larger_than_a_volume_is_cut_and_fills_the_volume_that_is_open()
 def test_a_part_is_not_cut_smaller_than_it_is_worth() -> None:
     room = LEAST_PART_BYTES - 1
     pieces = [Piece("small", 900_000 - room, 900_000 - room, 100), Piece("large", 1_000_000, 1_000_000, 100)]
-    planned = plan(pieces, 0, 900_000)
+    planned = plan_volumes(pieces, 0, 900_000)
     assert [len(volume.slices) for volume in planned] == [0, 1, 1]
 
 
@@ -93,10 +101,10 @@ def test_a_part_is_not_cut_smaller_than_it_is_worth() -> None:
 )
 def test_volumes_too_small_are_refused_with_what_they_would_have_to_be(pieces: list[Piece]) -> None:
     with pytest.raises(UsageError) as caught:
-        plan(pieces, FIXED, FIXED - 1)
+        plan_volumes(pieces, FIXED, FIXED - 1)
     assert caught.value.code == "create.volume-size"
     need = int((caught.value.need or "").split()[0].replace(",", ""))
-    assert plan(pieces, FIXED, need)
+    assert plan_volumes(pieces, FIXED, need)
     assert parse_size((caught.value.todo or "").removeprefix("--volume-size ")) == need
 
 
@@ -104,23 +112,23 @@ def test_volumes_too_small_are_refused_with_what_they_would_have_to_be(pieces: l
 def test_the_size_that_is_asked_for_is_enough(pieces: list[Piece], size: int) -> None:
     pieces = [*pieces, Piece("large", 500_000, 500_000, 100)]
     with pytest.raises(UsageError) as caught:
-        plan(pieces, FIXED, size)
-    assert plan(pieces, FIXED, parse_size((caught.value.todo or "").removeprefix("--volume-size ")))
+        plan_volumes(pieces, FIXED, size)
+    assert plan_volumes(pieces, FIXED, parse_size((caught.value.todo or "").removeprefix("--volume-size ")))
 
 
 def test_what_cannot_be_cut_must_fit() -> None:
     with pytest.raises(UsageError) as caught:
-        plan([Piece("patch", 200_000, 200_000, 100, divisible=False)], FIXED, 200_000)
+        plan_volumes([Piece("patch", 200_000, 200_000, 100, divisible=False)], FIXED, 200_000)
     assert caught.value.code == "create.volume-size"
 
 
 def test_small_content_needs_no_room_for_parts() -> None:
-    assert len(plan([Piece("a", 10, 10, 100)], FIXED, FIXED + 110)) == 1
+    assert len(plan_volumes([Piece("a", 10, 10, 100)], FIXED, FIXED + 110)) == 1
 
 
 def test_more_volumes_than_a_name_has_room_for_are_refused() -> None:
     with pytest.raises(UsageError) as caught:
-        plan([Piece(str(number), 900, 900, 100) for number in range(10_000)], 0, 1_000)
+        plan_volumes([Piece(str(number), 900, 900, 100) for number in range(10_000)], 0, 1_000)
     assert caught.value.code == "create.volume-size"
     assert caught.value.todo == "--volume-size 4KB"
 

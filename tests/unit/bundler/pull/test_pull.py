@@ -12,7 +12,7 @@ from bundler.pull.pull import check_all, last_good
 from bundler.pull.status import statuses
 from manifests import strictjson
 from manifests.errors import ConfigurationError, StorageError, UsageError
-from manifests.manifest import BlobMember, Manifest, Target, decode, encode
+from manifests.manifest import BlobMember, Manifest, Target, decode_manifest, encode_manifest
 from manifests.text import age_text
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
@@ -125,8 +125,8 @@ def test_the_manifest_takes_what_a_pull_says_even_of_odd_names(bench: Bench, tmp
     result = bench.pull_all("files")
     targets = result.targets["files"]
     blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
-    data = encode(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
-    assert "passed over (first: 'é')" in decode(data).sources[0].verification
+    data = encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
+    assert "passed over (first: 'é')" in decode_manifest(data).sources[0].verification
 
 
 def test_content_that_is_gone_is_a_failure(bench: Bench) -> None:
@@ -179,7 +179,9 @@ def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path)
     result = bench.pull_all("files")
     targets = result.targets["files"]
     blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
-    (source,) = decode(encode(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))).sources
+    (source,) = decode_manifest(
+        encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
+    ).sources
     assert (source.licence, source.fresh_days) == ("two lines \xe9", 7)
 
 
@@ -232,9 +234,9 @@ def test_a_full_disk_stops_the_run_and_the_old_record_stands(bench: Bench, serve
 def test_a_record_is_strict_json_that_a_person_can_read(bench: Bench) -> None:
     bench.pull_all()
     data = (bench.home.sources / "web.json").read_bytes()
-    value = strictjson.decode(data, name="web.json", max_bytes=10_000)
+    value = strictjson.decode_json(data, name="web.json", max_bytes=10_000)
     assert value["good"]["targets"] == [["b", 1, hashlib.sha256(b"b").hexdigest()]]
-    assert data == strictjson.encode(json.loads(data))
+    assert data == strictjson.encode_json(json.loads(data))
 
 
 def test_check_stores_nothing_and_names_what_fails(bench: Bench, server: SourceSimulator) -> None:

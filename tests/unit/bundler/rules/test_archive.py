@@ -10,16 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.rules import archive, readers
-from bundler.rules.rule import MAX_FILE_BYTES, Rule
+from bundler.rules import archive
+from bundler.rules.rule import MAX_FILE_BYTES
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from tests.support.content import DATA
-from tests.support.rule_packs import members, pack_7z, pack_zip
+from tests.support.rule_archives import read, refusal
+from tests.support.rule_packs import pack_zip
 
 SURICATA = b'alert ip any any -> any any (msg:"S"; sid:1;)\n'
+
+
 YARA = b"rule Y { condition: true }"
+
+
 SIGMA = b"title: T\nid: t\ndetection:\n  x: y\n"
+
+
 FILES = {
     "rules/a.rules": SURICATA,
     "b.yar": YARA,
@@ -40,24 +47,6 @@ def tar(files: dict[str, bytes], **special: tarfile.TarInfo) -> bytes:
         for info in special.values():
             out.addfile(info)
     return buffer.getvalue()
-
-
-def read(name: str, data: bytes) -> tuple[Rule, ...]:
-    reader = readers.reader_of(name)
-    assert reader is not None
-    return reader(data)
-
-
-def refusal(name: str, data: bytes) -> MalformedError:
-    with pytest.raises(MalformedError) as caught:
-        read(name, data)
-    return caught.value
-
-
-def test_formats_are_told_by_name_in_any_case() -> None:
-    assert readers.reader_of("a/B.RULES") is readers.reader_of("c.rules")
-    assert readers.reader_of("daily.cvd") is None
-    assert readers.reader_of("rules") is None
 
 
 @pytest.mark.parametrize(
@@ -101,18 +90,6 @@ def test_what_is_no_archive_is_refused() -> None:
     assert refusal("x.tar.gz", tar(FILES)[:-40]).code == "rules.archive"
     assert refusal("x.tgz", SURICATA).code == "rules.archive"
     assert refusal("x.zip", SURICATA).code == "rules.archive"
-
-
-def test_an_open_rule_pack_is_read_rule_by_rule_and_a_vendors_is_not() -> None:
-    found = read("25-054.dsru", pack_7z(members()))
-    assert [(r.format, r.identifier) for r in found] == [
-        ("rule pack", "intrusion-prevention/1012483"),
-        ("rule pack", "integrity-monitoring/1002770"),
-        ("rule pack", "log-inspection/1003802"),
-        ("rule pack", "application-type/300"),
-    ]
-    assert found[0].title == "Rule 1012483.xml"
-    assert refusal("25-055.dsru", pack_7z({"x.bin": b"vendor"})).code == "rules.vendor-pack"
 
 
 @given(st.integers(0, 2**32))

@@ -15,12 +15,12 @@ from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.write_verified import VerifiedWriter, advised_about
 from manifests import durable
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import StorageError
-from manifests.manifest import BlobMember, Document, Manifest, SourceRecord, Target
+from manifests.manifest import BlobMember, DocumentMember, Manifest, SourceRecord, Target
 from manifests.progress import NoProgress
 
-NOW = from_text("2026-11-21T12:00:00Z")
+NOW = parse_instant("2026-11-21T12:00:00Z")
 PETABYTE = 10**15
 A = "a" * 64
 MANIFEST = Manifest(
@@ -31,7 +31,7 @@ MANIFEST = Manifest(
     tool="t",
     sources=(SourceRecord("rules", "directory", NOW, ""),),
     targets=(Target("rules/large", PETABYTE, A),),
-    documents=(Document("tuf/1.root.json", 1, A),),
+    documents=(DocumentMember("tuf/1.root.json", 1, A),),
     blobs=(BlobMember(A, PETABYTE, "stored", A, PETABYTE),),
 )
 
@@ -45,7 +45,7 @@ def writer(tmp_path: Path) -> VerifiedWriter:
 
 def test_a_bundle_that_does_not_fit_is_refused_before_its_first_byte(writer: VerifiedWriter, tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
-        writer.begin(tmp_path / "stick", [MANIFEST], 1)
+        writer.begin_journal(tmp_path / "stick", [MANIFEST], 1)
     assert caught.value.code == "storage.space"
     assert caught.value.details["needed"] == PETABYTE + 1
     assert "--out" in (caught.value.todo or "")
@@ -55,7 +55,7 @@ def test_a_bundle_that_does_not_fit_is_refused_before_its_first_byte(writer: Ver
 
 def test_one_that_fits_is_begun(writer: VerifiedWriter, tmp_path: Path) -> None:
     small = replace(MANIFEST, blobs=(BlobMember(A, 1, "stored", A, 1),))
-    journal = writer.begin(tmp_path / "stick", [small], 1)
+    journal = writer.begin_journal(tmp_path / "stick", [small], 1)
     assert [file.final.name for file in journal.files] == ["plant-000001-full.zip"]
 
 
@@ -89,7 +89,7 @@ def test_what_an_interrupted_run_left_and_cannot_be_removed_is_said_with_the_way
 ) -> None:
     """Such as on a stick that has become read-only; without the stick there is nothing to remove."""
     small = replace(MANIFEST, blobs=(BlobMember(A, 1, "stored", A, 1),))
-    (file,) = writer.begin(tmp_path / "stick", [small], 1).files
+    (file,) = writer.begin_journal(tmp_path / "stick", [small], 1).files
     file.partial.mkdir()
     with pytest.raises(StorageError) as caught:
         finish_interrupted(writer.context.home)

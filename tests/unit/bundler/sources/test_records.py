@@ -216,9 +216,9 @@ def test_of_another_kind_nothing_is_remembered(bench: Bench, server: SourceSimul
 def test_a_record_from_before_there_were_floors_is_read_and_gets_one(bench: Bench, server: SourceSimulator) -> None:
     good = two_databases(bench, server, 5, 5)
     path = bench.home.sources / "s.json"
-    value = strictjson.decode(path.read_bytes(), name=path.name, max_bytes=100_000)
+    value = strictjson.decode_json(path.read_bytes(), name=path.name, max_bytes=100_000)
     assert value.pop("floor") == {"x": "5", "y": "5"}
-    path.write_bytes(strictjson.encode(value))
+    path.write_bytes(strictjson.encode_json(value))
     assert last_good(bench.home, bench.config).targets == good.targets
     assert bench.pull_all().unchanged == ("s",)
     assert load(bench.home.sources, "s", "clamav").floor == {"x": (5,), "y": (5,)}
@@ -228,8 +228,8 @@ def test_a_record_from_before_there_were_floors_is_read_and_gets_one(bench: Benc
 def test_a_floor_that_is_none_is_a_damaged_record(bench: Bench, floor: object) -> None:
     save(bench.home.sources, Record("s", "clamav", floor={"x": (5,)}))
     path = bench.home.sources / "s.json"
-    value = strictjson.decode(path.read_bytes(), name=path.name, max_bytes=1_000)
-    path.write_bytes(strictjson.encode({**value, "floor": floor}))
+    value = strictjson.decode_json(path.read_bytes(), name=path.name, max_bytes=1_000)
+    path.write_bytes(strictjson.encode_json({**value, "floor": floor}))
     with pytest.raises(ConfigurationError) as caught:
         load(bench.home.sources, "s", "clamav")
     assert caught.value.code == "source.record"

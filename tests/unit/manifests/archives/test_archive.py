@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.archives.archive import kind_of, open_archive
-from manifests.archives.base import DEFAULT
+from manifests.archives.archive import archive_kind_of, open_archive
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
 from manifests.archives.seven_zip import _program_path
 from manifests.errors import MalformedError
 from tests.support.rule_packs import pack_7z, pack_zip
@@ -39,7 +39,7 @@ def test_an_archive_can_be_read_twice(kind: str) -> None:
 
 @pytest.mark.parametrize("start", [b"", b"PK", b"<xml/>", b"MZ" + b"x" * 100, b"Rar!\x1a\x07"])
 def test_anything_else_is_no_archive(start: bytes) -> None:
-    assert kind_of(io.BytesIO(start)) is None
+    assert archive_kind_of(io.BytesIO(start)) is None
     assert open_archive(io.BytesIO(start)) is None
 
 
@@ -84,7 +84,7 @@ def test_a_time_limit_ends_the_helper(tmp_path: Path) -> None:
     path = tmp_path / "bcj2.7z"
     seven_zip(tmp_path, "a", "-m0=BCJ2", "-m1=LZMA", "-m2=LZMA:d64k", "-m3=LZMA:d64k", *BINDINGS, path, "tree")
     with path.open("rb") as file:
-        archive = open_archive(file, replace(DEFAULT, seconds=0))
+        archive = open_archive(file, replace(DEFAULT_ARCHIVE_LIMITS, seconds=0))
         assert archive is not None
         with pytest.raises(MalformedError) as caught:
             archive.read()

@@ -14,11 +14,11 @@ import pytest
 from bundler.cli import COMMANDS as BUNDLE_COMMANDS
 from manifests.console import commands as console
 from manifests.console import program
-from manifests.console.bars import progress as progress_of
+from manifests.console.bars import show_progress as progress_of
 from manifests.console.commands import LazyGroup, Settings
 from manifests.errors import SealiftError, exit_code_table
 from manifests.progress import NoProgress
-from manifests.text import table
+from manifests.text import table_text
 from relay.cli import COMMANDS as RELAY_COMMANDS
 
 CLASSES = {cls.exit_code: cls for cls in SealiftError.__subclasses__()}
@@ -207,10 +207,10 @@ def test_help_starts_without_the_heavy_libraries(name: str, commands: dict) -> N
 
 
 def test_a_table_has_columns() -> None:
-    assert table([("a", "bb"), ("ccc", "")], ("x", "y")) == "x    y\na    bb\nccc"
-    assert table([]) == ""
+    assert table_text([("a", "bb"), ("ccc", "")], ("x", "y")) == "x    y\na    bb\nccc"
+    assert table_text([]) == ""
 
 
 def test_on_a_narrow_terminal_the_last_column_goes_on_below_itself() -> None:
-    text = table([("a", "one two three four five six"), ("bb", "seven")], ("x", "y"), width=30)
+    text = table_text([("a", "one two three four five six"), ("bb", "seven")], ("x", "y"), width=30)
     assert text == "x   y\na   one two three four five\n    six\nbb  seven"

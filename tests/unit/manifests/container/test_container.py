@@ -21,17 +21,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.container import (
+    DEFLATE_SEGMENT_BYTES,
     MIN_GAIN_BYTES,
-    SEGMENT_BYTES,
     ContainerWriter,
     Member,
     MemberReader,
-    deflate,
-    pays,
+    deflate_content,
+    deflating_pays,
     read_directory,
 )
 from manifests.errors import DamagedContainerError, StorageError
-from manifests.limits import DEFAULT, GIB, MIB
+from manifests.limits import DEFAULT_LIMITS, GIB, MIB
 from tests.support.zip_forge import Entry, Forge, good, raw_deflate, read_all
 
 ZEROS = bytes(MIB)
@@ -62,7 +62,7 @@ def add(writer: ContainerWriter, name: str, content: bytes, *, deflated: bool = 
     if not deflated:
         return writer.add(name, [content[:100], content[100:]], length=len(content))
     stream = io.BytesIO()
-    made = deflate([content], stream.write)
+    made = deflate_content([content], stream.write)
     return writer.add_deflated(
         name, [stream.getvalue()], length=made.length, stored_length=made.stored_length, crc32=made.crc32
     )
@@ -128,23 +128,23 @@ def test_members_tell_where_they_are():
 
 def test_deflate_gives_lengths_crc_and_digest_of_a_stream_that_zlib_reads():
     stream = io.BytesIO()
-    made = deflate([TEXT[:1000], b"", TEXT[1000:]], stream.write)
+    made = deflate_content([TEXT[:1000], b"", TEXT[1000:]], stream.write)
     assert zlib.decompress(stream.getvalue(), -15) == TEXT
     assert (made.length, made.crc32) == (len(TEXT), zlib.crc32(TEXT))
     assert made.stored_length == len(stream.getvalue())
     assert made.stored_sha256 == hashlib.sha256(stream.getvalue()).hexdigest()
-    assert pays(made)
+    assert deflating_pays(made)
 
 
 def test_deflate_pays_only_for_a_gain_that_no_reader_takes_for_a_bomb():
-    made = deflate([TEXT], io.BytesIO().write)
-    assert pays(replace(made, length=8000, stored_length=6999))
-    assert not pays(replace(made, length=8000, stored_length=7000))
-    assert not pays(replace(made, length=0, stored_length=2))
-    assert pays(replace(made, length=200 * MIB, stored_length=MIB))
-    assert not pays(replace(made, length=200 * MIB + 1, stored_length=MIB))
-    assert pays(replace(made, length=MIB, stored_length=2))
-    assert not pays(replace(made, length=4 * GIB - 1, stored_length=GIB))
+    made = deflate_content([TEXT], io.BytesIO().write)
+    assert deflating_pays(replace(made, length=8000, stored_length=6999))
+    assert not deflating_pays(replace(made, length=8000, stored_length=7000))
+    assert not deflating_pays(replace(made, length=0, stored_length=2))
+    assert deflating_pays(replace(made, length=200 * MIB, stored_length=MIB))
+    assert not deflating_pays(replace(made, length=200 * MIB + 1, stored_length=MIB))
+    assert deflating_pays(replace(made, length=MIB, stored_length=2))
+    assert not deflating_pays(replace(made, length=4 * GIB - 1, stored_length=GIB))
 
 
 @pytest.mark.parametrize("length", [0, 4, 6, 100])
@@ -236,7 +236,7 @@ def test_the_digest_is_made_only_when_asked_for():
 def test_a_member_that_inflates_too_much_is_refused_by_its_reader_too():
     content = bytes(2 * MIB)
     file = io.BytesIO(container(("bomb", content), deflated=True))
-    generous = replace(DEFAULT, inflate_ratio=2000)
+    generous = replace(DEFAULT_LIMITS, inflate_ratio=2000)
     (member,) = read_directory(file, generous)
     assert b"".join(MemberReader(file, member, generous)) == content
     for attempt in (lambda: read_directory(file), lambda: list(MemberReader(file, member))):
@@ -247,9 +247,9 @@ def test_a_member_that_inflates_too_much_is_refused_by_its_reader_too():
 
 def test_more_members_than_the_limit_are_refused():
     file = io.BytesIO(container(("a", b""), ("b", b""), ("c", b"")))
-    assert len(read_directory(file, replace(DEFAULT, members=3))) == 3
+    assert len(read_directory(file, replace(DEFAULT_LIMITS, members=3))) == 3
     with pytest.raises(DamagedContainerError) as refusal:
-        read_directory(file, replace(DEFAULT, members=2))
+        read_directory(file, replace(DEFAULT_LIMITS, members=2))
     assert refusal.value.code == "zip.too-many-members"
 
 
@@ -536,17 +536,17 @@ def test_a_large_stream_is_the_same_whoever_makes_it_and_zlib_reads_it():
     content = b"".join(b"%d alert tcp any any -> any any\n" % number for number in range(150_000))
     alone, together = io.BytesIO(), io.BytesIO()
     chunks = [content[start : start + 300_000] for start in range(0, len(content), 300_000)]
-    made = deflate(chunks, alone.write)
+    made = deflate_content(chunks, alone.write)
     with ThreadPoolExecutor(3) as pool:
-        assert deflate(chunks, together.write, pool) == made
+        assert deflate_content(chunks, together.write, pool) == made
     assert together.getvalue() == alone.getvalue()
-    assert len(content) > 3 * SEGMENT_BYTES
+    assert len(content) > 3 * DEFLATE_SEGMENT_BYTES
     inflater = zlib.decompressobj(-15)
     assert inflater.decompress(alone.getvalue()) == content
     assert (inflater.eof, inflater.unused_data) == (True, b"")
 
 
 def test_what_gains_little_is_stored():
-    made = deflate([TEXT], io.BytesIO().write)
-    assert pays(replace(made, length=500, stored_length=500 - MIN_GAIN_BYTES))
-    assert not pays(replace(made, length=500, stored_length=501 - MIN_GAIN_BYTES))
+    made = deflate_content([TEXT], io.BytesIO().write)
+    assert deflating_pays(replace(made, length=500, stored_length=500 - MIN_GAIN_BYTES))
+    assert not deflating_pays(replace(made, length=500, stored_length=501 - MIN_GAIN_BYTES))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from manifests.dsm import Account, Change, Reply, SecurityUpdate, coding, collect, signed_in
-from manifests.dsm.faults import fault_error, shown, status_error
+from manifests.dsm import Account, Change, Reply, SecurityUpdate, coding, collect_answer, signed_in
+from manifests.dsm.faults import fault_error, shown_fault, status_error
 from manifests.errors import FetchError
 from tests.support.dsm_simulator import envelope, fault_body
 
@@ -32,14 +32,14 @@ def returned(operation: str, inner: str) -> Reply:
 
 def refusal(operation: str, reply: Reply) -> FetchError:
     with pytest.raises(FetchError) as caught:
-        coding.decode(operation, reply)
+        coding.decode_reply(operation, reply)
     return caught.value
 
 
 def updates(*inner: str) -> tuple[SecurityUpdate, ...]:
     tag = "securityUpdateRetrieveAllReturn"
     body = response("securityUpdateRetrieveAll", "".join(f"<{tag}>{each}</{tag}>" for each in inner))
-    return coding.security_updates(coding.decode("securityUpdateRetrieveAll", Reply(200, body)))
+    return coding.security_updates(coding.decode_reply("securityUpdateRetrieveAll", Reply(200, body)))
 
 
 UPDATE = (
@@ -51,7 +51,7 @@ LISTED = f"<securityUpdateRetrieveAllReturn>{UPDATE}</securityUpdateRetrieveAllR
 
 
 def test_a_request_is_document_literal_in_the_managers_namespace() -> None:
-    data, headers = coding.encode("securityUpdateStore", securityUpdate=b"\0pack", fileName="a&b.dsru", sID="S")
+    data, headers = coding.encode_request("securityUpdateStore", securityUpdate=b"\0pack", fileName="a&b.dsru", sID="S")
     (body,) = etree.fromstring(data)
     (element,) = body
     assert element.tag == "{urn:Manager}securityUpdateStore"
@@ -113,7 +113,7 @@ def test_the_summary_is_what_the_console_shows_in_its_order() -> None:
     names += [f"{prefix}Deleted" for _, prefix, deletes in coding._CHANGES if deletes] + ["DPIRulesAddedAndAssigned"]
     inner = "".join(f"<{name}>{number}</{name}>" for number, name in enumerate(sorted(names), 1))
     inner = inner.replace("<integrity", "<detailedSummary>New:\n rules</detailedSummary><integrity", 1)
-    value = coding.decode("securityUpdateApply", returned("securityUpdateApply", inner))
+    value = coding.decode_reply("securityUpdateApply", returned("securityUpdateApply", inner))
     changes = coding.rule_changes(value)
     numbers = {name: number for number, name in enumerate(sorted(names), 1)}
     assert changes.summary == "New: rules"
@@ -129,7 +129,9 @@ def test_the_summary_is_what_the_console_shows_in_its_order() -> None:
 
 
 def test_a_summary_with_a_count_missing_is_refused() -> None:
-    value = coding.decode("securityUpdateApply", returned("securityUpdateApply", "<DPIRulesAdded>1</DPIRulesAdded>"))
+    value = coding.decode_reply(
+        "securityUpdateApply", returned("securityUpdateApply", "<DPIRulesAdded>1</DPIRulesAdded>")
+    )
     with pytest.raises(FetchError) as caught:
         coding.rule_changes(value)
     assert caught.value.code == "dsm.answer"
@@ -232,9 +234,9 @@ def test_whatever_a_manager_says_is_an_answer_or_an_error_of_ours(data: st.DataO
         if operation == "securityUpdateExport":
             assert isinstance(coding.decode_content(operation, reply), bytes)
         elif operation == "securityUpdateRetrieveAll":
-            assert isinstance(coding.security_updates(coding.decode(operation, reply)), tuple)
+            assert isinstance(coding.security_updates(coding.decode_reply(operation, reply)), tuple)
         else:
-            assert coding.decode(operation, reply) is None
+            assert coding.decode_reply(operation, reply) is None
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,7 @@ def test_a_fault_is_recognised_whatever_the_status() -> None:
 
 
 def test_a_managers_text_is_one_printable_bounded_line() -> None:
-    assert shown("a\x1b[2J\n b\u202e " + "c" * 1000) == ("a [2J b " + "c" * 1000)[:300]
+    assert shown_fault("a\x1b[2J\n b\u202e " + "c" * 1000) == ("a [2J b " + "c" * 1000)[:300]
 
 
 class Scripted:
@@ -365,11 +367,11 @@ def test_what_zeep_cannot_decode_is_no_line_of_a_log(capfd: pytest.CaptureFixtur
 
 
 def test_an_answer_is_collected_within_its_bounds() -> None:
-    assert collect([b"ab", b"c"], max_bytes=3, seconds=1, monotonic=lambda: 0.0) == b"abc"
+    assert collect_answer([b"ab", b"c"], max_bytes=3, seconds=1, monotonic=lambda: 0.0) == b"abc"
     with pytest.raises(FetchError) as caught:
-        collect([b"ab", b"cd"], max_bytes=3, seconds=1, monotonic=lambda: 0.0)
+        collect_answer([b"ab", b"cd"], max_bytes=3, seconds=1, monotonic=lambda: 0.0)
     assert caught.value.code == "dsm.too-large"
     ticks = count(step=2)
     with pytest.raises(FetchError) as caught:
-        collect([b"ab"], max_bytes=3, seconds=1, monotonic=lambda: float(next(ticks)))
+        collect_answer([b"ab"], max_bytes=3, seconds=1, monotonic=lambda: float(next(ticks)))
     assert caught.value.code == "dsm.too-slow"

@@ -11,7 +11,15 @@ from itertools import chain
 import pytest
 from jsonschema import Draft202012Validator
 
-from manifests.features import CONNECTIVITIES, Item, Text, load_catalogue, render, to_disable, to_json
+from manifests.features import (
+    CONNECTIVITIES,
+    Bilingual,
+    FeatureItem,
+    features_to_disable,
+    features_to_json,
+    load_catalogue,
+    render_features,
+)
 
 
 def data(name: str):
@@ -27,7 +35,7 @@ def texts(value) -> list[dict[str, str]]:
     return list(chain.from_iterable(texts(child) for child in value)) if isinstance(value, list) else []
 
 
-def item(item_id: str) -> Item:
+def item(item_id: str) -> FeatureItem:
     return next(item for item in load_catalogue().items if item.id == item_id)
 
 
@@ -78,7 +86,7 @@ def test_every_text_is_one_line_and_the_japanese_is_japanese() -> None:
 
 
 def test_types_and_data_say_the_same() -> None:
-    emitted = to_json(to_disable(load_catalogue(), "isolated"))
+    emitted = features_to_json(features_to_disable(load_catalogue(), "isolated"))
     assert emitted["items"] == data("features.json")["items"]
 
 
@@ -86,7 +94,7 @@ def test_the_rule_lists_what_needs_a_service_out_of_reach() -> None:
     catalogue = load_catalogue()
     for reach in catalogue.reaches:
         expected = [item.id for item in catalogue.items if set(item.services) - reach.reachable]
-        assert [item.id for item in to_disable(catalogue, reach.id).items] == expected
+        assert [item.id for item in features_to_disable(catalogue, reach.id).items] == expected
 
 
 def test_without_ransomware_protection_the_list_says_so() -> None:
@@ -112,7 +120,7 @@ def test_the_off_value_of_smart_scan_is_marked_as_inferred() -> None:
 def test_queries_have_a_command_line_and_no_rest_field(item_id: str, line: str) -> None:
     switches = item(item_id).switches
     assert switches.rest is None
-    assert isinstance(switches.no_rest, Text)
+    assert isinstance(switches.no_rest, Bilingual)
     assert switches.dsm_c is not None
     assert switches.dsm_c.line == line
     assert switches.dsm_c.revert_line == line.replace("false", "true")
@@ -137,31 +145,31 @@ def test_every_request_carries_setting_values_as_strings() -> None:
 @pytest.mark.parametrize("connectivity", CONNECTIVITIES)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_table_fits_eighty_columns(connectivity, language) -> None:
-    features = to_disable(load_catalogue(), connectivity)
-    lines = render(features, "table", language).splitlines()
+    features = features_to_disable(load_catalogue(), connectivity)
+    lines = render_features(features, "table", language).splitlines()
     assert max(width(line) for line in lines) <= 80
     assert ("Sealift" in lines[-1]) is True
 
 
 def test_the_table_is_in_the_readers_language() -> None:
-    features = to_disable(load_catalogue(), "isolated")
-    assert "Behaviour" in render(features, "table", "en")
-    assert "挙動監視" in render(features, "table", "ja")
-    assert "Behaviour" not in render(features, "table", "ja")
+    features = features_to_disable(load_catalogue(), "isolated")
+    assert "Behaviour" in render_features(features, "table", "en")
+    assert "挙動監視" in render_features(features, "table", "ja")
+    assert "Behaviour" not in render_features(features, "table", "ja")
 
 
 @pytest.mark.parametrize("connectivity", CONNECTIVITIES)
 def test_machine_forms_do_not_depend_on_the_language(connectivity) -> None:
-    features = to_disable(load_catalogue(), connectivity)
+    features = features_to_disable(load_catalogue(), connectivity)
     for form in ("json", "rest"):
-        assert render(features, form, "en") == render(features, form, "ja")
+        assert render_features(features, form, "en") == render_features(features, form, "ja")
 
 
 @pytest.mark.parametrize("connectivity", CONNECTIVITIES)
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_script_is_sound_and_runs_only_lines_of_the_catalogue(connectivity, language, tmp_path) -> None:
-    features = to_disable(load_catalogue(), connectivity)
-    text = render(features, "dsm-c", language)
+    features = features_to_disable(load_catalogue(), connectivity)
+    text = render_features(features, "dsm-c", language)
     script = tmp_path / "disable.sh"
     script.write_text(text, "utf-8")
     subprocess.run(["sh", "-n", script], check=True)
@@ -173,7 +181,7 @@ def test_the_script_is_sound_and_runs_only_lines_of_the_catalogue(connectivity, 
 
 def test_the_script_calls_the_manager_with_these_arguments(tmp_path) -> None:
     script, calls = tmp_path / "disable.sh", tmp_path / "calls"
-    script.write_text(render(to_disable(load_catalogue(), "isolated"), "dsm-c"), "utf-8")
+    script.write_text(render_features(features_to_disable(load_catalogue(), "isolated"), "dsm-c"), "utf-8")
     manager = tmp_path / "dsm_c"
     manager.write_text(f'#!/bin/sh\necho "$@" >> {calls}\n')
     manager.chmod(0o755)
@@ -185,8 +193,8 @@ def test_the_script_calls_the_manager_with_these_arguments(tmp_path) -> None:
 
 
 def test_rest_requests_and_their_gaps_cover_every_item() -> None:
-    features = to_disable(load_catalogue(), "isolated")
-    document = json.loads(render(features, "rest"))
+    features = features_to_disable(load_catalogue(), "isolated")
+    document = json.loads(render_features(features, "rest"))
     assert document["format"] == "sealift-rest-advice/1"
     covered = [row["item"] for row in document["requests"]] + [row["item"] for row in document["without_rest"]]
     assert sorted(covered) == sorted(entry.id for entry in features.items)
@@ -197,7 +205,10 @@ def test_rest_requests_and_their_gaps_cover_every_item() -> None:
 
 def test_only_services_out_of_reach_are_named() -> None:
     def named(connectivity) -> list[str]:
-        return [row["id"] for row in to_json(to_disable(load_catalogue(), connectivity))["unreachable_services"]]
+        return [
+            row["id"]
+            for row in features_to_json(features_to_disable(load_catalogue(), connectivity))["unreachable_services"]
+        ]
 
     assert named("proxy") == []
     assert "smart-scan" not in named("local-sps")

@@ -57,7 +57,7 @@ def test_a_patch_gives_back_every_byte_of_the_target(engine, seed, tmp_path):
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(new)
     path = by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path)
-    chunks = list(patches.apply(engine, tmp_path / "old", path, blob(new)))
+    chunks = list(patches.apply_patch(engine, tmp_path / "old", path, blob(new)))
     assert b"".join(chunks) == new
     assert max(map(len, chunks)) <= CHUNK_BYTES
     assert path.stat().st_size < len(new)
@@ -78,7 +78,7 @@ def test_bytes_are_added_modulo_256_without_carry():
 
 
 def test_a_window_slides_over_a_base_larger_than_a_prefix(tmp_path, monkeypatch):
-    monkeypatch.setattr(patches.prefix, "SEGMENT_BYTES", 64 * 1024)
+    monkeypatch.setattr(patches.prefix, "PREFIX_SEGMENT_BYTES", 64 * 1024)
     monkeypatch.setattr(patches.prefix, "PREFIX_BYTES", 192 * 1024)
     monkeypatch.setattr(patch_engines, "_MARGIN_BYTES", 64 * 1024)
     old = random.Random(5).randbytes(900_000)
@@ -87,7 +87,7 @@ def test_a_window_slides_over_a_base_larger_than_a_prefix(tmp_path, monkeypatch)
         (tmp_path / "old").write_bytes(old)
         (tmp_path / "new").write_bytes(new)
         path = by_engine("zstd", tmp_path / "old", tmp_path / "new", blob(new), tmp_path)
-        assert b"".join(patches.apply("zstd", tmp_path / "old", path, blob(new))) == new
+        assert b"".join(patches.apply_patch("zstd", tmp_path / "old", path, blob(new))) == new
         assert path.stat().st_size < max(0, len(new) - len(old)) * 1.05 + 100_000
 
 
@@ -99,10 +99,10 @@ def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
     with store.batch() as batch:
         base = batch.add([old])
         batch.commit()
-    made = patch_engines.make(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
+    made = patch_engines.make_patch(store.path(base.sha256), tmp_path / "new", blob(new), store.temporary, MEMORY)
     assert made is not None
     with store.batch() as batch:
-        batch.add(patches.apply(made.engine, store.path(base.sha256), made.path, blob(new)), blob(new))
+        batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, blob(new)), blob(new))
         batch.commit()
     assert store.digest(blob(new).sha256) == blob(new)
     store.sweep()
@@ -116,7 +116,7 @@ def test_the_smaller_patch_is_kept_and_the_other_removed(tmp_path):
     (tmp_path / "new").write_bytes(new)
     lengths = {engine: len(b"".join(patch_engines._ENGINES[engine](tmp_path / "old", tmp_path / "new")))
                for engine in ENGINES}  # fmt: skip
-    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
+    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
     assert made is not None
     assert made.engine == min(lengths, key=lengths.__getitem__) == "hdiffpatch"
     assert made.blob == blob(made.path.read_bytes())
@@ -128,7 +128,7 @@ def test_a_base_beyond_hdiffpatch_is_a_zstd_prefix(tmp_path, monkeypatch):
     old = random.Random(8).randbytes(200_000)
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(old[:150_000])
-    made = patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
+    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
     assert made is not None
     assert made.engine == "zstd"
 
@@ -137,15 +137,17 @@ def test_nothing_is_made_beyond_the_memory_allowed(tmp_path):
     old = random.Random(8).randbytes(200_000)
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(old[1:])
-    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
+    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
     assert not list(tmp_path.glob("blob-patch-*"))
 
 
 def test_an_empty_base_or_target_makes_no_patch(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "full").write_bytes(b"x" * 10_000)
-    assert patch_engines.make(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
-    assert patch_engines.make(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
+    assert (
+        patch_engines.make_patch(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
+    )
+    assert patch_engines.make_patch(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
 
 
 def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
@@ -154,14 +156,14 @@ def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
     (tmp_path / "new").write_bytes(old[1:])
     lies = dict.fromkeys(patches.ENGINES, lambda *_: iter([b"HDIFF19&none"])) | {"zstd": lambda *_: iter([])}
     monkeypatch.setattr(patch_engines, "_ENGINES", lies)
-    assert patch_engines.make(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
+    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
     assert not list(tmp_path.glob("blob-patch-*"))
 
 
 def test_an_engine_of_another_version_is_named(tmp_path):
     (tmp_path / "old").write_bytes(b"old")
     with pytest.raises(MalformedError) as refusal:
-        list(patches.apply("courgette", tmp_path / "old", tmp_path / "old", Blob("0" * 64, 5)))
+        list(patches.apply_patch("courgette", tmp_path / "old", tmp_path / "old", Blob("0" * 64, 5)))
     assert refusal.value.code == "patch.engine"
     assert refusal.value.need == "courgette"
     assert tuple(patch_engines._ENGINES) == ("hdiffpatch", "zstd", "hdiffpatch+deflate")
@@ -171,7 +173,7 @@ def test_an_engine_of_another_version_is_named(tmp_path):
 def test_a_base_that_cannot_be_read_is_a_storage_error(tmp_path):
     (tmp_path / "patch").write_bytes(b"HDIFF13&")
     with pytest.raises(StorageError) as failure:
-        list(patches.apply("hdiffpatch", tmp_path / "none", tmp_path / "patch", Blob("0" * 64, 5)))
+        list(patches.apply_patch("hdiffpatch", tmp_path / "none", tmp_path / "patch", Blob("0" * 64, 5)))
     assert failure.value.code == "storage.io"
 
 
@@ -187,7 +189,7 @@ def kilobytes(name):
 
 before = kilobytes("VmRSS")
 expected = Blob(sys.argv[4], int(sys.argv[5]))
-total = sum(len(chunk) for chunk in patches.apply(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), expected))
+total = sum(len(chunk) for chunk in patches.apply_patch(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), expected))
 assert total == expected.length
 print((kilobytes("VmHWM") - before) // 1024)
 """

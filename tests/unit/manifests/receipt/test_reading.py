@@ -6,11 +6,13 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from manifests.errors import IncompleteError, MalformedError
-from manifests.receipt import read_receipts, sign, to_texts
+from manifests.receipt import read_receipts, receipt_to_texts, sign_receipt
 from manifests.receipt.reading import MAX_INPUT_BYTES
 from tests.support.sites import realistic_receipt
 
-RECEIPTS = tuple(sign(realistic_receipt(signer), signer) for signer in (CryptoSigner.generate_ed25519() for _ in "12"))
+RECEIPTS = tuple(
+    sign_receipt(realistic_receipt(signer), signer) for signer in (CryptoSigner.generate_ed25519() for _ in "12")
+)
 
 
 def named(data, name="brought"):
@@ -20,7 +22,7 @@ def named(data, name="brought"):
 
 
 def texts(data, characters=400):
-    return [text.encode() for text in to_texts(data, characters)]
+    return [text.encode() for text in receipt_to_texts(data, characters)]
 
 
 def test_a_file_and_texts_of_another_receipt_are_both_found():

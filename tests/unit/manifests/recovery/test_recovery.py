@@ -25,8 +25,18 @@ from manifests.errors import (
 )
 from manifests.progress import NoProgress
 from manifests.recovery import program
-from manifests.recovery.packets import CREATOR, FILE, HEADER, MAGIC, MAIN, RECOVERY, RecoverySet, packet_at, packets_in
-from manifests.recovery.side_file import COPIES, PAGE_BYTES, length_of, write_plain
+from manifests.recovery.packets import (
+    CREATOR_PACKET,
+    FILE_PACKET,
+    MAIN_PACKET,
+    PACKET_HEADER,
+    PACKET_MAGIC,
+    RECOVERY_PACKET,
+    RecoverySet,
+    packet_at,
+    packets_in,
+)
+from manifests.recovery.side_file import COPIES, PAGE_BYTES, side_file_length, write_plain_side_file
 from relay.importing import recovery as repair
 from relay.store.temporary import remove_repair_directories
 from tests.support.damage import pages_of, spoil_pages
@@ -98,7 +108,7 @@ def test_the_side_file_is_as_long_as_foretold(tmp_path: Path, length: int) -> No
     (25_000_000_000, 8192, 3_051_758 // 4096 * 4096 + 4096),
 ])  # fmt: skip
 def test_blocks_are_whole_pages_and_never_more_than_the_most(length: int, blocks: int, block_bytes: int) -> None:
-    chosen = recovery.plan(length, 5)
+    chosen = recovery.plan_recovery(length, 5)
     assert chosen.block_bytes == block_bytes
     assert chosen.blocks == -(-length // block_bytes)
     assert chosen.blocks <= blocks
@@ -114,7 +124,7 @@ def test_a_rate_that_makes_no_sense_is_refused_before_anything_is_sealed(tmp_pat
 
 def test_any_par2_program_can_use_the_side_file(stick: Stick) -> None:
     spoil_pages(stick.bundle, blocks_lost(stick, 8))
-    command = [program.find(), "repair", "-q", "-q", str(stick.side)]
+    command = [program.find_par2(), "repair", "-q", "-q", str(stick.side)]
     assert subprocess.run(command, cwd=stick.path, check=False, stdout=subprocess.DEVNULL).returncode == 0
     assert stick.bundle.read_bytes() == stick.content
 
@@ -131,7 +141,7 @@ def test_what_goes_beside_the_bundles_of_a_run_is_named_like_them_and_made_from_
     assert extra.name == "acme-000008-full.zip.par2"
     out = stick.path / ".extra.partial"
     extra.write(out)
-    side = recovery.read(out)
+    side = recovery.read_side_file(out)
     assert side is not None
     assert side.recovery_set.name == "acme-000008-full.zip"
     assert side.recovery_set.md5 == hashlib.md5(stick.content).digest()
@@ -161,20 +171,20 @@ def test_without_the_program_the_error_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "par2", None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError) as caught:
-        program.find()
+        program.find_par2()
     assert caught.value.code == "recovery.program-missing"
 
 
 def test_without_the_wheel_the_program_of_the_system_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    wheel = program.find()
+    wheel = program.find_par2()
     monkeypatch.setitem(sys.modules, "par2", None)
     monkeypatch.setenv("PATH", str(Path(wheel).parent))
-    assert program.find() == wheel
+    assert program.find_par2() == wheel
 
 
 def test_a_program_that_writes_too_much_is_ended(stick: Stick) -> None:
     arguments = ["-s4096", "-c100", "-n1", "-B", str(stick.path), str(stick.temporary / "v.par2"), str(stick.bundle)]
-    code = program.run(
+    code = program.run_par2(
         "create", arguments, directory=stick.temporary, length=LENGTH, output_bytes=10_000, progress=QUIET
     )
     assert code != 0
@@ -200,7 +210,7 @@ def test_whoever_stops_meanwhile_stops_the_program(tmp_path: Path) -> None:
     arguments = ["-b30000", "-c30000", "-n1", "-B", str(tmp_path), str(tmp_path / "v.par2"), str(source)]
     began = time.monotonic()
     with pytest.raises(_StopError):
-        program.run("create", arguments, directory=tmp_path, length=1, output_bytes=10**10, progress=_Stops())
+        program.run_par2("create", arguments, directory=tmp_path, length=1, output_bytes=10**10, progress=_Stops())
     assert time.monotonic() - began < 60
 
 
@@ -219,7 +229,7 @@ def test_scattered_pages_up_to_the_rate_are_rebuilt(stick: Stick, kind: str) -> 
 
 
 def test_as_many_blocks_as_there_is_recovery_data_are_rebuilt_and_not_one_more(stick: Stick) -> None:
-    able = recovery.plan(LENGTH, 5).recovery_blocks
+    able = recovery.plan_recovery(LENGTH, 5).recovery_blocks
     spoil_pages(stick.bundle, blocks_lost(stick, able))
     stick.check_whole()
     stick.bundle.write_bytes(stick.content)
@@ -262,10 +272,10 @@ def test_a_copy_is_put_together_from_the_good_pages_of_all(tmp_path: Path) -> No
 
 
 def test_recovery_blocks_that_are_damaged_are_not_used(stick: Stick) -> None:
-    able = recovery.plan(LENGTH, 5).recovery_blocks
+    able = recovery.plan_recovery(LENGTH, 5).recovery_blocks
     first = copy_pages(stick)[0][-1] + 1
     spoil_pages(stick.side, [first])
-    side = recovery.read(stick.side)
+    side = recovery.read_side_file(stick.side)
     assert side is not None
     assert able - 2 <= len(side.recovery) < able
     spoil_pages(stick.bundle, blocks_lost(stick, len(side.recovery)))
@@ -275,8 +285,12 @@ def test_recovery_blocks_that_are_damaged_are_not_used(stick: Stick) -> None:
 def copy_pages(stick: Stick) -> list[list[int]]:
     """Return the pages of each copy of what the side file says of the bundle."""
     data = stick.side.read_bytes()
-    starts = [at for at in range(0, len(data), PAGE_BYTES) if data.startswith(MAGIC, at) and kind_at(data, at) == MAIN]
-    length = sum(HEADER.size + len(packet.body) for packet in list(packets_in(data))[:4])
+    starts = [
+        at
+        for at in range(0, len(data), PAGE_BYTES)
+        if data.startswith(PACKET_MAGIC, at) and kind_at(data, at) == MAIN_PACKET
+    ]
+    length = sum(PACKET_HEADER.size + len(packet.body) for packet in list(packets_in(data))[:4])
     assert len(starts) == COPIES
     return [[start // PAGE_BYTES + page for page in range(-(-length // PAGE_BYTES))] for start in starts]
 
@@ -339,7 +353,7 @@ def test_a_repair_is_tried_where_damage_explains_the_refusal(error: Exception, w
 def test_a_file_that_is_only_called_so_is_passed_over(stick: Stick) -> None:
     spoil_pages(stick.bundle, [7])
     whole = stick.side.read_bytes()
-    for data in (b"", b"PAR2\x00PKT", whole[:100], bytes(100_000), stick.content, MAGIC * 5_000):
+    for data in (b"", b"PAR2\x00PKT", whole[:100], bytes(100_000), stick.content, PACKET_MAGIC * 5_000):
         stick.side.write_bytes(data)
         stick.check_none()
 
@@ -358,20 +372,20 @@ def test_a_side_file_cut_off_anywhere_is_used_as_far_as_it_goes(stick: Stick) ->
     whole = stick.side.read_bytes()
     for length in range(0, len(whole), 9_973):
         stick.side.write_bytes(whole[:length])
-        side = recovery.read(stick.side)
+        side = recovery.read_side_file(stick.side)
         if side is not None and side.recovery:
             stick.check_whole()
 
 
 def forged(stick: Stick, *, name: str = "x.zip", length: int = LENGTH, block_bytes: int = 4096) -> RecoverySet:
-    side = recovery.read(stick.side)
+    side = recovery.read_side_file(stick.side)
     assert side is not None
     checksums = side.recovery_set.checksums
     return RecoverySet(name, length, b"m" * 16, b"k" * 16, block_bytes, checksums)
 
 
 def beginning(made: RecoverySet, places: str) -> bytes:
-    return made.packet(MAIN) + made.packet(FILE) + made.creator(f"Sealift; copies at {places}")
+    return made.packet(MAIN_PACKET) + made.packet(FILE_PACKET) + made.creator(f"Sealift; copies at {places}")
 
 
 @pytest.mark.parametrize(
@@ -379,7 +393,7 @@ def beginning(made: RecoverySet, places: str) -> bytes:
 )
 def test_places_that_make_no_sense_are_refused(stick: Stick, places: str) -> None:
     stick.side.write_bytes(beginning(forged(stick), places))
-    assert recovery.read(stick.side) is None
+    assert recovery.read_side_file(stick.side) is None
 
 
 @pytest.mark.parametrize(("length", "block_bytes"), [
@@ -387,11 +401,11 @@ def test_places_that_make_no_sense_are_refused(stick: Stick, places: str) -> Non
 ])  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(stick: Stick, length: int, block_bytes: int) -> None:
     stick.side.write_bytes(beginning(forged(stick, length=length, block_bytes=block_bytes), "0 0 0 0 0"))
-    assert recovery.read(stick.side) is None
+    assert recovery.read_side_file(stick.side) is None
 
 
 def test_the_program_is_never_given_the_name_in_the_side_file(stick: Stick, tmp_path: Path) -> None:
-    side = recovery.read(stick.side)
+    side = recovery.read_side_file(stick.side)
     assert side is not None
     for name in ("../../../outside.zip", "/etc/passwd", "-OOOOO", "a\x1b[2J"):
         whole = RecoverySet(
@@ -399,16 +413,16 @@ def test_the_program_is_never_given_the_name_in_the_side_file(stick: Stick, tmp_
         )
         other = recovery.SideFile(stick.side, whole, side.recovery)
         with (tmp_path / "plain.par2").open("wb") as file:
-            write_plain(other, side.recovery[:3], "bundle.zip", file)
+            write_plain_side_file(other, side.recovery[:3], "bundle.zip", file)
         data = (tmp_path / "plain.par2").read_bytes()
         assert name.encode() not in data
         kinds = [packet.kind for packet in packets_in(data)]
-        assert CREATOR not in kinds
-        assert kinds[-3:] == [RECOVERY] * 3
+        assert CREATOR_PACKET not in kinds
+        assert kinds[-3:] == [RECOVERY_PACKET] * 3
 
 
 def test_recovery_blocks_of_somebody_elses_making_lead_nowhere_and_leave_nothing(stick: Stick) -> None:
-    side = recovery.read(stick.side)
+    side = recovery.read_side_file(stick.side)
     assert side is not None
     data = bytearray(stick.side.read_bytes())
     for exponent, offset in side.recovery:
@@ -427,13 +441,15 @@ def test_recovery_blocks_of_somebody_elses_making_lead_nowhere_and_leave_nothing
 def test_the_search_for_recovery_blocks_ends_however_many_false_beginnings_there_are(tmp_path: Path) -> None:
     block_bytes = 1024 * 1024
     made = RecoverySet("x.zip", block_bytes, b"m" * 16, b"k" * 16, block_bytes, bytes(20))
-    false = HEADER.pack(MAGIC, HEADER.size + 4 + block_bytes, bytes(16), made.set_id, RECOVERY)
-    head = made.packet(MAIN) + made.packet(FILE) + made.creator("Sealift; copies at 0 0 0 0 0")
+    false = PACKET_HEADER.pack(
+        PACKET_MAGIC, PACKET_HEADER.size + 4 + block_bytes, bytes(16), made.set_id, RECOVERY_PACKET
+    )
+    head = made.packet(MAIN_PACKET) + made.packet(FILE_PACKET) + made.creator("Sealift; copies at 0 0 0 0 0")
     path = tmp_path / "false.par2"
     checksums = made.packet(b"PAR 2.0\x00IFSC\x00\x00\x00\x00")
     path.write_bytes(head + checksums + false * 60_000)
     began = time.process_time()
-    side = recovery.read(path)
+    side = recovery.read_side_file(path)
     assert side is not None
     assert side.recovery == ()
     assert time.process_time() - began < 10
@@ -456,6 +472,6 @@ def test_what_an_interrupted_repair_left_is_swept(stick: Stick) -> None:
 
 
 def test_lengths_foretold_hold_for_the_largest_bundles() -> None:
-    chosen = recovery.plan(25_000_000_000, 5)
-    length = length_of("acme-000007-full.zip", chosen.blocks, chosen.block_bytes, chosen.recovery_blocks)
+    chosen = recovery.plan_recovery(25_000_000_000, 5)
+    length = side_file_length("acme-000007-full.zip", chosen.blocks, chosen.block_bytes, chosen.recovery_blocks)
     assert 0.05 < length / 25_000_000_000 < 0.065

@@ -34,7 +34,7 @@ def refusal(tmp_path: Path, text: str) -> ConfigurationError:
     path = tmp_path / "x.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        configuration.load(path, RULES)
+        configuration.read_configuration(path, RULES)
     assert caught.value.exit_code == 3
     return caught.value
 
@@ -42,7 +42,7 @@ def refusal(tmp_path: Path, text: str) -> ConfigurationError:
 def test_a_good_file_is_returned_as_it_stands(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text('publisher = "acme"\n[days]\nroot = 3\n', "utf-8")
-    assert configuration.load(path, RULES) == {"publisher": "acme", "days": {"root": 3}}
+    assert configuration.read_configuration(path, RULES) == {"publisher": "acme", "days": {"root": 3}}
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_what_is_not_toml_is_refused(tmp_path, data):
     path = tmp_path / "x.toml"
     path.write_bytes(data)
     with pytest.raises(ConfigurationError) as caught:
-        configuration.load(path, RULES)
+        configuration.read_configuration(path, RULES)
     assert caught.value.code == "config.syntax"
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
-        configuration.load(tmp_path / "none.toml", RULES)
+        configuration.read_configuration(tmp_path / "none.toml", RULES)
     assert caught.value.code == "config.missing"

@@ -114,13 +114,13 @@ def mutated(document, data: st.DataObject):
 @cache
 def readings(name: str):
     """A shipped schema compiled, and in the hands of the reference implementation."""
-    schema = schemas.load(name)
+    schema = schemas.load_schema(name)
     return compile_schema(schema), Draft202012Validator(schemas._as_python(schema))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_schema_is_a_schema_and_names_itself(name: str) -> None:
-    schema = schemas.load(name)
+    schema = schemas.load_schema(name)
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"].startswith("urn:sealift:schema:")
@@ -129,18 +129,18 @@ def test_every_shipped_schema_is_a_schema_and_names_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_schema_compiles(name: str) -> None:
-    assert compile_schema(schemas.load(name))(object()) is False
+    assert compile_schema(schemas.load_schema(name))(object()) is False
 
 
 def test_no_two_schemas_share_an_id() -> None:
-    identifiers = [schemas.load(name)["$id"] for name in NAMES]
+    identifiers = [schemas.load_schema(name)["$id"] for name in NAMES]
     assert len(set(identifiers)) == len(identifiers)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_good_document_passes(name: str) -> None:
-    schemas.check(DOCUMENTS[name], name, name="it")
-    Draft202012Validator(schemas.load(name)).validate(DOCUMENTS[name])
+    schemas.check_document(DOCUMENTS[name], name, name="it")
+    Draft202012Validator(schemas.load_schema(name)).validate(DOCUMENTS[name])
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -224,7 +224,7 @@ def test_a_refusal_names_the_place_and_the_rule() -> None:
     document = copy.deepcopy(MANIFEST)
     document["targets"][0]["length"] = "1"
     with pytest.raises(MalformedError) as caught:
-        schemas.check(document, "manifest", name="manifest.json")
+        schemas.check_document(document, "manifest", name="manifest.json")
     assert caught.value.code == "manifest.schema"
     assert caught.value.details == {"path": "$.targets[0].length"}
     assert "'1' is not of type 'integer'" in caught.value.what

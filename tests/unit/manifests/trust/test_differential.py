@@ -27,7 +27,15 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from manifests.errors import SealiftError
 from manifests.limits import Limits
-from manifests.trust import TrustedState, Workflow, find_target, load_all, refresh, trusted_root, update_roots
+from manifests.trust import (
+    TrustedState,
+    Workflow,
+    find_target,
+    load_all_roles,
+    refresh_top_roles,
+    trusted_root,
+    update_roots,
+)
 from tests.support.tuf_simulator import TOP_LEVEL, TufSimulator, at, resigned, signer
 
 LIMITS = Limits(root_rotations=8, delegations=8, targets_bytes=5_000_000)
@@ -427,7 +435,7 @@ def ask_ours(life: Life, state: TrustedState) -> tuple[Verdict, TrustedState]:
     try:
         update_roots(workflow, life.sim.read)
         workflow.finish_roots()
-        refresh(workflow, life.sim.read)
+        refresh_top_roles(workflow, life.sim.read)
         for path in PATHS:
             found[path] = _find(workflow, life, path)
     except SealiftError as error:
@@ -516,7 +524,7 @@ def _import(life: Life, state: TrustedState) -> tuple[Workflow, SealiftError | N
     try:
         update_roots(workflow, life.sim.read)
         workflow.finish_roots()
-        load_all(workflow, life.sim.read)
+        load_all_roles(workflow, life.sim.read)
     except SealiftError as error:
         return workflow, error
     return workflow, None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from manifests.errors import MalformedError, NotAuthenticError, SealiftError
 from manifests.limits import Limits
-from manifests.trust import Workflow, load_all, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
 from tests.support.tuf_runs import imported, pinned, refusal
 from tests.support.tuf_simulator import TufSimulator, at, resigned, signer
 
@@ -142,7 +142,7 @@ def test_every_flipped_bit_of_every_document_is_refused_or_changes_nothing_signe
             workflow = Workflow(state, at(1))
             workflow.finish_roots()
             try:
-                load_all(workflow, sim.read)
+                load_all_roles(workflow, sim.read)
             except SealiftError:
                 continue
             assert workflow.all_targets() == believed
@@ -342,5 +342,5 @@ def test_four_billion_hash_bins_cost_nothing_to_refuse() -> None:
     update_roots(workflow, sim.read)
     workflow.finish_roots()
     with pytest.raises(MalformedError) as caught:
-        load_all(workflow, sim.read)
+        load_all_roles(workflow, sim.read)
     assert caught.value.code == "tuf.delegations"

@@ -11,7 +11,15 @@ from tuf.api.metadata import TOP_LEVEL_ROLE_NAMES
 
 from manifests.errors import ExpiredError, IncompleteError, MalformedError, NotAuthenticError, StorageError
 from manifests.limits import Limits
-from manifests.trust import Extension, TrustedState, Workflow, find_target, load_all, trusted_root, update_roots
+from manifests.trust import (
+    TimestampExtension,
+    TrustedState,
+    Workflow,
+    find_target,
+    load_all_roles,
+    trusted_root,
+    update_roots,
+)
 from tests.support.tuf_runs import imported, pinned, refreshed, refusal
 from tests.support.tuf_simulator import TufSimulator, at, signer
 
@@ -32,7 +40,7 @@ def test_everything_that_was_signed_is_believed_and_kept_byte_for_byte(sim: TufS
     workflow = imported(sim, pinned(sim), at(1))
 
     assert workflow.snapshot_version == 2
-    assert workflow.extension == Extension(created=at(), root_version=1)
+    assert workflow.extension == TimestampExtension(created=at(), root_version=1)
     assert workflow.file_names == (
         "timestamp.json",
         "2.snapshot.json",
@@ -216,7 +224,7 @@ def test_the_clock_floor_waits_for_the_last_delegated_role(sim: TufSimulator) ->
     workflow = Workflow(state, at(1))
     workflow.finish_roots()
     with pytest.raises(IncompleteError) as caught:
-        load_all(workflow, sim.read)
+        load_all_roles(workflow, sim.read)
     assert caught.value.code == "tuf.missing.sigma"
     assert workflow.state.clock_floor is None
     with pytest.raises(IncompleteError) as caught:

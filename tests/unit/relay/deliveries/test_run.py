@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from manifests.errors import ConfigurationError
+from manifests.errors import ConfigurationError, LockedError
+from manifests.lock import exclusive_lock
 from manifests.manifest import Manifest
-from manifests.progress import NoProgress
+from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.config import DeliveryConfig, load_config
 from relay.context import Context
-from relay.deliveries import Report, carry_out, next_step
+from relay.deliveries import DeliveryReport, carry_out_deliveries, suggest_place
 from relay.deliveries.files import TEMPORARY
 from relay.home import Home
 from relay.rings.policy import DEFAULT_RING
@@ -53,7 +54,7 @@ class Site:
     def clock(self):
         return self.forge.clock(self.after)()
 
-    def bring(self, **files: bytes) -> Report:
+    def bring(self, **files: bytes) -> DeliveryReport:
         """Seal what the forge has, and these files of the source ``dsa``; import it."""
         if files:
             self.forge.files = {name: data for name, data in self.forge.files.items() if not name.startswith("dsa/")}
@@ -63,8 +64,8 @@ class Site:
         assert result.outcome == "imported"
         return followed.deliveries
 
-    def again(self) -> Report:
-        return carry_out(self.home, self.config, self.clock, NoProgress())
+    def again(self) -> DeliveryReport:
+        return carry_out_deliveries(Context(self.home, self.config, self.clock))
 
     def delivered(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.agent.iterdir()}
@@ -83,11 +84,11 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def kinds(report: Report) -> list[str]:
+def kinds(report: DeliveryReport) -> list[str]:
     return [event.kind for event in report.events]
 
 
-def codes(report: Report) -> list[str]:
+def codes(report: DeliveryReport) -> list[str]:
     return [problem.code for problem in report.problems]
 
 
@@ -146,7 +147,7 @@ def test_a_file_that_stays_the_same_is_left_alone(site: Site) -> None:
     site.bring()
     before = (site.agent / "a.zip").stat()
     report = site.bring()
-    assert report == Report()
+    assert report == DeliveryReport()
     assert (site.agent / "a.zip").stat() == before
 
 
@@ -170,7 +171,7 @@ def test_a_second_run_does_nothing(site: Site) -> None:
     site.bring()
     with State(site.home.database) as state:
         before = state.event_rows.list_events()
-    assert site.again() == Report()
+    assert site.again() == DeliveryReport()
     with State(site.home.database) as state:
         assert state.event_rows.list_events() == before
 
@@ -232,7 +233,7 @@ def test_whatever_has_the_name_is_not_followed_and_not_replaced(site: Site, make
 
 def test_the_very_content_that_stands_there_already_is_enough_and_not_ours_to_remove(site: Site) -> None:
     (site.agent / "a.zip").write_bytes(ONE)
-    assert site.bring() == Report()
+    assert site.bring() == DeliveryReport()
     assert site.states() == {"a.zip": "found"}
     site.bring(b=TWO)
     assert site.delivered() == {"a.zip": ONE, "b.zip": TWO}
@@ -436,8 +437,8 @@ def test_a_run_that_is_given_up_in_the_middle_is_finished_by_the_next(site: Site
     site.places = ()
     site.bring()
     site.places = (DeliveryConfig("ds_agent", site.agent),)
-    with pytest.raises(GivenUpError), site.home.lock():
-        carry_out(site.home, site.config, site.clock, Impatient())
+    with pytest.raises(GivenUpError):
+        carry_out_deliveries(Context(site.home, site.config, site.clock, Impatient()))
     assert [name.startswith(".sealift-") for name in site.delivered()] == [True]
     assert site.states() == {"a.zip": "begun"}
     assert kinds(site.again()) == ["delivered"]
@@ -480,9 +481,9 @@ def test_every_key_of_a_place_is_read(site: Site) -> None:
 
 
 def test_who_makes_a_relay_beside_a_vendors_program_is_told(tmp_path: Path) -> None:
-    assert next_step(tmp_path / "relay.toml", tmp_path) is None
+    assert suggest_place(tmp_path / "relay.toml", tmp_path) is None
     (tmp_path / "opt" / "ds_agent").mkdir(parents=True)
-    step = next_step(tmp_path / "relay.toml", tmp_path)
+    step = suggest_place(tmp_path / "relay.toml", tmp_path)
     assert step is not None
     assert "/opt/ds_agent" in step
 
@@ -530,3 +531,55 @@ def test_the_status_says_what_is_wrong_and_what_to_write(site: Site) -> None:
     lines = [line.strip() for line in status_to_text(status, site.clock()).splitlines()]
     assert 'name = "ds_agent"' in lines
     assert any(line.startswith("place ds_agent") and "NOT DELIVERED delivery.undefined" in line for line in lines)
+
+
+def test_deliveries_are_made_while_another_process_imports(site: Site) -> None:
+    site.places = ()
+    site.bring()
+    site.places = (DeliveryConfig("ds_agent", site.agent),)
+    with site.home.lock():
+        assert kinds(site.again()) == ["delivered"]
+
+
+def test_two_processes_never_look_after_deliveries_at_once(site: Site) -> None:
+    with exclusive_lock(site.home.path / "deliveries.lock"), pytest.raises(LockedError):
+        site.again()
+
+
+def test_a_ring_that_is_moved_during_a_run_is_seen_to_by_that_run(site: Site) -> None:
+    """Who moved it found the deliveries locked, and left them to the run that is under way."""
+    site.bring(a=ONE)
+    site.places = ()
+    site.bring(b=TWO)
+    site.places = (DeliveryConfig("ds_agent", site.agent),)
+
+    class MovingRing(NoProgress):
+        moved = False
+
+        def advance(self, done: int) -> None:
+            del done
+            if not self.moved:
+                self.moved = True
+                site.roll_back(1)
+
+    report = carry_out_deliveries(Context(site.home, site.config, site.clock, MovingRing()))
+    assert kinds(report) == ["delivered", "delivery-removed", "delivered"]
+    assert report.problems == ()
+    assert site.delivered() == {"a.zip": ONE}
+
+
+def test_a_cancelled_run_is_finished_by_the_next(site: Site) -> None:
+    site.places = ()
+    site.bring()
+    site.places = (DeliveryConfig("ds_agent", site.agent),)
+    cancel = CancelToken()
+
+    class Cancelling(NoProgress):
+        def start(self, step: str, total: int | None = None) -> None:
+            del step, total
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        carry_out_deliveries(Context(site.home, site.config, site.clock, Cancelling(), cancel))
+    assert site.states() == {"a.zip": "begun"}
+    assert kinds(site.again()) == ["delivered"]

@@ -17,7 +17,7 @@ from relay.importing.importer import import_or_quarantine
 from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store import outstanding as pending
+from relay.store.outstanding import tells_of_lost_count
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import (
     fingerprint,
@@ -246,4 +246,4 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
     ],
 )
 def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
-    assert pending.tells_of_lost_count(refusal) is lost
+    assert tells_of_lost_count(refusal) is lost

@@ -38,7 +38,7 @@ def run(home, forge, *paths):
 def protect(path, side):
     workspace = path.parent.parent / "recovery"
     workspace.mkdir()
-    recovery.make(path, 100, side, name=path.name, workspace=workspace, progress=NoProgress())
+    recovery.make_side_file(path, 100, side, name=path.name, workspace=workspace, progress=NoProgress())
 
 
 def test_a_directory_is_imported_oldest_first_whatever_the_names_say(home, forge, stick):

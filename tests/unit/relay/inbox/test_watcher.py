@@ -23,7 +23,7 @@ from relay.inbox.listing import InboxListing, list_inbox
 from relay.inbox.readiness import InboxRules
 from relay.inbox.watcher import Watcher
 from relay.quarantine.registry import RefusedBundle
-from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
+from tests.support.inbox_files import BUNDLE, zip_bytes
 
 QUICK = InboxRules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, gather_seconds=5.0)
 EVENTS_ONLY = InboxRules(settle_seconds=0.05, rescan_seconds=600.0)

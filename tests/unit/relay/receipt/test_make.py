@@ -9,14 +9,16 @@ from threading import Thread
 import pytest
 
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.features import load_catalogue, to_disable
+from manifests.features import features_to_disable, load_catalogue
 from manifests.progress import CancelToken, NoProgress
-from manifests.receipt import Damage, SourceAge, document, verify
-from relay.deliveries.features import write_features
+from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
+from relay.context import Context
+from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
-from relay.receipt.make import Pending, Said, make
-from relay.receipt.site_key import key_file, open_key
+from relay.receipt.make import ReceiptRemarks, claim_arrived, make_receipt
+from relay.receipt.site_key import open_site_key, site_key_file
 from relay.state import State
+from relay.store.outstanding import ArrivedContent
 from relay.store.verify import discard_damaged_blobs, verify_store
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
@@ -44,8 +46,12 @@ def home(empty, tmp_path, forge):
     return empty
 
 
+def signed_receipt(home, now=NOW, **options):
+    return make_receipt(Context(home, make_config(home), lambda: now), **options)
+
+
 def receipt_of(home, now=NOW, **options):
-    return make(home, make_config(home), now, **options).receipt
+    return signed_receipt(home, now, **options).receipt
 
 
 def digest(content):
@@ -84,10 +90,10 @@ def test_a_receipt_says_what_is_held_and_trusted_and_how_old_it_is(home, forge):
 
 
 def test_the_state_of_the_features_is_that_of_the_emitted_list(home):
-    write_features(home, make_config(home))
+    write_feature_files(home, make_config(home))
     features = receipt_of(home).features
     assert features.sha256 == digest((home.out / "features.json").read_bytes())
-    assert features.count == len(to_disable(load_catalogue(), "isolated").items)
+    assert features.count == len(features_to_disable(load_catalogue(), "isolated").items)
 
 
 def test_a_root_that_was_rotated_is_named_by_version_and_digest(home, forge, tmp_path):
@@ -105,7 +111,7 @@ def test_content_that_is_missing_or_short_is_listed_and_counted(home):
     receipt = receipt_of(home)
     assert receipt.generations == (1, 2, 3)
     assert receipt.without == tuple(sorted((digest(b"a1"), digest(b"b1"))))
-    assert receipt.damage == (Damage("altered", 1), Damage("missing", 1))
+    assert receipt.damage == (DamageCount("altered", 1), DamageCount("missing", 1))
 
 
 def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discarded(home):
@@ -115,7 +121,7 @@ def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discar
     assert receipt_of(home).without == ()
     report = verify_store(home, NoProgress(), CancelToken())
     found = receipt_of(home, report=report)
-    assert (found.without, found.damage) == ((digest(b"b1"),), (Damage("altered", 1),))
+    assert (found.without, found.damage) == ((digest(b"b1"),), (DamageCount("altered", 1),))
     discard_damaged_blobs(home, report, wait_seconds=0)
     assert receipt_of(home).without == (digest(b"b1"),)
 
@@ -127,21 +133,22 @@ def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_nev
     receipt = receipt_of(home)
     assert receipt.generations == (2, 3)
     assert receipt.without == (digest(b"a2"),)
-    assert receipt.damage == (Damage("missing", 2),)
+    assert receipt.damage == (DamageCount("missing", 2),)
 
 
-def test_what_has_arrived_of_a_generation_is_said(home):
-    receipt = receipt_of(home, pending=Pending(4, frozenset({"b" * 64, "a" * 64})))
-    assert (receipt.pending_generation, receipt.pending_holds) == (4, ("a" * 64, "b" * 64))
+def test_what_has_arrived_of_a_generation_is_said():
+    claim = claim_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
+    assert (claim.generation, claim.holds, claim.parts) == (4, ("a" * 64, "b" * 64), ())
+    assert claim_arrived(None, None).generation is None
 
 
 def test_the_key_is_made_once_and_readable_by_the_owner_alone(empty):
     first = receipt_of(empty)
     again = receipt_of(empty)
-    assert first.site_keyid == again.site_keyid == open_key(empty).public_key.keyid
-    assert stat.S_IMODE(key_file(empty).stat().st_mode) == 0o600
-    assert stat.S_IMODE(key_file(empty).parent.stat().st_mode) == 0o700
-    key_file(empty).write_bytes(b"no key")
+    assert first.site_keyid == again.site_keyid == open_site_key(empty).public_key.keyid
+    assert stat.S_IMODE(site_key_file(empty).stat().st_mode) == 0o600
+    assert stat.S_IMODE(site_key_file(empty).parent.stat().st_mode) == 0o700
+    site_key_file(empty).write_bytes(b"no key")
     with pytest.raises(ConfigurationError) as refused:
         receipt_of(empty)
     assert refused.value.code == "sitekey.damaged"
@@ -178,7 +185,7 @@ def test_receipts_made_at_once_never_share_a_serial(empty):
 
 
 def test_the_serial_is_durable_with_its_digest_before_the_receipt_leaves(home):
-    signed = make(home, make_config(home), NOW)
+    signed = signed_receipt(home)
     with State(home.database) as state:
         (event,) = state.event_rows.list_events(kinds=("receipt",), limit=1)
         assert state.receipts.load_last_serial() == signed.receipt.serial
@@ -192,18 +199,18 @@ def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
             return state.receipts.load_last_serial(), state.event_rows.list_events(kinds=("receipt",))
 
     before = told()
-    for said in (Said(note="two\nlines"), Said(name="No Name")):
+    for remarks in (ReceiptRemarks(note="two\nlines"), ReceiptRemarks(name="No Name")):
         with pytest.raises(MalformedError) as refused:
-            receipt_of(home, said=said)
+            receipt_of(home, remarks=remarks)
         assert refused.value.code == "receipt.schema"
     assert told() == before
 
 
 def test_nothing_of_the_inside_is_named_unless_asked(home):
     inside = [str(home.path), home.path.name, "relay.test", "root@"]
-    plain = make(home, make_config(home), NOW)
-    payload = document.encode(plain.receipt).decode()
+    plain = signed_receipt(home)
+    payload = document.encode_receipt(plain.receipt).decode()
     assert not [word for word in inside if word in payload]
     assert set(json.loads(payload)["site"]) == {"public"}
-    said = make(home, make_config(home), NOW, said=Said("north", "second sluice"))
-    assert (verify(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")
+    said = signed_receipt(home, remarks=ReceiptRemarks("north", "second sluice"))
+    assert (verify_receipt(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")

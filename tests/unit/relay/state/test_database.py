@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from manifests.blobs import Blob
-from manifests.clock import from_text
+from manifests.clock import parse_instant
 from manifests.errors import ConfigurationError, StorageError
 from relay.events import log as events
 from relay.rings.policy import DEFAULT_RING
@@ -230,7 +230,7 @@ def test_what_version_2_read_back_from_its_events_is_in_tables_after(home):
         with State(home.database) as state:
             assert state.receipts.load_last_serial() == 1_767_225_606
             assert state.last_import.load_last_import() == LastOutcome(
-                from_text("2026-01-01T00:00:04Z"), "2", "Generation 2 of forge"
+                parse_instant("2026-01-01T00:00:04Z"), "2", "Generation 2 of forge"
             )
             assert state.manager_deliveries.has_pack(StoredPack("m:4119", "n", "b", 7))
             assert not state.manager_deliveries.has_pack(StoredPack("m:4119", "n", "b", 8))

@@ -21,7 +21,7 @@ from bundler.plan.patching import best_patch
 from manifests import patches
 from manifests.blobs import BlobStore
 from manifests.errors import MalformedError
-from manifests.patches.deflate import fold, unfold
+from manifests.patches.deflate import fold_streams, unfold_streams
 
 TEXT = b"".join(b"alert tcp any any -> any %d (sid:%d; rev:%d;)\n" % (at % 65536, at, at % 7) for at in range(4000))
 NOISE = random.Random(1).randbytes(70_000)
@@ -33,9 +33,9 @@ def raw(data: bytes, level: int, strategy: int = 0, memory: int = 8) -> bytes:
 
 
 def again(data: bytes, streams: tuple[int, ...]) -> bytes:
-    records = b"".join(unfold(data, streams))
+    records = b"".join(unfold_streams(data, streams))
     source = io.BytesIO(records)
-    return b"".join(fold(source.read, len(data)))
+    return b"".join(fold_streams(source.read, len(data)))
 
 
 @pytest.mark.parametrize("level", [0, 1, 3, 6, 9])
@@ -118,7 +118,7 @@ def test_an_archive_that_is_compressed_anew_travels_as_a_small_patch(tmp_path):
     assert made.engine == "hdiffpatch+deflate"
     assert made.patch.length < len(new) // 10
     with store.batch() as batch:
-        batch.add(patches.apply(made.engine, store.path(base.sha256), made.path, target), target)
+        batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, target), target)
     made.discard()
     assert not list(store.temporary.iterdir())
 

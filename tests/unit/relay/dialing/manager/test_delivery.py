@@ -22,7 +22,7 @@ from manifests.errors import (
     SealiftError,
     UsageError,
 )
-from manifests.lock import exclusive
+from manifests.lock import exclusive_lock
 from manifests.progress import NoProgress
 from relay.dialing.manager.addresses import find_private_address, is_private
 from relay.dialing.manager.delivery import RulePackOrder, RulePackReport
@@ -362,7 +362,7 @@ def test_no_setting_of_the_environment_leads_elsewhere(site: Site, monkeypatch: 
 
 
 def test_two_runs_at_once_are_not_possible(site: Site) -> None:
-    with exclusive(site.home.path / "deliver-rules.lock"):
+    with exclusive_lock(site.home.path / "deliver-rules.lock"):
         assert isinstance(site.refused(), LockedError)
 
 

@@ -1,0 +1,229 @@
+"""Staging: which roles get a new version, who signs them, what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, Root
+
+from bundler.config import Expiries
+from bundler.repository import delegations
+from bundler.repository.delegations import Authority
+from bundler.repository.repository import role_runways, wishes_path
+from bundler.repository.staging import path_patterns
+from manifests.errors import ConfigurationError, MalformedError
+from tests.support.ngclient import updater
+from tests.support.repositories import A1, AB
+from tests.support.tuf_publisher import NOW, RUNWAY, Publisher, target
+
+
+def names(staged):
+    return [name for name, _ in staged.documents]
+
+
+def signed(staged, name):
+    return json.loads(dict(staged.documents)[name])["signed"]
+
+
+def client_finds(publisher, tmp_path, path, now=NOW):
+    client = updater(publisher.directory, tmp_path / "cache", root=publisher.load().roots[0], now=now)
+    client.refresh()
+    return client.get_targetinfo(path)
+
+
+def test_the_first_stage_holds_every_document_and_writes_nothing(publisher):
+    staged = publisher.stage(AB)
+    assert names(staged) == [
+        "1.root.json",
+        "timestamp.json",
+        "1.snapshot.json",
+        "1.targets.json",
+        "1.a.json",
+        "1.b.json",
+    ]
+    assert (staged.snapshot_version, staged.root_version, staged.created) == (1, 1, NOW)
+    assert [path.name for path in publisher.directory.iterdir()] == ["1.root.json"]
+    assert publisher.load().snapshot_version == 0
+
+
+def test_a_foreign_client_finds_every_target_with_its_only_digest(publisher, tmp_path):
+    publisher.publish(AB)
+    for source in AB.values():
+        for wanted in source:
+            found = client_finds(publisher, tmp_path, wanted.path)
+            assert (found.length, found.hashes) == (wanted.length, {"sha256": wanted.sha256})
+    assert client_finds(publisher, tmp_path, "a/none") is None
+
+
+def test_metadata_is_compact_and_the_timestamp_says_when_and_under_which_root(publisher):
+    staged = publisher.stage(A1)
+    for name, data in staged.documents:
+        assert b"\n" not in data, name
+    assert signed(staged, "timestamp.json")["x-sealift"] == {"created": "2026-11-21T12:00:00Z", "root_version": 1}
+    assert signed(staged, "timestamp.json")["version"] == signed(staged, "1.snapshot.json")["version"] == 1
+
+
+def test_unchanged_content_is_a_new_timestamp_and_snapshot_and_nothing_else(publisher):
+    first = publisher.publish(AB)
+    second = publisher.publish(AB, NOW + timedelta(days=1))
+    assert names(second) == [
+        "1.root.json",
+        "timestamp.json",
+        "2.snapshot.json",
+        "1.targets.json",
+        "1.a.json",
+        "1.b.json",
+    ]
+    for name in ("1.targets.json", "1.a.json", "1.b.json"):
+        assert dict(second.documents)[name] == dict(first.documents)[name]
+    assert publisher.asked == ["snapshot", "timestamp"]
+
+
+def test_only_the_source_that_changed_gets_a_new_version(publisher):
+    publisher.publish(AB)
+    staged = publisher.publish(AB | {"b": [target("b/x", b"other")]})
+    assert names(staged)[2:] == ["2.snapshot.json", "1.targets.json", "1.a.json", "2.b.json"]
+
+
+def test_a_source_that_is_new_or_gone_makes_a_new_targets_role(publisher, tmp_path):
+    publisher.publish(A1)
+    staged = publisher.publish(AB)
+    assert names(staged)[2:] == ["2.snapshot.json", "2.targets.json", "1.a.json", "1.b.json"]
+    staged = publisher.publish(A1)
+    assert names(staged)[2:] == ["3.snapshot.json", "3.targets.json", "1.a.json"]
+    assert client_finds(publisher, tmp_path, "b/x") is None
+
+
+def test_a_source_that_comes_back_goes_on_counting_and_every_client_follows(publisher, tmp_path):
+    for state in (AB, A1, AB):
+        publisher.publish(state)
+        client_finds(publisher, tmp_path, "a/one")
+    assert "2.b.json" in names(publisher.stage(AB))
+    assert client_finds(publisher, tmp_path, "b/x").length == 3
+
+
+def test_no_source_at_all_is_an_empty_targets_role(publisher, tmp_path):
+    staged = publisher.publish({})
+    assert names(staged) == ["1.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"]
+    assert client_finds(publisher, tmp_path, "a/one") is None
+
+
+def test_a_role_that_runs_short_is_renewed_and_the_others_are_left(publisher):
+    publisher.publish(AB)
+    later = NOW + timedelta(days=150)
+    publisher.publish(AB | {"b": [target("b/x", b"other")]}, later)
+    staged = publisher.publish(AB | {"b": [target("b/x", b"other")]}, later + timedelta(days=1))
+    assert names(staged)[2:] == ["3.snapshot.json", "2.targets.json", "2.a.json", "2.b.json"]
+    assert {row.role: row.days for row in role_runways(publisher.load(), later)} == {
+        "root": 215,
+        "targets": 181,
+        "a": 181,
+        "b": 180,
+        "snapshot": 61,
+        "timestamp": 61,
+    }
+
+
+def test_a_root_that_ends_before_the_promise_refuses_to_seal(publisher):
+    days = Expiries().root - RUNWAY.days
+    publisher.stage(A1, NOW + timedelta(days=days))
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(A1, NOW + timedelta(days=days, seconds=1))
+    assert caught.value.code == "runway.root"
+    assert caught.value.todo == "bundle keys renew"
+
+
+def test_a_role_that_runs_short_while_its_keys_are_away_refuses_to_seal(publisher):
+    publisher.publish(A1)
+    publisher.missing = {"a", "targets"}
+    publisher.stage(A1, NOW + timedelta(days=150))
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(A1, NOW + timedelta(days=150, seconds=1))
+    assert caught.value.code == "runway.a"
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "a"])
+def test_a_role_that_changed_while_its_keys_are_away_refuses_to_seal(publisher, role):
+    publisher.missing = {role}
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(A1)
+    assert (caught.value.code, caught.value.details["role"]) == ("keys.unavailable", role)
+
+
+@pytest.mark.parametrize("role", ["timestamp", "snapshot"])
+def test_an_expiry_shorter_than_the_promise_refuses_to_seal(tmp_path, role):
+    publisher = Publisher(tmp_path / "m", expiries=Expiries(**{role: 29}))
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(A1)
+    assert caught.value.code == f"runway.{role}"
+
+
+def test_a_source_with_its_own_key_is_signed_by_it_and_clients_demand_it(publisher, tmp_path):
+    publisher.publish(AB)
+    own = [CryptoSigner.generate_ed25519() for _ in range(2)]
+    wish = Authority(tuple(signer.public_key for signer in own), 2)
+    delegations.write_delegations(wishes_path(publisher.directory), {"a": wish})
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(AB)
+    assert caught.value.code == "keys.unavailable"
+    publisher.keys["a"] = list(own)
+    staged = publisher.publish(AB)
+    assert names(staged)[2:] == ["2.snapshot.json", "2.targets.json", "2.a.json", "1.b.json"]
+    metadata = Metadata.from_bytes(dict(staged.documents)["2.a.json"])
+    assert set(metadata.signatures) == set(wish.keyids)
+    assert client_finds(publisher, tmp_path, "a/one").length == 1
+    assert names(publisher.stage(AB))[2:] == ["3.snapshot.json", "2.targets.json", "2.a.json", "1.b.json"]
+
+
+def test_a_new_targets_key_in_root_makes_targets_and_its_sources_signed_anew(publisher, tmp_path):
+    publisher.publish(AB)
+    old = publisher.keys["targets"][0]
+    new = CryptoSigner.generate_ed25519()
+    metadata = Metadata[Root].from_bytes(publisher.load().roots[0])
+    metadata.signed.version = 2
+    metadata.signed.revoke_key(old.public_key.keyid, "targets")
+    metadata.signed.add_key(new.public_key, "targets")
+    metadata.sign(publisher.root_signers[0])
+    (publisher.directory / "2.root.json").write_bytes(metadata.to_bytes())
+    publisher.keys["targets"] = [new]
+    staged = publisher.publish(AB)
+    assert names(staged)[:2] == ["1.root.json", "2.root.json"]
+    assert names(staged)[3:] == ["2.snapshot.json", "2.targets.json", "2.a.json", "2.b.json"]
+    assert staged.root_version == signed(staged, "timestamp.json")["x-sealift"]["root_version"] == 2
+    assert client_finds(publisher, tmp_path, "b/x").length == 3
+
+
+def test_a_delegated_role_reaches_every_allowed_depth_of_its_own_source_and_no_other(publisher):
+    staged = publisher.stage(A1)
+    role = Metadata.from_bytes(dict(staged.documents)["1.targets.json"]).signed.delegations.roles["a"]
+    assert role.terminating
+    assert role.paths == path_patterns("a")
+    assert role.is_delegated_path("a/x")
+    assert role.is_delegated_path("a/" + "/".join("x" * 15))
+    assert not role.is_delegated_path("a/" + "/".join("x" * 16))
+    assert not role.is_delegated_path("b/x")
+    assert not role.is_delegated_path("a")
+
+
+@pytest.mark.parametrize("state", [{"a": [target("b/x")]}, {"a": [target("ab/x")]}, {"a": [target("a")]}])
+def test_a_target_outside_its_source_is_refused(publisher, state):
+    with pytest.raises(MalformedError) as caught:
+        publisher.stage(state)
+    assert caught.value.code == "repository.path"
+
+
+def test_a_source_named_like_a_role_is_refused(publisher):
+    with pytest.raises(MalformedError) as caught:
+        publisher.stage({"snapshot": []})
+    assert caught.value.code == "name.source"
+
+
+def test_very_many_targets_and_a_clock_that_went_back_are_warned_about(publisher):
+    many = {"a": [target(f"a/{number}") for number in range(30_001)]}
+    assert publisher.publish(A1, NOW + timedelta(hours=1)).warnings == ()
+    first, second = publisher.stage(many).warnings
+    assert first.startswith("a has 30,001 targets")
+    assert "clock is behind" in second
