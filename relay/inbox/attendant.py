@@ -93,7 +93,7 @@ class Attendant:
         """Attend the inbox until :meth:`stop` is called."""
         with self._hints:
             while not self._hints.stopped:
-                self._hints.wait(0.0 if self._take_turn() else self._patience())
+                self._hints.wait_for_hint(0.0 if self._take_turn() else self._patience())
 
     def stop(self) -> None:
         """Stop as soon as the file at hand is done with. For any thread."""
@@ -167,7 +167,7 @@ class Attendant:
     def _watch(self, listing: InboxListing) -> bool:
         """Watch for events what was listed; tell whether a watch is new, so that it must be listed once more."""
         with self._touching():
-            again = self._hints.watch(listing.directories)
+            again = self._hints.watch_directories(listing.directories)
         self._tell("events", self._hints.problem)
         return again
 

@@ -1,7 +1,7 @@
 """The service: each inbox watched in a thread of its own, HTTPS served in the event loop, jobs beside both.
 
 It makes no connection to anywhere: it listens, it reads directories, and it tells a service manager on this
-machine that it is ready. Its own lock keeps a second service out; the import lock is held by imports alone, so
+machine that it is ready. Its own lock keeps a second service out; the import lock is taken by imports alone, so
 that ``relay import`` works beside it.
 """
 
@@ -254,7 +254,7 @@ def _watch_in_thread(watch: Callable[[], None], loop: asyncio.AbstractEventLoop)
     """Watch in a thread that a leaving process does not wait for; the future is how it ended."""
     future: asyncio.Future[None] = loop.create_future()
 
-    def settle(error: BaseException | None) -> None:
+    def end(error: BaseException | None) -> None:
         if not future.done():
             if error is None:
                 future.set_result(None)
@@ -268,7 +268,7 @@ def _watch_in_thread(watch: Callable[[], None], loop: asyncio.AbstractEventLoop)
         except BaseException as error:  # noqa: BLE001 - handed to the event loop, which raises it
             failure = error
         with suppress(RuntimeError):  # the loop has ended already
-            loop.call_soon_threadsafe(settle, failure)
+            loop.call_soon_threadsafe(end, failure)
 
     run_in_thread("inboxes", body)
     return future
