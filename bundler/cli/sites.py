@@ -27,7 +27,7 @@ def command(ctx: click.Context, output: str) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.plan.lacking import missing_bytes_counter
     from bundler.report.sites import site_to_json, sites_to_text
@@ -38,7 +38,7 @@ def command(ctx: click.Context, output: str) -> None:
     settings: Settings = ctx.obj
     home = open_home(settings.home)
     version = Repository.load(home.metadata).snapshot_version
-    config = load(home.config)
+    config = load_config(home.config)
     fresh_days = {source.name: days for source in config.sources if (days := source.common.fresh_days) is not None}
     found = status_of_sites(
         Sites.load(home), version, system_clock(), missing_bytes_counter(home, config), fresh_days=fresh_days

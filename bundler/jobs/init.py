@@ -79,7 +79,7 @@ def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
         home.store().create()
         _write_root(home, wanted, now)
         durable.write_file(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
-        config.load(home.config)
+        config.load_config(home.config)
     return Home(path)
 
 

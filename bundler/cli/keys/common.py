@@ -71,7 +71,7 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
     """Open the home under its lock; what a root would change is shown on stderr before it is signed."""
     from bundler.ceremony.ceremony import Ceremony
     from bundler.ceremony.key_changes import KeyChanges
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.keys import hsm
     from bundler.keys.keyring import open_signer
@@ -79,7 +79,7 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
     from bundler.repository.signers import HomeSigners
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     hsm.use_module(config.pkcs11_module)
     secrets = secrets_from(options.passphrase_file, options.pin_file)
     with home.lock():

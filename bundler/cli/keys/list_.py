@@ -14,13 +14,13 @@ from manifests.console.commands import Settings, output_option, print_json
 def command(settings: Settings, output: str) -> None:
     """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
     from bundler.ceremony.status import key_rows, role_rows
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.report.keys import keys_to_json, keys_to_text, short_roles
     from bundler.repository.repository import Repository
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     names = [source.name for source in config.sources]
     repository = Repository.load(home.metadata)
     keys, roles = key_rows(home, repository, names), role_rows(repository, names, system_clock())
