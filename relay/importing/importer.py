@@ -39,7 +39,7 @@ from manifests.progress import Progress
 from manifests.text import printable
 from relay.config import Config
 from relay.context import Context
-from relay.events import log as events
+from relay.events.log import REFUSED, log_event
 from relay.home import Home
 from relay.importing import damaged as salvage
 from relay.importing import recovery as repair
@@ -161,7 +161,7 @@ class _Import:
             result = self._import_mended(mended, error)
         text = f"{printable(self.path.name)}: {mended.text}"
         with suppress(StorageError):
-            events.record(self.home, Event(self.context.clock(), "medium-damaged", text))
+            log_event(self.home, Event(self.context.clock(), "medium-damaged", text))
         return replace(result, text=f"{result.text}. {mended.text}")
 
     def _import_mended(self, mended: repair.Repaired, error: SealiftError) -> ImportResult:
@@ -375,7 +375,7 @@ def _refused(
     text = f"{printable(path.name)} was refused: {error}"
     with suppress(StorageError):  # the refusal matters more than its record
         save_last_refusal(home.last_refusal_file, LastOutcome(now, error.code, text))
-        events.record(home, Event(now, events.REFUSED, text, details))
+        log_event(home, Event(now, REFUSED, text, details))
     return error
 
 
