@@ -52,7 +52,7 @@ class Publication:
 class View:
     """Everything that is served, at one instant.
 
-    ``rings`` is empty before the first import. ``metadata`` holds TUF file names such as ``1.root.json``,
+    ``rings`` is empty before the first import. ``metadata`` has TUF file names such as ``1.root.json``,
     ``timestamp.json``, ``7.snapshot.json``; ``tuf_targets`` consistent-snapshot names such as
     ``clamav/<sha256>.daily.cvd``: both follow what is trusted, which may be newer than what a ring serves.
     ``mount_at_root`` is the source at the root in the default ring. ``newest_generation`` is the newest that is held,

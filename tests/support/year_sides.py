@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from bundler.config import load
+from bundler.config import load_config as load_bundler_config
 from bundler.context import Context
 from bundler.jobs import gc
 from bundler.jobs.again import create_again
@@ -25,10 +25,10 @@ from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
-from relay.config import load_config
+from relay.config import load_config as load_relay_config
 from relay.context import Context as RelayContext
 from relay.home import Home
-from relay.importing.importer import ImportResult
+from relay.importing.result import ImportResult
 from relay.receipt.make import ReceiptRemarks, make_receipt
 from relay.server.view import Views
 from relay.state import State
@@ -58,7 +58,7 @@ class Publisher:
             directory = json.dumps(str(content / source))
             text += f'\n[[source]]\nname = "{source}"\nkind = "directory"\npath = {directory}\n'
         self.home.config.write_text(text, "utf-8")
-        self.config = load(self.home.config)
+        self.config = load_bundler_config(self.home.config)
         self._signers = signers_of(self.home, self.config)
         self._stored_lengths: dict[str, int] = {}
 
@@ -137,7 +137,7 @@ class Site:
             self.generations.append(self.served())
 
     def _context(self) -> RelayContext:
-        return RelayContext(self.home, load_config(self.home.path), self.now)
+        return RelayContext(self.home, load_relay_config(self.home.path), self.now)
 
     def receipt(self) -> bytes:
         """Make a receipt as ``relay receipt`` does."""
@@ -154,7 +154,7 @@ class Site:
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""
-        views = Views(self.home, load_config(self.home.path))
+        views = Views(self.home, load_relay_config(self.home.path))
         try:
             view = views.current()
             files = view.rings[view.default_ring].files

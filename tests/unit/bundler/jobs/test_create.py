@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.config import load
+from bundler.config import load_config
 from bundler.context import Context
 from bundler.home import Home
 from bundler.jobs.again import create_again
@@ -37,7 +37,7 @@ class Publisher:
             (directory / "file").write_text(f"{number}")
             text += f'\n[[source]]\nname = "s{number}"\nkind = "directory"\npath = {json.dumps(str(directory))}\n'
         self.home.config.write_text(text, "utf-8")
-        self.context = Context(self.home, load(self.home.config), lambda: NOW, NoProgress())
+        self.context = Context(self.home, load_config(self.home.config), lambda: NOW, NoProgress())
 
     def create(self, **order: object) -> CreatedBundles:
         wanted = BundleOrder(out=self.path / "out", tool="sealift test", **order)  # type: ignore[arg-type]

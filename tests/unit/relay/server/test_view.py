@@ -31,7 +31,7 @@ def views(home):
 def test_before_the_first_import_nothing_is_served(views):
     view = views.current()
     assert (view.rings, view.metadata, view.tuf_targets, view.mount_at_root) == ({}, {}, {}, "rules")
-    assert (view.status.generation, view.status.created, view.status.age(CREATED)) == (0, None, None)
+    assert (view.status.generation, view.status.created, view.status.age_of_served(CREATED)) == (0, None, None)
     assert "none yet" in status_to_text(view.status, CREATED)
 
 

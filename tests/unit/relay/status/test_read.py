@@ -12,7 +12,7 @@ from tests.support.relay_homes import import_bundle
 
 def test_before_the_first_import_nothing_is_served(read):
     status = read()
-    assert (status.generation, status.publisher, status.created, status.age(CREATED)) == (0, None, None, None)
+    assert (status.generation, status.publisher, status.created, status.age_of_served(CREATED)) == (0, None, None, None)
     assert (status.targets, status.generations, status.sources, status.last_import) == (0, 0, (), None)
 
 
