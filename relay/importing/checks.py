@@ -85,8 +85,8 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
         need=f"{len(lacking):,} targets, {sum(target.length for target in lacking):,} bytes"
         + (f", as in generation {manifest.since}" if manifest.since is not None else ""),
         todo=f"in the DMZ: {advise_increment(find_newest_whole(state, home.blobs))}",
-        generation=newest,
-        incomplete=manifest.snapshot_version,
+        generation=manifest.snapshot_version,
+        newest=newest,
         missing=len(lacking),
     )
 

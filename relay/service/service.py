@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import Clock
-from manifests.errors import IncompleteError, SealiftError, StorageError
+from manifests.errors import DamagedBundleError, SealiftError, StorageError
 from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import FollowUp, follow_import
@@ -23,7 +23,9 @@ from relay.config import Config
 from relay.context import Context
 from relay.events import log as events
 from relay.home import Home
-from relay.importing.importer import ImportResult, import_bundle
+from relay.importing.importer import import_or_quarantine
+from relay.importing.refusals import Refusal
+from relay.importing.result import ImportResult
 from relay.inbox.attendant import Reporter, inbox_from_config
 from relay.inbox.watcher import Watcher
 from relay.server.content import DamagedBlob
@@ -203,14 +205,12 @@ class Service:
             if failure.is_new:
                 self._report(failure.event.kind, failure.event.text, code=failure.error.code)
 
-    def _import(self, path: Path) -> ImportResult:
-        try:
-            result = import_bundle(self._context, path, wait_seconds=_LOCK_WAIT_SECONDS, quarantine=True)
-        except IncompleteError:  # of a damaged bundle, what is undamaged was kept, and a receipt is to say so
-            self._follow_imports()
-            raise
-        self._follow_imports()
-        return result
+    def _import(self, path: Path) -> ImportResult | Refusal:
+        ended = import_or_quarantine(self._context, path, wait_seconds=_LOCK_WAIT_SECONDS)
+        if not isinstance(ended, Refusal) or isinstance(ended.error, DamagedBundleError):
+            with suppress(CancelledError):  # the import stands; what follows it is done at the next start
+                self._follow_imports()
+        return ended
 
     def _started(self) -> None:
         host = "localhost" if self._server.addresses[0].startswith(("127.", "[::1]")) else self._config.host

@@ -28,7 +28,7 @@ from manifests.progress import NoProgress
 from relay.config import load_config as load_relay_config
 from relay.context import Context as RelayContext
 from relay.home import Home
-from relay.importing.importer import ImportResult
+from relay.importing.result import ImportResult
 from relay.receipt.make import ReceiptRemarks, make_receipt
 from relay.server.view import Views
 from relay.state import State
