@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bundler.kinds import KINDS, kind_class
 from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, Common
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
@@ -97,7 +98,7 @@ class Config:
         return timedelta(days=self.runway_days)
 
 
-def load(path: Path, kinds: Kinds | None = None) -> Config:
+def load_config(path: Path, kinds: Kinds | None = None) -> Config:
     """Read and check ``bundler.toml``.
 
     Args:
@@ -124,8 +125,6 @@ def load(path: Path, kinds: Kinds | None = None) -> Config:
 
 
 def _shipped_kinds() -> Kinds:
-    from bundler.kinds import KINDS, kind_class
-
     return Kinds(tuple(KINDS), lambda kind: kind_class(kind).OPTIONS_SCHEMA)
 
 

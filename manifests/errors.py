@@ -258,6 +258,10 @@ class IncompleteError(SealiftError):
         self._fix(generation=generation)
 
 
+class DamagedBundleError(IncompleteError):
+    """A bundle is damaged; what is undamaged of it was kept, and the rest of its ``generation`` is missing."""
+
+
 class GateError(SealiftError):
     """A generation failed a check that it must pass before any agent sees it."""
 

@@ -22,7 +22,7 @@ from relay.context import Context
 from relay.deliveries import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
 from relay.deliveries.features import write_feature_files
 from relay.events import log as events
-from relay.receipt.make import make
+from relay.receipt.make import make_receipt
 from relay.rings.activate import move_rings
 from relay.state import Event, State
 
@@ -128,6 +128,6 @@ def _refresh_receipt(context: Context) -> None:
         changes = state.receipts.find_untold_changes()
         if changes is None:
             return
-        make(context.home, context.config, context.clock())
+        make_receipt(context)
         with state.transaction():
             state.receipts.note_told(changes)

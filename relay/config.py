@@ -71,10 +71,10 @@ class Config:
     """Everything that ``relay.toml`` says. Paths are absolute.
 
     ``mount_at_root``: the source that is served at the root too; ``False`` for none, ``True`` for the one whose
-    publisher asks for it. ``stale_after_days``: age at which ``stale`` is raised although trust still holds, where the
-    publisher gives no other.
+    publisher asks for it. ``stale_after_days``: age at which ``stale`` is raised although the signatures are
+    still good, where the publisher gives no other.
     ``reserve_bytes``: what an import leaves free on the disk. ``quarantine_bytes``: the most that the
-    quarantine may hold. ``keep_generations``: how many of the newest ``relay gc`` keeps. ``port`` 0 takes any
+    quarantine may take. ``keep_generations``: how many of the newest ``relay gc`` keeps. ``port`` 0 takes any
     free port.
     """
 

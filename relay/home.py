@@ -71,7 +71,7 @@ class Home:
 
     @property
     def lock_file(self) -> Path:
-        """Held by whoever changes the store or the state."""
+        """Taken by whoever changes the store or the state."""
         return self.path / "lock"
 
     @contextmanager

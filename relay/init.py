@@ -20,7 +20,7 @@ from relay.server.tls import create_authority
 from relay.state import Event, State
 
 
-def fingerprint(root: bytes) -> str:
+def root_fingerprint(root: bytes) -> str:
     """Return the SHA-256 of a root's bytes in groups of four, for two people to compare by voice."""
     digest = hashlib.sha256(root).hexdigest()
     return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
@@ -29,7 +29,7 @@ def fingerprint(root: bytes) -> str:
 def create_home(
     path: Path, root: bytes, *, connectivity: Connectivity, listen: str, now: datetime, host_name: str
 ) -> Home:
-    """Make a relay that trusts one publisher and holds nothing yet.
+    """Make a relay that trusts one publisher and has no generation yet.
 
     Args:
         path: Its directory: absent, or empty.

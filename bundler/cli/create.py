@@ -107,7 +107,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 
 def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
     from bundler.home import open_home
@@ -121,7 +121,7 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
 
     _check(wishes)
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     if wishes.again is not None:
         percent = History(home).read_version(wishes.again).recovery_percent
         with show_progress(settings) as shown:

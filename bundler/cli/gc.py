@@ -23,14 +23,14 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
     by default), what each registered site has or may still be sent, and the
     last good content of every source.
     """
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
     from bundler.jobs.gc import collect_garbage
 
     home = open_home(settings.home)
     with show_progress(settings) as shown:
-        found = collect_garbage(Context(home, load(home.config), system_clock, shown), dry_run=dry_run)
+        found = collect_garbage(Context(home, load_config(home.config), system_clock, shown), dry_run=dry_run)
     if output == "json":
         print_json({"dry_run": dry_run, **asdict(found)})
         return

@@ -11,7 +11,7 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.text import table_text
 
 if TYPE_CHECKING:
-    from bundler.pull.pull import PullResult
+    from bundler.pull.result import PullResult
 
 
 @click.command()
@@ -23,14 +23,14 @@ def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     Leaves with 10 when every source failed, with 11 when some did; what was pulled last is kept.
     """
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
     from bundler.pull.pull import pull_all
     from manifests.clock import system_clock
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     with home.lock(), show_progress(settings) as shown:
         home.store().sweep()
         result = pull_all(Context(home, config, system_clock, shown), sources)

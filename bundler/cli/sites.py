@@ -9,11 +9,9 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.text import table_text
 
 if TYPE_CHECKING:
     from bundler.sites.registry import ImportedReceipt, Sites
-    from bundler.sites.status import SiteStatus
     from manifests.errors import MalformedError
     from manifests.receipt import BroughtReceipts
 
@@ -29,9 +27,10 @@ def command(ctx: click.Context, output: str) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.plan.lacking import missing_bytes_counter
+    from bundler.report.sites import site_to_json, sites_to_text
     from bundler.repository.repository import Repository
     from bundler.sites.registry import Sites
     from bundler.sites.status import status_of_sites
@@ -39,19 +38,15 @@ def command(ctx: click.Context, output: str) -> None:
     settings: Settings = ctx.obj
     home = open_home(settings.home)
     version = Repository.load(home.metadata).snapshot_version
-    config = load(home.config)
+    config = load_config(home.config)
     fresh_days = {source.name: days for source in config.sources if (days := source.common.fresh_days) is not None}
     found = status_of_sites(
         Sites.load(home), version, system_clock(), missing_bytes_counter(home, config), fresh_days=fresh_days
     )
     if output == "json":
-        print_json([status.to_json() for status in found])
-        return
-    header = ("site", "generation", "behind", "content", "receipt", "damage", "needs")
-    rows = [_row(status) for status in found]
-    click.echo(
-        table_text(rows, header) if rows else "No site yet: bundle sites import RECEIPT (relay receipt makes one)."
-    )
+        print_json([site_to_json(status) for status in found])
+    else:
+        click.echo(sites_to_text(found))
 
 
 @command.command(name="import")
@@ -70,6 +65,7 @@ def import_(
     whether the fingerprint of its key is the one that the site shows. Older receipts change nothing.
     """
     from bundler.home import open_home
+    from bundler.report.sites import imported_to_json
     from bundler.sites.registry import Sites
     from manifests.errors import SealiftError
 
@@ -86,7 +82,7 @@ def import_(
         except SealiftError as error:
             refused.append(error)
     if output == "json":
-        print_json([_to_json(imported) for imported in done])
+        print_json([imported_to_json(imported) for imported in done])
     else:
         for imported in done:
             click.echo(f"{imported.site.name}: {imported.text}")
@@ -144,33 +140,3 @@ def _ask(shown: str) -> bool:
         err=True,
     )
     return click.confirm("Is it the same, word for word?", default=False, err=True)
-
-
-def _row(status: SiteStatus) -> tuple[str, ...]:
-    from manifests.text import age_text
-
-    receipt = status.site.receipt
-    behind = f"{status.behind:,} versions" if status.behind > 1 else "1 version" if status.behind else "no"
-    age = "" if status.content_age is None else age_text(status.content_age)
-    pending = f" (+ part of {receipt.pending_generation})" if receipt.pending_generation is not None else ""
-    return (
-        status.site.name,
-        f"{receipt.newest or 'none'}{pending}",
-        behind,
-        f"STALE {age}".strip() if status.stale else age,
-        f"{age_text(status.receipt_age)} ago",
-        ", ".join(f"{damage.count:,} {damage.kind}" for damage in receipt.damage) or "none",
-        "?" if status.needs_bytes is None else f"{status.needs_bytes:,}",
-    )
-
-
-def _to_json(imported: ImportedReceipt) -> dict[str, str | int | None]:
-    site = imported.site
-    return {
-        "site": site.name,
-        "keyid": site.keyid,
-        "outcome": imported.outcome,
-        "serial": site.receipt.serial,
-        "generation": site.receipt.newest,
-        "text": imported.text,
-    }

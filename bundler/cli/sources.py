@@ -12,12 +12,8 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.text import table_text
 
 if TYPE_CHECKING:
-    from bundler.pull.pull import CheckResult
-    from bundler.pull.status import Status
-
-
-_NOT_NEW = frozenset({"unchanged", "as last time"})
-"""States of what a pull would not change, or of what nobody can know before it."""
+    from bundler.pull.check import CheckResult
+    from bundler.pull.status import SourceStatus
 
 
 @click.group(invoke_without_command=True)
@@ -27,14 +23,14 @@ def command(ctx: click.Context, output: str) -> None:
     """List the configured sources: kind, content, last pull, age, verification."""
     if ctx.invoked_subcommand is not None:
         return
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
-    from bundler.pull.status import statuses
+    from bundler.pull.status import read_source_statuses
     from manifests.clock import system_clock
 
     settings: Settings = ctx.obj
     home = open_home(settings.home)
-    found = statuses(home, load(home.config))
+    found = read_source_statuses(home, load_config(home.config))
     now = system_clock()
     if output == "json":
         print_json([_status_to_json(status, now) for status in found])
@@ -53,19 +49,19 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     Leaves with 10 when one does not answer as it should.
     """
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
-    from bundler.pull.pull import check_all
-    from bundler.pull.status import statuses
+    from bundler.pull.check import check_all
+    from bundler.pull.status import read_source_statuses
     from manifests.clock import system_clock
     from manifests.errors import FetchError
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     with show_progress(settings) as shown:
         results = check_all(Context(home, config, system_clock, shown), sources)
-    here = {status.name: status for status in statuses(home, config)}
+    here = {status.name: status for status in read_source_statuses(home, config)}
     now = system_clock()
     if output == "json":
         print_json([_check_to_json(result, here[result.name], now) for result in results])
@@ -78,28 +74,19 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
         raise FetchError("sources.unreachable", f"Sources that would fail: {', '.join(failed)}")
 
 
-def _status_row(status: Status, now: datetime) -> tuple[str, ...]:
+def _status_row(status: SourceStatus, now: datetime) -> tuple[str, ...]:
     said = (f"FAILED: {status.failure}" if status.failure else status.verification) + _licence(status)
     if status.pulled_at is None:
         return (status.name, status.kind, "", "", "never", "", said)
     size, version = f"{status.content_bytes:,}", status.version or ""
-    return (status.name, status.kind, f"{status.targets:,}", size, _age(status, now), version, said)
+    return (status.name, status.kind, f"{status.targets:,}", size, status.age_text(now), version, said)
 
 
-def _age(status: Status, now: datetime) -> str:
-    from manifests.text import age_text
-
-    age = status.age(now)
-    if age is None:
-        return ""
-    return f"{age_text(age)} STALE, more than {status.fresh_days} days" if status.stale(now) else age_text(age)
-
-
-def _licence(status: Status) -> str:
+def _licence(status: SourceStatus) -> str:
     return "" if status.licence is None else f"; licence: {status.licence}"
 
 
-def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
+def _status_to_json(status: SourceStatus, now: datetime) -> dict[str, Any]:
     return {
         "name": status.name,
         "kind": status.kind,
@@ -112,7 +99,7 @@ def _status_to_json(status: Status, now: datetime) -> dict[str, Any]:
     }
 
 
-def _here(status: Status, now: datetime) -> dict[str, Any]:
+def _here(status: SourceStatus, now: datetime) -> dict[str, Any]:
     """How fresh what we have is, for machines."""
     from manifests.clock import instant_text
 
@@ -126,13 +113,13 @@ def _here(status: Status, now: datetime) -> dict[str, Any]:
     }
 
 
-def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str, ...]:
-    here = (status.version or ("" if status.pulled_at else "nothing"), _age(status, now))
+def _check_row(result: CheckResult, status: SourceStatus, now: datetime) -> tuple[str, ...]:
+    here = (status.version or ("" if status.pulled_at else "nothing"), status.age_text(now))
     if result.check is None:
         said = f"{result.error} [{result.error.code if result.error else ''}]"
         return (result.name, result.kind, "FAILED", "", *here, "", "", said)
     targets = result.check.targets
-    new = sum(target.state not in _NOT_NEW for target in targets)
+    new = sum(target.state.is_new for target in targets)
     said = result.check.note + _licence(status)
     return (
         result.name,
@@ -146,7 +133,7 @@ def _check_row(result: CheckResult, status: Status, now: datetime) -> tuple[str,
     )
 
 
-def _check_to_json(result: CheckResult, status: Status, now: datetime) -> dict[str, Any]:
+def _check_to_json(result: CheckResult, status: SourceStatus, now: datetime) -> dict[str, Any]:
     value: dict[str, Any] = {
         "name": result.name,
         "kind": result.kind,
@@ -160,5 +147,5 @@ def _check_to_json(result: CheckResult, status: Status, now: datetime) -> dict[s
         value["error"] = result.error.to_json() if result.error else None
         return value
     value["note"] = result.check.note
-    value["targets"] = [{"path": t.path, "length": t.length, "state": t.state} for t in result.check.targets]
+    value["targets"] = [{"path": t.path, "length": t.length, "state": t.state.value} for t in result.check.targets]
     return value

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bundler.fetch.urls import shown
+from bundler.fetch.errors import WrongRangeError
+from bundler.fetch.urls import shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
 
@@ -21,7 +22,7 @@ _SETTLED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Validators:
+class GivenValidators:
     """What a server gave us to ask "still the same?" with (RFC 9110 section 8.8).
 
     Args:
@@ -37,14 +38,14 @@ class Validators:
     def __bool__(self) -> bool:
         return self.etag is not None or self.last_modified is not None
 
-    def updated(self, newer: Validators) -> Validators:
+    def updated(self, newer: GivenValidators) -> GivenValidators:
         """Return these with what a 304 says of them."""
         return newer if newer else self
 
     @property
     def modified_at(self) -> datetime | None:
         """``last_modified`` as an instant, if it is one."""
-        return http_date(self.last_modified)
+        return parse_http_date(self.last_modified)
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ class Ask:
         if_range: Send a range only if the file still has this validator, else all of it.
     """
 
-    unless: Validators | None = None
+    unless: GivenValidators | None = None
     start: int | None = None
     end: int | None = None
     if_range: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Return it as request headers."""
-        given = self.unless or Validators()
+        given = self.unless or GivenValidators()
         span = None if self.start is None else f"bytes={self.start}-{'' if self.end is None else self.end}"
         pairs = (
             ("If-None-Match", given.etag),
@@ -99,7 +100,7 @@ class Answer:
     length: int | None
     bounded: bool
     html: bool
-    validators: Validators
+    validators: GivenValidators
     chunks: Iterator[bytes]
 
     @property
@@ -108,14 +109,14 @@ class Answer:
         return None if self.length is None else self.start + self.length
 
 
-def validators(headers: Mapping[str, str]) -> Validators:
+def read_validators(headers: Mapping[str, str]) -> GivenValidators:
     """Read an answer's validators."""
     etag, modified = headers.get("ETag"), headers.get("Last-Modified")
     if etag is not None and not etag.startswith("W/"):
-        return Validators(etag, modified, etag)
-    at, now = http_date(modified), http_date(headers.get("Date"))
+        return GivenValidators(etag, modified, etag)
+    at, now = parse_http_date(modified), parse_http_date(headers.get("Date"))
     settled = at is not None and now is not None and now - at >= _SETTLED
-    return Validators(etag, modified, modified if settled else None)
+    return GivenValidators(etag, modified, modified if settled else None)
 
 
 def is_html(headers: Mapping[str, str]) -> bool:
@@ -137,13 +138,14 @@ def require_bounded(url: str, answer: Answer) -> None:
     if not answer.bounded:
         raise FetchError(
             "http.unbounded",
-            f"{shown(url)}: its server says neither how long it is nor where it ends, so it may be cut short unnoticed",
+            f"{shown_url(url)}: its server says neither how long it is nor where it ends, "
+            "so it may be cut short unnoticed",
             need="Content-Length, or chunks",
             todo="correct the server, or give the file's checksum",
         )
 
 
-def length(url: str, headers: Mapping[str, str]) -> int | None:
+def read_length(url: str, headers: Mapping[str, str]) -> int | None:
     """Read ``Content-Length``.
 
     Raises:
@@ -152,13 +154,13 @@ def length(url: str, headers: Mapping[str, str]) -> int | None:
     transfer = _transfer(headers)
     if transfer not in {"chunked", "identity"}:
         raise FetchError(
-            "http.encoding", f"{shown(url)} is sent as {transfer[:40]!r} though we asked for the file as it is"
+            "http.encoding", f"{shown_url(url)} is sent as {transfer[:40]!r} though we asked for the file as it is"
         )
     text = headers.get("Content-Length")
     if text is None or transfer == "chunked":
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise FetchError("http.protocol", f"{shown(url)} gives the length {text[:40]!r}")
+        raise FetchError("http.protocol", f"{shown_url(url)} gives the length {text[:40]!r}")
     return int(text)
 
 
@@ -170,11 +172,11 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
     """Check that a 206 answers what was asked, and return where it begins.
 
     Raises:
-        FetchError: ``http.range``: another range, another file, or no sense (RFC 9110 sections 14.4 and 15.3.7).
+        WrongRangeError: ``http.range``: another range, another file, or no sense (RFC 9110 sections 14.4 and 15.3.7).
     """
     said = headers.get("Content-Range", "")
     match = _CONTENT_RANGE.fullmatch(said.strip())
-    announced = length(url, headers)
+    announced = read_length(url, headers)
     etag = headers.get("ETag")
     if match is not None and _same_file(ask, etag, headers.get("Last-Modified")):
         first, last = int(match[1]), int(match[2])
@@ -182,9 +184,9 @@ def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:
         whole = _reaches_end(ask, last, total)
         if first == ask.start and first <= last and whole and announced in {None, last - first + 1}:
             return first
-    raise FetchError(
+    raise WrongRangeError(
         "http.range",
-        f"{shown(url)} answers with another part than it was asked for",
+        f"{shown_url(url)} answers with another part than it was asked for",
         have=f"Content-Range {said[:80]!r}, ETag {(etag or '')[:80]!r}",
         need=f"bytes from {ask.start} of the file with {(ask.if_range or 'any validator')[:80]}",
     )
@@ -220,19 +222,19 @@ def check_encoding(url: str, headers: Mapping[str, str]) -> None:
         return
     if encoding in {"gzip", "x-gzip"} and urlsplit(url).path.endswith((".gz", ".tgz")):
         return
-    raise FetchError("http.encoding", f"{shown(url)} is sent as {encoding!r} though we asked for the file as it is")
+    raise FetchError("http.encoding", f"{shown_url(url)} is sent as {encoding!r} though we asked for the file as it is")
 
 
-def retry_after(response: requests.Response, clock: Clock) -> int | None:
+def read_retry_after(response: requests.Response, clock: Clock) -> int | None:
     """Read ``Retry-After``, seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return int(value[:9])
-    at = http_date(value)
+    at = parse_http_date(value)
     return None if at is None else max(0, int((at - clock()).total_seconds()))
 
 
-def http_date(text: str | None) -> datetime | None:
+def parse_http_date(text: str | None) -> datetime | None:
     """Read a date as HTTP writes it; ``None`` for anything else."""
     try:
         at = email.utils.parsedate_to_datetime(text) if text else None

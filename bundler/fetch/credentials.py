@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from bundler.sources.paths import absolute_path
 from manifests.errors import ConfigurationError
 from manifests.secret_file import read_secret
 
@@ -73,7 +74,7 @@ class Secret:
         if not text:
             raise self._missing()
         if not text.isprintable():
-            raise ConfigurationError("source.credentials", f"{self}: it holds a character that cannot be sent")
+            raise ConfigurationError("source.credentials", f"{self}: it has a character that cannot be sent")
         return text
 
     def __str__(self) -> str:
@@ -108,7 +109,7 @@ class Secret:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class UpstreamCredentials:
     """What an upstream or a proxy knows us by.
 
     Args:
@@ -145,8 +146,8 @@ class Credentials:
         if (what == "password") != ("user" in table):
             raise ConfigurationError("source.credentials", f"Source {source!r}: {key}: user and password go together")
         name = str(table[given[0]])
-        if place == "file" and not Path(name).is_absolute():
-            raise ConfigurationError("source.path", f"Source {source!r}: the path {name!r} is not absolute")
+        if place == "file":
+            absolute_path(source, name)
         plain = table.get("plain_http", False)
         host = str(table.get("host", ""))
         return cls(
@@ -165,13 +166,13 @@ class Credentials:
         """
         secret = self.secret.read(self.user or "token")
         if self.user is not None:
-            return basic(self.user, secret)
+            return basic_authorization(self.user, secret)
         if not secret.isascii():
             raise ConfigurationError("source.credentials", f"{self.secret}: a token is ASCII text")
         return f"Bearer {secret}" if self.header == "Authorization" else secret
 
 
-def basic(user: str, password: str) -> str:
+def basic_authorization(user: str, password: str) -> str:
     """Return the value of a header that gives user and password, in UTF-8 (RFC 7617 section 2.1)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode()
 

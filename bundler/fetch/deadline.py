@@ -16,13 +16,13 @@ from typing import Any, ClassVar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from manifests.errors import FetchError
+from bundler.fetch.errors import TooSlowError
 
 
-def pools(seconds: float) -> dict[str, Any]:
+def impatient_pools(seconds: float) -> dict[str, Any]:
     """Return connection pools, by scheme, whose answers begin within so many seconds or fail.
 
-    They raise a ``FetchError`` with the code ``http.too-slow``.
+    They raise a :class:`TooSlowError`.
     """
 
     class Plain(_Impatient):
@@ -49,7 +49,7 @@ def pools(seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def watched(response: Any, deadline: float) -> Iterator[threading.Event]:
+def watch_deadline(response: Any, deadline: float) -> Iterator[threading.Event]:
     """Yield an event for reading a body; when the time is up it is set, and the connection shut down.
 
     Args:
@@ -107,7 +107,7 @@ class _Impatient(HTTPConnection):
                 yield
             finally:
                 if late.is_set():
-                    raise FetchError(
+                    raise TooSlowError(
                         "http.too-slow",
                         f"{self.host} took too long {what}",
                         need=f"{need} within {self.ceiling:g} seconds",

@@ -6,19 +6,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundler.fetch.answer import Answer, Ask, Validators, require_bounded
+from bundler.fetch.answer import Answer, Ask, GivenValidators, require_bounded
+from bundler.fetch.errors import WrongBodyError, WrongRangeError
 from bundler.fetch.memory import Memory
-from bundler.fetch.partial import Partial, Partials, file_chunks
+from bundler.fetch.partial import PartialFile, PartialFiles, file_chunks
 from bundler.fetch.portal import is_page, without_portal
-from bundler.fetch.transport import Transport
-from bundler.fetch.urls import shown
-from bundler.fetch.wanted import Fetched, Wanted
+from bundler.fetch.transport import HttpTransport
+from bundler.fetch.urls import shown_url
+from bundler.fetch.wanted import FetchedFile, WantedFile
 from bundler.sources.base import Workbench
+from bundler.sources.checksums import ChecksumError
 from manifests.blobs import Blob
 from manifests.errors import FetchError
-
-_SPOILED = frozenset({"http.range", "http.checksum", "http.length", "http.too-large"})
-"""After these errors what came so far is of no use."""
 
 
 class Downloads:
@@ -36,29 +35,29 @@ class Downloads:
         self._bench = bench
         self._name = name
         self._memory = memory
-        self._partials = Partials(bench.fetching, name, bench.clock)
+        self._partials = PartialFiles(bench.fetching, name, bench.clock)
         self._lock = threading.Lock()
 
     def prune(self) -> None:
         """Remove what earlier runs left and nobody came back for."""
         self._partials.prune()
 
-    def unasked(self, wanted: Wanted) -> Fetched | None:
+    def unasked(self, wanted: WantedFile) -> FetchedFile | None:
         """Return what the last good pull gave, if nobody need be asked about it."""
-        held = self.held(wanted)
-        if held is None:
+        here = self.already_here(wanted)
+        if here is None:
             return None
         given = self._memory.file(wanted.path, wanted.url)
         self._memory.keep_file(wanted.path, wanted.url, given)
-        self._advance(held.length)
-        return Fetched(wanted.path, held, True, given.modified_at)
+        self._advance(here.length)
+        return FetchedFile(wanted.path, here, True, given.modified_at)
 
-    def held(self, wanted: Wanted) -> Blob | None:
+    def already_here(self, wanted: WantedFile) -> Blob | None:
         """Return what the last good pull gave, if nobody need be asked about it."""
         known = self._bench.remembered(wanted.path)
         return known if known and wanted.is_met_by(known, lambda: self._bench.read(known)) else None
 
-    def bring(self, transport: Transport, wanted: Wanted, *, announce: bool) -> Fetched:
+    def bring(self, transport: HttpTransport, wanted: WantedFile, *, announce: bool) -> FetchedFile:
         """Try once to bring a file into the batch.
 
         Args:
@@ -70,7 +69,7 @@ class Downloads:
             FetchError: As :meth:`bundler.fetch.fetcher.Fetcher.get`.
         """
         if self.stop.is_set():
-            raise FetchError("http.cancelled", f"{shown(wanted.url)} was left because another file failed")
+            raise FetchError("http.cancelled", f"{shown_url(wanted.url)} was left because another file failed")
         begun = self._partials.find(wanted.path, wanted.url)
         try:
             if begun is not None and begun.blob is not None:
@@ -80,12 +79,11 @@ class Downloads:
                     begun = None  # it came whole, and is something else than what is wanted now
             with transport.get(wanted.url, self.ask(wanted, begun), max_bytes=wanted.max_bytes) as answer:
                 return self._taken(wanted, *self._received(wanted, begun, answer, announce))
-        except FetchError as error:
-            if error.code in _SPOILED:
-                self._partials.drop(wanted.path, wanted.url)
+        except (WrongBodyError, ChecksumError):  # what came so far is of no use
+            self._partials.drop(wanted.path, wanted.url)
             raise
 
-    def ask(self, wanted: Wanted, begun: Partial | None) -> Ask:
+    def ask(self, wanted: WantedFile, begun: PartialFile | None) -> Ask:
         """Return what to ask: whether it changed, the rest of it, or all of it."""
         if begun is not None and begun.blob is not None:
             return Ask(unless=begun.validators) if begun.validators else Ask()
@@ -98,8 +96,8 @@ class Downloads:
         return Ask(unless=given)
 
     def _received(
-        self, wanted: Wanted, begun: Partial | None, answer: Answer, announce: bool
-    ) -> tuple[Path | None, Blob, Validators]:
+        self, wanted: WantedFile, begun: PartialFile | None, answer: Answer, announce: bool
+    ) -> tuple[Path | None, Blob, GivenValidators]:
         """Return the content that an answer means, its file if it is not in the store, and its validators."""
         if answer.unchanged and begun is not None and begun.blob is not None:
             return begun.data, begun.blob, begun.validators
@@ -114,21 +112,21 @@ class Downloads:
         chunks = answer.chunks if may_be_page(wanted) else without_portal(wanted.url, answer)
         resumed = begun if answer.start else None
         if resumed is not None and resumed.total not in {None, answer.total}:
-            raise FetchError("http.range", f"{shown(wanted.url)} has another length than when it was begun")
+            raise WrongRangeError("http.range", f"{shown_url(wanted.url)} has another length than when it was begun")
         self._advance(answer.start)
         chunks = self._counted(wanted.bounded(answer.start, chunks))
         data, blob = self._partials.receive(wanted.path, wanted.url, answer, chunks, resumed)
         return data, blob, resumed.validators if resumed else answer.validators
 
-    def _taken(self, wanted: Wanted, data: Path | None, blob: Blob, given: Validators) -> Fetched:
+    def _taken(self, wanted: WantedFile, data: Path | None, blob: Blob, given: GivenValidators) -> FetchedFile:
         """Check a file, and put it into the batch if it is not in the store."""
         wanted.check_length(blob.length)
         if data is not None:
             if wanted.check is not None:
-                wanted.check.require(file_chunks(data), name=shown(wanted.url))
+                wanted.check.require(file_chunks(data), name=shown_url(wanted.url))
             self._bench.batch.take(data, blob)
         self._memory.keep_file(wanted.path, wanted.url, given)
-        return Fetched(wanted.path, blob, self._bench.remembered(wanted.path) == blob, given.modified_at)
+        return FetchedFile(wanted.path, blob, self._bench.remembered(wanted.path) == blob, given.modified_at)
 
     def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -142,6 +140,6 @@ class Downloads:
             self._bench.progress.advance(done)
 
 
-def may_be_page(wanted: Wanted) -> bool:
+def may_be_page(wanted: WantedFile) -> bool:
     """Tell whether a web page may be what is wanted. A checksum says more than a look at the first bytes."""
     return wanted.check is not None or is_page(wanted.path)

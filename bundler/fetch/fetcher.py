@@ -11,17 +11,16 @@ from urllib.parse import urlsplit
 from bundler.fetch.answer import Ask, require_bounded
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.download import Downloads, may_be_page
+from bundler.fetch.errors import FORBIDDEN, GoneError, HttpStatusError, NoSuchRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.portal import is_page, refuse_portal
 from bundler.fetch.session import tls_context
-from bundler.fetch.transport import Transport
-from bundler.fetch.wanted import Fetched, Looked, Wanted
+from bundler.fetch.transport import HttpTransport
+from bundler.fetch.wanted import FetchedFile, SeenFile, WantedFile
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
-from manifests.errors import FetchError, SealiftError
-
-_GONE = frozenset({404, 410})
+from manifests.errors import SealiftError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -43,7 +42,7 @@ class Fetcher:
         self._cooldown = Cooldown(bench.fetching / "cooldown.json", bench.clock)
         self._context = tls_context(options)
         self._local = threading.local()
-        self._transports: list[Transport] = []
+        self._transports: list[HttpTransport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
         self._memory = Memory(bench)
@@ -59,16 +58,27 @@ class Fetcher:
         for transport in self._transports:
             transport.close()
 
-    def get(self, wanted: Wanted) -> Fetched:
+    def get(self, wanted: WantedFile) -> FetchedFile:
         """Bring one file into the batch: not at all, or only its rest, where that is enough.
 
         Raises:
             FetchError: ``http.checksum``, ``http.length``, ``http.captive-portal``, or as
-                :meth:`bundler.fetch.transport.Transport.get`, after as many tries as that is worth.
+                :meth:`bundler.fetch.transport.HttpTransport.get`, after as many tries as that is worth.
         """
         return self._get(wanted, announce=True)
 
-    def get_all(self, wanted: Sequence[Wanted]) -> tuple[Fetched, ...]:
+    def get_or_none(self, wanted: WantedFile) -> FetchedFile | None:
+        """Bring one file into the batch as :meth:`get`, or return ``None`` when there is none (404 or 410).
+
+        Raises:
+            FetchError: As :meth:`get`.
+        """
+        try:
+            return self.get(wanted)
+        except GoneError:
+            return None
+
+    def get_all(self, wanted: Sequence[WantedFile]) -> tuple[FetchedFile, ...]:
         """Bring several files into the batch, so many at once as the options allow.
 
         Returns:
@@ -109,26 +119,38 @@ class Fetcher:
             raise
         return tuple(future.result() for future in futures)
 
-    def look(self, wanted: Wanted) -> Looked:
+    def look(self, wanted: WantedFile) -> SeenFile:
         """Ask for a file and read no body: is it there, how long is it, did it change?
 
         Raises:
             FetchError: As :meth:`get`, but for what only a body shows.
         """
-        known = self._downloads.held(wanted)
+        known = self._downloads.already_here(wanted)
         if known is not None:
-            return Looked(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
+            return SeenFile(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
         ask = self._downloads.ask(wanted, None)
 
-        def attempt() -> Looked:
+        def attempt() -> SeenFile:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
                     refuse_portal(wanted.url, answer)
-                held = self._bench.remembered(wanted.path) if answer.unchanged else None
-                length = answer.length if held is None else held.length
-                return Looked(wanted.path, length, answer.unchanged, answer.validators.modified_at)
+                here = self._bench.remembered(wanted.path) if answer.unchanged else None
+                length = answer.length if here is None else here.length
+                return SeenFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
 
         return self._transport.retrying(attempt)
+
+    def is_there(self, wanted: WantedFile) -> bool:
+        """Ask whether there is a file (no 404 and no 410), and read no body.
+
+        Raises:
+            FetchError: As :meth:`look`.
+        """
+        try:
+            self.look(wanted)
+        except GoneError:
+            return False
+        return True
 
     def document(self, url: str, *, max_bytes: int, html: bool = False) -> bytes:
         """Return a small file, whole in memory; one that did not change comes from the store.
@@ -143,16 +165,23 @@ class Fetcher:
         """
         return self._transport.retrying(lambda: self._document(url, max_bytes, html))
 
-    def document_or_none(self, url: str, *, max_bytes: int, html: bool = False) -> bytes | None:
+    def document_or_none(self, url: str, *, max_bytes: int, or_forbidden: bool = False) -> bytes | None:
         """Return a small file as :meth:`document`, or ``None`` when there is none (404 or 410).
+
+        Args:
+            url: Where it is.
+            max_bytes: Its ceiling.
+            or_forbidden: Take a 403 for the same: some stores answer so for what they do not have.
 
         Raises:
             FetchError: As :meth:`get`.
         """
         try:
-            return self.document(url, max_bytes=max_bytes, html=html)
-        except FetchError as error:
-            if error.code == "http.status" and error.details.get("status") in _GONE:
+            return self.document(url, max_bytes=max_bytes)
+        except GoneError:
+            return None
+        except HttpStatusError as error:
+            if or_forbidden and error.status == FORBIDDEN:
                 return None
             raise
 
@@ -181,13 +210,11 @@ class Fetcher:
 
         try:
             return self._transport.retrying(attempt)
-        except FetchError as error:
-            if error.details.get("status") == 416:  # there is no first byte
-                return b""
-            raise
+        except NoSuchRangeError:  # there is no first byte
+            return b""
 
-    def again(self, attempt: Callable[[], T], codes: frozenset[str]) -> T:
-        """Run ``attempt`` once more, after a pause, if it fails with one of these codes.
+    def once_more(self, attempt: Callable[[], T], passing: tuple[type[SealiftError], ...]) -> T:
+        """Run ``attempt`` once more, after a pause, if it fails with one of these errors.
 
         For what two files say of each other: one may have been read just before the other was replaced.
 
@@ -196,10 +223,8 @@ class Fetcher:
         """
         try:
             return attempt()
-        except SealiftError as error:
-            if error.code not in codes:
-                raise
-        self._bench.pause(1)
+        except passing:
+            self._bench.pause(1)
         return attempt()
 
     def memo(self) -> Mapping[str, JSON]:
@@ -207,17 +232,17 @@ class Fetcher:
         return self._memory.to_json()
 
     @property
-    def _transport(self) -> Transport:
+    def _transport(self) -> HttpTransport:
         """This thread's transport."""
-        found: Transport | None = getattr(self._local, "transport", None)
+        found: HttpTransport | None = getattr(self._local, "transport", None)
         if found is None:
             bench = self._bench
-            found = Transport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
+            found = HttpTransport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
             self._local.transport = found
             self._transports.append(found)
         return found
 
-    def _get(self, wanted: Wanted, *, announce: bool) -> Fetched:
+    def _get(self, wanted: WantedFile, *, announce: bool) -> FetchedFile:
         found = self._downloads.unasked(wanted)
         if found is not None:
             return found
@@ -241,4 +266,4 @@ class Fetcher:
             return data
 
 
-__all__ = ["Fetched", "Fetcher", "Looked", "Wanted"]
+__all__ = ["FetchedFile", "Fetcher", "SeenFile", "WantedFile"]

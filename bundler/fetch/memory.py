@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from bundler.fetch.answer import Validators
+from bundler.fetch.answer import GivenValidators
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
 
@@ -15,7 +15,7 @@ _DIGITS = frozenset("0123456789abcdef")
 class Memory:
     """Validators of files, by path; validators and content of documents, by a digest of the URL.
 
-    URLs themselves are not written down: a query may hold a token.
+    URLs themselves are not written down: a token may stand in a query.
     """
 
     def __init__(self, bench: Workbench) -> None:
@@ -23,15 +23,15 @@ class Memory:
         self._files: dict[str, JSON] = {}
         self._documents: dict[str, JSON] = {}
 
-    def file(self, path: str, url: str) -> Validators:
+    def file(self, path: str, url: str) -> GivenValidators:
         """Return what a file came with at the last good pull, if it came from this URL."""
         return _validators(self._bench.memo("files").get(path), url)
 
-    def keep_file(self, path: str, url: str, given: Validators) -> None:
+    def keep_file(self, path: str, url: str, given: GivenValidators) -> None:
         """Remember what a file came with."""
         self._files[path] = _note(url, given)
 
-    def document(self, url: str) -> tuple[Validators, Blob] | None:
+    def document(self, url: str) -> tuple[GivenValidators, Blob] | None:
         """Return what a document was, and came with, at the last good pull, if it is in the store."""
         note = self._bench.memo("documents").get(_digest(url))
         if not isinstance(note, Mapping):
@@ -43,7 +43,7 @@ class Memory:
             return None
         return _validators(note, url), blob
 
-    def keep_document(self, url: str, given: Validators, blob: Blob) -> None:
+    def keep_document(self, url: str, given: GivenValidators, blob: Blob) -> None:
         """Remember a document."""
         self._documents[_digest(url)] = {**_note(url, given), "sha256": blob.sha256, "length": blob.length}
 
@@ -56,15 +56,15 @@ def _digest(url: str) -> str:
     return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _note(url: str, given: Validators) -> dict[str, JSON]:
+def _note(url: str, given: GivenValidators) -> dict[str, JSON]:
     return {"url": _digest(url), "etag": given.etag, "last_modified": given.last_modified}
 
 
-def _validators(note: JSON, url: str) -> Validators:
+def _validators(note: JSON, url: str) -> GivenValidators:
     if not isinstance(note, Mapping) or note.get("url") != _digest(url):
-        return Validators()
+        return GivenValidators()
     etag, modified = note.get("etag"), note.get("last_modified")
-    return Validators(
+    return GivenValidators(
         etag if isinstance(etag, str) else None,
         modified if isinstance(modified, str) else None,
     )

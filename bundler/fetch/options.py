@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, Credentials
-from bundler.kinds.directory import absolute
+from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, UpstreamCredentials
+from bundler.sources.paths import existing_file
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB
 
@@ -55,8 +55,8 @@ class FetchOptions:
     attempts: int = 3
     ca: Path | None = None
     proxy: str | None = None
-    proxy_credentials: Credentials | None = None
-    credentials: Credentials | None = None
+    proxy_credentials: UpstreamCredentials | None = None
+    credentials: UpstreamCredentials | None = None
     user_agent_suffix: str = ""
 
 
@@ -71,15 +71,11 @@ def fetch_options(source: str, options: Mapping[str, Any]) -> FetchOptions:
     given = {key: options[key] for key in plain if key in options}
     for key in ("proxy_credentials", "credentials"):
         if key in options:
-            given[key] = Credentials.from_config(source, key, options[key])
+            given[key] = UpstreamCredentials.from_config(source, key, options[key])
     if "proxy_credentials" in given and "proxy" not in given:
         raise ConfigurationError(
             "source.proxy", f"Source {source!r}: proxy_credentials without proxy", todo='write proxy = "http://…" too'
         )
     if "ca" in options:
-        given["ca"] = absolute(source, options["ca"])
-        if not given["ca"].is_file():
-            raise ConfigurationError(
-                "source.path", f"Source {source!r}: there is no file {given['ca']}", need="a PEM bundle"
-            )
+        given["ca"] = existing_file(source, options["ca"], need="a PEM bundle")
     return FetchOptions(**given)

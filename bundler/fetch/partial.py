@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from bundler.fetch.answer import Answer, Validators
+from bundler.fetch.answer import Answer, GivenValidators
 from manifests import clock as times
 from manifests import strictjson
 from manifests.blobs import CHUNK_BYTES, Blob
@@ -32,7 +32,7 @@ _MAX_NOTE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Note:
+class DownloadNote:
     """What is known of a download: whose validators it came with, in which boot, when, and how long it will be."""
 
     etag: str | None
@@ -60,7 +60,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Partial:
+class PartialFile:
     """One download, as far as it came. ``blob`` is set when it came whole; then its bytes were just hashed.
 
     Args:
@@ -73,7 +73,7 @@ class Partial:
 
     data: Path
     length: int
-    validators: Validators
+    validators: GivenValidators
     total: int | None = None
     blob: Blob | None = None
 
@@ -87,14 +87,14 @@ class Partial:
         return self.blob is None and self.length > 0 and self.validators.strong is not None
 
 
-class Partials:
+class PartialFiles:
     """The downloads of one source. Different paths may be worked on by different threads."""
 
     def __init__(self, fetching: Path, source: str, clock: Clock) -> None:
         self._directory = _place(fetching) / source
         self._clock = clock
 
-    def find(self, path: str, url: str) -> Partial | None:
+    def find(self, path: str, url: str) -> PartialFile | None:
         """Return what is here of a file; what cannot be believed is removed.
 
         Raises:
@@ -113,7 +113,7 @@ class Partials:
             return found
 
     def receive(
-        self, path: str, url: str, answer: Answer, chunks: Iterable[bytes], begun: Partial | None
+        self, path: str, url: str, answer: Answer, chunks: Iterable[bytes], begun: PartialFile | None
     ) -> tuple[Path, Blob]:
         """Write a body down as it comes.
 
@@ -134,8 +134,8 @@ class Partials:
         data, note = self._files(path, url)
         resumed = answer.start > 0 and begun is not None
         given = begun.validators if resumed and begun else answer.validators
-        said = Note(
-            given.etag, given.last_modified, given.strong, boot(), times.instant_text(self._clock()), answer.total
+        said = DownloadNote(
+            given.etag, given.last_modified, given.strong, boot_id(), times.instant_text(self._clock()), answer.total
         )
         make_directory(self._directory)
         with storage_errors(data):
@@ -177,13 +177,13 @@ class Partials:
         return self._directory / f"{key}.data", self._directory / f"{key}.json"
 
 
-def forget(fetching: Path, source: str) -> None:
+def forget_downloads(fetching: Path, source: str) -> None:
     """Remove all downloads of a source: its pull was good, its content is in the store."""
     with storage_errors(fetching), suppress(FileNotFoundError):
         shutil.rmtree(_place(fetching) / source)
 
 
-def sweep(fetching: Path, sources: Collection[str]) -> None:
+def sweep_downloads(fetching: Path, sources: Collection[str]) -> None:
     """Remove the downloads of sources that are configured no longer. Call under the home's lock."""
     with storage_errors(fetching), suppress(FileNotFoundError):
         for entry in list(_place(fetching).iterdir()):
@@ -195,21 +195,21 @@ def _place(fetching: Path) -> Path:
     return fetching / "partial"
 
 
-def _believed(data: Path, note: Note, status: os.stat_result) -> Partial | None:
+def _believed(data: Path, note: DownloadNote, status: os.stat_result) -> PartialFile | None:
     """Return a download that is what its note says; ``None`` when that cannot be known."""
-    validators = Validators(note.etag, note.last_modified, note.strong)
+    validators = GivenValidators(note.etag, note.last_modified, note.strong)
     if note.sha256 is not None or status.st_size == note.total:
         blob = _hashed(data)
-        if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != boot()):
+        if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != boot_id()):
             return None
-        return Partial(data, blob.length, validators, blob.length, blob)
-    if note.boot != boot() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
+        return PartialFile(data, blob.length, validators, blob.length, blob)
+    if note.boot != boot_id() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
         return None
-    return Partial(data, status.st_size, validators, note.total)
+    return PartialFile(data, status.st_size, validators, note.total)
 
 
 @cache
-def boot() -> str:
+def boot_id() -> str:
     """Return what tells this boot of the machine from others; something new where nothing does."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -217,16 +217,16 @@ def boot() -> str:
         return os.urandom(16).hex()
 
 
-def _read_note(path: Path) -> Note | None:
+def _read_note(path: Path) -> DownloadNote | None:
     with path.open("rb") as file:
         data = file.read(_MAX_NOTE_BYTES + 1)
     try:
-        return Note.from_json(strictjson.decode_json(data, name=path.name, max_bytes=_MAX_NOTE_BYTES))
+        return DownloadNote.from_json(strictjson.decode_json(data, name=path.name, max_bytes=_MAX_NOTE_BYTES))
     except (MalformedError, TypeError):
         return None
 
 
-def _write_note(path: Path, note: Note) -> None:
+def _write_note(path: Path, note: DownloadNote) -> None:
     """Replace a note at once; not durably, since a lost one costs a download at most."""
     beside = path.with_suffix(".new")
     beside.write_bytes(strictjson.encode_json(asdict(note)))

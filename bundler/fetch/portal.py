@@ -7,7 +7,7 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from bundler.fetch.answer import Answer
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import shown_url
 from manifests.errors import FetchError
 
 _SNIFFED_BYTES = 512
@@ -44,6 +44,6 @@ def refuse_portal(url: str, answer: Answer, beginning: bytes = b"") -> None:
     if not answer.unchanged and (answer.html or start.startswith((b"<!doctype html", b"<html"))):
         raise FetchError(
             "http.captive-portal",
-            f"{shown(url)} answered with a web page instead of a file",
+            f"{shown_url(url)} answered with a web page instead of a file",
             todo="sign in to the network or proxy, correct the URL, or give the file's checksum",
         )

@@ -22,10 +22,11 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_auth_from_url, get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
-from bundler.fetch.credentials import basic
-from bundler.fetch.deadline import pools
+from bundler.fetch.credentials import basic_authorization
+from bundler.fetch.deadline import impatient_pools
+from bundler.fetch.errors import BrokenTransferError
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.urls import shown
+from bundler.fetch.urls import shown_url
 from manifests.errors import ConfigurationError, FetchError
 from manifests.text import printable
 
@@ -44,7 +45,7 @@ def tls_context(options: FetchOptions) -> ssl.SSLContext:
     """Return whom we trust: the system's authorities, or those of the environment, and the source's own.
 
     Raises:
-        ConfigurationError: ``source.ca`` when a bundle holds no certificate.
+        ConfigurationError: ``source.ca`` when there is no certificate in a bundle.
     """
     given = next((os.environ[name] for name in _ADDITIONAL_AUTHORITIES if os.environ.get(name)), None)
     try:
@@ -73,7 +74,7 @@ class _Adapter(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext, proxy_authorization: str | None, total_seconds: float) -> None:
         self._context = context
         self._proxy_authorization = proxy_authorization
-        self._pools = pools(total_seconds)
+        self._pools = impatient_pools(total_seconds)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -89,14 +90,14 @@ class _Adapter(HTTPAdapter):
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """Return the password header, from our configuration or out of the environment's URL."""
         user, password = get_auth_from_url(proxy)
-        given = self._proxy_authorization or (basic(user, password) if user else None)
+        given = self._proxy_authorization or (basic_authorization(user, password) if user else None)
         return {"Proxy-Authorization": given} if given else {}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Leave the connection to its context: by itself this would add the library's own authorities."""
 
 
-class Client:
+class HttpClient:
     """Sends requests with one set of options. Not for several threads at once.
 
     Args:
@@ -140,9 +141,9 @@ class Client:
         except exceptions.ProxyError as error:
             raise self._proxy_failure(url, error) from error
         except exceptions.Timeout as error:
-            raise silent(url, self._options.timeout_seconds) from error
+            raise silence_error(url, self._options.timeout_seconds) from error
         except exceptions.ConnectionError as error:
-            raise _failure("http.connect", url, "the connection failed", error) from error
+            raise _failure("http.connect", url, "the connection failed", error, BrokenTransferError) from error
         except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise _failure("http.protocol", url, "the server or our settings break HTTP", error) from error
 
@@ -151,7 +152,7 @@ class Client:
         return {"http": proxy, "https": proxy} if proxy else {}
 
     def _proxy_failure(self, url: str, error: Exception) -> FetchError:
-        if "failed: 407" in _cause(error):
+        if "failed: 407" in cause_of(error):
             return self.proxy_refusal(url)
         return _failure("http.proxy", url, "the proxy refused or failed", error)
 
@@ -165,7 +166,7 @@ class Client:
             todo = "give the proxy with user and password: proxy and proxy_credentials in bundler.toml, or https_proxy"
         return FetchError(
             "http.proxy",
-            f"{shown(url)}: the proxy wants a user and password, or refuses the ones it got",
+            f"{shown_url(url)}: the proxy wants a user and password, or refuses the ones it got",
             have="407 Proxy Authentication Required",
             todo=todo,
             status=407,
@@ -190,24 +191,24 @@ def _proxy_of_environment(url: str) -> str | None:
     if not sound or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise FetchError(
             "http.proxy",
-            f"{shown(url)}: what the environment names as proxy is not the address of one",
+            f"{shown_url(url)}: what the environment names as proxy is not the address of one",
             need="http://user:password@host:port; in user and password / is written %2F, ? is %3F and # is %23",
             todo="correct https_proxy, http_proxy or all_proxy",
         )
     return proxy
 
 
-def silent(url: str, seconds: float) -> FetchError:
+def silence_error(url: str, seconds: float) -> BrokenTransferError:
     """Return the error for a server that says nothing."""
-    return FetchError("http.timeout", f"{shown(url)} was silent for {seconds:g} seconds")
+    return BrokenTransferError("http.timeout", f"{shown_url(url)} was silent for {seconds:g} seconds")
 
 
-def _failure(code: str, url: str, what: str, error: Exception) -> FetchError:
-    return FetchError(code, f"{shown(url)}: {what}", have=_cause(error))
+def _failure(code: str, url: str, what: str, error: Exception, made: type[FetchError] = FetchError) -> FetchError:
+    return made(code, f"{shown_url(url)}: {what}", have=cause_of(error))
 
 
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason; libraries wrap it several times and print addresses of objects."""
+def cause_of(error: BaseException) -> str:
+    """Return the innermost reason of a library's error; it is wrapped several times, with addresses of objects."""
     inner = error
     while (deeper := getattr(inner, "reason", None) or inner.__cause__ or _argument(inner)) is not None:
         if not isinstance(deeper, BaseException) or deeper is inner:

@@ -18,18 +18,29 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from bundler.fetch import answer as reading
 from bundler.fetch.answer import ALL, Answer, Ask
 from bundler.fetch.cooldown import Cooldown
-from bundler.fetch.deadline import watched
+from bundler.fetch.deadline import watch_deadline
+from bundler.fetch.errors import (
+    BROKEN,
+    BUSY,
+    GONE,
+    TOO_MANY,
+    BrokenTransferError,
+    BusyError,
+    GoneError,
+    HttpStatusError,
+    NoSuchRangeError,
+    TooSlowError,
+    WrongBodyError,
+    is_worth_retrying,
+)
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.session import Client, silent
-from bundler.fetch.urls import authority, is_sound, redirected, shown
+from bundler.fetch.session import HttpClient, silence_error
+from bundler.fetch.urls import authority_of, is_sound, redirect_target, shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
 from manifests.text import printable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BUSY = frozenset({429, 503})
-_BROKEN = frozenset({500, 502, 504})
-_RETRIED = frozenset({"http.busy", "http.server", "http.connect", "http.timeout", "http.truncated", "http.range"})
 _READ_BYTES = 256 * 1024
 _MAX_WAIT_SECONDS = 120
 """An upstream that asks us to come back later than this is left for the next run."""
@@ -39,7 +50,7 @@ _TOO_MANY_SECONDS = 900
 T = TypeVar("T")
 
 
-class Transport:
+class HttpTransport:
     """GETs with one set of options. Not for several threads at once.
 
     Args:
@@ -59,12 +70,12 @@ class Transport:
         pause: Callable[[float], None],
     ) -> None:
         self._options = options
-        self._client = Client(options, context)
+        self._client = HttpClient(options, context)
         self._cooldown = cooldown
         self._clock = clock
         self._pause = pause
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> HttpTransport:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,17 +106,19 @@ class Transport:
 
     def _wait(self, error: FetchError, tried: int) -> float | None:
         """Return how long to wait before the next try; ``None`` when there is none."""
-        asked = error.details.get("retry_after_seconds") or None  # "at once", or a time that is over, says nothing
         last = tried >= self._options.attempts
-        if isinstance(asked, int) and (last or asked > _MAX_WAIT_SECONDS):
-            self._cooldown.begin(str(error.details["host"]), asked)
+        if isinstance(error, BusyError):
+            asked = error.retry_after_seconds or None  # "at once", or a time that is over, says nothing
+            if asked is not None and (last or asked > _MAX_WAIT_SECONDS):
+                self._cooldown.begin(error.host, asked)
+                return None
+            if last and error.status == TOO_MANY:
+                self._cooldown.begin(error.host, _TOO_MANY_SECONDS)
+            if not last and asked is not None:
+                return float(asked)
+        if last or not is_worth_retrying(error):
             return None
-        if last and error.details.get("status") == 429:
-            self._cooldown.begin(str(error.details["host"]), _TOO_MANY_SECONDS)
-        if last or error.code not in _RETRIED:
-            return None
-        backoff = 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-        return asked if isinstance(asked, int) else backoff
+        return float(2 ** (tried - 1)) * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
 
     @contextmanager
     def get(self, url: str, ask: Ask = ALL, *, max_bytes: int | None = None) -> Iterator[Answer]:
@@ -124,11 +137,11 @@ class Transport:
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
-            raise FetchError("http.protocol", f"{shown(url)!r} is no URL that can be fetched")
+            raise FetchError("http.protocol", f"{shown_url(url)!r} is no URL that can be fetched")
         deadline = time.monotonic() + self._options.total_seconds
         ceiling = min(max_bytes or self._options.max_bytes, self._options.max_bytes)
         current, response = self._follow(url, ask.headers())
-        with watched(response, deadline) as late:
+        with watch_deadline(response, deadline) as late:
             try:
                 yield self._answer(url, current, response, ask, _Bounds(deadline, ceiling, late))
             finally:
@@ -148,26 +161,28 @@ class Transport:
         """Return the answer at the end of the redirects, and its URL."""
         current = url
         for _ in range(self._options.redirects + 1):
-            self._cooldown.check(authority(current))
+            self._cooldown.check(authority_of(current))
             response = self._client.send(current, headers | self._credentials(current))
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
                 return current, response
             self._end(current, response)
-            current = redirected(current, target)
+            current = redirect_target(current, target)
         raise FetchError(
-            "http.redirects", f"{shown(url)} redirects without end", need=f"at most {self._options.redirects} redirects"
+            "http.redirects",
+            f"{shown_url(url)} redirects without end",
+            need=f"at most {self._options.redirects} redirects",
         )
 
     def _credentials(self, url: str) -> dict[str, str]:
         """Return the header that the URL's host, and no other, gets."""
         own = self._options.credentials
-        if own is None or own.authority != authority(url):
+        if own is None or own.authority != authority_of(url):
             return {}
         if urlsplit(url).scheme != "https" and not own.plain_http:
             raise FetchError(
                 "http.credentials",
-                f"{shown(url)} would be sent its credentials unencrypted",
+                f"{shown_url(url)} would be sent its credentials unencrypted",
                 need="https",
                 todo="correct the URL, or write plain_http = true in credentials",
             )
@@ -181,7 +196,7 @@ class Transport:
         elif not unchanged and response.status_code != 200:
             raise self._refusal(url, current, response, ask)
         reading.check_encoding(url, response.headers)
-        length = reading.length(url, response.headers)
+        length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
             raise _too_large(url, f"{start + length:,} bytes announced", bounds)
         return Answer(
@@ -190,7 +205,7 @@ class Transport:
             length=None if unchanged else length,
             bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
-            validators=reading.validators(response.headers),
+            validators=reading.read_validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
         )
 
@@ -211,36 +226,38 @@ class Transport:
         try:
             chunk = bytes(response.raw.read1(_READ_BYTES, decode_content=False))
         except ReadTimeoutError as error:
-            raise silent(url, self._options.timeout_seconds) from error
+            raise silence_error(url, self._options.timeout_seconds) from error
         except (HTTPError, OSError) as error:
             raise self._too_slow(url, received) if bounds.over else _truncated(url, received, length) from error
         if bounds.over:
             raise self._too_slow(url, received)
         return chunk
 
-    def _too_slow(self, url: str, received: int) -> FetchError:
-        return FetchError(
+    def _too_slow(self, url: str, received: int) -> TooSlowError:
+        return TooSlowError(
             "http.too-slow",
-            f"{shown(url)} took too long",
+            f"{shown_url(url)} took too long",
             have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
         )
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
         status = response.status_code
-        what = f"{shown(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
-        host = authority(current)
-        if status in _BUSY:
-            seconds = reading.retry_after(response, self._clock)
+        what = f"{shown_url(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
+        if status in BUSY:
+            seconds = reading.read_retry_after(response, self._clock)
             later = None if seconds is None else f"come back in {seconds:,} seconds"
-            return FetchError("http.busy", what, have=later, status=status, retry_after_seconds=seconds, host=host)
+            host = authority_of(current)
+            return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
             return self._client.proxy_refusal(url)
         if status == 416 and ask.start is not None:
-            return FetchError("http.range", what, status=status)
+            return NoSuchRangeError("http.range", what, status=status)
+        if status in GONE:
+            return GoneError("http.status", what, status=status)
         if status == 401:
             todo = "give the upstream's user and password, or token: credentials in bundler.toml"
-            return FetchError("http.status", what, todo=todo, status=status)
-        return FetchError("http.server" if status in _BROKEN else "http.status", what, status=status)
+            return HttpStatusError("http.status", what, status=status, todo=todo)
+        return HttpStatusError("http.server" if status in BROKEN else "http.status", what, status=status)
 
 
 @dataclass(frozen=True)
@@ -257,16 +274,16 @@ class _Bounds:
         return self.late.is_set() or time.monotonic() > self.deadline
 
 
-def _too_large(url: str, have: str, bounds: _Bounds) -> FetchError:
-    return FetchError(
+def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
+    return WrongBodyError(
         "http.too-large",
-        f"{shown(url)} is larger than allowed",
+        f"{shown_url(url)} is larger than allowed",
         have=have,
         need=f"at most {bounds.max_bytes:,}",
         todo="raise max_bytes if the file is really that large",
     )
 
 
-def _truncated(url: str, received: int, length: int | None) -> FetchError:
+def _truncated(url: str, received: int, length: int | None) -> BrokenTransferError:
     need = "the end of the last chunk" if length is None else f"{length:,} bytes"
-    return FetchError("http.truncated", f"{shown(url)} broke off", have=f"{received:,} bytes", need=need)
+    return BrokenTransferError("http.truncated", f"{shown_url(url)} broke off", have=f"{received:,} bytes", need=need)

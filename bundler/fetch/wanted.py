@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bundler.fetch.urls import shown
+from bundler.fetch.errors import WrongLengthError
+from bundler.fetch.urls import shown_url
 from bundler.sources.checksums import Checksum
 from manifests.blobs import Blob
-from manifests.errors import FetchError
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """One file to fetch.
 
     Args:
@@ -22,7 +22,7 @@ class Wanted:
         length: What it must turn out to be, in bytes, if the index says.
         check: The checksum that it must have; content that has it is not fetched again.
         max_bytes: A lower ceiling than the options'.
-        immutable: Its name says its content: what we hold of it is never asked for again.
+        immutable: Its name says its content: what is here of it is never asked for again.
     """
 
     url: str
@@ -45,18 +45,18 @@ class Wanted:
             return self.immutable
         if self.check.algorithm == "sha256":
             return self.check.digest == blob.sha256
-        return self.check.holds(chunks())
+        return self.check.fits(chunks())
 
     def check_length(self, length: int | None) -> None:
         """Pass a length that is not known, or right.
 
         Raises:
-            FetchError: ``http.length``.
+            WrongLengthError: ``http.length``.
         """
         if self.length is not None and length is not None and length != self.length:
-            raise FetchError(
+            raise WrongLengthError(
                 "http.length",
-                f"{shown(self.url)} is not as long as its index says",
+                f"{shown_url(self.url)} is not as long as its index says",
                 have=f"{length:,} bytes",
                 need=f"{self.length:,} bytes",
             )
@@ -69,7 +69,7 @@ class Wanted:
             chunks: The bytes.
 
         Raises:
-            FetchError: ``http.length``.
+            WrongLengthError: ``http.length``.
         """
         received = start
         for chunk in chunks:
@@ -80,7 +80,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedFile:
     """A file in the batch or the store. ``unchanged``: it is what the last good pull gave for this path."""
 
     path: str
@@ -90,7 +90,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Looked:
+class SeenFile:
     """What a server says of a file whose body was not read. ``length`` in bytes, if it says."""
 
     path: str

@@ -18,7 +18,9 @@ from bundler.plan.layout import lay_out
 from bundler.plan.next_version import NextVersion, compose_version
 from bundler.plan.present import find_present
 from bundler.plan.readers import EVERYBODY, Readers
-from bundler.pull.pull import PullResult, SourceFailure, last_good, pull_all
+from bundler.pull.last_good import read_last_good
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult, SourceFailure
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
@@ -107,7 +109,7 @@ def create_bundles(
         finish_interrupted(home)
         repository = Repository.load(home.metadata)
         # 2. Pull.
-        pulled = pull_all(context) if order.pull else last_good(home, config)
+        pulled = pull_all(context) if order.pull else read_last_good(home, config)
         _refuse_failures(pulled, order)
         # 3. Metadata.
         signers_of_role = signers.of_repository(repository)

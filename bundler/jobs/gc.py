@@ -80,7 +80,7 @@ def collect_garbage(context: Context, *, dry_run: bool = False) -> CollectedVers
             for version in removed:
                 history.forget_version(version)
             # 3. Content, and what is left of the downloads of sources that are configured no longer.
-            partial.sweep(home.fetching, {source.name for source in config.sources})
+            partial.sweep_downloads(home.fetching, {source.name for source in config.sources})
             context.progress.start("remove", len(doomed))
             store.remove_blobs(doomed, context.progress)
         length = sum(blob.length for blob in doomed)
@@ -114,7 +114,7 @@ def _needed_digests(home: Home, history: History, kept: Iterable[int]) -> set[st
     with durable.storage_errors(home.sources):
         names = [path.stem for path in home.sources.glob("*.json")] if home.sources.is_dir() else []
     for name in names:
-        record = records.load_any(home.sources, name)
+        record = records.load_record_of_any_kind(home.sources, name)
         if record is not None and record.good is not None:
             needed.update(target.blob.sha256 for target in record.good.pull.targets)
     return needed

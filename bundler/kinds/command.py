@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from bundler.kinds.directory import DirectorySource, absolute
-from bundler.kinds.programs import Printed, Program, last_lines, require_program, run, workspace
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, SourceCheck, Workbench
+from bundler.fetch.programs import Printed, Program, fresh_workspace, last_lines, require_program, run_program
+from bundler.kinds.directory import DirectorySource
+from bundler.sources.base import NOT_VERIFIED, Pull, SourceCheck, Workbench
+from bundler.sources.paths import absolute_path
 from bundler.sources.versions import UPSTREAM, Version, version_text
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import GIB
@@ -67,7 +68,7 @@ class CommandSource:
                 variable that we set ourselves; ``source.command`` for what no program can be given.
         """
         command = tuple(options["command"])
-        absolute(name, command[0])
+        absolute_path(name, command[0])
         environment = dict(options.get("environment", {}))
         passed = tuple(options.get("pass_environment", ()))
         if any("\0" in text for text in (*command, *environment.values())):
@@ -90,21 +91,17 @@ class CommandSource:
             StorageError: The disk is full, read-only or failing.
         """
         bench.progress.start(f"running {self.command[0]}")
-        with workspace(bench.store.temporary, "command") as place:
-            out, scratch = place / "out", place / "scratch"
-            out.mkdir()
-            scratch.mkdir()
-            program = self._program(out)
-            printed = run(program, out, scratch, bench.progress)
+        with fresh_workspace(bench.store.temporary, "command") as place:
+            program = self._program(place.out)
+            printed = run_program(program, place, bench.progress)
             version = self._version(bench, program, printed)
-            self._check_size(program, printed, out)
-            left = DirectorySource(self.name, out, allow_empty=True)
+            self._check_size(program, printed, place.out)
+            left = DirectorySource(self.name, place.out, allow_empty=True)
             found = left.pull(replace(bench, previous=None))
         if not found.targets:
             raise program.error("no-files", "left no file that include and exclude take", todo="correct the globs")
-        unchanged = bench.previous is not None and bench.previous.targets == found.targets
         floor = {UPSTREAM: () if version is None else _numbers(version)}
-        return Pull(found.targets, NOT_VERIFIED, unchanged=unchanged, version=version, floor=floor)
+        return Pull(found.targets, NOT_VERIFIED, version=version, floor=floor)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """Say whether the command could be run, and what it left last time; it is not run.
@@ -113,10 +110,9 @@ class CommandSource:
             FetchError: ``command.not-found``, ``.not-executable`` or ``.environment``.
         """
         require_program(self._program(Path("/")))
-        last = bench.previous.targets if bench.previous else ()
-        targets = tuple(CheckedTarget(target.path, target.blob.length, "as last time") for target in last)
         version = bench.previous.version if bench.previous else None
-        return SourceCheck(targets, f"{self.command[0]} is there; a check does not run it", version=version)
+        note = f"{self.command[0]} is there; a check does not run it"
+        return SourceCheck(bench.targets_as_last_time(), note, version=version)
 
     def _program(self, out: Path) -> Program:
         passed = {name: self._passed(name) for name in self.pass_environment}

@@ -6,32 +6,37 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from bundler.kinds.files import (
-    ATTEMPTS,
-    ChangedError,
+from bundler.fetch.local_files import (
     Fingerprint,
-    changes,
-    chunks,
-    opened,
+    open_settled,
     read_errors,
+    read_settled,
+    refusing_changes,
     require_regular,
+    settled_chunks,
+    settled_fingerprints,
+    taken_for_changes,
 )
-from bundler.sources.base import JSON, NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import (
+    NOT_VERIFIED,
+    CheckedTarget,
+    Pull,
+    PulledTarget,
+    SourceCheck,
+    TargetState,
+    Workbench,
+    state_of,
+)
+from bundler.sources.paths import absolute_path, require_target_path
 from manifests.blobs import Blob
-from manifests.errors import ConfigurationError, FetchError, MalformedError
-from manifests.names import check_target_path
-
-_SETTLED_NS = 5_000_000_000
-"""A file touched within the last five seconds may change again without its times showing it (FAT counts in
-steps of two seconds), so its digest is not taken over to the next pull."""
+from manifests.errors import FetchError
 
 
 @dataclass(frozen=True)
-class Listing:
+class DirectoryListing:
     """What stands below the directory: target path to fingerprint, and what was passed over."""
 
     files: Mapping[str, Fingerprint]
@@ -74,7 +79,7 @@ class DirectorySource:
         """
         return cls(
             name,
-            absolute(name, options["path"]),
+            absolute_path(name, options["path"]),
             options.get("skip_links", False),
             options.get("allow_empty", False),
         )
@@ -84,18 +89,16 @@ class DirectorySource:
 
         Raises:
             FetchError: ``directory.missing``, ``.unreadable``, ``.empty``, ``.name``, ``.link``, ``.special`` or
-                ``.changing`` when it does not hold still for one whole reading.
+                ``.changing`` when it changes during every whole reading.
         """
-        last: ChangedError | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                listing = self._list(bench)
-                targets = self._read_all(bench, listing)
-                if self._list(bench) == listing:
-                    return self._yield(bench, listing, targets)
-            except ChangedError as error:
-                last = error
-        raise changing(self.name, last or self.path)
+        listing, targets = read_settled(
+            self.name, self.path, lambda: self._find(bench), lambda listing: self._read_all(bench, listing)
+        )
+        return Pull(
+            targets=targets,
+            verification=NOT_VERIFIED + _passed_over(listing),
+            memo={"files": settled_fingerprints(listing.files, bench.clock())},
+        )
 
     def check(self, bench: Workbench) -> SourceCheck:
         """List the files and say which of them are new, without reading them.
@@ -103,18 +106,18 @@ class DirectorySource:
         Raises:
             FetchError: As :meth:`pull`.
         """
-        try:
-            listing = self._list(bench)
-        except ChangedError as error:
-            raise changing(self.name, error) from error
+        with refusing_changes(self.name):
+            listing = self._find(bench)
         known = bench.memo("files")
         targets = tuple(
-            CheckedTarget(path, mark.length, "unchanged" if known.get(path) == str(mark) else "to read")
+            CheckedTarget(
+                path, mark.length, state_of(unchanged=known.get(path) == str(mark), otherwise=TargetState.TO_READ)
+            )
             for path, mark in sorted(listing.files.items())
         )
         return SourceCheck(targets, f"{self.path} can be read{_passed_over(listing)}")
 
-    def _read_all(self, bench: Workbench, listing: Listing) -> tuple[PulledTarget, ...]:
+    def _read_all(self, bench: Workbench, listing: DirectoryListing) -> tuple[PulledTarget, ...]:
         """Read what changed; take over what did not."""
         marks = bench.memo("files")
         known = {path: bench.remembered(path) for path, mark in listing.files.items() if marks.get(path) == str(mark)}
@@ -126,22 +129,10 @@ class DirectorySource:
         )
 
     def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> Blob:
-        with opened(self.path / path, mark) as file:
-            blob = bench.batch.add(chunks(self.path / path, file, bench.progress))
-        if blob.length != mark.length:
-            raise ChangedError(str(self.path / path))
-        return blob
+        with open_settled(self.path / path, mark) as file:
+            return bench.batch.add(settled_chunks(self.path / path, file, mark, bench.progress))
 
-    def _yield(self, bench: Workbench, listing: Listing, targets: tuple[PulledTarget, ...]) -> Pull:
-        unchanged = bench.previous is not None and bench.previous.targets == targets
-        return Pull(
-            targets=targets,
-            verification=NOT_VERIFIED + _passed_over(listing),
-            memo={"files": settled(listing.files, bench.clock())},
-            unchanged=unchanged,
-        )
-
-    def _list(self, bench: Workbench) -> Listing:
+    def _find(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
         with read_errors(self.path):
@@ -151,7 +142,15 @@ class DirectorySource:
                 if not bench.globs.takes(path):
                     continue
                 if self._regular(path, status):
-                    files[self._target_path(path)] = Fingerprint.of(status)
+                    files[
+                        require_target_path(
+                            self.name,
+                            path,
+                            what=f"the file {path!r}",
+                            code="directory.name",
+                            todo="rename or exclude it",
+                        )
+                    ] = Fingerprint.of(status)
                 else:
                     skipped.append(path)
         finally:
@@ -162,7 +161,7 @@ class DirectorySource:
                 f"Source {self.name!r}: there is no file to carry in {self.path}",
                 todo="mount or fill it, or write allow_empty = true",
             )
-        return Listing(files, tuple(sorted(skipped)))
+        return DirectoryListing(files, tuple(sorted(skipped)))
 
     def _regular(self, path: str, status: os.stat_result) -> bool:
         if not stat.S_ISREG(status.st_mode) and self.skip_links:
@@ -170,45 +169,6 @@ class DirectorySource:
         todo = "replace it by a file, exclude it, or write skip_links = true"
         require_regular(self.name, self.path / path, status.st_mode, todo)
         return True
-
-    def _target_path(self, path: str) -> str:
-        try:
-            check_target_path(f"{self.name}/{path}")
-        except MalformedError as error:
-            raise FetchError(
-                "directory.name",
-                f"Source {self.name!r}: the file {path!r} cannot be carried under its name: {error.what}",
-                need=error.need,
-                todo="rename or exclude it",
-            ) from error
-        return path
-
-
-def absolute(name: str, path: str) -> Path:
-    """Return a configured path.
-
-    Raises:
-        ConfigurationError: ``source.path`` for a relative one, whose meaning would depend on where we run.
-    """
-    if not Path(path).is_absolute():
-        raise ConfigurationError("source.path", f"Source {name!r}: the path {path!r} is not absolute")
-    return Path(path)
-
-
-def changing(name: str, what: object) -> FetchError:
-    """Return the error for a source that does not hold still."""
-    return FetchError(
-        "directory.changing",
-        f"Source {name!r}: {what} changes while it is read",
-        have=f"{ATTEMPTS} attempts, each with another content",
-        todo="write beside and rename into place, or pull when the writer is done",
-    )
-
-
-def settled(files: Mapping[str, Fingerprint], now: datetime) -> dict[str, JSON]:
-    """Return the fingerprints that can be trusted to change when their file does."""
-    latest = int(now.timestamp()) * 1_000_000_000 - _SETTLED_NS
-    return {path: str(mark) for path, mark in files.items() if max(mark.modified_ns, mark.changed_ns) <= latest}
 
 
 def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -221,12 +181,12 @@ def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_
     with read_errors(at), os.scandir(directory) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:
-        with read_errors(at / name), changes(at / name):
+        with read_errors(at / name), taken_for_changes(at / name):
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
             yield prefix + name, status
             continue
-        with read_errors(at / name), changes(at / name):
+        with read_errors(at / name), taken_for_changes(at / name):
             inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         try:
             yield from _walk(inner, at / name, f"{prefix}{name}/")
@@ -234,9 +194,6 @@ def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_
             os.close(inner)
 
 
-def _passed_over(listing: Listing) -> str:
+def _passed_over(listing: DirectoryListing) -> str:
     count = len(listing.skipped)
     return f"; {count} links or special files passed over (first: {listing.skipped[0]!r})" if count else ""
-
-
-__all__ = ["DirectorySource", "Listing", "absolute", "changing", "settled"]

@@ -7,20 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
-from bundler.kinds.directory import absolute, changing, settled
-from bundler.kinds.files import ATTEMPTS, ChangedError, Fingerprint, chunks, opened, read_errors, require_regular
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.fetch.local_files import (
+    Fingerprint,
+    open_settled,
+    read_errors,
+    read_settled,
+    refusing_changes,
+    require_regular,
+    settled_chunks,
+    settled_fingerprints,
+)
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
+from bundler.sources.paths import absolute_path, require_target_path
 from manifests import rulepack
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.manifest import TargetFacts
-from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _WILD = "*?["
 
 
 @dataclass(frozen=True)
-class Found:
+class PackFile:
     """One pack file: where it is, and what it looked like when it was found."""
 
     path: Path
@@ -28,7 +36,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Pack:
+class CarriedPack:
     """One pack that was read: its place in the store, and what is known of its inside."""
 
     target: PulledTarget
@@ -72,7 +80,7 @@ class RulepackSource:
             ConfigurationError: ``source.path`` for a relative path.
         """
         given = options["path"]
-        places = tuple(absolute(name, place) for place in ([given] if isinstance(given, str) else given))
+        places = tuple(absolute_path(name, place) for place in ([given] if isinstance(given, str) else given))
         for place in places:
             if any(char in part for part in place.parent.parts for char in _WILD):
                 raise ConfigurationError(
@@ -88,16 +96,8 @@ class RulepackSource:
                 ``directory.unreadable`` or ``directory.changing``.
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is hostile or damaged.
         """
-        last: ChangedError | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                found = self._find()
-                packs = self._selected([self._read(bench, name, pack) for name, pack in sorted(found.items())])
-                if self._find() == found:
-                    return self._yield(bench, found, packs)
-            except ChangedError as error:
-                last = error
-        raise changing(self.name, last or self.places[0])
+        found, packs = read_settled(self.name, self.places[0], self._find, lambda found: self._read_all(bench, found))
+        return self._yield(bench, found, packs)
 
     def check(self, bench: Workbench) -> SourceCheck:
         """List the packs that are there, without reading them.
@@ -105,30 +105,32 @@ class RulepackSource:
         Raises:
             FetchError: As :meth:`pull`.
         """
-        try:
+        with refusing_changes(self.name):
             found = self._find()
-        except ChangedError as error:
-            raise changing(self.name, error) from error
         known = bench.memo("files")
         targets = tuple(
-            CheckedTarget(name, pack.mark.length, "unchanged" if known.get(name) == str(pack.mark) else "to read")
+            CheckedTarget(
+                name,
+                pack.mark.length,
+                state_of(unchanged=known.get(name) == str(pack.mark), otherwise=TargetState.TO_READ),
+            )
             for name, pack in sorted(found.items())
         )
         limit = "" if self.newest is None else f", of which the newest {self.newest} are carried"
         return SourceCheck(targets, f"{len(found)} rule packs there{limit}")
 
-    def _find(self) -> dict[str, Found]:
-        found: dict[str, Found] = {}
+    def _find(self) -> dict[str, PackFile]:
+        found: dict[str, PackFile] = {}
         for place in self.places:
             for path in _expanded(place):
-                name = self._target_path(path)
+                name = require_target_path(self.name, path.name, what=f"the pack {str(path)!r}", code="rulepack.name")
                 if name in found and found[name].path != path:
                     raise FetchError(
                         "rulepack.duplicate-name",
                         f"Source {self.name!r}: two packs are named {name!r}",
                         have=f"{found[name].path} and {path}",
                     )
-                found[name] = Found(path, self._mark(path))
+                found[name] = PackFile(path, self._mark(path))
         if not found:
             raise FetchError(
                 "rulepack.none",
@@ -143,35 +145,25 @@ class RulepackSource:
         require_regular(self.name, path, status.st_mode, "name the pack itself")
         return Fingerprint.of(status)
 
-    def _target_path(self, path: Path) -> str:
-        try:
-            check_target_path(f"{self.name}/{path.name}")
-        except MalformedError as error:
-            raise FetchError(
-                "rulepack.name",
-                f"Source {self.name!r}: the pack {str(path)!r} cannot be carried under its name: {error.what}",
-                need=error.need,
-            ) from error
-        return path.name
+    def _read_all(self, bench: Workbench, found: Mapping[str, PackFile]) -> list[CarriedPack]:
+        return self._selected([self._read(bench, name, pack) for name, pack in sorted(found.items())])
 
-    def _read(self, bench: Workbench, name: str, found: Found) -> Pack:
+    def _read(self, bench: Workbench, name: str, found: PackFile) -> CarriedPack:
         remembered = self._remembered(bench, name, found)
         if remembered is not None:
             return remembered
         bench.progress.start(f"{self.name}: {name}", found.mark.length)
-        with opened(found.path, found.mark) as file:
+        with open_settled(found.path, found.mark) as file:
             pack = _inside(name, file)
             file.seek(0)
-            blob = bench.batch.add(chunks(found.path, file, bench.progress))
-        if blob.length != found.mark.length:
-            raise ChangedError(str(found.path))
+            blob = bench.batch.add(settled_chunks(found.path, file, found.mark, bench.progress))
         named = Release.of_file(name)
         if pack is None:
             facts = () if named is None else (("release_by_name", str(named)),)
-            return Pack(PulledTarget(name, blob), TargetFacts(name, VENDOR_LABEL, facts), named)
-        return Pack(PulledTarget(name, blob), TargetFacts(name, OPEN_LABEL, pack.facts()), pack.release)
+            return CarriedPack(PulledTarget(name, blob), TargetFacts(name, VENDOR_LABEL, facts), named)
+        return CarriedPack(PulledTarget(name, blob), TargetFacts(name, OPEN_LABEL, pack.facts()), pack.release)
 
-    def _remembered(self, bench: Workbench, name: str, found: Found) -> Pack | None:
+    def _remembered(self, bench: Workbench, name: str, found: PackFile) -> CarriedPack | None:
         """Return what the last good pull found in this very file."""
         blob = bench.remembered(name)
         if blob is None or bench.previous is None or bench.memo("files").get(name) != str(found.mark):
@@ -179,9 +171,9 @@ class RulepackSource:
         item = next(item for item in bench.previous.items if item.path == name)
         facts = dict(item.facts)
         release = facts.get("release", facts.get("release_by_name"))
-        return Pack(PulledTarget(name, blob), item, None if release is None else Release.parse(str(release)))
+        return CarriedPack(PulledTarget(name, blob), item, None if release is None else Release.parse(str(release)))
 
-    def _selected(self, packs: list[Pack]) -> list[Pack]:
+    def _selected(self, packs: list[CarriedPack]) -> list[CarriedPack]:
         """Return the packs to carry, newest release first, those without one last."""
         if self.newest is not None:
             for pack in packs:
@@ -195,7 +187,7 @@ class RulepackSource:
         ordered = sorted(packs, key=lambda pack: pack.release or Release(0, 0), reverse=True)
         return ordered if self.newest is None else ordered[: self.newest]
 
-    def _yield(self, bench: Workbench, found: Mapping[str, Found], packs: list[Pack]) -> Pull:
+    def _yield(self, bench: Workbench, found: Mapping[str, PackFile], packs: list[CarriedPack]) -> Pull:
         targets = tuple(sorted((pack.target for pack in packs), key=lambda target: target.path))
         checked = sum(pack.item.label == OPEN_LABEL for pack in packs)
         said = [f"{checked} of {len(packs)} open rule packs, checked inside"] if checked else []
@@ -204,8 +196,7 @@ class RulepackSource:
             targets=targets,
             verification="; ".join([*said, "no upstream signature checked"]),
             items=tuple(pack.item for pack in packs),
-            memo={"files": settled({name: pack.mark for name, pack in found.items()}, bench.clock())},
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
+            memo={"files": settled_fingerprints({name: pack.mark for name, pack in found.items()}, bench.clock())},
         )
 
 
@@ -227,9 +218,7 @@ def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:
     try:
         pack = rulepack.read_rule_pack(file)
     except MalformedError as error:
-        raise MalformedError(
-            error.code, f"{name}: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+        raise error.reworded(what=f"{name}: {error.what}") from error
     named = Release.of_file(name)
     if pack is not None and named is not None and named != pack.release:
         raise MalformedError(

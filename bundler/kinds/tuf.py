@@ -13,22 +13,20 @@ from urllib.parse import urlsplit
 
 from tuf.api.metadata import TargetFile
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.kinds.directory import absolute
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.fetch.urls import BASE_URL_SCHEMA
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, Checksum
+from bundler.sources.paths import existing_file
 from manifests import durable
 from manifests.durable import storage_errors
-from manifests.errors import ConfigurationError, FetchError
+from manifests.errors import FetchError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path
 from manifests.trust import TrustedState, Workflow, load_delegated_roles, refresh_top_roles, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
-_ABSENT = frozenset({403, 404, 410})
-"""Status codes that end the root chain: some stores answer 403 for what they do not have."""
 _WEAK = frozenset({"md5"})
 
 
@@ -50,8 +48,8 @@ class TufSource:
         "required": ["root", "metadata_url", "targets_url"],
         "properties": {
             "root": {"type": "string", "minLength": 1},
-            "metadata_url": _URL,
-            "targets_url": _URL,
+            "metadata_url": BASE_URL_SCHEMA,
+            "targets_url": BASE_URL_SCHEMA,
             **FETCH_KEYS,
         },
     }
@@ -69,11 +67,7 @@ class TufSource:
         Raises:
             ConfigurationError: ``source.path`` for a root that is not there; ``source.*`` as :func:`fetch_options`.
         """
-        root = absolute(name, options["root"])
-        if not root.is_file():
-            raise ConfigurationError(
-                "source.path", f"Source {name!r}: there is no file {root}", need="a root.json of the repository"
-            )
+        root = existing_file(name, options["root"], need="a root.json of the repository")
         metadata_url, targets_url = with_slash(options["metadata_url"]), with_slash(options["targets_url"])
         return cls(name, root, metadata_url, targets_url, fetch_options(name, options))
 
@@ -96,7 +90,7 @@ class TufSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             with self._session(bench, keep=True) as workflow:
-                listed = self._listed(bench, workflow, fetcher)
+                listed = self._find(bench, workflow, fetcher)
             consistent = bool(workflow.root.consistent_snapshot)
             wanted = [self._wanted(target, consistent=consistent) for target in listed.values()]
             targets = tuple(PulledTarget(got.path, got.blob) for got in fetcher.get_all(wanted))
@@ -106,7 +100,6 @@ class TufSource:
             f"signed by the repository's own keys, under root {workflow.root.version} of the one that is pinned; "
             f"{len(targets):,} of {len(targets):,} match their signed lengths and digests",
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=_version(workflow),
         )
 
@@ -117,27 +110,22 @@ class TufSource:
             SealiftError: As :meth:`pull`.
         """
         with Fetcher(self.options, bench, self.name) as fetcher, self._session(bench, keep=False) as workflow:
-            listed = self._listed(bench, workflow, fetcher)
+            listed = self._find(bench, workflow, fetcher)
         targets = tuple(
-            CheckedTarget(path, target.length, "unchanged" if self._held(bench, target) else "to fetch")
+            CheckedTarget(path, target.length, state_of(unchanged=self._is_here(bench, target)))
             for path, target in listed.items()
         )
         return SourceCheck(targets, f"reached {urlsplit(self.metadata_url).netloc}", version=_version(workflow))
 
-    def _held(self, bench: Workbench, target: TargetFile) -> bool:
+    def _is_here(self, bench: Workbench, target: TargetFile) -> bool:
         known = bench.remembered(target.path)
         return known is not None and self._wanted(target, consistent=True).is_met_by(known, partial(bench.read, known))
 
-    def _listed(self, bench: Workbench, workflow: Workflow, fetcher: Fetcher) -> dict[str, TargetFile]:
+    def _find(self, bench: Workbench, workflow: Workflow, fetcher: Fetcher) -> dict[str, TargetFile]:
         """Return the believed targets that will be carried, by path."""
 
         def read(name: str, max_bytes: int) -> bytes | None:
-            try:
-                return fetcher.document(self.metadata_url + name, max_bytes=max_bytes)
-            except FetchError as error:
-                if error.code == "http.status" and error.details.get("status") in _ABSENT:
-                    return None
-                raise
+            return fetcher.document_or_none(self.metadata_url + name, max_bytes=max_bytes, or_forbidden=True)
 
         bench.progress.start(f"verifying {self.name}")
         update_roots(workflow, read)
@@ -156,9 +144,9 @@ class TufSource:
             check_target_path(f"{self.name}/{path}")
         return listed
 
-    def _wanted(self, target: TargetFile, *, consistent: bool) -> Wanted:
+    def _wanted(self, target: TargetFile, *, consistent: bool) -> WantedFile:
         url = self.targets_url + target_url(target, consistent=consistent)
-        return Wanted(url, target.path, length=target.length, check=_checksum(self.name, target))
+        return WantedFile(url, target.path, length=target.length, check=_checksum(self.name, target))
 
     @contextmanager
     def _session(self, bench: Workbench, *, keep: bool) -> Iterator[Workflow]:

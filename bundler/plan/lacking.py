@@ -10,7 +10,7 @@ from bundler.history import History
 from bundler.home import Home
 from bundler.plan.present import find_present
 from bundler.plan.readers import Readers
-from bundler.pull.pull import last_good
+from bundler.pull.last_good import read_last_good
 from bundler.sites.holdings import holdings_of
 from manifests.manifest import Target
 from manifests.receipt import Receipt
@@ -30,7 +30,7 @@ def missing_bytes_counter(home: Home, config: Config) -> Callable[[Receipt], int
         ConfigurationError: ``source.record``; ``history.damaged`` once it is asked.
         StorageError: A file cannot be read.
     """
-    pulled = last_good(home, config)
+    pulled = read_last_good(home, config)
     targets = {target.sha256: target for source in pulled.targets.values() for target in source}
     known = cache(History(home).read_all_targets)  # read once, however many sites ask, and not at all for none
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bundler.pull.pull import PullResult
+from bundler.pull.result import PullResult
 from bundler.repository.staging import Staged
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, SourceRecord, Target
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bundler.config import Config
+from bundler.config import Config, SourceConfig
 from bundler.home import Home
-from bundler.pull.pull import last_good
+from bundler.pull.last_good import read_last_good
+from bundler.pull.result import PullResult
+from manifests.manifest import SourceRecord
+from manifests.text import age_text
 
 
 @dataclass(frozen=True)
-class Status:
+class SourceStatus:
     """What is remembered of one source; ``pulled_at`` is None when there is nothing to seal.
 
     ``version`` is the upstream's own, where it has one; ``fresh_days`` and ``licence`` are the operator's words.
@@ -37,36 +40,42 @@ class Status:
         age = self.age(now)
         return age is not None and self.fresh_days is not None and age > timedelta(days=self.fresh_days)
 
+    def age_text(self, now: datetime) -> str:
+        """Say how long ago it was pulled, and whether that is too long; nothing where it never was."""
+        age = self.age(now)
+        if age is None:
+            return ""
+        said = age_text(age)
+        return f"{said} STALE, more than {self.fresh_days} days" if self.stale(now) else said
 
-def statuses(home: Home, config: Config) -> tuple[Status, ...]:
+
+def read_source_statuses(home: Home, config: Config) -> tuple[SourceStatus, ...]:
     """Return what is remembered of each source, in the order of the configuration.
 
     Raises:
         ConfigurationError: A record is damaged.
     """
-    result = last_good(home, config)
+    result = read_last_good(home, config)
     errors = {failure.name: f"{failure.error} [{failure.error.code}]" for failure in result.failures}
     records = {record.name: record for record in result.records}
-    found: list[Status] = []
-    for source in config.sources:
-        record = records.get(source.name)
-        said = source.common
-        status = Status(
-            source.name,
-            source.kind,
-            failure=errors.get(source.name),
-            fresh_days=said.fresh_days,
-            licence=said.licence,
-        )
-        if record is not None:
-            targets = result.targets[source.name]
-            status = replace(
-                status,
-                targets=len(targets),
-                content_bytes=sum(target.length for target in targets),
-                pulled_at=record.pulled_at,
-                verification=record.verification,
-                version=record.version,
-            )
-        found.append(status)
-    return tuple(found)
+    return tuple(
+        _status_of(source, result, records.get(source.name), errors.get(source.name)) for source in config.sources
+    )
+
+
+def _status_of(
+    source: SourceConfig, result: PullResult, record: SourceRecord | None, failure: str | None
+) -> SourceStatus:
+    targets = result.targets.get(source.name, ())
+    return SourceStatus(
+        source.name,
+        source.kind,
+        targets=len(targets),
+        content_bytes=sum(target.length for target in targets),
+        pulled_at=None if record is None else record.pulled_at,
+        verification="" if record is None else record.verification,
+        failure=failure,
+        version=None if record is None else record.version,
+        fresh_days=source.common.fresh_days,
+        licence=source.common.licence,
+    )

@@ -151,7 +151,7 @@ class Sites:
     @cached_property
     def _publisher(self) -> tuple[str, Repository]:
         """The publisher's name and repository, read once however many receipts come."""
-        return config.load(self._home.config).publisher, Repository.load(self._home.metadata)
+        return config.load_config(self._home.config).publisher, Repository.load(self._home.metadata)
 
     def _check_ours(self, receipt: Receipt) -> None:
         """Refuse a receipt of another publisher's site, and one from ahead of this home."""

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
 
 from bundler.sites.records import Site
-from manifests import clock
 from manifests.receipt import Receipt
 
 STALE_AFTER_DAYS = 30
@@ -39,32 +37,6 @@ class SiteStatus:
     def stale(self) -> bool:
         """Tell whether the site serves content that is too old, or nothing at all."""
         return self.content_age is None or bool(self.stale_sources)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the status as one JSON object."""
-        receipt = self.site.receipt
-        return {
-            "site": self.site.name,
-            "keyid": self.site.keyid,
-            "registered_at": clock.instant_text(self.site.registered_at),
-            "serial": receipt.serial,
-            "created": clock.instant_text(receipt.created),
-            "receipt_age_seconds": int(self.receipt_age.total_seconds()),
-            "generation": receipt.newest,
-            "rings": dict(receipt.rings),
-            "behind": self.behind,
-            "content_age_seconds": None if self.content_age is None else int(self.content_age.total_seconds()),
-            "stale": self.stale,
-            "stale_sources": list(self.stale_sources),
-            "pending_generation": receipt.pending_generation,
-            "without": len(receipt.without),
-            "damage": {damage.kind: damage.count for damage in receipt.damage},
-            "free_bytes": receipt.free_bytes,
-            "connectivity": receipt.connectivity,
-            "features": {"count": receipt.features.count, "sha256": receipt.features.sha256},
-            "note": receipt.note,
-            "needs_bytes": self.needs_bytes,
-        }
 
 
 def status_of_sites(

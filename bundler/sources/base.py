@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, Self, TypeAlias
@@ -44,7 +45,6 @@ class Pull:
         items: What is known of the inside of targets; paths as in ``targets``.
         memo: What the next pull wants to remember, such as validators for conditional requests. It goes with the
             pull; what has to outlive a change of the configuration belongs into ``floor``.
-        unchanged: Nothing differs from the last good pull.
         version: The upstream's own version of all this, for people; ``None`` where it has none.
         floor: The versions that came, which the upstream must not go back behind. They are remembered apart from the
             pull: a thing that does not come any more keeps its floor.
@@ -55,7 +55,6 @@ class Pull:
     verification: str
     items: tuple[TargetFacts, ...] = ()
     memo: Mapping[str, JSON] = field(default_factory=dict)
-    unchanged: bool = False
     version: str | None = None
     floor: Floor = field(default_factory=dict)
     afterwards: Callable[[], None] | None = None
@@ -128,6 +127,11 @@ class Workbench:
         value = self.previous.memo.get(key) if self.previous else None
         return value if isinstance(value, Mapping) else {}
 
+    def targets_as_last_time(self) -> tuple[CheckedTarget, ...]:
+        """Return what the last good pull gave, for a source that cannot say what the next one will."""
+        last = self.previous.targets if self.previous else ()
+        return tuple(CheckedTarget(one.path, one.blob.length, TargetState.AS_LAST_TIME) for one in last)
+
     def check_not_older(self, source: str, thing: str, new: Version, *, what: str = "its upstream") -> None:
         """Refuse a version of a thing that is below the thing's floor.
 
@@ -143,13 +147,34 @@ class Workbench:
         check_not_older(source, new, self.floor.get(thing), self.allow_older, what=what)
 
 
+class TargetState(StrEnum):
+    """What a pull would do about one target."""
+
+    UNCHANGED = "unchanged"
+    AS_LAST_TIME = "as last time"
+    """Nobody can know before the pull."""
+    TO_FETCH = "to fetch"
+    TO_READ = "to read"
+    TO_EXPORT = "to export"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is known that a pull would bring something else than the last good one."""
+        return self not in {TargetState.UNCHANGED, TargetState.AS_LAST_TIME}
+
+
+def state_of(*, unchanged: bool, otherwise: TargetState = TargetState.TO_FETCH) -> TargetState:
+    """Return what a pull would do about a target."""
+    return TargetState.UNCHANGED if unchanged else otherwise
+
+
 @dataclass(frozen=True)
 class CheckedTarget:
     """What a pull would yield for one path. ``length`` in bytes, ``None`` when the upstream does not say."""
 
     path: str
     length: int | None
-    state: str
+    state: TargetState
 
 
 @dataclass(frozen=True)
@@ -164,7 +189,7 @@ class SourceCheck:
 class Source(Protocol):
     """One configured upstream.
 
-    A kind is a class in a file of its own, registered in :data:`bundler.sources.KINDS`.
+    A kind is a class in a file of its own, registered in :data:`bundler.kinds.KINDS`.
     """
 
     OPTIONS_SCHEMA: ClassVar[Mapping[str, Any]]

@@ -18,6 +18,10 @@ _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:[ \t]+\*?(?P<name>\S.*))?\s*")
 _BSD_LINE = re.compile(r"[A-Z0-9-]+ \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)\s*")
 
 
+class ChecksumError(FetchError):
+    """Content has another checksum than it should: ``http.checksum``."""
+
+
 @dataclass(frozen=True)
 class Checksum:
     """What content must hash to; ``digest`` in lower-case hex."""
@@ -25,7 +29,7 @@ class Checksum:
     algorithm: Algorithm
     digest: str
 
-    def holds(self, chunks: Iterable[bytes]) -> bool:
+    def fits(self, chunks: Iterable[bytes]) -> bool:
         """Tell whether these bytes have this checksum."""
         hasher = _hasher(self.algorithm)
         for chunk in chunks:
@@ -40,13 +44,13 @@ class Checksum:
             name: What to call them in the error.
 
         Raises:
-            FetchError: ``http.checksum``.
+            ChecksumError: ``http.checksum``.
         """
         hasher = _hasher(self.algorithm)
         for chunk in chunks:
             hasher.update(chunk)
         if hasher.hexdigest() != self.digest:
-            raise FetchError(
+            raise ChecksumError(
                 "http.checksum",
                 f"{name} does not have the checksum that it should",
                 have=f"{self.algorithm} {hasher.hexdigest()}",
@@ -54,12 +58,12 @@ class Checksum:
             )
 
 
-def parse(data: bytes, algorithm: Algorithm, file_name: str, *, name: str) -> Checksum:
+def parse_checksum_file(data: bytes, algorithm: Algorithm, file_name: str, *, name: str) -> Checksum:
     """Find the digest for ``file_name`` in a checksum file.
 
     Args:
         data: The file's bytes.
-        algorithm: Whose digests it holds.
+        algorithm: Whose digests stand in it.
         file_name: The last part of the URL that it is for.
         name: What to call the checksum file in errors.
 

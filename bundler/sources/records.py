@@ -29,7 +29,7 @@ _VERSION = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
 
 
 @dataclass(frozen=True)
-class Good:
+class GoodPull:
     """A pull that succeeded, when, and the digest of the configuration it was made with."""
 
     pull: Pull
@@ -38,7 +38,7 @@ class Good:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedPull:
     """Why the newest pull failed, and when."""
 
     code: str
@@ -47,7 +47,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Record:
+class PullRecord:
     """All that is remembered of one source.
 
     Args:
@@ -60,8 +60,8 @@ class Record:
 
     name: str
     kind: str
-    good: Good | None = None
-    failure: Failure | None = None
+    good: GoodPull | None = None
+    failure: FailedPull | None = None
     floor: Floor = field(default_factory=dict)
 
 
@@ -71,18 +71,18 @@ def configuration_digest(kind: str, options: Mapping[str, Any], transport: froze
     return hashlib.sha256(strictjson.encode_json([kind, said, globs.include, globs.exclude])).hexdigest()
 
 
-def load(directory: Path, name: str, kind: str) -> Record:
+def load_record(directory: Path, name: str, kind: str) -> PullRecord:
     """Read a source's record; an empty one when it was never pulled, or was of another kind then.
 
     Raises:
         ConfigurationError: ``source.record`` when the file is damaged.
         StorageError: It cannot be read.
     """
-    record = load_any(directory, name)
-    return record if record is not None and record.kind == kind else Record(name, kind)
+    record = load_record_of_any_kind(directory, name)
+    return record if record is not None and record.kind == kind else PullRecord(name, kind)
 
 
-def load_any(directory: Path, name: str) -> Record | None:
+def load_record_of_any_kind(directory: Path, name: str) -> PullRecord | None:
     """Read a source's record, whatever kind it was of then.
 
     Raises:
@@ -106,7 +106,7 @@ def load_any(directory: Path, name: str) -> Record | None:
         ) from error
 
 
-def save(directory: Path, record: Record) -> None:
+def save_record(directory: Path, record: PullRecord) -> None:
     """Replace a source's record durably.
 
     Raises:
@@ -116,7 +116,7 @@ def save(directory: Path, record: Record) -> None:
     durable.write_file(directory / f"{record.name}.json", strictjson.encode_json(_to_json(record)))
 
 
-def _to_json(record: Record) -> dict[str, Any]:
+def _to_json(record: PullRecord) -> dict[str, Any]:
     value: dict[str, Any] = {"format": FORMAT, "name": record.name, "kind": record.kind, "good": None, "failure": None}
     value["floor"] = {thing: ".".join(map(str, version)) for thing, version in record.floor.items()}
     if record.good is not None:
@@ -140,17 +140,17 @@ def _to_json(record: Record) -> dict[str, Any]:
     return value
 
 
-def _from_json(value: dict[str, Any]) -> Record:
+def _from_json(value: dict[str, Any]) -> PullRecord:
     if value["format"] != FORMAT:
         raise MalformedError("source.format", f"its format is {value['format']!r}", need=FORMAT)
     good, failure = value["good"], value["failure"]
-    return Record(
+    return PullRecord(
         name=value["name"],
         kind=value["kind"],
         good=None if good is None else _good_from_json(good),
         failure=None
         if failure is None
-        else Failure(failure["code"], failure["text"], clock.parse_instant(failure["failed_at"])),
+        else FailedPull(failure["code"], failure["text"], clock.parse_instant(failure["failed_at"])),
         floor=_floor_from_json(value.get("floor", {})),
     )
 
@@ -163,7 +163,7 @@ def _floor_from_json(value: Mapping[str, str]) -> Floor:
     return {thing: tuple(map(int, text.split("."))) for thing, text in value.items()}
 
 
-def _good_from_json(value: dict[str, Any]) -> Good:
+def _good_from_json(value: dict[str, Any]) -> GoodPull:
     pull = Pull(
         targets=tuple(PulledTarget(path, Blob(sha256, length)) for path, length, sha256 in value["targets"]),
         verification=value["verification"],
@@ -173,4 +173,4 @@ def _good_from_json(value: dict[str, Any]) -> Good:
         memo=value["memo"],
         version=value["version"],
     )
-    return Good(pull, clock.parse_instant(value["pulled_at"]), value["configuration"])
+    return GoodPull(pull, clock.parse_instant(value["pulled_at"]), value["configuration"])

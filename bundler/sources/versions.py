@@ -40,7 +40,7 @@ def check_not_older(name: str, new: Version, old: Version | None, allowed: bool,
     )
 
 
-def raised(floor: Floor, came: Floor, *, allowed: bool) -> Floor:
+def raise_floor(floor: Floor, came: Floor, *, allowed: bool) -> Floor:
     """Return the floor after a good pull. What did not come this time keeps its floor.
 
     Args:

@@ -7,7 +7,6 @@ import click
 from manifests.clock import system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
-from manifests.progress import CancelToken
 
 
 @click.command()
@@ -23,13 +22,14 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
     now goes ten minutes later.
     """
     from relay.config import load_config
+    from relay.context import Context
     from relay.home import open_home
     from relay.store.garbage import collect_garbage
 
     home = open_home(settings.home)
-    kept = keep or load_config(home.path).keep_generations
     with show_progress(settings) as shown:
-        done = collect_garbage(home, kept, system_clock(), shown, CancelToken(), wait_seconds=wait, dry_run=dry_run)
+        context = Context(home, load_config(home.path), system_clock, shown)
+        done = collect_garbage(context, keep=keep, wait_seconds=wait, dry_run=dry_run)
     if output == "json":
         print_json(
             {

@@ -19,12 +19,12 @@ def command(settings: Settings, output: str) -> None:
     """
     from relay.home import open_home
     from relay.state import State
-    from relay.store.outstanding import outstanding
+    from relay.store.outstanding import list_outstanding
 
     home = open_home(settings.home)
     with State(home.database) as state:
         found = state.generations.list_generations()
-        pending = outstanding(state, home.blobs)
+        pending = list_outstanding(state, home.blobs)
     if output == "json":
         print_json(
             {

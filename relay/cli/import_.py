@@ -15,6 +15,7 @@ from manifests.errors import UsageError
 
 if TYPE_CHECKING:
     from relay.afterwards import FollowUp
+    from relay.importing.result import ImportResult
     from relay.importing.several import Attempt
 
 
@@ -37,8 +38,8 @@ def command(
     from relay.config import load_config
     from relay.context import Context
     from relay.home import open_home
-    from relay.importing.importer import ImportResult, import_bundle
-    from relay.importing.several import import_all, shortfall
+    from relay.importing.importer import import_bundle
+    from relay.importing.several import find_shortfall, import_all
     from relay.state import State
 
     home = open_home(settings.home)
@@ -73,7 +74,7 @@ def command(
             need="files such as plant-000042-full.zip, whatever their names",
             todo=f"see whether the stick is mounted there: ls {shlex.join(map(str, paths))}",
         )
-    error = shortfall([attempt for attempt, _ in attempts], newest())
+    error = find_shortfall([attempt for attempt, _ in attempts], newest())
     if error is not None:
         raise error
 

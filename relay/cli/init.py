@@ -35,7 +35,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.durable import storage_errors
     from relay.deliveries import suggest_place
-    from relay.init import create_home, fingerprint
+    from relay.init import create_home, root_fingerprint
     from relay.server.tls import authority_file
 
     with storage_errors(root_path):
@@ -50,7 +50,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     )
     place = suggest_place(home.config_file)
     steps = (
-        "Compare the fingerprint with the publisher, by voice.",
+        "Compare the root_fingerprint with the publisher, by voice.",
         *(() if place is None else (place,)),
         "Start the service: relay run",
         f"Put a bundle into {home.inbox} (or: relay import FILE).",
@@ -59,7 +59,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
         print_json(
             {
                 "home": str(home.path),
-                "root_fingerprint": fingerprint(root),
+                "root_fingerprint": root_fingerprint(root),
                 "connectivity": connectivity,
                 "listen": listen,
                 "ca": str(authority_file(home.tls)),
@@ -68,7 +68,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
         )
         return
     click.echo(f"A relay is ready in {home.path}\n\nFingerprint of the publisher's root (SHA-256):")
-    words = fingerprint(root).split()
+    words = root_fingerprint(root).split()
     click.echo("".join(f"  {' '.join(words[start : start + 8])}\n" for start in (0, 8)))
     click.echo(f"Agents trust {home.tls / 'ca.pem'}\n\nNext:")
     for number, step in enumerate(steps, 1):

@@ -36,8 +36,9 @@ def command(
     -o json: where it is, what it says, and the fingerprint that the publisher confirms.
     """
     from relay.config import load_config
+    from relay.context import Context
     from relay.home import open_home
-    from relay.receipt import make as receipt
+    from relay.receipt.make import FILE_NAME, ReceiptRemarks, make_receipt
     from relay.store.verify import verify_store
 
     _check(name, note)
@@ -46,11 +47,11 @@ def command(
     if whole:
         with show_progress(settings) as shown:
             report = verify_store(home, shown, CancelToken())
-    said = receipt.Said(name, note)
-    signed = receipt.make(home, load_config(home.path), system_clock(), said=said, report=report)
+    context = Context(home, load_config(home.path), system_clock)
+    signed = make_receipt(context, remarks=ReceiptRemarks(name, note), report=report)
     path = None if out is None else _write(out, signed)
     if output == "json":
-        print_json(_to_json(signed, path or home.out / receipt.FILE_NAME, qr=qr))
+        print_json(_to_json(signed, path or home.out / FILE_NAME, qr=qr))
         return
     if path is not None:
         sha256 = hashlib.sha256(signed.data).hexdigest()
@@ -126,11 +127,11 @@ def _print_codes(signed: SignedReceipt) -> None:
     terminal = sys.stdout.isatty()
     if terminal:
         size = os.get_terminal_size(sys.stdout.fileno())
-        texts = qr.texts_for(signed.data, size.columns, size.lines)
+        texts = qr.split_for_screen(signed.data, size.columns, size.lines)
     else:
         texts = receipt_to_texts(signed.data)
     for number, text in enumerate(texts, 1):
-        click.echo(f"Code {number} of {len(texts)}\n{qr.draw(text, colours=terminal)}", nl=False)
+        click.echo(f"Code {number} of {len(texts)}\n{qr.draw_code(text, colours=terminal)}", nl=False)
         if terminal and sys.stdin.isatty() and number < len(texts):
             click.echo("Read it with a phone, then press Enter for the next one ", err=True, nl=False)
             sys.stdin.readline()

@@ -30,14 +30,14 @@ def command(settings: Settings, listen: str | None, form: str) -> None:
     """Watch the inboxes, import what comes, serve it over HTTPS; until SIGTERM or Ctrl-C."""
     from relay.config import load_config, parse_listen
     from relay.home import open_home
-    from relay.service.service import run
+    from relay.service.service import run_service
 
     home = open_home(settings.home)
     config = load_config(home.path)
     if listen is not None:
         host, port = parse_listen(listen)
         config = replace(config, host=host, port=port)
-    run(
+    run_service(
         home,
         config,
         clock=system_clock,

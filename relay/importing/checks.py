@@ -15,7 +15,7 @@ from relay.config import Config
 from relay.home import Home
 from relay.importing.content import Intake, Taken
 from relay.state import State
-from relay.store import outstanding as pending
+from relay.store.outstanding import advise_increment, find_newest_whole
 
 _METADATA_FACTOR = 8
 """Room in the database for one generation, as a multiple of the manifest's length: rows, indexes, log."""
@@ -84,9 +84,9 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
         have=f"generation {newest}, {count}" if newest else f"no generation yet, {count}",
         need=f"{len(lacking):,} targets, {sum(target.length for target in lacking):,} bytes"
         + (f", as in generation {manifest.since}" if manifest.since is not None else ""),
-        todo=f"in the DMZ: {pending.increment(pending.newest_whole(state, home.blobs))}",
-        generation=newest,
-        incomplete=manifest.snapshot_version,
+        todo=f"in the DMZ: {advise_increment(find_newest_whole(state, home.blobs))}",
+        generation=manifest.snapshot_version,
+        newest=newest,
         missing=len(lacking),
     )
 

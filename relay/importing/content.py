@@ -18,9 +18,8 @@ from manifests.byte_ranges import Range
 from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.manifest import BlobMember, PatchMember, Target
-from manifests.progress import Progress
-from relay.home import Home
-from relay.importing.damaged import Damage, UnreadableError, reading
+from relay.context import Context
+from relay.importing.damaged import Damage, UnreadableError, read_content
 from relay.store.parts import PartAssembly, PartSlot, slots_of_parts
 
 
@@ -43,26 +42,25 @@ class Intake:
     """One pass over one bundle.
 
     Args:
-        home: The relay's directory, locked.
+        context: The relay's, its home locked.
         bundle: Believed, its file open.
         recorded: Which parts are in, as the state says.
-        progress: Told how far it is.
         all_or_nothing: The first damaged member ends the pass, and nothing is taken.
     """
 
     def __init__(
         self,
-        home: Home,
+        context: Context,
         bundle: VerifiedBundle,
         recorded: dict[str, tuple[Range, ...]],
-        progress: Progress,
         *,
         all_or_nothing: bool = False,
     ) -> None:
-        self._store = home.blobs
+        self._store = context.home.blobs
         self._bundle = bundle
         self._manifest = bundle.manifest
-        self._progress = progress
+        self._progress = context.progress
+        self._cancel = context.cancel
         self._all_or_nothing = all_or_nothing
         self._recorded = recorded
         self._slots = slots_of_parts(bundle.manifest)
@@ -141,7 +139,7 @@ class Intake:
 
     def _take_blob(self, blob: BlobMember, batch: Batch, assembly: PartAssembly) -> None:
         lacking = self._lacking(assembly, blob)
-        chunks = assembly.write_part(lacking, self._counted(reading(self._bundle.content(blob))))
+        chunks = assembly.write_part(lacking, self._counted(read_content(self._bundle.content(blob))))
         try:
             if self._wanted(blob):
                 batch.add(chunks, Blob(blob.sha256, blob.length))
@@ -156,7 +154,7 @@ class Intake:
         path = self._store.temporary / f"blob-patch-{secrets.token_hex(8)}"
         with _removed_in_the_end(path):
             with storage_errors(path), path.open("xb") as file:
-                for chunk in reading(self._bundle.patch(patch)):
+                for chunk in read_content(self._bundle.patch(patch)):
                     file.write(chunk)
             if self._wanted(patch):
                 self._apply(patch, path, batch)
@@ -193,6 +191,7 @@ class Intake:
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
+            self._cancel.raise_if_cancelled()
             yield chunk
             self._read += len(chunk)
             self._progress.advance(len(chunk))

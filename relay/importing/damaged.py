@@ -18,20 +18,19 @@ from typing import BinaryIO
 from manifests.bundle.opening import open_bundle
 from manifests.bundle.verify import VerifiedBundle, verify_bundle, verify_bundle_front
 from manifests.errors import (
-    IncompleteError,
+    DamagedBundleError,
+    DamagedContainerError,
     MalformedError,
     MediumError,
     NotAuthenticError,
     RollbackError,
     SealiftError,
     StorageError,
+    StoredStateError,
 )
 from manifests.trust import TrustedState
-from relay.importing import recovery as repair
-from relay.store.outstanding import Outstanding
-
-DAMAGED = "bundle.damaged"
-"""The code of a refusal of which content was kept."""
+from relay.importing.recovery import may_be_medium_damage
+from relay.store.outstanding import OutstandingContent
 
 
 class UnreadableError(Exception):
@@ -52,7 +51,7 @@ class Damage:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_medium(path: Path) -> Iterator[BinaryIO]:
     """Open a bundle; where that fails the medium is at fault, not the store.
 
     Raises:
@@ -67,7 +66,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def believe(
+def believe_bundle(
     file: BinaryIO, state: TrustedState, now: datetime, *, accept_expired: bool
 ) -> tuple[VerifiedBundle, SealiftError | None]:
     """Verify a bundle; one whose structure is damaged or unreadable by its front alone.
@@ -82,9 +81,9 @@ def believe(
     """
     try:
         return verify_bundle(file, state, now, accept_expired=accept_expired), None
-    except (MalformedError, StorageError) as error:
-        if not error.code.startswith(("zip.", "storage.")):
-            raise
+    except StoredStateError:
+        raise  # this machine's own disk is at fault, whatever came in
+    except (DamagedContainerError, StorageError) as error:
         broken = _of_the_medium(error)
         try:
             return verify_bundle_front(file, state, now, accept_expired=accept_expired), broken
@@ -94,7 +93,7 @@ def believe(
             raise broken from None
 
 
-def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def read_content(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Pass a bundle's content on; its failures become :class:`UnreadableError`, so that they differ from the store's.
 
     Raises:
@@ -106,18 +105,18 @@ def reading(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnreadableError(_of_the_medium(error)) from error
 
 
-def may_be_mended(error: SealiftError) -> bool:
+def may_be_repaired(error: SealiftError) -> bool:
     """Tell whether recovery data could help: the medium is at fault, and not this machine's disk or the signer."""
     if isinstance(error, StorageError) and not isinstance(error, MediumError):
         return False
-    return error.code == DAMAGED or repair.worth_trying(error)
+    return isinstance(error, DamagedBundleError) or may_be_medium_damage(error)
 
 
 def _of_the_medium(error: SealiftError) -> SealiftError:
     return MediumError.of(error) if isinstance(error, StorageError) else error
 
 
-def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteError:
+def damaged_bundle(first: SealiftError, count: int, left: OutstandingContent) -> DamagedBundleError:
     """Return the refusal of a bundle whose undamaged content was kept.
 
     Args:
@@ -126,14 +125,14 @@ def damaged(first: SealiftError, count: int, left: Outstanding) -> IncompleteErr
         left: What its generation lacks now.
     """
     what = f"{count:,} of its members cannot be read" if count else "its end cannot be read"
-    return IncompleteError(
-        DAMAGED,
+    return DamagedBundleError(
+        "bundle.damaged",
         f"The bundle is damaged: {what} ({first.code}: {first.what.rstrip('.')}). What is undamaged is kept",
         have=left.have,
         need=left.need,
         todo=left.todo,
         cause=first.code,
         damaged=count,
-        incomplete=left.generation,
+        generation=left.generation,
         missing=left.missing_targets,
     )

@@ -24,7 +24,7 @@ from manifests.bundle.opening import open_bundle
 from manifests.durable import require_room, storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
-from manifests.progress import Progress
+from manifests.progress import CancelToken, Progress
 from relay.store.temporary import create_repair_directory
 
 PAGE_BYTES = 4096
@@ -39,7 +39,7 @@ _UNREADABLE = frozenset({errno.EIO, errno.EREMOTEIO, errno.EBADMSG, errno.EUCLEA
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairedBundle:
     """A bundle made whole; leaving the context removes it.
 
     ``path`` is the copy to import; ``damaged_blocks`` of ``blocks`` were rebuilt; ``unreadable_bytes`` of the
@@ -62,7 +62,7 @@ class Repaired:
             f"{self.side_file.name}; use another one for the next bundle"
         )
 
-    def __enter__(self) -> Repaired:
+    def __enter__(self) -> RepairedBundle:
         return self
 
     def __exit__(
@@ -71,14 +71,14 @@ class Repaired:
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
-def worth_trying(error: SealiftError) -> bool:
+def may_be_medium_damage(error: SealiftError) -> bool:
     """Tell whether an import failed in a way that damage of the medium explains."""
     if isinstance(error, StorageError):
         return error.errno in _UNREADABLE
     return isinstance(error, MalformedError | NotAuthenticError)
 
 
-def side_files(bundle: Path) -> tuple[Path, ...]:
+def list_side_files(bundle: Path) -> tuple[Path, ...]:
     """Return the files beside a bundle that may hold its recovery data, likeliest first; none of them is opened."""
     try:
         found = sorted(path for path in bundle.parent.iterdir() if recovery.is_side_name(path.name))
@@ -88,19 +88,22 @@ def side_files(bundle: Path) -> tuple[Path, ...]:
     return tuple(sorted(found, key=lambda path: path.name.lower() != likely)[:MAX_SIDE_FILES])
 
 
-def own_side_file(bundle: Path) -> Path | None:
+def find_own_side_file(bundle: Path) -> Path | None:
     """Return the side file that is named like a bundle, if it is there: what is disposed of together with it."""
     likely = recovery.side_name(bundle.name).lower()
-    return next((path for path in side_files(bundle) if path.name.lower() == likely), None)
+    return next((path for path in list_side_files(bundle) if path.name.lower() == likely), None)
 
 
-def attempt(bundle: Path, temporary: Path, progress: Progress, *, reserve_bytes: int = 0) -> Repaired | None:
+def repair_bundle(
+    bundle: Path, temporary: Path, progress: Progress, cancel: CancelToken, *, reserve_bytes: int = 0
+) -> RepairedBundle | None:
     """Make a damaged bundle whole, if there is recovery data for it.
 
     Args:
         bundle: The file on the medium.
         temporary: A directory of the relay's own, with room for the bundle twice and its recovery data twice.
         progress: Told about each step.
+        cancel: Asked between steps and while the medium is read.
         reserve_bytes: What must stay free on that disk.
 
     Returns:
@@ -113,11 +116,11 @@ def attempt(bundle: Path, temporary: Path, progress: Progress, *, reserve_bytes:
         ConfigurationError: ``recovery.program-missing``.
         MalformedError: ``bundle.not-a-file`` or ``bundle.hard-link``.
     """
-    candidates = side_files(bundle)
+    candidates = list_side_files(bundle)
     if not candidates:
         return None
     with _workspace(temporary) as workspace, open_bundle(bundle) as medium:
-        return _Repair(bundle, medium, workspace, progress, reserve_bytes).run(candidates)
+        return _Repair(bundle, medium, workspace, progress, cancel, reserve_bytes).run(candidates)
 
 
 @contextmanager
@@ -136,15 +139,24 @@ def _workspace(temporary: Path) -> Iterator[Path]:
 class _Repair:
     """One attempt: the medium is copied once, however many side files are looked at."""
 
-    def __init__(self, bundle: Path, medium: BinaryIO, workspace: Path, progress: Progress, reserve_bytes: int) -> None:
+    def __init__(
+        self,
+        bundle: Path,
+        medium: BinaryIO,
+        workspace: Path,
+        progress: Progress,
+        cancel: CancelToken,
+        reserve_bytes: int,
+    ) -> None:
         self._bundle = bundle
-        self._medium = _Reader(medium)
+        self._cancel = cancel
+        self._medium = _MediumReader(medium, cancel)
         self._workspace = workspace
         self._progress = progress
         self._reserve_bytes = reserve_bytes
         self._copy = workspace / "damaged"
 
-    def run(self, candidates: Sequence[Path]) -> Repaired | None:
+    def run(self, candidates: Sequence[Path]) -> RepairedBundle | None:
         """Try side files until one does; when none does, the first that is for this bundle says how much is lost."""
         refusal: IncompleteError | None = None
         for path in candidates:
@@ -167,7 +179,7 @@ class _Repair:
         copy = self._workspace / "side"
         try:
             with open_bundle(path) as file:
-                medium = _Reader(file)
+                medium = _MediumReader(file, self._cancel)
                 if medium.length > _SIDE_FACTOR * self._medium.length + _SIDE_BYTES:
                     return None
                 self._check_room(2 * medium.length)
@@ -183,7 +195,7 @@ class _Repair:
             return None
         return side
 
-    def _rebuild(self, path: Path, side: recovery.SideFile) -> Repaired | None:
+    def _rebuild(self, path: Path, side: recovery.SideFile) -> RepairedBundle | None:
         """Rebuild the bundle from a side file, or find that it is not for this bundle or that nothing is lost."""
         whole = side.recovery_set
         can_lose = len(side.recovery)
@@ -198,6 +210,7 @@ class _Repair:
             return None
         if damaged > can_lose:
             raise self._too_damaged(path, side, damaged)
+        self._cancel.raise_if_cancelled()
         self._progress.start(f"Rebuild {damaged:,} of {whole.blocks:,} blocks")
         result = self._workspace / "bundle.zip"
         with storage_errors(self._workspace):
@@ -207,7 +220,7 @@ class _Repair:
                 self._copy.replace(result)
             for name in ("side", "plain.par2"):
                 (self._workspace / name).unlink(missing_ok=True)
-        return Repaired(result, path, whole.blocks, damaged, self._medium.lost_bytes)
+        return RepairedBundle(result, path, whole.blocks, damaged, self._medium.lost_bytes)
 
     def _check_room(self, needed: int) -> None:
         require_room(
@@ -232,10 +245,11 @@ class _Repair:
         )
 
 
-class _Reader:
+class _MediumReader:
     """Reads a medium that may fail at places: those are zeros, and counted."""
 
-    def __init__(self, medium: BinaryIO) -> None:
+    def __init__(self, medium: BinaryIO, cancel: CancelToken) -> None:
+        self._cancel = cancel
         self._descriptor = medium.fileno()
         self.length = os.fstat(self._descriptor).st_size
         self.errors = 0
@@ -246,6 +260,7 @@ class _Reader:
         offset = 0
         with destination.open("wb") as file:
             while offset < self.length and self.lost_bytes < give_up_bytes:
+                self._cancel.raise_if_cancelled()
                 chunk = self._read(offset, min(CHUNK_BYTES, self.length - offset))
                 if not chunk:
                     break  # the file has become shorter
@@ -278,6 +293,3 @@ class _Reader:
                 raise
             self.errors += 1
             return None
-
-
-__all__ = ["Repaired", "attempt", "own_side_file", "side_files", "worth_trying"]

@@ -11,16 +11,20 @@ from pathlib import Path
 from manifests import recovery
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
+from manifests.container.recognise import begins_with_member
 from manifests.durable import storage_errors
-from manifests.errors import IncompleteError, LockedError, MediumError, RollbackError, SealiftError, StorageError
+from manifests.errors import (
+    DamagedBundleError,
+    IncompleteError,
+    LockedError,
+    MediumError,
+    OlderTimestampError,
+    SealiftError,
+    StorageError,
+)
 from manifests.manifest import MANIFEST_NAME
-from relay.importing.damaged import DAMAGED
-from relay.importing.importer import ImportResult
-from relay.store.outstanding import Outstanding
-
-_BEGINNING_BYTES = 30 + len(MANIFEST_NAME)
-"""A bundle begins with the local header of its manifest (APPNOTE 4.3.7): 30 bytes, then the name."""
-
+from relay.importing.result import ImportResult
+from relay.store.outstanding import OutstandingContent
 
 _Claim = tuple[int, int] | None
 """Version and volume that a bundle claims, unverified: good for an order only."""
@@ -66,25 +70,14 @@ def import_all(
             yield Attempt(path, more, passed_over=f"Version {claim[0]} is older than generation {newest()}")
         else:
             attempt = _attempt(path, import_one, more_to_come=more)
-            older = isinstance(attempt.error, RollbackError) and attempt.error.code == "tuf.rollback.timestamp"
-            if older and not named:  # nobody could tell before recovery data had made it whole
+            if (
+                isinstance(attempt.error, OlderTimestampError) and not named
+            ):  # nobody could tell before recovery data had made it whole
                 attempt = Attempt(path, more, passed_over=f"It is older than generation {newest()}")
             yield attempt
 
 
-def bundles_in(directory: Path) -> tuple[tuple[Path, int | None], ...]:
-    """Return the bundles of a directory with the version that they claim, oldest first.
-
-    A file that may be one and cannot be read stands last, with ``None``: it begins like a bundle, gives errors
-    where it begins, or has recovery data beside it.
-
-    Raises:
-        StorageError: The directory cannot be read.
-    """
-    return tuple((entry, None if claim is None else claim[0]) for entry, claim in _claims_in(directory))
-
-
-def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
+def find_shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
     """Return why not everything is well after all files, or ``None``.
 
     A bundle that lacked something is forgiven once its generation, or a newer one, is here.
@@ -94,7 +87,7 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
         newest: The newest generation that is here now.
     """
     for place, attempt in enumerate(attempts):
-        if attempt.error is not None and int(attempt.error.details.get("incomplete") or newest + 1) > newest:
+        if attempt.error is not None and (_incomplete_generation(attempt.error) or newest + 1) > newest:
             return _as_it_is_now(attempt.error, attempts[place + 1 :])
     waiting = [
         attempt.result.outstanding
@@ -110,7 +103,7 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
         have=left.have,
         need=left.need,
         todo=left.todo,
-        incomplete=left.generation,
+        generation=left.generation,
         missing=left.missing_targets,
     )
 
@@ -118,13 +111,17 @@ def shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | None:
 def _as_it_is_now(error: SealiftError, later: Sequence[Attempt]) -> SealiftError:
     """Let a damaged bundle's refusal say what its generation lacks after the files that came behind it, too."""
     for attempt in later:
-        now: SealiftError | Outstanding | None = attempt.error
-        generation = None if attempt.error is None else attempt.error.details.get("incomplete")
+        now: SealiftError | OutstandingContent | None = attempt.error
+        generation = None if attempt.error is None else _incomplete_generation(attempt.error)
         if attempt.result is not None and attempt.result.outstanding is not None:
             now, generation = attempt.result.outstanding, attempt.result.generation
-        if now is not None and error.code == DAMAGED and generation == error.details["incomplete"]:
+        if now is not None and isinstance(error, DamagedBundleError) and generation == error.generation:
             error = error.reworded(have=now.have, need=now.need, todo=now.todo)
     return error
+
+
+def _incomplete_generation(error: SealiftError) -> int | None:
+    return error.generation if isinstance(error, IncompleteError) else None
 
 
 def _claims_in(directory: Path) -> list[tuple[Path, _Claim]]:
@@ -163,14 +160,13 @@ def _begins_like_a_bundle(path: Path, *, protected: bool) -> bool:
             return False
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            beginning = os.pread(descriptor, _BEGINNING_BYTES, 0)
+            return protected or begins_with_member(descriptor, MANIFEST_NAME)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
         return False
     except OSError:
         return True
-    return protected or (beginning.startswith(b"PK\x03\x04") and beginning.endswith(MANIFEST_NAME.encode("ascii")))
 
 
 def _claim(path: Path) -> _Claim:

@@ -14,8 +14,9 @@ from typing import Protocol
 from manifests.errors import IncompleteError, LockedError, SealiftError, StorageError
 from manifests.progress import CancelledError
 from relay.config import Dispose, InboxConfig
-from relay.importing.importer import ImportResult
-from relay.importing.recovery import own_side_file
+from relay.importing.recovery import find_own_side_file
+from relay.importing.refusals import Refusal
+from relay.importing.result import ImportResult
 from relay.inbox.dispose import Disposal, Fate, dispose_of_file, dispose_of_side_file
 from relay.inbox.hints import Hints
 from relay.inbox.listing import InboxListing
@@ -23,13 +24,11 @@ from relay.inbox.look import look_at_file, read_claimed_version
 from relay.inbox.readiness import Candidate, ImportEnding, InboxRules, Phase
 from relay.inbox.turns import Turns
 
-Importing = Callable[[Path], ImportResult]
-"""Imports one file and quarantines what it refuses; raises ``SealiftError``, or ``CancelledError`` when it stops."""
+Importing = Callable[[Path], ImportResult | Refusal]
+"""Imports one file and quarantines what it refuses; raises ``SealiftError`` where this machine is at fault, or
+``CancelledError`` when it stops."""
 
 ListInbox = Callable[[Path], InboxListing]
-
-REFUSED_CODES = frozenset({20, 21, 22, 23, 30})
-"""Exit codes of errors that will not go away by trying again."""
 
 
 class Reporter(Protocol):
@@ -94,7 +93,7 @@ class Attendant:
         """Attend the inbox until :meth:`stop` is called."""
         with self._hints:
             while not self._hints.stopped:
-                self._hints.wait(0.0 if self._take_turn() else self._patience())
+                self._hints.wait_for_hint(0.0 if self._take_turn() else self._patience())
 
     def stop(self) -> None:
         """Stop as soon as the file at hand is done with. For any thread."""
@@ -168,7 +167,7 @@ class Attendant:
     def _watch(self, listing: InboxListing) -> bool:
         """Watch for events what was listed; tell whether a watch is new, so that it must be listed once more."""
         with self._touching():
-            again = self._hints.watch(listing.directories)
+            again = self._hints.watch_directories(listing.directories)
         self._tell("events", self._hints.problem)
         return again
 
@@ -192,7 +191,7 @@ class Attendant:
         name = str(candidate.path)
         self._report("importing", f"{name}: importing", path=name)
         try:
-            result = self._importing(candidate.path)
+            ended = self._importing(candidate.path)
         except CancelledError:
             with self._turns.ledger() as ledger:
                 ledger.abandon_import()
@@ -201,6 +200,13 @@ class Attendant:
         except SealiftError as error:
             self._take_failure(candidate, error)
             return
+        if isinstance(ended, Refusal):
+            self._take_refusal(candidate, ended)
+        else:
+            self._take_result(candidate, ended)
+
+    def _take_result(self, candidate: Candidate, result: ImportResult) -> None:
+        name = str(candidate.path)
         # The next import begins before this file is put away: its medium may hang, and nobody shall wait for that.
         self._end_turn(candidate, ImportEnding.IMPORTED, result.text)
         disposal = self._dispose(candidate)
@@ -217,21 +223,35 @@ class Attendant:
             ledger.take_ending(self._monotonic(), candidate, ending, reason)
         self._turns.wake_all()
 
-    def _take_failure(self, candidate: Candidate, error: SealiftError) -> None:
-        ending, event = _ending_of(error)
-        self._end_turn(candidate, ending, str(error))
+    def _take_refusal(self, candidate: Candidate, refusal: Refusal) -> None:
+        error = refusal.error
+        incomplete = isinstance(error, IncompleteError)  # it may yet be imported
+        self._end_turn(candidate, ImportEnding.INCOMPLETE if incomplete else ImportEnding.REFUSED, str(error))
         text, fate = f"{candidate.path}: {error}", None
-        if ending is ImportEnding.REFUSED and error.details.get("kept"):
+        if refusal.quarantined_as is not None:
             disposal = self._dispose(candidate)
-            text += f" A copy is in quarantine ({error.details['quarantine']}); {disposal.text}."
+            text += f" A copy is in quarantine ({refusal.quarantined_as}); {disposal.text}."
             fate = disposal.fate
-        self._report(event, text, path=str(candidate.path), code=error.code, exit_code=error.exit_code, file=fate)
+        self._report_error("incomplete" if incomplete else "refused", text, candidate, error, fate)
+
+    def _take_failure(self, candidate: Candidate, error: SealiftError) -> None:
+        """Leave a file that could not be imported for a reason that lies with this machine; it is tried again."""
+        locked = isinstance(error, LockedError)
+        self._end_turn(candidate, ImportEnding.LOCKED if locked else ImportEnding.FAILED, str(error))
+        event = "postponed" if locked or isinstance(error, StorageError) else "failed"
+        self._report_error(event, f"{candidate.path}: {error}", candidate, error, None)
+
+    def _report_error(
+        self, event: str, text: str, candidate: Candidate, error: SealiftError, fate: Fate | None
+    ) -> None:
+        path = str(candidate.path)
+        self._report(event, text, path=path, code=error.code, exit_code=error.exit_code, file=fate)
 
     def _dispose(self, candidate: Candidate) -> Disposal:
         """Do with a bundle what its inbox asks for, and with its recovery data too, now or when that comes."""
         inbox = self.inbox
         with self._touching():
-            side_file = own_side_file(candidate.path)
+            side_file = find_own_side_file(candidate.path)
             disposal = dispose_of_file(inbox.path, candidate.path, candidate.stamp, inbox.dispose)
             if disposal.fate in {Fate.DELETED, Fate.ARCHIVED}:
                 if side_file is None:
@@ -272,16 +292,3 @@ class Attendant:
             self._told[key] = text
             if text:
                 self._report(event, text)
-
-
-def _ending_of(error: SealiftError) -> tuple[ImportEnding, str]:
-    """Return what an error means for the file, and the word for the log."""
-    if isinstance(error, IncompleteError):
-        return ImportEnding.INCOMPLETE, "incomplete"
-    if isinstance(error, LockedError):
-        return ImportEnding.LOCKED, "postponed"
-    if error.exit_code in REFUSED_CODES:
-        return ImportEnding.REFUSED, "refused"
-    if isinstance(error, StorageError):
-        return ImportEnding.FAILED, "postponed"
-    return ImportEnding.FAILED, "failed"

@@ -106,7 +106,7 @@ class Hints:
         self._stopped.set()
         self.wake()
 
-    def watch(self, directories: Iterable[tuple[Path, Identity]]) -> bool:
+    def watch_directories(self, directories: Iterable[tuple[Path, Identity]]) -> bool:
         """Watch exactly these directories from now on, as they are now.
 
         Args:
@@ -128,7 +128,7 @@ class Hints:
         added = [self._add(observer, path, identity) for path, identity in wanted.items() if path not in self._watches]
         return any(added)
 
-    def wait(self, seconds: float) -> None:
+    def wait_for_hint(self, seconds: float) -> None:
         """Return when something may have happened, and after ``seconds`` at the latest."""
         ready = self._poll.poll(max(0.0, seconds) * 1000)
         if any(descriptor == self._mounts for descriptor, _ in ready):

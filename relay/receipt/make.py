@@ -1,21 +1,24 @@
-"""What this site has, as a receipt for the publisher: read in one transaction, which also takes the serial.
+"""Receipts of this site: made of one look at the state, in the transaction that takes their serial.
 
-The serial is durable before the receipt leaves: a crash burns a number and
-never gives one twice. It is the second of its making, or one more than the last where that is not later, so a
-relay that was brought back from an old backup still makes newer receipts than it ever did.
+1. the site's key
+2. one transaction: what the state says, and what of it is still in the store
+3. the serial, durable before the receipt leaves: a crash burns a number and never gives one twice. It is the
+   second of its making, or one more than the last where that is not later, so a relay that was brought back from
+   an old backup still makes newer receipts than it ever did
+4. ``out/receipt.json``
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from manifests import durable
-from manifests.blobs import Blob
+from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Ranges
-from manifests.features import features_to_disable, load_catalogue, render_features
+from manifests.features import Connectivity, features_to_disable, load_catalogue, render_features
 from manifests.receipt import (
     MAX_DIGESTS,
     MAX_RANGES,
@@ -28,14 +31,12 @@ from manifests.receipt import (
     sign_receipt,
 )
 from manifests.receipt.document import MAX_GENERATIONS
-from relay.config import Config
-from relay.home import Home
-from relay.receipt.site_key import open_key
+from relay.context import Context
+from relay.receipt.site_key import open_site_key
 from relay.rings.policy import DEFAULT_RING
-from relay.state import Event, State
+from relay.state import Event, GenerationTarget, State
 from relay.state.records import Detail
-from relay.store.outstanding import Arrived as Pending
-from relay.store.outstanding import arrived
+from relay.store.outstanding import ArrivedContent, find_arrived_content
 from relay.store.verify import StoreReport
 
 KIND = "receipt"
@@ -45,48 +46,48 @@ FILE_NAME = "receipt.json"
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the operator wants said beyond the facts: the inside is named by nothing else."""
+class ReceiptRemarks:
+    """What the operator wants a receipt to say beyond the facts: the inside is named by nothing else."""
 
     name: str | None = None
     note: str | None = None
 
 
-NOTHING_SAID = Said()
+NO_REMARKS = ReceiptRemarks()
 
 
 @dataclass(frozen=True)
-class _Losses:
-    """Digests that are not what they were, each with the generations that need it."""
+class LostContent:
+    """Digests of content that is not what it was, each with the generations that need it."""
 
-    missing: dict[str, set[int]]
-    altered: dict[str, set[int]]
+    missing: Mapping[str, frozenset[int]]
+    altered: Mapping[str, frozenset[int]]
 
-    def within(self, generations: set[int]) -> set[str]:
+    def needed_by(self, generations: Iterable[int]) -> set[str]:
         """Return the digests that some of these generations need."""
-        everything = {**self.missing, **self.altered}
-        return {digest for digest, needed_by in everything.items() if needed_by & generations}
+        some, lost = frozenset(generations), {**self.missing, **self.altered}
+        return {digest for digest, needed_by in lost.items() if needed_by & some}
 
 
-def make(
-    home: Home,
-    config: Config,
-    now: datetime,
-    *,
-    said: Said = NOTHING_SAID,
-    report: StoreReport | None = None,
-    pending: Pending | None = None,
+@dataclass(frozen=True)
+class ArrivedClaim:
+    """What a receipt says of generations of which a part has arrived; nothing by default."""
+
+    generation: int | None = None
+    holds: tuple[str, ...] = ()
+    parts: tuple[tuple[str, Ranges], ...] = ()
+
+
+def make_receipt(
+    context: Context, *, remarks: ReceiptRemarks = NO_REMARKS, report: StoreReport | None = None
 ) -> SignedReceipt:
     """Make this site's next receipt and keep it as ``out/receipt.json``.
 
     Args:
-        home: The relay's directory.
-        config: Its configuration.
-        now: The system's time.
-        said: Name and note.
+        context: The relay's.
+        remarks: Name and note.
         report: What :func:`relay.store.verify.verify_store` found; without it, presence and length of the content
             are looked at.
-        pending: What has arrived of a generation that is not whole; by default what the state says.
 
     Raises:
         ConfigurationError: ``sitekey.damaged``.
@@ -94,37 +95,116 @@ def make(
         StorageError: The disk is full, read-only or failing.
         LockedError: ``lock.held``, ``lock.database``.
     """
-    signer = open_key(home)
+    home, now = context.home, context.clock()
+    # 1. the site's key: before the transaction, for it has a lock of its own
+    public_key = (signer := open_site_key(home)).public_key
     with State(home.database) as state, state.transaction():
-        receipt = replace(
-            _describe(home, config, state, report),
-            site_keyid=signer.public_key.keyid,
-            site_public=signer.public_key.keyval["public"],
-            serial=_next_serial(state, now),
+        # 2. one look at the state: facts of two instants would make a receipt of a site that never was
+        versions = {role.role: role.version for role in state.trusted.list_roles()}
+        newest = state.generations.find_generation(state.generations.find_newest_number())
+        rings = {ring.name: ring.generation for ring in state.publications.list_rings()}
+        lost = find_lost_content(home.blobs, state.generations.list_targets(), report)
+        generations = choose_generations([row.number for row in state.generations.list_generations()], lost)
+        arrived = claim_arrived(find_arrived_content(state, home.blobs), report)
+        receipt = Receipt(
+            site_keyid=public_key.keyid,
+            site_public=public_key.keyval["public"],
+            serial=choose_serial(state.receipts.load_last_serial(), now),
             created=now,
-            name=said.name,
-            note=said.note,
+            publisher=None if newest is None else newest.publisher,
+            root_version=versions["root"],
+            root_sha256=hashlib.sha256(state.trusted.load_trusted().root).hexdigest(),
+            timestamp_version=versions.get("timestamp", 0),
+            snapshot_version=versions.get("snapshot", 0),
+            rings=tuple(sorted((name, generation or 0) for name, generation in rings.items())),
+            generations=generations,
+            without=tuple(sorted(lost.needed_by(generations))),
+            damage=count_damage(lost, report),
+            free_bytes=durable.free_bytes(home.path) or 0,
+            sources=_source_ages(state, rings[DEFAULT_RING]),
+            connectivity=context.config.connectivity,
+            features=describe_features(context.config.connectivity),
+            pending_generation=arrived.generation,
+            pending_holds=arrived.holds,
+            pending_parts=arrived.parts,
+            name=remarks.name,
+            note=remarks.note,
         )
-        part = pending or arrived(state, home.blobs)
-        if part is not None:
-            damaged = {damage.sha256 for damage in report.damage} if report is not None else set()
-            holds = tuple(sorted(part.holds - damaged)[:MAX_DIGESTS])
-            receipt = replace(
-                receipt, pending_generation=part.generation, pending_holds=holds, pending_parts=_told(part.parts)
-            )
+        # 3. the serial: in the same transaction, so that of two receipts the newer serial has the newer facts
         data = sign_receipt(receipt, signer)
-        text = (
-            f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
-        )
-        details: dict[str, Detail] = {"serial": receipt.serial, "sha256": hashlib.sha256(data).hexdigest()}
         state.receipts.save_last_serial(receipt.serial)
-        state.event_rows.add_event(Event(now, KIND, text, details))
+        state.event_rows.add_event(_event(receipt, data, now))
+    # 4. out/receipt.json
     durable.make_directory(home.out)
     durable.write_file(home.out / FILE_NAME, data)
     return SignedReceipt(receipt, data)
 
 
-def _told(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
+def choose_serial(last: int, now: datetime) -> int:
+    """Return the serial of the receipt after one with the serial ``last``, 0 before the first."""
+    return max(last + 1, int(now.timestamp()))
+
+
+def find_lost_content(store: BlobStore, targets: Iterable[GenerationTarget], report: StoreReport | None) -> LostContent:
+    """Look whether every blob is here with its length; add what a whole check found in their bytes."""
+    looked_at: dict[Blob, bool] = {}
+    missing: dict[str, set[int]] = {}
+    altered: dict[str, set[int]] = {}
+    with durable.storage_errors(store.root):
+        for target in targets:
+            blob = Blob(target.sha256, target.length)
+            if blob not in looked_at:
+                looked_at[blob] = store.holds(blob)
+            if not looked_at[blob]:
+                lost = altered if store.path(blob.sha256).exists() else missing
+                lost.setdefault(blob.sha256, set()).add(target.generation)
+    for damage in report.damage if report is not None else ():
+        if damage.sha256 is not None and damage.sha256 not in missing:
+            altered.setdefault(damage.sha256, set()).update(damage.generations)
+    return LostContent(
+        {digest: frozenset(needed_by) for digest, needed_by in missing.items()},
+        {digest: frozenset(needed_by) for digest, needed_by in altered.items()},
+    )
+
+
+def choose_generations(held: Sequence[int], lost: LostContent) -> tuple[int, ...]:
+    """Return which of the generations that are held a receipt claims, ascending.
+
+    The newest come first, for as long as what they lack can be listed: a site with more claims less than it has.
+
+    Args:
+        held: Numbers, ascending.
+        lost: What of their content is lost.
+    """
+    chosen: set[int] = set()
+    for generation in reversed(held[-MAX_GENERATIONS:]):
+        if len(lost.needed_by({*chosen, generation})) <= MAX_DIGESTS:
+            chosen.add(generation)
+    return tuple(sorted(chosen))
+
+
+def count_damage(lost: LostContent, report: StoreReport | None) -> tuple[DamageCount, ...]:
+    """Return how many things are not what they were, by kind."""
+    found = [damage.kind for damage in report.damage] if report is not None else []
+    counts: dict[DamageKind, int] = {
+        "altered": len(lost.altered),
+        "database": found.count("database"),
+        "manifest": found.count("manifest"),
+        "missing": len(lost.missing),
+    }
+    return tuple(DamageCount(kind, count) for kind, count in counts.items() if count)
+
+
+def claim_arrived(arrived: ArrivedContent | None, report: StoreReport | None) -> ArrivedClaim:
+    """Return what is said of generations of which a part has arrived; nothing that a check found damaged is claimed."""
+    if arrived is None:
+        return ArrivedClaim()
+    damaged = {damage.sha256 for damage in report.damage} if report is not None else set()
+    holds = tuple(sorted(arrived.holds - damaged)[:MAX_DIGESTS])
+    return ArrivedClaim(arrived.generation, holds, limit_parts(arrived.parts))
+
+
+def limit_parts(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
     """Return what is said of content in parts; where that is in more pieces than a receipt lists, less is claimed."""
     told, room = [], MAX_RANGES
     for digest, ranges in sorted(parts.items()):
@@ -134,87 +214,21 @@ def _told(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:
     return tuple(told)
 
 
-def _next_serial(state: State, now: datetime) -> int:
-    return max(state.receipts.load_last_serial() + 1, int(now.timestamp()))
+def describe_features(connectivity: Connectivity) -> FeaturesState:
+    """Return digest and length of the feature list as it stands in ``out/features.json``."""
+    features = features_to_disable(load_catalogue(), connectivity)
+    sha256 = hashlib.sha256(render_features(features, "json").encode("utf-8")).hexdigest()
+    return FeaturesState(sha256, len(features.items))
 
 
-def _describe(home: Home, config: Config, state: State, report: StoreReport | None) -> Receipt:
-    """Return the facts; whose they are and when is filled in by the caller."""
-    versions = {role.role: role.version for role in state.trusted.list_roles()}
-    newest = state.generations.find_generation(state.generations.find_newest_number())
-    losses = _losses(home, state, report)
-    generations = _held(state, losses)
-    return Receipt(
-        site_keyid="",
-        site_public="",
-        serial=0,
-        created=datetime.fromtimestamp(0, UTC),
-        publisher=None if newest is None else newest.publisher,
-        root_version=versions["root"],
-        root_sha256=hashlib.sha256(state.trusted.load_trusted().root).hexdigest(),
-        timestamp_version=versions.get("timestamp", 0),
-        snapshot_version=versions.get("snapshot", 0),
-        rings=tuple(sorted((ring.name, ring.generation or 0) for ring in state.publications.list_rings())),
-        generations=generations,
-        without=tuple(sorted(losses.within(set(generations)))),
-        damage=_damage(losses, report),
-        free_bytes=durable.free_bytes(home.path) or 0,
-        sources=_sources(state),
-        connectivity=config.connectivity,
-        features=_features(config),
-    )
-
-
-def _losses(home: Home, state: State, report: StoreReport | None) -> _Losses:
-    """Look whether every blob is here with its length; add what a whole check found in their bytes."""
-    looked_at: dict[Blob, bool] = {}
-    missing: dict[str, set[int]] = {}
-    altered: dict[str, set[int]] = {}
-    with durable.storage_errors(home.blobs.root):
-        for target in state.generations.list_targets():
-            blob = Blob(target.sha256, target.length)
-            if blob not in looked_at:
-                looked_at[blob] = home.blobs.holds(blob)
-            if not looked_at[blob]:
-                lost = altered if home.blobs.path(blob.sha256).exists() else missing
-                lost.setdefault(blob.sha256, set()).add(target.generation)
-    for damage in report.damage if report is not None else ():
-        if damage.sha256 is not None and damage.sha256 not in missing:
-            altered.setdefault(damage.sha256, set()).update(damage.generations)
-    return _Losses(missing, altered)
-
-
-def _held(state: State, losses: _Losses) -> tuple[int, ...]:
-    """Return the generations to say are held, newest first while what they lack can be listed; ascending."""
-    chosen: set[int] = set()
-    for generation in reversed(state.generations.list_generations()[-MAX_GENERATIONS:]):
-        if len(losses.within({*chosen, generation.number})) <= MAX_DIGESTS:
-            chosen.add(generation.number)
-    return tuple(sorted(chosen))
-
-
-def _damage(losses: _Losses, report: StoreReport | None) -> tuple[DamageCount, ...]:
-    found = [damage.kind for damage in report.damage] if report is not None else []
-    counts: dict[DamageKind, int] = {
-        "altered": len(losses.altered),
-        "database": found.count("database"),
-        "manifest": found.count("manifest"),
-        "missing": len(losses.missing),
-    }
-    return tuple(DamageCount(kind, count) for kind, count in counts.items() if count)
-
-
-def _sources(state: State) -> tuple[SourceAge, ...]:
-    """Return how old the sources are in what the default ring serves."""
-    served = next((ring.generation for ring in state.publications.list_rings() if ring.name == DEFAULT_RING), None)
+def _source_ages(state: State, served: int | None) -> tuple[SourceAge, ...]:
+    """Return how old the sources are in the generation that is served."""
     if served is None:
         return ()
     return tuple(SourceAge(source.name, source.pulled_at) for source in state.generations.list_sources(served))
 
 
-def _features(config: Config) -> FeaturesState:
-    """Return digest and length of the list as it stands in ``out/features.json``."""
-    features = features_to_disable(load_catalogue(), config.connectivity)
-    return FeaturesState(
-        hashlib.sha256(render_features(features, "json").encode("utf-8")).hexdigest(), len(features.items)
-    )
+def _event(receipt: Receipt, data: bytes, now: datetime) -> Event:
+    text = f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
+    details: dict[str, Detail] = {"serial": receipt.serial, "sha256": hashlib.sha256(data).hexdigest()}
+    return Event(now, KIND, text, details)

@@ -20,7 +20,7 @@ _BLACK_ON_WHITE = ("\x1b[97;40m", "\x1b[0m")
 """Light modules are drawn as blocks: white ones on black, whatever the terminal's own colours are."""
 
 
-def capacity(columns: int, lines: int) -> int:
+def find_capacity(columns: int, lines: int) -> int:
     """Return how many characters the largest code holds that such a terminal shows whole.
 
     A terminal too small for any code of the table gets the smallest one; it has to be scrolled.
@@ -31,7 +31,7 @@ def capacity(columns: int, lines: int) -> int:
     return _CAPACITY[versions[max(place - 1, 0)]]
 
 
-def draw(text: str, *, colours: bool) -> str:
+def draw_code(text: str, *, colours: bool) -> str:
     """Draw one text as a QR code; ``colours`` for a terminal, plain for a file."""
     import segno
 
@@ -43,13 +43,13 @@ def draw(text: str, *, colours: bool) -> str:
     return "".join(f"{before}{row}{after}\n" for row in rows)
 
 
-def texts_for(data: bytes, columns: int, lines: int) -> tuple[str, ...]:
+def split_for_screen(data: bytes, columns: int, lines: int) -> tuple[str, ...]:
     """Return a receipt's texts, each for one code that the terminal shows whole; more to a code if that is too many.
 
     Raises:
         MalformedError: ``receipt.too-large``.
     """
     try:
-        return receipt_to_texts(data, capacity(columns, lines))
+        return receipt_to_texts(data, find_capacity(columns, lines))
     except MalformedError:
         return receipt_to_texts(data)

@@ -22,12 +22,12 @@ from relay.home import Home
 _WAIT_SECONDS = 10.0
 
 
-def key_file(home: Home) -> Path:
+def site_key_file(home: Home) -> Path:
     """Return where the private key is: PKCS#8, readable by the relay's user alone."""
     return home.path / "site" / "key.pem"
 
 
-def open_key(home: Home) -> CryptoSigner:
+def open_site_key(home: Home) -> CryptoSigner:
     """Return the site's signer; the first time, make its Ed25519 key.
 
     Raises:
@@ -35,7 +35,7 @@ def open_key(home: Home) -> CryptoSigner:
         StorageError: The disk is full, read-only or failing.
         LockedError: ``lock.held``.
     """
-    path = key_file(home)
+    path = site_key_file(home)
     durable.make_directory(path.parent, mode=0o700)
     with exclusive_lock(path.parent / "lock", wait_seconds=_WAIT_SECONDS), durable.storage_errors(path):
         if not path.exists():

@@ -53,7 +53,7 @@ class Application:
     ) -> None:
         self.closing = False
         self._views = views
-        self._contents = FileResponder(blobs, self._damaged)
+        self._files = FileResponder(blobs, self._damaged)
         self._clock = clock
         self._on_damage = on_damage
         self._reported: set[tuple[int, str]] = set()
@@ -81,7 +81,7 @@ class Application:
             self._known = {}
         known = self._known.get(request.path)
         if known is not None:
-            return self._contents.answer(request, known)
+            return self._files.answer_request(request, known)
         return self._look_up(request, view)
 
     def _look_up(self, request: Request, view: View) -> Response:
@@ -90,7 +90,7 @@ class Application:
             if len(self._known) >= _KNOWN_PATHS:
                 self._known.clear()
             known = self._known[request.path] = represent_file(resource)
-            return self._contents.answer(request, known)
+            return self._files.answer_request(request, known)
         if resource == "absent":
             return not_found_response()
         if resource == "not-yet":

@@ -35,7 +35,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True)
 class DamagedBlob:
-    """A blob that the state names and the disk does not hold as it should. ``found`` is its size there, if any."""
+    """A blob that the state names and the disk does not have as it should. ``found`` is its size there, if any."""
 
     sha256: str
     name: str
@@ -59,20 +59,20 @@ class BlobCache:
 
     Args:
         store: Where they are loaded from.
-        capacity_bytes: The most that is held.
+        capacity_bytes: The most that is kept in memory.
     """
 
     def __init__(self, store: BlobStore, capacity_bytes: int = CACHE_BYTES) -> None:
         self._store = store
         self._capacity = capacity_bytes
-        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._loaded: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
 
-    def get(self, sha256: str, length: int) -> bytes | None:
-        """Return a blob's content, or ``None`` when the disk does not hold it whole."""
-        content = self._held.get(sha256)
+    def load_blob(self, sha256: str, length: int) -> bytes | None:
+        """Return a blob's content, or ``None`` when the disk does not have it whole."""
+        content = self._loaded.get(sha256)
         if content is not None:
-            self._held.move_to_end(sha256)
+            self._loaded.move_to_end(sha256)
             return content
         try:
             with self._store.path(sha256).open("rb") as file:
@@ -85,10 +85,10 @@ class BlobCache:
         return content
 
     def _keep(self, sha256: str, content: bytes) -> None:
-        self._held[sha256] = content
+        self._loaded[sha256] = content
         self._bytes += len(content)
         while self._bytes > self._capacity:
-            self._bytes -= len(self._held.popitem(last=False)[1])
+            self._bytes -= len(self._loaded.popitem(last=False)[1])
 
 
 class FileResponder:
@@ -104,7 +104,7 @@ class FileResponder:
         self._cache = BlobCache(store)
         self._on_damage = on_damage
 
-    def answer(self, request: Request, shape: Representation) -> Response:
+    def answer_request(self, request: Request, shape: Representation) -> Response:
         """Answer GET or HEAD for a file.
 
         Source: RFC 9110, 13.2.2 (the order of preconditions), 14.2 (Range is for GET alone).
@@ -130,7 +130,7 @@ class FileResponder:
         if isinstance(resource, MetadataFile):
             return resource.content[start:end]
         if resource.length <= SMALL_FILE_BYTES:
-            content = self._cache.get(resource.sha256, resource.length)
+            content = self._cache.load_blob(resource.sha256, resource.length)
             if content is not None and len(content) == resource.length:
                 return content[start:end]
         else:

@@ -37,10 +37,10 @@ class Embedded(GranianServer):
         stop()
 
 
-def embed(application: Application, listener: socket.socket, tls: TlsFiles, limits: ServerLimits) -> Embedded:
+def embed_server(application: Application, listener: socket.socket, tls: TlsFiles, limits: ServerLimits) -> Embedded:
     """Return a server that is not started yet.
 
-    HTTP/1.1 alone: every client speaks it, and the limits on slow and large headers hold for it.
+    HTTP/1.1 alone: every client speaks it, and the limits on slow and large headers are made for it.
     """
     return Embedded(
         listener,

@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Bytes ``start`` up to ``end`` of a file on disk that holds ``size`` bytes."""
+    """Bytes ``start`` up to ``end`` of a file on disk of ``size`` bytes."""
 
     path: str
     start: int

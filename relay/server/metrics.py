@@ -12,7 +12,7 @@ from relay.status.facts import Status
 
 def metrics_text(view: View, now: datetime, counters: Mapping[str, int]) -> str:
     """Return the metrics in Prometheus' text format, version 0.0.4."""
-    status, age = view.status, view.status.age(now)
+    status, age = view.status, view.status.age_of_served(now)
     lines = _metric(
         "sealift_generation", "gauge", "Number of the generation that is served, 0 for none.", status.generation
     )
@@ -20,7 +20,7 @@ def metrics_text(view: View, now: datetime, counters: Mapping[str, int]) -> str:
         "sealift_stale",
         "gauge",
         "1 when what is served is too old or its signatures have expired.",
-        int(status.stale(now)),
+        int(status.is_stale(now)),
     )
     lines += _metric(
         "sealift_clock_wrong",

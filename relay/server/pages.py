@@ -66,13 +66,19 @@ def _page_text(view: View, now: datetime) -> str:
     lines += [f"  /{name}/  {count:,} files" for name, count in _file_counts(view).items()]
     if view.mount_at_root is not None:
         lines.append(f"  /  the files of {view.mount_at_root} as well")
+    lines += [f"  the inbox {path} does not answer" for path in view.silent_inboxes]
     lines += ["", *(f"{path.ljust(width)}  {text}" for path, text in _LINKS)]
     return "\n".join(lines) + "\n"
 
 
 def _page_json(view: View, now: datetime) -> dict[str, object]:
     """Return the status for machines: that of ``relay status -o json``, and what is served."""
-    return {**status_to_json(view.status, now), "files": _file_counts(view), "mount_at_root": view.mount_at_root}
+    return {
+        **status_to_json(view.status, now),
+        "files": _file_counts(view),
+        "mount_at_root": view.mount_at_root,
+        "silent_inboxes": [str(path) for path in view.silent_inboxes],
+    }
 
 
 def _file_counts(view: View) -> dict[str, int]:
@@ -95,6 +101,7 @@ def _health(view: View, now: datetime) -> Response:
     wrong = {
         "stale": view.status.stale_reasons(now),
         "not delivered": [f"{one.place} [{one.code}] {one.what}" for one in view.status.delivery_problems],
+        "inbox does not answer": [str(path) for path in view.silent_inboxes],
     }
     lines = [f"{label}: {'; '.join(reasons)}\n" for label, reasons in wrong.items() if reasons]
     return text_response(200, "".join(lines) or "ok\n")

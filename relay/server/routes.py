@@ -25,7 +25,7 @@ _RINGS, _METADATA, _TARGETS = "-/rings/", "-/tuf/metadata/", "-/tuf/targets/"
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """Content of the blob store. ``immutable``: its name holds its digest, so it can never change."""
+    """Content of the blob store. ``immutable``: its digest is in its name, so it can never change."""
 
     name: str
     sha256: str
@@ -36,7 +36,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class MetadataFile:
-    """A TUF metadata document, held in the view itself."""
+    """A TUF metadata document, in the view itself."""
 
     name: str
     content: bytes

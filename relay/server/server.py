@@ -35,7 +35,7 @@ class Server:
         views: What is served.
         blobs: Its content.
         clock: Tells how old it is.
-        on_damage: Told of blobs that the disk does not hold as it should, in the event loop.
+        on_damage: Told of blobs that the disk does not have as it should, in the event loop.
         limits: Ceilings.
     """
 
@@ -114,13 +114,13 @@ class Server:
         return late
 
     def _embed(self, listener: socket.socket) -> Embedded:
-        from relay.server.embedded import embed
+        from relay.server.embedded import embed_server
 
-        return embed(self._application, listener, self._tls, self._limits)
+        return embed_server(self._application, listener, self._tls, self._limits)
 
 
 def _allow_open_files(wanted: int) -> None:
-    """Raise the soft limit on open files as far as the hard limit allows: a connection may hold two."""
+    """Raise the soft limit on open files as far as the hard limit allows: a connection may need two."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

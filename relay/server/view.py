@@ -5,9 +5,10 @@ A request takes one :class:`View` and answers from it alone, so no response mixe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from types import MappingProxyType
@@ -51,9 +52,11 @@ class Publication:
 class View:
     """Everything that is served, at one instant.
 
-    ``rings`` is empty before the first import. ``metadata`` holds TUF file names such as ``1.root.json``,
+    ``rings`` is empty before the first import. ``metadata`` has TUF file names such as ``1.root.json``,
     ``timestamp.json``, ``7.snapshot.json``; ``tuf_targets`` consistent-snapshot names such as
-    ``clamav/<sha256>.daily.cvd``. ``mount_at_root`` is the source at the root in the default ring.
+    ``clamav/<sha256>.daily.cvd``: both follow what is trusted, which may be newer than what a ring serves.
+    ``mount_at_root`` is the source at the root in the default ring. ``newest_generation`` is the newest that is held,
+    served or not, 0 for none; ``silent_inboxes`` those that do not answer.
     """
 
     rings: Mapping[str, Publication]
@@ -62,6 +65,8 @@ class View:
     tuf_targets: Mapping[str, Blob]
     mount_at_root: str | None
     status: Status
+    newest_generation: int = 0
+    silent_inboxes: tuple[Path, ...] = ()
 
 
 CHECK_SECONDS = 0.01
@@ -75,12 +80,21 @@ class Views:
         home: The relay's directory.
         config: Its configuration.
         check_seconds: How long a view is taken for the newest without looking.
+        silent_inboxes: Returns the inboxes that do not answer, where somebody watches them.
     """
 
-    def __init__(self, home: Home, config: Config, check_seconds: float = CHECK_SECONDS) -> None:
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        check_seconds: float = CHECK_SECONDS,
+        *,
+        silent_inboxes: Callable[[], tuple[Path, ...]] = tuple,
+    ) -> None:
         self._home = home
         self._config = config
         self._check_seconds = check_seconds
+        self._silent_inboxes = silent_inboxes
         self._checked_at = 0.0
         self._lock = Lock()
         self._state: State | None = None
@@ -111,6 +125,9 @@ class Views:
         elif version != self._version:
             refusal = load_last_refusal(self._home.last_refusal_file)
             self._view = replace(self._view, status=replace(self._view.status, last_refusal=refusal))
+        silent = self._silent_inboxes()
+        if silent != self._view.silent_inboxes:
+            self._view = replace(self._view, silent_inboxes=silent)
         self._version, self._checked_at = version, checked_at
         return self._view
 
@@ -136,6 +153,7 @@ def build_view(home: Home, config: Config, state: State) -> View:
             tuf_targets=_tuf_targets(state, newest),
             mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
+            newest_generation=newest,
         )
 
 

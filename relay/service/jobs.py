@@ -25,7 +25,7 @@ class Job:
     """A piece of work that comes again.
 
     Args:
-        name: One word, for the log.
+        name: One word, which the log has beside a failure.
         every_seconds: How long after its end it is due again.
         run: Does it; raises ``SealiftError`` when it fails, ``CancelledError`` when the service stops.
         at_start: Whether it is due when the service starts, or after its interval at first.
@@ -124,4 +124,4 @@ class JobRunner:
     def _tell(self, job: Job, failure: str, code: str) -> None:
         if self._told.get(job.name) != failure:
             self._told[job.name] = failure
-            self._report("failed", failure, job=job.name, code=code)
+            self._report(job.name, failure, code=code)

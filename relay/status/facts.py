@@ -10,7 +10,7 @@ from typing import Literal
 from manifests.clock import instant_text
 from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import LastOutcome, RoleTrust, SourceState
-from relay.store.outstanding import Outstanding
+from relay.store.outstanding import OutstandingContent
 
 ClockState = Literal["ok", "behind", "ahead"]
 
@@ -43,7 +43,7 @@ class Status:
     stale_after_days: int
     last_import: LastOutcome | None = None
     last_refusal: LastOutcome | None = None
-    pending: tuple[Outstanding, ...] = ()
+    pending: tuple[OutstandingContent, ...] = ()
     sources: tuple[SourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     delivery_problems: tuple[DeliveryProblem, ...] = ()
@@ -60,7 +60,7 @@ class Status:
             return "behind"
         return "ahead" if now - self.clock_floor > AHEAD_AFTER else "ok"
 
-    def age(self, now: datetime) -> timedelta | None:
+    def age_of_served(self, now: datetime) -> timedelta | None:
         """Return the age of what is served."""
         return None if self.created is None else max(self.trusted_now(now) - self.created, timedelta(0))
 
@@ -81,7 +81,7 @@ class Status:
 
     def _age_reasons(self, now: datetime) -> Iterator[str]:
         """Say what is too old: the generation, where the site's own limit counts, and each source by its limit."""
-        age, limit = self.age(now), timedelta(days=self.stale_after_days)
+        age, limit = self.age_of_served(now), timedelta(days=self.stale_after_days)
         by_our_limit = not self.sources or any(source.fresh_days is None for source in self.sources)
         old = age is not None and age > limit and by_our_limit
         if age is not None and old:
@@ -103,6 +103,6 @@ class Status:
         """Tell whether a source is older than its limit."""
         return self.source_age(source, now) > timedelta(days=self.fresh_days(source))
 
-    def stale(self, now: datetime) -> bool:
+    def is_stale(self, now: datetime) -> bool:
         """Tell whether ``stale`` must be raised; serving goes on all the same."""
         return bool(self.stale_reasons(now))

@@ -17,7 +17,7 @@ RUNWAY_WARNING = timedelta(days=14)
 
 def status_to_json(status: Status, now: datetime) -> dict[str, Any]:
     """Return the status at an instant as one JSON object."""
-    age = status.age(now)
+    age = status.age_of_served(now)
     return {
         "ring": status.ring,
         "generation": status.generation,
@@ -25,7 +25,7 @@ def status_to_json(status: Status, now: datetime) -> dict[str, Any]:
         "created": _text(status.created),
         "imported_at": _text(status.imported_at),
         "age_seconds": None if age is None else int(age.total_seconds()),
-        "stale": status.stale(now),
+        "stale": status.is_stale(now),
         "stale_reasons": list(status.stale_reasons(now)),
         "trust_ends_at": _text(status.trust_ends_at),
         "roles": [
@@ -74,7 +74,7 @@ def status_to_text(status: Status, now: datetime) -> str:
 
 
 def _content_rows(status: Status, now: datetime) -> list[tuple[str, ...]]:
-    age = status.age(now)
+    age = status.age_of_served(now)
     if age is None:
         return [("generation", "none yet: put a bundle into the inbox")]
     return [

@@ -10,14 +10,15 @@ are served; what a ring serves; and whatever has arrived of generations that are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from manifests.blobs import Blob
 from manifests.durable import storage_errors
-from manifests.progress import CancelToken, Progress
+from manifests.progress import CancelToken
+from relay.context import Context
 from relay.home import Home
 from relay.state import Event, State
 from relay.store.parts import abandoned_files
@@ -27,6 +28,8 @@ GRACE = timedelta(minutes=10)
 """For downloads under way: what was served this long ago may still be asked for."""
 SERVED = 2
 """Newest generations whose TUF targets are served."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,22 @@ class CollectedGarbage:
     applied: bool
 
 
+@dataclass(frozen=True)
+class _NeededContent:
+    """Digests of the blobs that are needed, and of those of them that come together of parts."""
+
+    blobs: frozenset[str]
+    assembled: frozenset[str]
+
+
 def collect_garbage(
-    home: Home,
-    keep: int,
-    now: datetime,
-    progress: Progress,
-    cancel: CancelToken,
-    *,
-    wait_seconds: float,
-    dry_run: bool = False,
+    context: Context, *, keep: int | None = None, wait_seconds: float, dry_run: bool = False
 ) -> CollectedGarbage:
     """Forget old generations and remove content that nothing needs.
 
     Args:
-        home: The relay's directory.
-        keep: How many of the newest generations to keep.
-        now: The system's time.
-        progress: Told about each step.
-        cancel: Asked before each directory and each file.
+        context: The relay's.
+        keep: How many of the newest generations to keep; what the configuration says by default.
         wait_seconds: How long to wait for an import.
         dry_run: Only say what would go.
 
@@ -66,24 +67,26 @@ def collect_garbage(
         StorageError: The disk is read-only or failing; what is named by the state is still there.
         CancelledError: It was cancelled; what is named by the state is still there.
     """
+    home, now, progress = context.home, context.clock(), context.progress
     with home.lock(wait_seconds), State(home.database) as state:
-        # 1. What goes is decided while no import can come to count on it.
         progress.start("Look for what nothing needs")
-        old = _old_generations(state, keep)
-        dropped, spared = ((), old) if _was_moved_lately(state, now) else (old, ())
-        doomed = _unneeded_blobs(home, state, frozenset(dropped), cancel)
-        left = tuple(_abandoned_files(home, state))
-        sizes = sum(blob.length for blob in doomed) + sum(path.stat().st_size for path in left)
+        # 1. in one look at the state, for a ring may be moved meanwhile: that takes no lock of the home's
+        with state.snapshot() if dry_run else state.transaction():
+            old = _old_generations(state, keep or context.config.keep_generations)
+            dropped, spared = ((), old) if _was_moved_lately(state, now) else (old, ())
+            needed = _needed_content(home, state, frozenset(dropped))
+            if not dry_run:
+                # 2. first nothing names the content any more: the state never names what is not there
+                _forget(state, dropped, now)
+        # 3. then the content goes
+        doomed = tuple(_unneeded_files(home, needed, context.cancel))
+        sizes = sum(path.stat().st_size for path in doomed)
         if not dry_run:
-            # 2. First nothing names the content any more, then it goes: the state never names what is not there.
-            _forget(state, dropped, now)
-            # 3.
             progress.start("Remove it")
             home.blobs.sweep()
             remove_repair_directories(home.blobs.temporary)
-            home.blobs.remove_blobs(doomed, progress, cancel)
-            _remove_files(home, left, cancel)
-    return CollectedGarbage(dropped, spared, len(doomed) + len(left), sizes, applied=not dry_run)
+            _remove_files(home, doomed, context.cancel)
+    return CollectedGarbage(dropped, spared, len(doomed), sizes, applied=not dry_run)
 
 
 def _was_moved_lately(state: State, now: datetime) -> bool:
@@ -106,36 +109,39 @@ def _old_generations(state: State, keep: int) -> tuple[int, ...]:
 
 
 def _forget(state: State, generations: tuple[int, ...], now: datetime) -> None:
-    """Forget generations, and parts of files that no pending generation needs."""
+    """Forget generations, and parts of files that no arriving generation needs. Inside a transaction."""
     arriving = _arriving_digests(state)
-    stale = [sha256 for sha256 in state.arriving.load_parts() if sha256 not in arriving]
-    if not generations and not stale:
-        return
-    with state.transaction():
-        for number in generations:
-            state.generations.drop_generation(number)
-        for sha256 in stale:
+    for number in generations:
+        state.generations.drop_generation(number)
+    for sha256 in state.arriving.load_parts():
+        if sha256 not in arriving:
             state.arriving.save_parts(sha256, ())
-        if generations:
-            listed = ", ".join(map(str, generations))
-            state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
+    if generations:
+        listed = ", ".join(map(str, generations))
+        state.event_rows.add_event(Event(now, "gc", f"Generations that nobody needs are forgotten: {listed}"))
 
 
-def _unneeded_blobs(home: Home, state: State, dropped: frozenset[int], cancel: CancelToken) -> tuple[Blob, ...]:
-    """Return the blobs of the store that nothing needs without these generations."""
+def _needed_content(home: Home, state: State, dropped: frozenset[int]) -> _NeededContent:
+    """Return what is needed without these generations."""
     arriving = _arriving_digests(state)
     kept = (target for target in state.generations.list_targets() if target.generation not in dropped)
-    needed = arriving | {target.sha256 for target in kept}
+    blobs = arriving | {target.sha256 for target in kept}
     for ring in state.publications.list_rings():
-        needed |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
-    return tuple(blob for blob in home.blobs.list_blobs(cancel) if blob.sha256 not in needed)
+        blobs |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
+    parts = arriving & state.arriving.load_parts().keys()
+    return _NeededContent(
+        frozenset(blobs), frozenset(sha256 for sha256 in parts if not home.blobs.path(sha256).exists())
+    )
 
 
-def _abandoned_files(home: Home, state: State) -> Iterator[Path]:
-    """Yield the files of the temporary directory in which nothing is put together any longer."""
-    begun = _arriving_digests(state) & state.arriving.load_parts().keys()
-    assembled = (sha256 for sha256 in begun if not home.blobs.path(sha256).exists())
-    yield from abandoned_files(home.blobs, assembled)
+def _unneeded_files(home: Home, needed: _NeededContent, cancel: CancelToken) -> Iterator[Path]:
+    """Yield the files of the store and of the temporary directory that are not needed."""
+    with storage_errors(home.blobs.root):
+        for directory in sorted(home.blobs.root.iterdir()):
+            cancel.raise_if_cancelled()
+            entries = sorted(directory.iterdir()) if directory.is_dir() else ()
+            yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed.blobs)
+    yield from abandoned_files(home.blobs, needed.assembled)
 
 
 def _arriving_digests(state: State) -> set[str]:

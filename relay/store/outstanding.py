@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Outstanding:
+class OutstandingContent:
     """A pending generation and what it lacks.
 
     Of the set of bundles that was seen last: ``volume_count`` in it, ``seen`` by index, ``damaged`` those of
@@ -88,7 +88,7 @@ class Outstanding:
 
 
 @dataclass(frozen=True)
-class Arrived:
+class ArrivedContent:
     """What a receipt says of pending generations: the newest one's number, and what is stored for them alone.
 
     ``holds`` are digests, ``parts`` the bytes of a content that comes in parts, by its digest.
@@ -99,19 +99,19 @@ class Arrived:
     parts: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
 
 
-def outstanding(state: State, store: BlobStore) -> tuple[Outstanding, ...]:
+def list_outstanding(state: State, store: BlobStore) -> tuple[OutstandingContent, ...]:
     """Return what each pending generation lacks, oldest first."""
     parts = state.arriving.load_parts()
     return tuple(_outstanding(found, state, store, parts) for found in state.arriving.list_generations())
 
 
-def outstanding_of(number: int, state: State, store: BlobStore) -> Outstanding:
+def find_outstanding(number: int, state: State, store: BlobStore) -> OutstandingContent:
     """Return what one generation lacks, which must be pending."""
     found = next(found for found in state.arriving.list_generations() if found.number == number)
     return _outstanding(found, state, store, state.arriving.load_parts())
 
 
-def arrived(state: State, store: BlobStore) -> Arrived | None:
+def find_arrived_content(state: State, store: BlobStore) -> ArrivedContent | None:
     """Return what has arrived of pending generations, for a receipt; ``None`` without one.
 
     Content of generations that are here is left out: the receipt tells of it already.
@@ -125,22 +125,22 @@ def arrived(state: State, store: BlobStore) -> Arrived | None:
     held = {blob for blob in blobs if store.holds(blob)}
     recorded = state.arriving.load_parts()
     parts = {blob.sha256: assembled_ranges(store, blob, recorded) for blob in blobs - held}
-    return Arrived(
+    return ArrivedContent(
         found[-1].number,
         frozenset(blob.sha256 for blob in held if blob.sha256 not in told),
         {sha256: ranges for sha256, ranges in parts.items() if ranges},
     )
 
 
-def newest_whole(state: State, store: BlobStore) -> int:
+def find_newest_whole(state: State, store: BlobStore) -> int:
     """Return the newest generation of which all content is here, 0 without one: what to ask an increment since."""
     for generation in reversed(state.generations.list_generations()):
-        if not missing(state.generations.list_targets(generation.number), store):
+        if not find_missing_targets(state.generations.list_targets(generation.number), store):
             return generation.number
     return 0
 
 
-def increment(since: int) -> str:
+def advise_increment(since: int) -> str:
     """Return the command that makes what a site lacks that holds a generation, or none."""
     return f"bundle create --since {since}" if since else "bundle create --full"
 
@@ -153,7 +153,7 @@ def tells_of_lost_count(error: SealiftError) -> bool:
     return isinstance(error, OtherVersionError | CountedBackError)
 
 
-def renumber(above: int) -> str:
+def advise_renumber(above: int) -> str:
     """Return what a publisher has to do of whom this site has seen more than he remembers."""
     return (
         f"in the DMZ, whose home came back from a backup or is in use twice: bundle restored --above {above}, "
@@ -161,21 +161,21 @@ def renumber(above: int) -> str:
     )
 
 
-def missing(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[GenerationTarget, ...]:
+def find_missing_targets(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[GenerationTarget, ...]:
     """Return the targets whose content is not here."""
     return tuple(target for target in targets if not store.holds(Blob(target.sha256, target.length)))
 
 
 def _outstanding(
     found: ArrivingGeneration, state: State, store: BlobStore, parts: Mapping[str, tuple[Range, ...]]
-) -> Outstanding:
+) -> OutstandingContent:
     targets = tuple(state.arriving.list_targets(found.number))
-    lacking = missing(targets, store)
+    lacking = find_missing_targets(targets, store)
     left = 0
     for blob in {Blob(target.sha256, target.length) for target in lacking}:
         left += blob.length - sum(behind - first for first, behind in assembled_ranges(store, blob, parts))
     volumes = _newest_set(found.volumes)
-    return Outstanding(
+    return OutstandingContent(
         generation=found.number,
         publisher=found.publisher,
         created=found.created,

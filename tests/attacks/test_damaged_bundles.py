@@ -6,15 +6,23 @@ import random
 
 import pytest
 
-from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, RollbackError, SealiftError
+from manifests.errors import (
+    DamagedBundleError,
+    IncompleteError,
+    MalformedError,
+    NotAuthenticError,
+    RollbackError,
+    SealiftError,
+)
+from relay.importing.importer import import_or_quarantine
+from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import outstanding
+from relay.store.outstanding import list_outstanding
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_cargo import digest_of
 from tests.support.relay_homes import (
     fingerprint,
-    import_and_follow,
     import_bundle,
     make_context,
     make_home,
@@ -122,7 +130,7 @@ def test_an_undamaged_copy_then_makes_the_generation(home, forge, tmp_path):
     path.write_bytes(good)
     assert import_bundle(home, path, forge.clock()).outcome == "imported"
     with State(home.database) as state:
-        assert outstanding(state, home.blobs) == ()
+        assert list_outstanding(state, home.blobs) == ()
 
 
 def test_two_copies_that_are_damaged_in_different_places_make_the_generation(home, forge, tmp_path):
@@ -236,9 +244,10 @@ def test_what_was_salvaged_is_not_quarantined_for_the_rest_may_yet_be_read(home,
     path = sealed(forge, tmp_path / "2.zip")
     path.write_bytes(path.read_bytes()[:-30_000])
     for _ in range(2):  # a second look finds nothing new and says the same
-        with pytest.raises(IncompleteError) as caught:
-            import_and_follow(make_context(home, forge.clock()), path, quarantine=True)
-        assert caught.value.code == "bundle.damaged"
+        ended = import_or_quarantine(make_context(home, forge.clock()), path)
+        assert isinstance(ended, Refusal)
+        assert isinstance(ended.error, DamagedBundleError)
+        assert (ended.error.code, ended.quarantined_as) == ("bundle.damaged", None)
     assert list(home.quarantine.glob("*.json")) == []
 
 

@@ -198,6 +198,6 @@ def test_a_frozen_site_sees_that_it_is_stale_and_goes_on_serving(home, forge):
 
     views = Views(home, make_config(home))
     view = views.current()
-    assert view.status.stale(CREATED + timedelta(days=400))
+    assert view.status.is_stale(CREATED + timedelta(days=400))
     assert view.rings["default"].files.keys() == {"clamav/b", "rules/a"}
     views.close()

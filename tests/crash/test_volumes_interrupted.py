@@ -13,7 +13,7 @@ from manifests.progress import CancelToken, NoProgress
 from relay.home import open_home
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import outstanding
+from relay.store.outstanding import list_outstanding
 from relay.store.verify import verify_store
 from tests.support.child import run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
@@ -82,7 +82,7 @@ class Trip:
             assert served == self.content[newest]
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
-                (left,) = outstanding(state, home.blobs)
+                (left,) = list_outstanding(state, home.blobs)
                 assert len(left.seen) >= STORED[acknowledged]
         assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest

@@ -52,7 +52,7 @@ def test_the_configuration_block_can_be_pulled(tmp_path: Path) -> None:
             "/etc/sealift/dsm.password": password,
         }
         bench.home.config.write_text('publisher = "plant"\n' + replaced(block(SOURCES, "toml"), **places))
-        loaded = config.load(bench.home.config)
+        loaded = config.load_config(bench.home.config)
         result = pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
     assert result.failures == ()
     assert [target.path for target in result.targets["dsm"]] == ["dsm/26-002.dsru", "dsm/26-003.dsru"]

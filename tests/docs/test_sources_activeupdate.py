@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.sources.common import COMMON_KEYS
 from tests.docs.test_sources_page import PAGE, SECTIONS, blocks_of
 from tests.support.active_update_reader import components
@@ -27,7 +28,7 @@ def pulled(bench: Bench, section: str, **places: object) -> PullResult:
         assert given in text
         text = text.replace(given, str(ours))
     bench.home.config.write_text(text)
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from tests.support import clamav_forge as forge
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator
@@ -44,7 +45,7 @@ def pull(tmp_path: Path, server: SourceSimulator, kind: str, secret: str = "") -
     text = text.replace("/etc/sealift/et-pro", str(tmp_path / "code"))
     bench = Bench(tmp_path / "home")
     bench.home.config.write_text(f'publisher = "plant"\n{text}')
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

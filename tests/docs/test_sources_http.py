@@ -12,7 +12,8 @@ import pytest
 
 from bundler import config
 from bundler.kinds.http.signatures import PROGRAMS, SUFFIXES
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from tests.support.benches import Bench
 from tests.support.commands import run
 from tests.support.source_simulator import SourceSimulator
@@ -73,7 +74,7 @@ def pulled(bench: Bench, blocks: list[str], *places: tuple[str, str]) -> PullRes
         assert place in text
         text = text.replace(place, ours)
     bench.home.config.write_text(text)
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

@@ -47,7 +47,7 @@ def test_files_and_rule_packs_can_be_pulled(tmp_path: Path) -> None:
     text = 'publisher = "plant"\n' + "\n".join(blocks_of("directory", "rulepack"))
     assert "/srv/" in text
     bench.home.config.write_text(text.replace("/srv/", f"{tmp_path}/srv/"))
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     result = pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
     assert result.failures == ()
     assert {target.path for targets in result.targets.values() for target in targets} == {

@@ -11,7 +11,8 @@ import pytest
 import trustme
 
 from bundler import config
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from relay.config import DeliveryConfig, load_config
 from tests.support.benches import Bench
 from tests.support.dsa_control import NAME, DsaControl, vendor_zip
@@ -33,7 +34,7 @@ def pulled(bench: Bench, kind: str, **places: str) -> PullResult:
         assert place in text
         text = text.replace(place, ours)
     bench.home.config.write_text(f'publisher = "plant"\n{text}')
-    loaded = config.load(bench.home.config)
+    loaded = config.load_config(bench.home.config)
     return pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
 
 

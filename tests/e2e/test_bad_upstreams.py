@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from bundler.config import load
+from bundler.config import load_config
 from bundler.context import Context
 from bundler.jobs.create import BundleOrder, create_bundles
 from bundler.jobs.init import NewPublisher, create_publisher
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.repository.signers import signers_of
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
@@ -41,7 +42,7 @@ class Publisher:
             self._begin = self.home.config.read_text("utf-8")
         lines = "".join(f"{key} = {_toml(value)}\n" for key, value in options.items())
         self.home.config.write_text(f'{self._begin}\n[[source]]\nname = "feed"\nkind = "http"\n{lines}', "utf-8")
-        self.config = load(self.home.config)
+        self.config = load_config(self.home.config)
 
     def pull(self) -> PullResult:
         return pull_all(self.context, pause=list[float]().append)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from manifests.progress import NoProgress
 from tests.support.benches import Bench, make
@@ -41,7 +41,7 @@ def test_every_file_below_a_listing_arrives_under_its_name(bench: Bench, tmp_pat
         first = bench.pull(source)
         assert bench.contents(first) == {name: name.encode() for name in sorted(NAMES)}
         nginx.statuses()
-        assert bench.pull(source, first).unchanged
+        assert bench.pull(source, first).targets == first.targets
         statuses = nginx.statuses()
         assert statuses == {304: len(NAMES), 200: 3}, "the three listings have no validators; all else is unchanged"
 
@@ -52,7 +52,7 @@ def test_an_interrupted_download_goes_on(bench: Bench, tmp_path: Path) -> None:
     root.mkdir()
     (root / "big.bin").write_bytes(body)
     with Nginx(root) as nginx:
-        wanted = Wanted(f"{nginx.base}/big.bin", "big.bin")
+        wanted = WantedFile(f"{nginx.base}/big.bin", "big.bin")
         with (
             bench.workbench() as work,
             Fetcher(FetchOptions(), replace(work, progress=Impatient(5_000_000)), "s") as fetcher,

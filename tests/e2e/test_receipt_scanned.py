@@ -105,9 +105,9 @@ def test_the_codes_of_a_console_of_80_by_25_are_read_one_by_one(
 ) -> None:
     run([BIN / "relay", "--home", home, "--quiet", "receipt", "--name", "console"])
     data = (home / "out" / "receipt.json").read_bytes()
-    texts = qr.texts_for(data, 80, 25)
+    texts = qr.split_for_screen(data, 80, 25)
     assert len(texts) > 1
-    screens = [qr.draw(text, colours=False).splitlines() for text in texts]
+    screens = [qr.draw_code(text, colours=False).splitlines() for text in texts]
     assert all(len(rows) < 24 and len(rows[0]) <= 80 for rows in screens)
     scanned = [scan(rows, tmp_path / f"{number}.png") for number, rows in enumerate(screens)]
     assert tuple(scanned) == texts

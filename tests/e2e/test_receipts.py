@@ -184,16 +184,16 @@ def test_one_bad_receipt_does_not_keep_the_others_out(publisher: Publisher, site
 def test_codes_in_a_file_are_those_of_the_receipt(site: Site) -> None:
     done = site.relay("receipt", "--qr")
     (text,) = receipt_to_texts(site.newest)
-    assert done.stdout == "Code 1 of 1\n" + qr.draw(text, colours=False)
+    assert done.stdout == "Code 1 of 1\n" + qr.draw_code(text, colours=False)
 
 
 def test_codes_on_a_console_come_one_screen_at_a_time(site: Site) -> None:
     code, screen = in_terminal([BIN / "relay", "--home", site.home, "receipt", "--qr"], "\n" * 20)
     assert code == 0
-    texts = qr.texts_for(site.newest, 80, 25)
+    texts = qr.split_for_screen(site.newest, 80, 25)
     assert len(texts) > 1
     for number, text in enumerate(texts, 1):
-        assert f"Code {number} of {len(texts)}\n{qr.draw(text, colours=True)}" in screen
+        assert f"Code {number} of {len(texts)}\n{qr.draw_code(text, colours=True)}" in screen
 
 
 def test_damage_is_said_and_a_replay_does_not_hide_it(publisher: Publisher, site: Site, tmp_path: Path) -> None:

@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bundler.config import Config, SourceConfig
 from bundler.context import Context
 from bundler.fetch import partial
 from bundler.home import Home
 from bundler.kinds import kind_class
-from bundler.pull.pull import PullResult, pull_all
+from bundler.pull.pull import pull_all
+from bundler.pull.result import PullResult
 from bundler.sources.base import Pull, Source, Workbench
 from bundler.sources.common import COMMON_KEYS, Common
+from manifests.errors import FetchError, SealiftError
 from manifests.progress import NoProgress
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -84,9 +88,17 @@ class Bench:
         """Pull one source. ``table``: common keys of it."""
         with self.workbench(previous, **table) as bench:
             pulled = source.pull(bench)
-        partial.forget(self.home.fetching, source.name)
+        partial.forget_downloads(self.home.fetching, source.name)
         return pulled
 
     def contents(self, pulled: Pull) -> Mapping[str, bytes]:
         """Return what a pull yielded, path to bytes."""
         return {target.path: b"".join(self.store.read(target.blob.sha256)) for target in pulled.targets}
+
+
+def refused_urls(bench: Bench, *urls: object, **options: object) -> SealiftError:
+    """Return the error of a source of kind ``http`` that must fail, and leave nothing."""
+    with pytest.raises(FetchError) as caught:
+        bench.pull(make("http", urls=list(urls), **options))
+    assert not list(bench.home.temporary.iterdir())
+    return caught.value

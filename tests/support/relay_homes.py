@@ -12,7 +12,7 @@ from relay.config import Config
 from relay.context import Context
 from relay.home import Home
 from relay.importing import importer as bundle_importer
-from relay.importing.importer import ImportResult
+from relay.importing.result import ImportResult
 from relay.init import create_home
 from tests.support.relay_bundles import CREATED
 

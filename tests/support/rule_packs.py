@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from py7zr import SevenZipFile
@@ -84,3 +85,18 @@ def sealed_7z(data: bytes) -> bytes:
     header = data[32 + offset : 32 + offset + size]
     start = struct.pack("<QQI", offset, size, zlib.crc32(header))
     return data[:8] + struct.pack("<I", zlib.crc32(start)) + start + data[32:]
+
+
+def pack_directory(tmp_path: Path, **fields: Any) -> Path:
+    """Lay out what an open rule pack is built from."""
+    root = tmp_path / "rules"
+    for name, body in FILES.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_bytes(body)
+    written = table(**fields)
+    written.pop("format")
+    for entry in written["rules"]:
+        entry.pop("length")
+        entry.pop("sha256")
+    (root / "rulepack.json").write_text(json.dumps(written))
+    return root

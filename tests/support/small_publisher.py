@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bundler.config import load
+from bundler.config import load_config
 from bundler.context import Context
 from bundler.home import Home
 from bundler.jobs.create import BundleOrder, CreatedBundles, create_bundles
@@ -30,7 +30,7 @@ class SmallPublisher:
             text += f'\n[[source]]\nname = "s{number}"\nkind = "directory"\npath = {json.dumps(str(directory))}\n'
             self.change(number, f"{number}")
         self.home.config.write_text(text, "utf-8")
-        self.context = Context(self.home, load(self.home.config), lambda: NOW, NoProgress())
+        self.context = Context(self.home, load_config(self.home.config), lambda: NOW, NoProgress())
 
     def change(self, source: int, text: str) -> None:
         """Give a source's file another content."""

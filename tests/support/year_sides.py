@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from bundler.config import load
+from bundler.config import load_config as load_bundler_config
 from bundler.context import Context
 from bundler.jobs import gc
 from bundler.jobs.again import create_again
@@ -24,12 +24,12 @@ from bundler.seal.recovery import recovery_companions
 from bundler.sites.registry import ImportedReceipt, Sites
 from manifests.blobs import Blob
 from manifests.manifest import Manifest
-from manifests.progress import CancelToken, NoProgress
-from relay.config import load_config
+from manifests.progress import NoProgress
+from relay.config import load_config as load_relay_config
 from relay.context import Context as RelayContext
 from relay.home import Home
-from relay.importing.importer import ImportResult
-from relay.receipt import make as receipt
+from relay.importing.result import ImportResult
+from relay.receipt.make import ReceiptRemarks, make_receipt
 from relay.server.view import Views
 from relay.state import State
 from relay.store.garbage import collect_garbage
@@ -58,7 +58,7 @@ class Publisher:
             directory = json.dumps(str(content / source))
             text += f'\n[[source]]\nname = "{source}"\nkind = "directory"\npath = {directory}\n'
         self.home.config.write_text(text, "utf-8")
-        self.config = load(self.home.config)
+        self.config = load_bundler_config(self.home.config)
         self._signers = signers_of(self.home, self.config)
         self._stored_lengths: dict[str, int] = {}
 
@@ -131,19 +131,21 @@ class Site:
             SealiftError: As the import does.
         """
         try:
-            result, _ = import_and_follow(RelayContext(self.home, load_config(self.home.path), self.now), path)
+            result, _ = import_and_follow(self._context(), path)
             return result
         finally:
             self.generations.append(self.served())
 
+    def _context(self) -> RelayContext:
+        return RelayContext(self.home, load_relay_config(self.home.path), self.now)
+
     def receipt(self) -> bytes:
         """Make a receipt as ``relay receipt`` does."""
-        said = receipt.Said(self.name)
-        return receipt.make(self.home, load_config(self.home.path), self.now(), said=said).data
+        return make_receipt(self._context(), remarks=ReceiptRemarks(self.name)).data
 
     def collect(self, keep: int) -> None:
         """Forget what is older than so many generations, as ``relay gc`` does."""
-        collect_garbage(self.home, keep, self.now(), QUIET, CancelToken(), wait_seconds=0.0)
+        collect_garbage(self._context(), keep=keep, wait_seconds=0.0)
 
     def served(self) -> int:
         """Return the generation that the default ring serves, 0 before the first."""
@@ -152,7 +154,7 @@ class Site:
 
     def content(self) -> dict[str, Path]:
         """Return where the bytes of everything that is served are, by target path."""
-        views = Views(self.home, load_config(self.home.path))
+        views = Views(self.home, load_relay_config(self.home.path))
         try:
             view = views.current()
             files = view.rings[view.default_ring].files

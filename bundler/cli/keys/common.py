@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bundler.cli.options import secrets_from, secrets_options, warn_open_keys
-from manifests.clock import instant_text, system_clock
+from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
     """Open the home under its lock; what a root would change is shown on stderr before it is signed."""
     from bundler.ceremony.ceremony import Ceremony
     from bundler.ceremony.key_changes import KeyChanges
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.keys import hsm
     from bundler.keys.keyring import open_signer
@@ -79,7 +79,7 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
     from bundler.repository.signers import HomeSigners
 
     home = open_home(settings.home)
-    config = load(home.config)
+    config = load_config(home.config)
     hsm.use_module(config.pkcs11_module)
     secrets = secrets_from(options.passphrase_file, options.pin_file)
     with home.lock():
@@ -108,6 +108,7 @@ def show_changes(lines: Sequence[str]) -> None:
 
 def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
     """Say what became of a change, and what comes next."""
+    from bundler.report.keys import outcome_to_json, outcome_to_text
     from manifests import durable
 
     out = session.options.out
@@ -115,33 +116,5 @@ def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
         durable.write_file(out, outcome.proposal.encode())
     if session.options.output == "json":
         print_json(outcome_to_json(outcome))
-        return
-    if outcome is None:
-        click.echo("Done; the next bundle carries it.")
-        return
-    version = outcome.proposal.proposed.version
-    if outcome.in_force:
-        click.echo(f"Root {version} is in force; the next bundle carries it.")
-        return
-    file = out or session.home.staged_root
-    click.echo(f"Root {version} waits for signatures:")
-    for missing in outcome.proposal.missing:
-        click.echo(f"  {missing}")
-    click.echo(
-        f"Next: carry {file} to them; each runs: bundle keys sign FILE --key KEY\n"
-        "      then, back here:                  bundle keys accept FILE..."
-    )
-
-
-def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:
-    """Return an outcome as one JSON object."""
-    if outcome is None:
-        return {"state": "with-next-bundle"}
-    return {
-        "state": "in-force" if outcome.in_force else "waiting",
-        "root_version": outcome.proposal.proposed.version,
-        "expires_at": instant_text(outcome.proposal.proposed.expires),
-        "signed_by": [signature.keyid for signature in outcome.proposal.signatures],
-        "missing": list(outcome.proposal.missing),
-        "changes": list(outcome.proposal.changes()),
-    }
+    else:
+        click.echo(outcome_to_text(outcome, out or session.home.staged_root))

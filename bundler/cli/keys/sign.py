@@ -68,7 +68,7 @@ def _confirm(proposal: Proposal) -> None:
 
 def _signers(settings: Settings, proposal: Proposal, uris: Sequence[str], secrets: Secrets) -> Sequence[Signer]:
     """Return the keys named on the command line, else the home's root keys."""
-    from bundler.config import load
+    from bundler.config import load_config
     from bundler.home import open_home
     from bundler.keys import hsm
     from bundler.keys.keyring import open_signer
@@ -78,7 +78,7 @@ def _signers(settings: Settings, proposal: Proposal, uris: Sequence[str], secret
     if uris:
         return [open_signer(uri, None, secrets) for uri in uris]
     home = open_home(settings.home)
-    hsm.use_module(load(home.config).pkcs11_module)
+    hsm.use_module(load_config(home.config).pkcs11_module)
     found = HomeSigners(home, secrets).of_keys(proposal.signing_keys)
     if not found:
         raise ConfigurationError("keys.unavailable", f"No root key is in {home.keys}", todo="name one: --key KEY")

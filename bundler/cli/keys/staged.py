@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.keys.common import CeremonyOptions, open_ceremony, outcome_to_json
+from bundler.cli.keys.common import CeremonyOptions, open_ceremony
 from manifests.console.commands import Settings, output_option, print_json
 
 
@@ -18,6 +18,7 @@ from manifests.console.commands import Settings, output_option, print_json
 def command(settings: Settings, out: Path | None, output: str, *, discard: bool) -> None:
     """Show, copy out or discard the root that waits for signatures."""
     from bundler.ceremony.ceremony import RootOutcome
+    from bundler.report.keys import outcome_to_json, proposal_to_text
     from manifests import durable
 
     with open_ceremony(settings, CeremonyOptions()) as session:
@@ -29,10 +30,6 @@ def command(settings: Settings, out: Path | None, output: str, *, discard: bool)
     if output == "json":
         print_json(outcome_to_json(RootOutcome(proposal, in_force=False)))
         return
-    click.echo("\n".join(proposal.changes()))
-    for signature in proposal.signatures:
-        click.echo(f"signed by {signature.keyid[:12]}")
-    for missing in proposal.missing:
-        click.echo(f"needs {missing}")
+    click.echo(proposal_to_text(proposal))
     if discard:
         click.echo("Discarded.")

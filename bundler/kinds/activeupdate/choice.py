@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bundler.kinds.activeupdate.components import SECTIONS, Component, Index, Section
+from bundler.kinds.activeupdate.components import SECTIONS, Component, ComponentIndex, Section
 from bundler.sources.globs import GlobSet
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +36,7 @@ class Choice:
     sections: tuple[Section, ...] = SECTIONS
     platforms: tuple[str, ...] = ()
 
-    def of(self, index: Index, globs: GlobSet) -> frozenset[int]:
+    def of(self, index: ComponentIndex, globs: GlobSet) -> frozenset[int]:
         """Return the numbers of the lines whose components are carried.
 
         A component stands and falls with its signature, and an increment with the pattern that it belongs to.

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from bundler.kinds.activeupdate.ini import IniFile, Line
-from bundler.kinds.activeupdate.paths import points_to_file, target_path, wrong
+from bundler.kinds.activeupdate.ini import IniFile, IniLine
+from bundler.kinds.activeupdate.paths import component_path, line_error, points_to_file
 from manifests.errors import MalformedError
 from manifests.limits import GIB
 
@@ -66,7 +66,7 @@ class Component:
     """
 
     section: Section
-    line: Line
+    line: IniLine
     path: str
     version: str
     length: int
@@ -93,7 +93,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Index:
+class ComponentIndex:
     """A ``server.ini`` and what it lists.
 
     ``strange`` are lines outside ``[Server]`` that point to files in a form that is not known.
@@ -101,7 +101,7 @@ class Index:
 
     ini: IniFile
     components: tuple[Component, ...]
-    strange: tuple[Line, ...]
+    strange: tuple[IniLine, ...]
 
     def mirrored(self, chosen: Callable[[Component], bool]) -> bytes:
         """Return the file for a mirror: ``[Server]`` and what is not carried commented out, every other byte as it was.
@@ -115,7 +115,7 @@ class Index:
         carried = {product for component in self.components if chosen(component) for product in _product_of(component)}
         products = {product for component in left_out for product in _product_of(component)} - carried
 
-        def leave_out(line: Line) -> bool:
+        def leave_out(line: IniLine) -> bool:
             product = _PRODUCT_KEY.fullmatch(line.key or "")
             return (
                 line.section.casefold() == "server"
@@ -127,7 +127,7 @@ class Index:
         return self.ini.without(leave_out)
 
 
-def read(ini: IniFile) -> Index:
+def read_components(ini: IniFile) -> ComponentIndex:
     """Return what an index lists.
 
     Raises:
@@ -135,11 +135,11 @@ def read(ini: IniFile) -> Index:
             ``.increment``, ``.length-conflict``, ``.count`` or ``.empty``.
     """
     components: list[Component] = []
-    strange: list[Line] = []
+    strange: list[IniLine] = []
     for section, lines in ini.sections.items():
         if section.casefold() == "server":
             continue
-        reader = _Reader(section, {(line.key or "").casefold(): line for line in lines})
+        reader = _SectionReader(section, {(line.key or "").casefold(): line for line in lines})
         for line in lines:
             found = reader.component(line)
             if found is not None:
@@ -147,10 +147,10 @@ def read(ini: IniFile) -> Index:
             elif points_to_file(line):
                 strange.append(line)
     _check(components)
-    return Index(ini, tuple(components), tuple(strange))
+    return ComponentIndex(ini, tuple(components), tuple(strange))
 
 
-def version_text(version: str) -> str:
+def shown_version(version: str) -> str:
     """Return a version as people know it: ``1736100`` is 17.361.00."""
     if re.fullmatch(r"[0-9]{7,8}", version):
         return f"{version[:2]}.{version[2:5]}.{version[5:]}"
@@ -158,28 +158,30 @@ def version_text(version: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _SectionReader:
     """Reads the components of one section; ``lines`` by their keys in lower case."""
 
     section: str
-    lines: Mapping[str, Line]
+    lines: Mapping[str, IniLine]
 
-    def component(self, line: Line) -> Component | None:
+    def component(self, line: IniLine) -> Component | None:
         key = line.key or ""
         if self._kind == "pattern":
             if _PATTERN_KEY.fullmatch(key):
                 path, version, length = _fields(line, 3)
-                return Component("pattern", line, target_path(line, path), _words(line, version), _length(line, length))
+                return Component(
+                    "pattern", line, component_path(line, path), _words(line, version), _length(line, length)
+                )
             if match := _MERGE_KEY.fullmatch(key):
                 return _increment(line, match[1])
         elif self._kind == "engine" and _ENGINE_KEY.fullmatch(key):
             name, path, version, length = _fields(line, 4)
             version, name = _words(line, version), _words(line, name)
-            return Component("engine", line, target_path(line, path), version, _length(line, length), name)
+            return Component("engine", line, component_path(line, path), version, _length(line, length), name)
         elif self._kind == "product" and key.casefold() == "path":
             path, length = _fields(line, 2)
             version = _words(line, self._version)
-            return Component("product", line, target_path(line, path), version, _length(line, length))
+            return Component("product", line, component_path(line, path), version, _length(line, length))
         return None
 
     @cached_property
@@ -195,18 +197,18 @@ class _Reader:
         return ".".join(given)
 
 
-def _increment(line: Line, belongs_to: str) -> Component:
+def _increment(line: IniLine, belongs_to: str) -> Component:
     path, base, length = _fields(line, 3)
     match = _FROM_TO.fullmatch(path.rpartition("/")[2])
     from_to = None if match is None else (int(match[1]), int(match[2]))
     if from_to is not None and from_to[0] >= from_to[1]:
-        raise wrong(line, "activeupdate.increment", "is an increment to a version that is not newer")
+        raise line_error(line, "activeupdate.increment", "is an increment to a version that is not newer")
     base = _words(line, base)
     increment = Increment(base, from_to)
     return Component(
         "pattern",
         line,
-        target_path(line, path),
+        component_path(line, path),
         base,
         _length(line, length),
         increment=increment,
@@ -214,24 +216,24 @@ def _increment(line: Line, belongs_to: str) -> Component:
     )
 
 
-def _fields(line: Line, count: int) -> list[str]:
+def _fields(line: IniLine, count: int) -> list[str]:
     """Return the first fields; what may stand behind them changes nothing for us and is carried."""
     fields = [field.strip() for field in line.value.split(",")]
     if not all(fields[:count]) or not count <= len(fields) <= _MAX_FIELDS:
-        raise wrong(line, "activeupdate.component", f"does not hold the {count} fields of a component")
+        raise line_error(line, "activeupdate.component", f"does not hold the {count} fields of a component")
     return fields[:count]
 
 
-def _words(line: Line, text: str) -> str:
+def _words(line: IniLine, text: str) -> str:
     """Return a version or name that can be shown anywhere."""
     if not _WORDS.fullmatch(text):
-        raise wrong(line, "activeupdate.component", f"holds {text[:40]!a} as a version or name")
+        raise line_error(line, "activeupdate.component", f"holds {text[:40]!a} as a version or name")
     return text
 
 
-def _length(line: Line, text: str) -> int:
+def _length(line: IniLine, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text) or not 0 < int(text) <= MAX_COMPONENT_BYTES:
-        raise wrong(line, "activeupdate.component", f"gives {text[:40]!r} as a size in bytes")
+        raise line_error(line, "activeupdate.component", f"gives {text[:40]!r} as a size in bytes")
     return int(text)
 
 
@@ -249,7 +251,7 @@ def _check(components: list[Component]) -> None:
     lengths: dict[str, int] = {}
     for component in components:
         if lengths.setdefault(component.path, component.length) != component.length:
-            raise wrong(component.line, "activeupdate.length-conflict", f"gives {component.path} a second size")
+            raise line_error(component.line, "activeupdate.length-conflict", f"gives {component.path} a second size")
 
 
 def _product_of(component: Component) -> set[str]:

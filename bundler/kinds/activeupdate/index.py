@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from bundler.fetch.fetcher import Fetcher
 from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
-from bundler.kinds.activeupdate.components import Index
+from bundler.kinds.activeupdate.components import ComponentIndex
 from manifests.archives.archive import open_archive
 from manifests.archives.base import ArchiveLimits
-from manifests.errors import FetchError, MalformedError
+from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.limits import MIB
 
 ZIP_NAME = "ini_xml.zip"
@@ -23,21 +23,18 @@ _LIMITS = ArchiveLimits(
     total_bytes=64 * MIB,
     entry_bytes=activeupdate_ini.MAX_BYTES,
 )
-_NOT_THERE = frozenset({403, 404, 410})
-_UNREADABLE = frozenset({"archive.truncated", "archive.damaged"})
-"""A zip that nobody can read is as good as none. One that is hostile is no accident, and refused."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundIndex:
     """An index: its bytes as the upstream has them, what it lists, and which file it stood in."""
 
     data: bytes
-    index: Index
+    index: ComponentIndex
     origin: str
 
 
-def find_index(fetcher: Fetcher, url: str) -> Found:
+def find_index(fetcher: Fetcher, url: str) -> FoundIndex:
     """Return the index of the tree at ``url``.
 
     Raises:
@@ -47,24 +44,19 @@ def find_index(fetcher: Fetcher, url: str) -> Found:
     data, origin = _from_zip(fetcher, url), f"{INI_NAME} in {ZIP_NAME}"
     if data is None:
         data, origin = fetcher.document(f"{url}/{INI_NAME}", max_bytes=activeupdate_ini.MAX_BYTES), INI_NAME
-    return Found(data, activeupdate_components.read(activeupdate_ini.parse(data, INI_NAME)), origin)
+    return FoundIndex(data, activeupdate_components.read_components(activeupdate_ini.parse_ini(data, INI_NAME)), origin)
 
 
 def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
-    try:
-        packed = fetcher.document(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes)
-    except FetchError as error:
-        if error.code == "http.status" and error.details.get("status") in _NOT_THERE:
-            return None
-        raise
+    packed = fetcher.document_or_none(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes, or_forbidden=True)
+    if packed is None:
+        return None
     try:
         return _unpacked(packed)
-    except MalformedError as error:
-        if error.code in _UNREADABLE:
-            return None
-        raise MalformedError(
-            error.code, f"{ZIP_NAME} is refused: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+    except DamagedArchiveError:  # a zip that nobody can read is as good as none
+        return None
+    except MalformedError as error:  # one that is hostile is no accident
+        raise error.reworded(what=f"{ZIP_NAME} is refused: {error.what}") from error
 
 
 def _unpacked(packed: bytes) -> bytes | None:

@@ -29,7 +29,7 @@ _COMMENTS = (";", "#")
 
 
 @dataclass(frozen=True)
-class Line:
+class IniLine:
     """One line: its text with its end, where it stands, and what it says.
 
     ``section`` is "" before the first header. ``key`` is set on key lines alone; ``header`` on section headers.
@@ -53,14 +53,14 @@ class IniFile:
         bom: The byte order mark, empty when there is none.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[IniLine, ...]
     encoding: str
     bom: bytes
 
     @cached_property
-    def sections(self) -> Mapping[str, tuple[Line, ...]]:
+    def sections(self) -> Mapping[str, tuple[IniLine, ...]]:
         """The key lines of each section, by its name as it is written, in order."""
-        found: dict[str, list[Line]] = {}
+        found: dict[str, list[IniLine]] = {}
         for line in self.lines:
             if line.header:
                 found.setdefault(line.section, [])
@@ -68,7 +68,7 @@ class IniFile:
                 found.setdefault(line.section, []).append(line)
         return {name: tuple(lines) for name, lines in found.items()}
 
-    def without(self, leave_out: Callable[[Line], bool]) -> bytes:
+    def without(self, leave_out: Callable[[IniLine], bool]) -> bytes:
         """Return the file's bytes with the headers and key lines that ``leave_out`` names commented out."""
         text = "".join(
             f";{line.text}" if (line.header or line.key is not None) and leave_out(line) else line.text
@@ -77,7 +77,7 @@ class IniFile:
         return self.bom + text.encode(self.encoding, _errors(self.encoding))
 
 
-def parse(data: bytes, name: str) -> IniFile:
+def parse_ini(data: bytes, name: str) -> IniFile:
     """Read an INI file.
 
     Args:
@@ -114,14 +114,14 @@ class _Parser:
         self._sections: set[str] = set()
         self._keys: set[tuple[str, str]] = set()
 
-    def lines(self, text: str) -> tuple[Line, ...]:
+    def lines(self, text: str) -> tuple[IniLine, ...]:
         pieces = text.split("\n")
         rows = [piece + "\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
         if len(rows) > MAX_LINES:
             raise MalformedError("ini.too-large", f"{self._name} has too many lines", need=f"at most {MAX_LINES:,}")
         return tuple(self._line(number, row) for number, row in enumerate(rows, 1))
 
-    def _line(self, number: int, row: str) -> Line:
+    def _line(self, number: int, row: str) -> IniLine:
         said = row.removesuffix("\n").removesuffix("\r")
         if len(said) > MAX_LINE_CHARACTERS:
             self._refuse("ini.too-large", number, f"is longer than {MAX_LINE_CHARACTERS:,} characters")
@@ -129,15 +129,15 @@ class _Parser:
             self._refuse("ini.character", number, "holds a control character")
         said = said.strip(" \t")
         if not said or said.startswith(_COMMENTS):
-            return Line(number, row, self._section)
+            return IniLine(number, row, self._section)
         if said.startswith("["):
             return self._header(number, row, said)
         key, equals, value = said.partition("=")
         if not equals:
-            return Line(number, row, self._section)
+            return IniLine(number, row, self._section)
         return self._key(number, row, key.strip(" \t"), value.strip(" \t"))
 
-    def _header(self, number: int, row: str, said: str) -> Line:
+    def _header(self, number: int, row: str, said: str) -> IniLine:
         match = _HEADER.fullmatch(said)
         if match is None:
             self._refuse("ini.section", number, "is no section header")
@@ -145,14 +145,14 @@ class _Parser:
         if self._section.casefold() in self._sections:
             self._refuse("ini.duplicate-section", number, f"begins the section {self._section!r} once more")
         self._sections.add(self._section.casefold())
-        return Line(number, row, self._section, header=True)
+        return IniLine(number, row, self._section, header=True)
 
-    def _key(self, number: int, row: str, key: str, value: str) -> Line:
+    def _key(self, number: int, row: str, key: str, value: str) -> IniLine:
         place = (self._section.casefold(), key.casefold())
         if place in self._keys:
             self._refuse("ini.duplicate-key", number, f"gives the key {key!r} of [{self._section}] once more")
         self._keys.add(place)
-        return Line(number, row, self._section, key, value)
+        return IniLine(number, row, self._section, key, value)
 
     def _refuse(self, code: str, number: int, what: str) -> NoReturn:
         raise MalformedError(code, f"{self._name}: line {number} {what}", line=number)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from bundler.kinds.activeupdate.components import Component, Index, version_text
-from bundler.kinds.activeupdate.index import Found
+from bundler.kinds.activeupdate.components import Component, ComponentIndex, shown_version
+from bundler.kinds.activeupdate.index import FoundIndex
 from bundler.sources.versions import Floor
 
 
@@ -15,11 +15,11 @@ from bundler.sources.versions import Floor
 class Selection:
     """An index and what we carry of it. ``components`` in the order of the index."""
 
-    found: Found
+    found: FoundIndex
     components: tuple[Component, ...]
 
     @property
-    def index(self) -> Index:
+    def index(self) -> ComponentIndex:
         """The index."""
         return self.found.index
 
@@ -48,7 +48,7 @@ class Selection:
         virus = (c for c in self.components if (c.line.key or "").casefold() == "path_vsapi")
         component = next(virus, self.components[0])
         label = (component.line.key or "").removeprefix("Path_")
-        return f"{label} {version_text(component.version)}"
+        return f"{label} {shown_version(component.version)}"
 
     @property
     def said(self) -> str:

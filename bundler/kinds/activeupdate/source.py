@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.errors import GoneError, WrongLengthError
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.kinds.activeupdate.choice import Choice
-from bundler.kinds.activeupdate.components import SECTIONS, Component, version_text
-from bundler.kinds.activeupdate.index import Found, find_index
+from bundler.kinds.activeupdate.components import SECTIONS, Component, shown_version
+from bundler.kinds.activeupdate.index import FoundIndex, find_index
 from bundler.kinds.activeupdate.selection import Selection
-from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
 from manifests.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
@@ -30,10 +32,6 @@ INDEX_PATH = "server.ini"
 ATTEMPTS = 3
 _PAUSE_SECONDS = 5.0
 _SIGNATURE_BYTES = MIB
-_UNCHANGED = "unchanged"
-_GONE = frozenset({404, 410})
-_HALFWAY = frozenset({"http.length", "activeupdate.incomplete"})
-"""What an upstream in the middle of an update looks like; the index, read again, tells whether it was."""
 
 _WORDS = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$"}}
 
@@ -54,7 +52,7 @@ class ActiveUpdateSource:
         "additionalProperties": False,
         "required": ["url"],
         "properties": {
-            "url": {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"},
+            "url": BASE_URL_SCHEMA,
             "families": _WORDS,
             "sections": {"type": "array", "minItems": 1, "items": {"enum": list(SECTIONS)}},
             "platforms": _WORDS,
@@ -120,16 +118,18 @@ class ActiveUpdateSource:
             selection = self._select(find_index(fetcher, self.url), bench)
         index = bench.remembered(INDEX_PATH)
         same = index is not None and b"".join(bench.read(index)) == selection.mirrored
-        targets = [CheckedTarget(INDEX_PATH, len(selection.mirrored), _UNCHANGED if same else "to read")]
+        targets = [
+            CheckedTarget(INDEX_PATH, len(selection.mirrored), state_of(unchanged=same, otherwise=TargetState.TO_READ))
+        ]
         for component in selection.files.values():
-            state = _UNCHANGED if _is_held(bench, component, same) else "to fetch"
+            state = state_of(unchanged=_is_known(bench, component, same))
             targets += [
                 CheckedTarget(component.path, component.length, state),
                 CheckedTarget(component.signature_path, None, state),
             ]
         return SourceCheck(tuple(targets), f"reached {self.url}; {selection.said}", selection.version)
 
-    def _select(self, found: Found, bench: Workbench) -> Selection:
+    def _select(self, found: FoundIndex, bench: Workbench) -> Selection:
         """Choose components, and refuse those that are older than what we had."""
         lines = self.choice.of(found.index, bench.globs)
         selection = Selection(found, tuple(c for c in found.index.components if c.line.number in lines))
@@ -152,23 +152,19 @@ class ActiveUpdateSource:
         """Fetch all files; return the error where an upstream in the middle of an update may be why."""
         try:
             return None, self._fetch(fetcher, selection)
-        except (FetchError, IncompleteError) as error:
-            if error.code not in _HALFWAY and not _gone(error):
-                raise
-            return error, {}
+        except (GoneError, WrongLengthError, IncompleteError) as error:
+            return error, {}  # the index, read again, tells whether the upstream is in the middle of an update
 
     def _fetch(self, fetcher: Fetcher, selection: Selection) -> Mapping[str, Blob]:
-        wanted: list[Wanted] = []
+        wanted: list[WantedFile] = []
         for component in selection.files.values():
             signature = component.signature_path
-            wanted.append(Wanted(self._address(component.path), component.path, length=component.length))
-            wanted.append(Wanted(self._address(signature), signature, max_bytes=_SIGNATURE_BYTES))
+            wanted.append(WantedFile(self._address(component.path), component.path, length=component.length))
+            wanted.append(WantedFile(self._address(signature), signature, max_bytes=_SIGNATURE_BYTES))
         wanted = list({one.path: one for one in wanted}.values())
         try:
             blobs = {fetched.path: fetched.blob for fetched in fetcher.get_all(wanted)}
-        except FetchError as error:
-            if not _gone(error):
-                raise
+        except GoneError:
             self._require(selection, _missing(fetcher, wanted))
             raise
         self._require(selection, {path for path, blob in blobs.items() if blob.length == 0})
@@ -205,37 +201,23 @@ class ActiveUpdateSource:
         )
 
 
-def _is_held(bench: Workbench, component: Component, same_index: bool) -> bool:
+def _is_known(bench: Workbench, component: Component, same_index: bool) -> bool:
     """Tell whether what is here is what the index lists: it lists the same as last time, or the same version."""
-    held = bench.remembered(component.path)
-    if held is None or held.length != component.length:
+    here = bench.remembered(component.path)
+    if here is None or here.length != component.length:
         return False
     return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
 
 
 def _item(component: Component) -> TargetFacts:
-    version = version_text(component.version)
+    version = shown_version(component.version)
     label = f"{component.name or component.section} {version}".rstrip()
     if component.increment is not None:
         label = f"increment from {version}"
     return TargetFacts(component.path, label, (("entry", component.place), ("version", version)))
 
 
-def _missing(fetcher: Fetcher, wanted: Sequence[Wanted]) -> set[str]:
+def _missing(fetcher: Fetcher, wanted: Sequence[WantedFile]) -> set[str]:
     """Ask for each file without reading it, to count those that are not there."""
-
-    def there(one: Wanted) -> bool:
-        try:
-            fetcher.look(one)
-        except FetchError as error:
-            if not _gone(error):
-                raise
-            return False
-        return True
-
-    found = fetcher.each(there, wanted)
+    found = fetcher.each(fetcher.is_there, wanted)
     return {one.path for one, is_there in zip(wanted, found, strict=True) if not is_there}
-
-
-def _gone(error: FetchError | IncompleteError) -> bool:
-    return error.code == "http.status" and error.details.get("status") in _GONE

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.files import (
     HEADER_BYTES,
     SIGN_BYTES,
-    Header,
+    DatabaseHeader,
     check_body,
     check_cdiff,
     check_sign,
@@ -32,11 +32,10 @@ from manifests.errors import FetchError
 from manifests.limits import MIB
 
 _CDIFF_BYTES = 256 * MIB
-_ABSENT = frozenset({404, 410})
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownDatabase:
     """What the last good pull found out about a database.
 
     Args:
@@ -80,19 +79,19 @@ class Database:
     """
 
     name: str
-    header: Header
+    header: DatabaseHeader
     targets: tuple[PulledTarget, ...]
     increments: int
-    known: Known
+    known: KnownDatabase
 
 
 @dataclass(frozen=True)
-class Probe:
+class DatabaseProbe:
     """A database's header at the upstream, next to what is known of it."""
 
-    header: Header
+    header: DatabaseHeader
     digest: str
-    known: Known | None
+    known: KnownDatabase | None
 
     @property
     def unchanged(self) -> bool:
@@ -101,7 +100,7 @@ class Probe:
 
     @property
     def verified(self) -> bool:
-        """Tell whether what has this header was verified before: the header holds the signature and what it is of."""
+        """Tell whether what has this header was verified before: in it stand the signature and what it is of."""
         return self.known is not None and self.unchanged and self.known.verified
 
 
@@ -125,7 +124,7 @@ class Mirror:
     bench: Workbench
     sigtool: Path | None
 
-    def probe(self, name: str) -> Probe:
+    def probe(self, name: str) -> DatabaseProbe:
         """Read a database's header, and nothing else.
 
         Raises:
@@ -137,7 +136,7 @@ class Mirror:
         data = self.fetcher.head_bytes(f"{self.url}/{file}", HEADER_BYTES)
         header = read_header(data, name=file)
         self.bench.check_not_older(self.source, name, (header.version,), what=f"the database {name}")
-        return Probe(header, _digest(data), Known.of(self.bench, name))
+        return DatabaseProbe(header, _digest(data), KnownDatabase.of(self.bench, name))
 
     def pull(self, name: str) -> Database:
         """Fetch what is new of a database.
@@ -160,17 +159,19 @@ class Mirror:
         chain, complete = self._chain(name, version, probe.known)
         increments = sum(target.path.endswith(".cdiff") and target.blob.length > 0 for target in chain)
         targets = (PulledTarget(file, blob), *([sign] if sign else []), *chain)
-        return Database(name, probe.header, targets, increments, Known(version, probe.digest, verified, complete))
+        return Database(
+            name, probe.header, targets, increments, KnownDatabase(version, probe.digest, verified, complete)
+        )
 
-    def _whole(self, name: str, probe: Probe) -> Blob:
+    def _whole(self, name: str, probe: DatabaseProbe) -> Blob:
         """Fetch a database whose header is new.
 
         It is asked for under a name of its own for each version, so unconditionally: a mirror whose file times stand
         still would call it unchanged.
         """
-        return self.fetcher.get(Wanted(f"{self.url}/{name}.cvd", f"{name}-{probe.header.version}.cvd")).blob
+        return self.fetcher.get(WantedFile(f"{self.url}/{name}.cvd", f"{name}-{probe.header.version}.cvd")).blob
 
-    def _checked(self, file: str, blob: Blob, probe: Probe) -> Probe:
+    def _checked(self, file: str, blob: Blob, probe: DatabaseProbe) -> DatabaseProbe:
         """Check a database that was just fetched, which may be a newer one than was asked about."""
         with self.bench.open(blob) as stream:
             data = stream.read(HEADER_BYTES)
@@ -184,7 +185,7 @@ class Mirror:
                 todo="pull again; a mirror of several servers needs a while until all have the newest",
             )
         check_body(header, self.bench.read(blob), name=file)
-        return Probe(header, _digest(data), probe.known)
+        return DatabaseProbe(header, _digest(data), probe.known)
 
     def _verified(self, file: str, blob: Blob, sign: PulledTarget | None) -> bool:
         if self.sigtool is None:
@@ -193,10 +194,10 @@ class Mirror:
             files = [(file, stack.enter_context(self.bench.open(blob)))]
             if sign is not None:
                 files.append((sign.path, stack.enter_context(self.bench.open(sign.blob))))
-            clamav_sigtool.verify(self.sigtool, file, files)
+            clamav_sigtool.verify_database(self.sigtool, file, files)
         return True
 
-    def _chain(self, name: str, version: int, known: Known | None) -> tuple[tuple[PulledTarget, ...], bool]:
+    def _chain(self, name: str, version: int, known: KnownDatabase | None) -> tuple[tuple[PulledTarget, ...], bool]:
         """Return the increments with their signatures, newest first; and whether none older need be asked for."""
         chain: list[PulledTarget] = []
         lowest = max(2, version - self.cdiffs + 1)
@@ -215,11 +216,13 @@ class Mirror:
     def _increment(self, name: str, number: int, *, ask: bool) -> tuple[PulledTarget, ...]:
         """Return one increment and its signature; nothing when the upstream does not have it."""
         file = f"{name}-{number}.cdiff"
-        held = self.bench.remembered(file)
-        if held is not None and held.length > 0:
+        here = self.bench.remembered(file)
+        if here is not None and here.length > 0:
             sign = self.bench.remembered(f"{file}.sign")
-            return (PulledTarget(file, held), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
-        fetched = self._get_or_none(Wanted(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
+            return (PulledTarget(file, here), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
+        fetched = (
+            self.fetcher.get_or_none(WantedFile(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
+        )
         if fetched is None:
             return ()
         check_cdiff(self.bench.read(fetched.blob), number, name=file)
@@ -228,19 +231,11 @@ class Mirror:
 
     def _sign(self, file: str) -> PulledTarget | None:
         """Return a ``.sign`` file where the upstream has one; its name says the version, so it never changes."""
-        held = self.bench.remembered(file)
-        if held is not None:
-            return PulledTarget(file, held)
+        here = self.bench.remembered(file)
+        if here is not None:
+            return PulledTarget(file, here)
         data = self.fetcher.document_or_none(f"{self.url}/{file}", max_bytes=SIGN_BYTES)
         return None if data is None else PulledTarget(file, self.bench.batch.add([check_sign(data, name=file)]))
-
-    def _get_or_none(self, wanted: Wanted) -> Fetched | None:
-        try:
-            return self.fetcher.get(wanted)
-        except FetchError as error:
-            if error.details.get("status") in _ABSENT:
-                return None
-            raise
 
 
 def _digest(data: bytes) -> str:

@@ -33,13 +33,13 @@ _SIGN = b"#clamsign-"
 
 
 @dataclass(frozen=True)
-class Header:
+class DatabaseHeader:
     """What a database says of itself.
 
     Args:
         version: Counts up by one with each release.
         built_at: When it was built.
-        signatures: How many it holds.
+        signatures: How many there are in it.
         functionality_level: What an engine must be able to do to use all of it.
         md5: Of everything after the header, lower-case hex.
         builder: Who built it.
@@ -53,7 +53,7 @@ class Header:
     builder: str
 
 
-def read_header(data: bytes, *, name: str) -> Header:
+def read_header(data: bytes, *, name: str) -> DatabaseHeader:
     """Read the header of a database.
 
     Args:
@@ -75,7 +75,7 @@ def read_header(data: bytes, *, name: str) -> Header:
         raise _bad_header(name, data) from None
     if int(version) == 0 or not builder.isprintable():
         raise _bad_header(name, data)
-    return Header(int(version), built_at, int(signatures), int(level), md5, builder)
+    return DatabaseHeader(int(version), built_at, int(signatures), int(level), md5, builder)
 
 
 def _built_at(text: str) -> datetime:
@@ -91,7 +91,7 @@ def _bad_header(name: str, data: bytes) -> MalformedError:
     )
 
 
-def check_body(header: Header, chunks: Iterable[bytes], *, name: str) -> None:
+def check_body(header: DatabaseHeader, chunks: Iterable[bytes], *, name: str) -> None:
     """Refuse a database whose content does not have the MD5 that its header gives.
 
     MD5 finds damage, not forgery: that is for the signature, which is of this MD5.

@@ -12,21 +12,22 @@ from typing import BinaryIO
 
 from manifests.durable import storage_errors
 from manifests.errors import FetchError, NotAuthenticError
+from manifests.text import printable
 
 TIMEOUT_SECONDS = 300
 """For one database; the largest take a few seconds."""
 
 _PASSED_ON = ("PATH", "TMPDIR", "CVD_CERTS_DIR")
-_SAID_BYTES = 300
+_SAID_CHARACTERS = 300
 
 
-def find() -> Path | None:
+def find_sigtool() -> Path | None:
     """Return where ``sigtool`` is installed, if it is."""
     found = shutil.which("sigtool")
     return Path(found) if found else None
 
 
-def verify(
+def verify_database(
     sigtool: Path, name: str, files: Sequence[tuple[str, BinaryIO]], *, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> None:
     """Verify one database.
@@ -77,5 +78,4 @@ def verify(
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:
     lines = done.stderr.decode("utf-8", "replace").split("\n")
     said = " ".join(line.strip() for line in lines if line.strip()) or "nothing said"
-    printable = "".join(char if char.isprintable() else "?" for char in said)
-    return f"sigtool left with {done.returncode}: {printable[:_SAID_BYTES]}"
+    return f"sigtool left with {done.returncode}: {printable(said)[:_SAID_CHARACTERS]}"

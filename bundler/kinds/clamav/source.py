@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Self
-from urllib.parse import unquote, urlsplit
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
+from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown_url
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.database import Database, Mirror
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
+from bundler.sources.paths import require_target_path
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import TargetFacts
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 DATABASES = ("main", "daily", "bytecode")
 _CUSTOM = re.compile(
@@ -25,8 +26,6 @@ _CUSTOM = re.compile(
     re.IGNORECASE,
 )
 """Suffixes of the databases that ClamAV loads, apart from the signed ones."""
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s?#]*)?$"}
-_FILE_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ class ClamavSource:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "url": _URL,
+            "url": BASE_URL_SCHEMA,
             "databases": {
                 "type": "array",
                 "uniqueItems": True,
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_]{0,63}$"},
             },
             "cdiffs": {"type": "integer", "minimum": 0, "maximum": 1000},
-            "custom": {"type": "array", "uniqueItems": True, "items": _FILE_URL},
+            "custom": {"type": "array", "uniqueItems": True, "items": FILE_URL_SCHEMA},
             "require_signature": {"type": "boolean"},
             **FETCH_KEYS,
         },
@@ -63,7 +62,7 @@ class ClamavSource:
     name: str
     url: str
     databases: tuple[str, ...]
-    custom: tuple[Wanted, ...]
+    custom: tuple[WantedFile, ...]
     cdiffs: int
     require_signature: bool
     options: FetchOptions
@@ -120,7 +119,6 @@ class ClamavSource:
             verification=self._verification(databases, custom),
             items=(*(_item(found) for found in databases), *(TargetFacts(file.path, _CUSTOM_LABEL) for file in custom)),
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == ordered,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
             floor={found.name: (found.header.version,) for found in databases},
         )
@@ -135,8 +133,10 @@ class ClamavSource:
             mirror = Mirror(self.name, self.url, self.cdiffs, fetcher, bench, None)
             probes = {name: mirror.probe(name) for name in self.databases}
             looks = [fetcher.look(file) for file in self.custom]
-        targets = [CheckedTarget(f"{name}.cvd", None, _state(probe.unchanged)) for name, probe in probes.items()]
-        targets += [CheckedTarget(look.path, look.length, _state(look.unchanged)) for look in looks]
+        targets = [
+            CheckedTarget(f"{name}.cvd", None, state_of(unchanged=probe.unchanged)) for name, probe in probes.items()
+        ]
+        targets += [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         there = ", ".join(f"{name} {probe.header.version}" for name, probe in probes.items())
         here = ", ".join(f"{name} {probe.known.version}" for name, probe in probes.items() if probe.known)
         return SourceCheck(
@@ -146,7 +146,7 @@ class ClamavSource:
         )
 
     def _sigtool(self) -> Path | None:
-        found = clamav_sigtool.find()
+        found = clamav_sigtool.find_sigtool()
         if found is None and self.require_signature and self.databases:
             raise ConfigurationError(
                 "clamav.no-sigtool",
@@ -155,7 +155,7 @@ class ClamavSource:
             )
         return found
 
-    def _verification(self, databases: Sequence[Database], custom: Sequence[Fetched]) -> str:
+    def _verification(self, databases: Sequence[Database], custom: Sequence[FetchedFile]) -> str:
         total = len(databases)
         verified = sum(found.known.verified for found in databases)
         increments = sum(found.increments for found in databases)
@@ -170,10 +170,6 @@ class ClamavSource:
 
 
 _CUSTOM_LABEL = "custom database"
-
-
-def _state(unchanged: bool) -> str:
-    return "unchanged" if unchanged else "to fetch"
 
 
 def _item(found: Database) -> TargetFacts:
@@ -193,8 +189,8 @@ def _item(found: Database) -> TargetFacts:
     )
 
 
-def _custom(source: str, url: str) -> Wanted:
-    path = unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+def _custom(source: str, url: str) -> WantedFile:
+    path = file_name_of(url)
     if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
         raise ConfigurationError(
             "source.url",
@@ -202,8 +198,5 @@ def _custom(source: str, url: str) -> Wanted:
             need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo="a signed .cvd belongs into databases",
         )
-    try:
-        check_target_path(f"{source}/{path}")
-    except MalformedError as error:
-        raise ConfigurationError("source.url", f"Source {source!r}: {error.what}", need=error.need) from error
-    return Wanted(url, path)
+    require_target_path(source, path, what=shown_url(url), code="source.url", error=ConfigurationError)
+    return WantedFile(url, path)

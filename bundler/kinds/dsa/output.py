@@ -18,21 +18,21 @@ _START = re.compile(r"""(?:^|(?<=[\s"'`=:,;(<>\[|]))[^\s"'`=:,;()<>\[\]|]""")
 _DIRECTORY = re.compile(r"""(?:^|(?<=[\s"'`=:(<\[]))/[^\s"'`<>|]*""")
 _MAX_LINE = 4096
 _MAX_STARTS = 24
-"""A name may hold spaces: so many words back are tried."""
+"""There may be spaces in a name: so many words back are tried."""
 _SECOND_NS = 1_000_000_000
 _COARSE_NS = 2 * _SECOND_NS
 """FAT counts in steps of two seconds, older file systems in seconds."""
 
 
 @dataclass(frozen=True)
-class Sighting:
+class ZipSighting:
     """What the output led to: new files, and whatever else it named, with what is wrong with it."""
 
     new: tuple[Path, ...]
     others: tuple[str, ...]
 
 
-def look(text: str, directories: Sequence[Path], began_ns: int) -> Sighting:
+def find_new_zips(text: str, directories: Sequence[Path], began_ns: int) -> ZipSighting:
     """Look at every file that the output may have named.
 
     Args:
@@ -53,7 +53,7 @@ def look(text: str, directories: Sequence[Path], began_ns: int) -> Sighting:
                 others[f"{path} {wrong}"] = None
         if not found:
             others[f"{candidates[-1]} is not there"] = None
-    return Sighting(tuple(new.values()), tuple(others))
+    return ZipSighting(tuple(new.values()), tuple(others))
 
 
 def _names(text: str) -> Iterator[tuple[str, ...]]:

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
-from bundler.kinds.directory import absolute
-from bundler.kinds.dsa.output import look
-from bundler.kinds.files import ChangedError, Fingerprint, chunks, opened
-from bundler.kinds.programs import Program, last_lines, require_program, run, workspace
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.fetch.local_files import ChangedError, Fingerprint, open_settled, settled_chunks
+from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lines, require_program, run_program
+from bundler.kinds.dsa.output import find_new_zips
+from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.paths import absolute_path, require_target_path
 from manifests.archives.archive import archive_kind_of
 from manifests.archives.zip_reader import ZipReader
 from manifests.blobs import Blob
 from manifests.durable import storage_errors
-from manifests.errors import MalformedError
+from manifests.errors import ArchiveMethodError, MalformedError
 from manifests.limits import GIB
-from manifests.names import check_target_path
 
 DSA_CONTROL = "/opt/ds_agent/dsa_control"
 _DEFAULT_SECONDS = 3600
@@ -67,12 +66,12 @@ class DsaSource:
         Raises:
             ConfigurationError: ``source.path`` for a path that is not absolute.
         """
-        path = absolute(name, options.get("path", DSA_CONTROL))
+        path = absolute_path(name, options.get("path", DSA_CONTROL))
         given = options.get("output_directory", [str(path.parent)])
         return cls(
             name,
             path,
-            tuple(absolute(name, text) for text in ([given] if isinstance(given, str) else given)),
+            tuple(absolute_path(name, text) for text in ([given] if isinstance(given, str) else given)),
             options.get("remove_original", False),
             float(options.get("timeout_seconds", _DEFAULT_SECONDS)),
             int(options.get("max_bytes", _DEFAULT_BYTES)),
@@ -87,21 +86,17 @@ class DsaSource:
             StorageError: The disk is full, read-only or failing.
         """
         bench.progress.start(f"running {self.path} -b")
-        with workspace(bench.store.temporary, "dsa") as place:
-            out, scratch = place / "out", place / "scratch"
-            with storage_errors(place):
-                out.mkdir()
-                scratch.mkdir()
-                probe = place / "began"
+        with fresh_workspace(bench.store.temporary, "dsa") as place:
+            with storage_errors(place.path):
+                probe = place.path / "began"
                 probe.touch()
                 began_ns = probe.stat().st_ctime_ns
-            zip_file = self._made(bench, out, scratch, began_ns)
+            zip_file = self._run(bench, place, began_ns)
             target = PulledTarget(zip_file.name, self._read(bench, zip_file))
-            inside = zip_file.is_relative_to(place)
+            inside = zip_file.is_relative_to(place.path)
         return Pull(
             (target,),
             NOT_VERIFIED,
-            unchanged=bench.previous is not None and bench.previous.targets == (target,),
             afterwards=_removal(zip_file) if self.remove_original and not inside else None,
         )
 
@@ -112,19 +107,17 @@ class DsaSource:
             FetchError: ``dsa.not-found`` or ``.not-executable``.
         """
         require_program(self._program)
-        last = bench.previous.targets if bench.previous else ()
-        targets = tuple(CheckedTarget(target.path, target.blob.length, "as last time") for target in last)
-        return SourceCheck(targets, f"{self.path} is there; a check does not run it")
+        return SourceCheck(bench.targets_as_last_time(), f"{self.path} is there; a check does not run it")
 
     @property
     def _program(self) -> Program:
         return Program(self.name, "dsa", (str(self.path), "-b"), self.timeout_seconds, {})
 
-    def _made(self, bench: Workbench, out: Path, scratch: Path, began_ns: int) -> Path:
+    def _run(self, bench: Workbench, place: Workspace, began_ns: int) -> Path:
         """Run the program; return the one new zip that it named."""
         program = self._program
-        printed = run(program, out, scratch, bench.progress)
-        seen = look(f"{printed.output}\n{printed.errors}", (out, *self.directories), began_ns)
+        printed = run_program(program, place, bench.progress)
+        seen = find_new_zips(f"{printed.output}\n{printed.errors}", (place.out, *self.directories), began_ns)
         if len(seen.new) == 1:
             return seen.new[0]
         if seen.new:
@@ -146,25 +139,18 @@ class DsaSource:
         raise program.error("no-name", "ended well and named no zip", have=last_lines(printed), todo="run it by hand")
 
     def _read(self, bench: Workbench, path: Path) -> Blob:
-        """Take over the content of a zip that is whole and holds still."""
+        """Take over the content of a zip that is whole and does not change."""
         program = self._program
-        _check_name(program, f"{self.name}/{path.name}")
+        require_target_path(self.name, path.name, what=f"the zip {str(path)!r}", code="dsa.name")
         try:
             mark = Fingerprint.of(path.lstat())
             _check_size(program, path, mark.length, self.max_bytes)
             bench.progress.start(f"reading {path}", mark.length)
-            with opened(path, mark) as file:
+            with open_settled(path, mark) as file:
                 _check_whole(program, path, file)
-                return bench.batch.add(chunks(path, file, bench.progress))
+                return bench.batch.add(settled_chunks(path, file, mark, bench.progress))
         except (OSError, ChangedError) as error:
             raise program.error("changing", f"ended, but {path} is still written to, or gone") from error
-
-
-def _check_name(program: Program, path: str) -> None:
-    try:
-        check_target_path(path)
-    except MalformedError as error:
-        raise program.error("name", f"gave its zip a name that cannot be carried: {error.what}") from error
 
 
 def _check_size(program: Program, path: Path, length: int, max_bytes: int) -> None:
@@ -184,11 +170,10 @@ def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
         zipped = archive_kind_of(file) == "zip"
         if zipped:
             ZipReader(file).entries()
+    except ArchiveMethodError:
+        pass  # it is whole, and what it is compressed by is the vendor's
     except MalformedError as error:
-        if error.code != "archive.method":
-            raise program.error(
-                "half-written", f"left no whole zip in {path}: {error.what}", have=error.have
-            ) from error
+        raise program.error("half-written", f"left no whole zip in {path}: {error.what}", have=error.have) from error
     if not zipped:
         raise program.error("half-written", f"left something in {path} that does not begin like a zip")
     file.seek(0)

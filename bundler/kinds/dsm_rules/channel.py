@@ -13,8 +13,9 @@ from requests import exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from bundler.fetch.deadline import pools, watched
-from bundler.fetch.session import user_agent
+from bundler.fetch.deadline import impatient_pools, watch_deadline
+from bundler.fetch.errors import TooSlowError
+from bundler.fetch.session import cause_of, user_agent
 from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
 from manifests.limits import MIB
@@ -68,9 +69,7 @@ class HttpsChannel:
         endpoint = self._endpoint
         try:
             return self._post(envelope, headers)
-        except FetchError as error:
-            if error.code != "http.too-slow":
-                raise
+        except TooSlowError as error:
             raise self._too_slow() from error
         except (exceptions.SSLError, FileNotFoundError) as error:
             raise self._failed("dsm.tls", "its TLS connection is not to be trusted", error) from error
@@ -94,7 +93,7 @@ class HttpsChannel:
                 timeout=endpoint.timeout_seconds,
                 verify=endpoint.fingerprint is None and (str(endpoint.ca) if endpoint.ca else True),
             ) as response,
-            watched(response, time.monotonic() + endpoint.total_seconds) as late,
+            watch_deadline(response, time.monotonic() + endpoint.total_seconds) as late,
         ):
             try:
                 body = collect_answer(
@@ -117,7 +116,7 @@ class HttpsChannel:
 
     def _failed(self, code: str, what: str, error: Exception) -> FetchError:
         todo = "give its certificate's authority as ca, or the certificate's fingerprint" if code == "dsm.tls" else None
-        return FetchError(code, f"{self._endpoint.url}: {what}", have=_cause(error), todo=todo)
+        return FetchError(code, f"{self._endpoint.url}: {what}", have=cause_of(error), todo=todo)
 
 
 class _Pinned(HTTPAdapter):
@@ -125,7 +124,7 @@ class _Pinned(HTTPAdapter):
 
     def __init__(self, fingerprint: str | None, total_seconds: float) -> None:
         self._fingerprint = fingerprint
-        self._pools = pools(total_seconds)
+        self._pools = impatient_pools(total_seconds)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -139,14 +138,3 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     """Yield the body as it comes; one shorter than announced is an error of urllib3's."""
     while chunk := response.raw.read1(_READ_BYTES, decode_content=False):
         yield chunk
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason; libraries wrap it several times."""
-    inner = error
-    for _ in range(8):
-        deeper = getattr(inner, "reason", None) or inner.__cause__ or next(iter(inner.args), None)
-        if not isinstance(deeper, BaseException):
-            break
-        inner = deeper
-    return f"{type(inner).__name__}: {getattr(inner, 'strerror', None) or inner}"[:300]

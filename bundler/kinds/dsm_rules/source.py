@@ -11,17 +11,16 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, Credentials
-from bundler.kinds.directory import absolute
+from bundler.fetch.credentials import PROXY_CREDENTIALS_SCHEMA, UpstreamCredentials
 from bundler.kinds.dsm_rules.channel import Endpoint, HttpsChannel
-from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
+from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench
+from bundler.sources.paths import existing_file, require_target_path
 from bundler.sources.versions import Floor
 from manifests import clock, rulepack
 from manifests.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
-from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.errors import ConfigurationError, FetchError
 from manifests.manifest import TargetFacts
-from manifests.names import check_target_path
 from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _LIMITS = ("timeout_seconds", "total_seconds", "max_bytes")
@@ -60,7 +59,7 @@ class DsmRulesSource:
 
     name: str
     endpoint: Endpoint
-    credentials: Credentials
+    credentials: UpstreamCredentials
     newest: int = 1
 
     @classmethod
@@ -74,11 +73,7 @@ class DsmRulesSource:
         url = options["url"].rstrip("/")
         given: dict[str, Any] = {key: options[key] for key in _LIMITS if key in options}
         if "ca" in options:
-            given["ca"] = absolute(name, options["ca"])
-            if not given["ca"].is_file():
-                raise ConfigurationError(
-                    "source.path", f"Source {name!r}: there is no file {given['ca']}", need="a PEM bundle"
-                )
+            given["ca"] = existing_file(name, options["ca"], need="a PEM bundle")
         if "fingerprint" in options:
             given["fingerprint"] = options["fingerprint"].replace(":", "").lower()
         if "ca" in given and "fingerprint" in given:
@@ -86,7 +81,7 @@ class DsmRulesSource:
                 "source.ca", f"Source {name!r}: the manager is known by ca or by fingerprint", need="one of them"
             )
         endpoint = Endpoint(url if urlsplit(url).path else url + SOAP_PATH, **given)
-        credentials = Credentials.from_config(name, "credentials", options["credentials"])
+        credentials = UpstreamCredentials.from_config(name, "credentials", options["credentials"])
         return cls(name, endpoint, credentials, options.get("newest", 1))
 
     def pull(self, bench: Workbench) -> Pull:
@@ -98,7 +93,7 @@ class DsmRulesSource:
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is a hostile or damaged archive.
         """
         with self._manager() as manager:
-            updates = self._chosen(bench, manager.security_updates())
+            updates = self._choose(bench, manager.security_updates())
             packs = [self._carried(bench, manager, update) for update in updates]
         packs.sort(key=lambda pack: pack[0].path)
         targets = tuple(target for target, _ in packs)
@@ -111,7 +106,6 @@ class DsmRulesSource:
             verification="; ".join([*said, "exported by the manager over TLS; no upstream signature checked"]),
             items=tuple(item for _, item in packs),
             memo={"packs": {update.name: _note(update) for update in updates}},
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=_version_text(updates[0]),
             floor=_versions(updates[0]),
         )
@@ -125,11 +119,11 @@ class DsmRulesSource:
         """
         with self._manager() as manager:
             there = manager.security_updates()
-        updates = self._chosen(bench, there)
+        updates = self._choose(bench, there)
         targets = tuple(
-            CheckedTarget(update.name, known.length, "unchanged")
+            CheckedTarget(update.name, known.length, TargetState.UNCHANGED)
             if (known := self._known(bench, update))
-            else CheckedTarget(update.name, None, "to export")
+            else CheckedTarget(update.name, None, TargetState.TO_EXPORT)
             for update in sorted(updates, key=lambda update: update.name)
         )
         host = urlsplit(self.endpoint.url).netloc
@@ -143,7 +137,7 @@ class DsmRulesSource:
         with HttpsChannel(self.endpoint) as channel, signed_in(channel, account) as manager:
             yield manager
 
-    def _chosen(self, bench: Workbench, there: Sequence[SecurityUpdate]) -> tuple[SecurityUpdate, ...]:
+    def _choose(self, bench: Workbench, there: Sequence[SecurityUpdate]) -> tuple[SecurityUpdate, ...]:
         """Return the packs to carry, the newest first."""
         wanted = [update for update in there if bench.globs.takes(update.name)]
         updates = tuple(sorted(wanted, key=_age, reverse=True)[: self.newest])
@@ -176,15 +170,10 @@ class DsmRulesSource:
                 f"Source {self.name!r}: the manager has two rule packs named {update.name!r}",
                 todo="delete one of them in the manager's console, under Updates, Rules",
             )
-        try:
-            check_target_path(f"{self.name}/{update.name}")
-            sound = "/" not in update.name
-        except MalformedError:
-            sound = False
-        if not sound:
-            raise FetchError(
-                "dsm.name", f"Source {self.name!r}: the pack {update.name!r} cannot be carried under its name"
-            )
+        what = f"the pack {update.name!r}"
+        require_target_path(self.name, update.name, what=what, code="dsm.name")
+        if "/" in update.name:
+            raise FetchError("dsm.name", f"Source {self.name!r}: {what} has a slash in its name")
 
     def _carried(self, bench: Workbench, manager: Manager, update: SecurityUpdate) -> tuple[PulledTarget, TargetFacts]:
         known = self._known(bench, update)

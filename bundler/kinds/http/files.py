@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
-from bundler.fetch.urls import is_sound, shown
+from bundler.fetch.urls import file_name_of, is_sound, shown_url
 from bundler.sources.checksums import ALGORITHMS, HEX_DIGITS, Algorithm, Checksum
+from bundler.sources.paths import require_target_path
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 URL_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+(/[^\\s#]*)?$"}
 _PINNED = {name: {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS[name]}}}$"} for name in ALGORITHMS}
@@ -37,7 +37,7 @@ URLS_SCHEMA: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """One file to fetch. At most one of ``checksum`` and ``checksum_url`` is set."""
 
     url: str
@@ -48,14 +48,14 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """What an upstream has now. ``version`` is its own word for it, where it has one."""
 
-    files: tuple[Remote, ...]
+    files: tuple[RemoteFile, ...]
     version: str | None = None
 
 
-def listed(source: str, entries: Iterable[str | Mapping[str, str]]) -> tuple[Remote, ...]:
+def read_url_list(source: str, entries: Iterable[str | Mapping[str, str]]) -> tuple[RemoteFile, ...]:
     """Return the files of a list of URLs, sorted by path.
 
     Raises:
@@ -72,59 +72,47 @@ def listed(source: str, entries: Iterable[str | Mapping[str, str]]) -> tuple[Rem
     return files
 
 
-def check_path(source: str, url: str, path: str) -> str:
+def require_url_path(source: str, url: str, path: str) -> str:
     """Return a path that can be carried.
 
     Raises:
         ConfigurationError: ``source.url``.
     """
-    try:
-        check_target_path(f"{source}/{path}")
-    except MalformedError as error:
-        raise ConfigurationError(
-            "source.url",
-            f"Source {source!r}: {shown(url)} gives no usable path: {error.what}",
-            todo='write {url = "…", path = "…"}',
-        ) from error
-    return path
+    return require_target_path(
+        source,
+        path,
+        what=shown_url(url),
+        code="source.url",
+        todo='write {url = "…", path = "…"}',
+        error=ConfigurationError,
+    )
 
 
-def require_sound(source: str, url: str) -> str:
+def require_sound_url(source: str, url: str) -> str:
     """Return a URL that can be fetched.
 
     Raises:
         ConfigurationError: ``source.url``.
     """
     if not is_sound(url):
-        raise ConfigurationError("source.url", f"Source {source!r}: {shown(url)!r} is no URL")
+        raise ConfigurationError("source.url", f"Source {source!r}: {shown_url(url)!r} is no URL")
     return url
 
 
-def file_name(url: str) -> str:
-    """Return the last part of a URL's path."""
-    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
-
-
-def beside(url: str, suffix: str) -> str:
-    """Return the URL of a sidecar: the file's, with a suffix to its path."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=parts.path + suffix))
-
-
-def _remote(source: str, entry: str | Mapping[str, str]) -> Remote:
+def _remote(source: str, entry: str | Mapping[str, str]) -> RemoteFile:
     table = {"url": entry} if isinstance(entry, str) else entry
-    url = require_sound(source, table["url"])
-    path = check_path(source, url, table.get("path") or file_name(url))
+    url = require_sound_url(source, table["url"])
+    path = require_url_path(source, url, table.get("path") or file_name_of(url))
     given = [key for key in (*ALGORITHMS, *(f"{algorithm}_url" for algorithm in ALGORITHMS)) if key in table]
     if len(given) > 1:
         raise ConfigurationError(
-            "source.checksum", f"Source {source!r}: {shown(url)} has more than one checksum", have=", ".join(given)
+            "source.checksum", f"Source {source!r}: {shown_url(url)} has more than one checksum", have=", ".join(given)
         )
     pinned, published = None, None
     for algorithm in ALGORITHMS:
         if algorithm in table:
             pinned = Checksum(algorithm, table[algorithm].lower())
         if f"{algorithm}_url" in table:
-            published = (algorithm, require_sound(source, table[f"{algorithm}_url"]))
-    signature_url = require_sound(source, table["signature_url"]) if "signature_url" in table else None
-    return Remote(url, path, pinned, published, signature_url)
+            published = (algorithm, require_sound_url(source, table[f"{algorithm}_url"]))
+    signature_url = require_sound_url(source, table["signature_url"]) if "signature_url" in table else None
+    return RemoteFile(url, path, pinned, published, signature_url)

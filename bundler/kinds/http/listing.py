@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
-from bundler.fetch.urls import shown
-from bundler.kinds.http.files import Found, Remote
+from bundler.fetch.urls import shown_url
+from bundler.kinds.http.files import FoundFiles, RemoteFile
 from manifests.errors import FetchError
 from manifests.limits import MIB
 
@@ -28,7 +28,7 @@ _ATTRIBUTE = re.compile(r"""([^\s=]+)\s*(?:=\s*("[^"]*"|'[^']*'|[^\s"']*))?""")
 
 
 @dataclass(frozen=True)
-class Index:
+class DirectoryIndex:
     """A directory that its server lists.
 
     Args:
@@ -39,37 +39,37 @@ class Index:
     url: str
     depth: int
 
-    def find(self, fetcher: Fetcher) -> Found:
+    def find(self, fetcher: Fetcher) -> FoundFiles:
         """Return every file below, sorted by path.
 
         Raises:
             FetchError: ``http.listing`` when a page is no listing, lists nothing, or there is too much; or as
                 :meth:`bundler.fetch.fetcher.Fetcher.document`.
         """
-        files: dict[str, Remote] = {}
+        files: dict[str, RemoteFile] = {}
         directories, pages = [(self.url, 1)], 0
         while directories:
             url, level = directories.pop()
             pages += 1
-            for link in read(url, fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)):
+            for link in read_listing(url, fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)):
                 path = _path(self.url, link)
                 if not link.endswith("/"):
-                    files[path] = Remote(link, path)
+                    files[path] = RemoteFile(link, path)
                 elif level < self.depth:
                     directories.append((link, level + 1))
             if pages + len(directories) > _PAGES or len(files) > _FILES:
                 raise FetchError(
                     "http.listing",
-                    f"{shown(self.url)} lists more than is read",
+                    f"{shown_url(self.url)} lists more than is read",
                     need=f"at most {_PAGES:,} directories and {_FILES:,} files",
                     todo="lower depth, or choose a directory further down",
                 )
         if not files:
-            raise FetchError("http.listing", f"{shown(self.url)} lists no file", todo="correct index or depth")
-        return Found(tuple(files[path] for path in sorted(files)))
+            raise FetchError("http.listing", f"{shown_url(self.url)} lists no file", todo="correct index or depth")
+        return FoundFiles(tuple(files[path] for path in sorted(files)))
 
 
-def read(url: str, page: bytes) -> tuple[str, ...]:
+def read_listing(url: str, page: bytes) -> tuple[str, ...]:
     """Return the links of a listing that lie directly below it; directories end in a slash.
 
     Args:
@@ -84,7 +84,7 @@ def read(url: str, page: bytes) -> tuple[str, ...]:
     if not any(heading.lower().startswith(("index of", "directory listing")) for heading in headings):
         raise FetchError(
             "http.listing",
-            f"{shown(url)} is a web page, and not a directory listing",
+            f"{shown_url(url)} is a web page, and not a directory listing",
             have=repr(headings[0][:80]) if headings else "a page without a title",
             need="a page titled “Index of …”, as nginx and Apache make it",
         )
@@ -115,11 +115,11 @@ def _path(index: str, link: str) -> str:
     """Return the path of a link below the index, decoded.
 
     Raises:
-        FetchError: ``http.listing`` when a name holds a slash or leads elsewhere.
+        FetchError: ``http.listing`` when there is a slash in a name or leads elsewhere.
     """
     parts = [unquote(part, errors="replace") for part in link.removeprefix(index).split("/")]
     if any("/" in part or part in {".", ".."} or "\\" in part for part in parts):
         raise FetchError(
-            "http.listing", f"{shown(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
+            "http.listing", f"{shown_url(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
         )
     return "/".join(parts)

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from bundler.kinds.directory import absolute
 from bundler.kinds.http import signatures_ed25519 as ed25519
+from bundler.kinds.http.errors import WrongSignatureError
+from bundler.sources.paths import absolute_path
 from manifests.durable import storage_errors
-from manifests.errors import ConfigurationError, NotAuthenticError
+from manifests.errors import ConfigurationError
 
-Program = Literal["gpg", "minisign", "signify"]
-PROGRAMS: tuple[Program, ...] = get_args(Program)
-SUFFIXES: Mapping[Program, str] = {"gpg": ".asc", "minisign": ".minisig", "signify": ".sig"}
+SigningProgram = Literal["gpg", "minisign", "signify"]
+PROGRAMS: tuple[SigningProgram, ...] = get_args(SigningProgram)
+SUFFIXES: Mapping[SigningProgram, str] = {"gpg": ".asc", "minisign": ".minisig", "signify": ".sig"}
 """What each program's signatures are called by, after the file's own name."""
 SIGNATURE_BYTES = 64 * 1024
 """No detached signature is longer."""
@@ -49,7 +50,7 @@ class Signature:
         suffix: Makes a signature's URL out of its file's.
     """
 
-    program: Program
+    program: SigningProgram
     key: str
     suffix: str
 
@@ -77,7 +78,7 @@ class Signature:
         if self.program != "gpg":
             self._public_key(source)
             return
-        beginning = _read(absolute(source, self.key), source)[: len(_ARMOUR)]
+        beginning = _read(absolute_path(source, self.key), source)[: len(_ARMOUR)]
         if beginning == _ARMOUR:
             raise ConfigurationError(
                 "source.signature",
@@ -102,14 +103,14 @@ class Signature:
             return f"GPG key {_gpgv(Path(self.key), path, signature, name)}"
         key = self._public_key(name)
         with storage_errors(signature):
-            ed25519.verify(self.program, key, path, signature.read_bytes(), name)
+            ed25519.verify_signature_file(self.program, key, path, signature.read_bytes(), name)
         return f"{self.program} key {key.shown}"
 
     def _public_key(self, source: str) -> ed25519.PublicKey:
         if not self.key.startswith(("/", ".", "~")) and len(self.key) == 56:
-            return ed25519.public_key(self.key, f"Source {source!r}: key")
-        path = absolute(source, self.key)
-        return ed25519.public_key(_read(path, source).decode("utf-8", "replace"), str(path))
+            return ed25519.read_public_key(self.key, f"Source {source!r}: key")
+        path = absolute_path(source, self.key)
+        return ed25519.read_public_key(_read(path, source).decode("utf-8", "replace"), str(path))
 
 
 def _read(path: Path, source: str) -> bytes:
@@ -140,13 +141,13 @@ def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
     except FileNotFoundError:
         raise ConfigurationError("source.signature", "There is no gpgv", todo="apt-get install gpgv") from None
     except subprocess.TimeoutExpired:
-        raise NotAuthenticError("http.signature", f"{name}: gpgv did not end in {_GPGV_SECONDS} seconds") from None
+        raise WrongSignatureError("http.signature", f"{name}: gpgv did not end in {_GPGV_SECONDS} seconds") from None
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     said = [line.removeprefix(_STATUS).split() for line in lines if line.startswith(_STATUS)]
     words = {fields[0] for fields in said if fields}
     valid = [fields for fields in said if fields and fields[0] == "VALIDSIG" and len(fields) >= 11]
     if done.returncode != 0 or words & _BAD or "GOODSIG" not in words or len({fields[10] for fields in valid}) != 1:
-        raise NotAuthenticError(
+        raise WrongSignatureError(
             "http.signature",
             f"{name} is not a good signature of a key in {keyring.name}",
             have=", ".join(sorted(words & _BAD)) or f"gpgv left with {done.returncode}",
@@ -154,4 +155,4 @@ def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
     return valid[0][10]
 
 
-__all__ = ["PROGRAMS", "SIGNATURE_BYTES", "SIGNATURE_SCHEMA", "SUFFIXES", "Program", "Signature"]
+__all__ = ["PROGRAMS", "SIGNATURE_BYTES", "SIGNATURE_SCHEMA", "SUFFIXES", "Signature", "SigningProgram"]

@@ -18,10 +18,11 @@ from typing import Literal
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from bundler.kinds.http.errors import WrongSignatureError
 from manifests.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 
-Program = Literal["minisign", "signify"]
+SigningProgram = Literal["minisign", "signify"]
 
 _PLAIN, _HASHED = b"Ed", b"ED"
 _KEY_BYTES = 2 + 8 + 32
@@ -42,7 +43,7 @@ class PublicKey:
         """The number as minisign prints it, without leading zeros."""
         return f"{int.from_bytes(self.number, 'little'):X}"
 
-    def holds(self, signature: bytes, message: bytes | memoryview) -> bool:
+    def verifies(self, signature: bytes, message: bytes | memoryview) -> bool:
         """Tell whether an Ed25519 signature of this key is good."""
         try:
             Ed25519PublicKey.from_public_bytes(self.key).verify(signature, message)
@@ -51,7 +52,7 @@ class PublicKey:
         return True
 
 
-def public_key(text: str, name: str) -> PublicKey:
+def read_public_key(text: str, name: str) -> PublicKey:
     """Read a public key: the program's file, or its second line alone.
 
     Raises:
@@ -64,7 +65,7 @@ def public_key(text: str, name: str) -> PublicKey:
     return PublicKey(data[2:10], data[10:])
 
 
-def verify(program: Program, key: PublicKey, path: Path, signature: bytes, name: str) -> None:
+def verify_signature_file(program: SigningProgram, key: PublicKey, path: Path, signature: bytes, name: str) -> None:
     """Check a file's detached signature.
 
     Args:
@@ -92,11 +93,11 @@ def verify(program: Program, key: PublicKey, path: Path, signature: bytes, name:
     number, made = blob[2:10], blob[10:]
     if number != key.number:
         other = PublicKey(number, b"").shown
-        raise NotAuthenticError(
+        raise WrongSignatureError(
             "http.signature", f"{name} was made by another key", have=f"key {other}", need=f"key {key.shown}"
         )
     if not _fits(key, blob[:2], made, path):
-        raise NotAuthenticError("http.signature", f"{name} is wrong: the file is not what key {key.shown} signed")
+        raise WrongSignatureError("http.signature", f"{name} is wrong: the file is not what key {key.shown} signed")
     if program == "minisign":
         _check_comment(key, made, lines[2], lines[3], name)
 
@@ -105,17 +106,17 @@ def _fits(key: PublicKey, algorithm: bytes, made: bytes, path: Path) -> bool:
     with storage_errors(path):
         if algorithm == _HASHED:
             with path.open("rb") as file:
-                return key.holds(made, hashlib.file_digest(file, "blake2b").digest())
+                return key.verifies(made, hashlib.file_digest(file, "blake2b").digest())
         with _mapped(path) as message:
-            return key.holds(made, message)
+            return key.verifies(made, message)
 
 
 def _check_comment(key: PublicKey, made: bytes, comment: str, signature: str, name: str) -> None:
     """Check minisign's second signature, over the first and the trusted comment."""
     if not comment.startswith(_TRUSTED):
         raise NotAuthenticError("http.signature-format", f"{name} has no trusted comment")
-    if not key.holds(_decoded(signature), made + comment.removeprefix(_TRUSTED).encode()):
-        raise NotAuthenticError("http.signature", f"{name} is wrong: its trusted comment was changed")
+    if not key.verifies(_decoded(signature), made + comment.removeprefix(_TRUSTED).encode()):
+        raise WrongSignatureError("http.signature", f"{name} is wrong: its trusted comment was changed")
 
 
 @contextmanager

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from bundler.fetch.fetcher import Fetched, Fetcher
+from bundler.fetch.fetcher import FetchedFile, Fetcher
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, Found, Remote, listed, require_sound
-from bundler.kinds.http.listing import Index
+from bundler.kinds.http.errors import WrongSignatureError
+from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, FoundFiles, RemoteFile, read_url_list, require_sound_url
+from bundler.kinds.http.listing import DirectoryIndex
 from bundler.kinds.http.sidecars import Sidecars
 from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
 from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.checksums import ALGORITHMS
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
+from bundler.sources.checksums import ALGORITHMS, ChecksumError
 from bundler.sources.versions import UPSTREAM
 from manifests.errors import ConfigurationError, FetchError
-
-_STALE = frozenset({"http.checksum", "http.signature"})
-"""A sidecar may have been read just before its file was replaced."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class HttpSource:
     }
 
     name: str
-    origin: tuple[Remote, ...] | Index | Template
+    origin: tuple[RemoteFile, ...] | DirectoryIndex | Template
     sidecars: Sidecars
     options: FetchOptions
 
@@ -80,15 +78,15 @@ class HttpSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             found = self._find(fetcher, bench)
-            stale = _STALE if self.sidecars.any_of(found.files) else frozenset()
-            got, signers = fetcher.again(lambda: self._get_all(fetcher, bench, found), stale)
+            # a sidecar may have been read just before its file was replaced
+            stale = (ChecksumError, WrongSignatureError) if self.sidecars.any_of(found.files) else ()
+            got, signers = fetcher.once_more(lambda: self._fetch(fetcher, bench, found), stale)
             carried = self.sidecars.carried(fetcher, found.files)
         targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))
         return Pull(
             targets=targets,
             verification=self._verification(found.files, signers),
             memo=fetcher.memo(),
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
             version=found.version,
             floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
         )
@@ -104,17 +102,17 @@ class HttpSource:
             found = self._find(fetcher, bench)
             looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(fetcher, file)), found.files)
         hosts = sorted({urlsplit(file.url).netloc for file in found.files})
-        targets = (CheckedTarget(one.path, one.length, "unchanged" if one.unchanged else "to fetch") for one in looked)
+        targets = (CheckedTarget(one.path, one.length, state_of(unchanged=one.unchanged)) for one in looked)
         return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}", found.version)
 
-    def _find(self, fetcher: Fetcher, bench: Workbench) -> Found:
+    def _find(self, fetcher: Fetcher, bench: Workbench) -> FoundFiles:
         """Return the files that will be carried."""
-        if isinstance(self.origin, Index):
+        if isinstance(self.origin, DirectoryIndex):
             found = self.sidecars.without(self.origin.find(fetcher))
         elif isinstance(self.origin, Template):
             found = self.origin.find(fetcher, bench)
         else:
-            found = Found(self.origin)
+            found = FoundFiles(self.origin)
         taken = tuple(file for file in found.files if bench.globs.takes(file.path))
         if not taken:
             raise FetchError(
@@ -123,18 +121,18 @@ class HttpSource:
                 have=f"{len(found.files):,} files, the first is {found.files[0].path}",
                 todo="correct the globs in bundler.toml",
             )
-        return Found(taken, found.version)
+        return FoundFiles(taken, found.version)
 
-    def _get_all(
-        self, fetcher: Fetcher, bench: Workbench, found: Found
-    ) -> tuple[tuple[Fetched, ...], Mapping[str, int]]:
+    def _fetch(
+        self, fetcher: Fetcher, bench: Workbench, found: FoundFiles
+    ) -> tuple[tuple[FetchedFile, ...], Mapping[str, int]]:
         """Fetch and check all; return with it how many files who signed."""
         got = fetcher.get_all(fetcher.each(lambda file: self.sidecars.wanted(fetcher, file), found.files))
         pairs = list(zip(found.files, got, strict=True))
         signers = fetcher.each(lambda pair: self.sidecars.signer(fetcher, bench, pair[0], pair[1].blob), pairs)
         return got, Counter(signer for signer in signers if signer is not None)
 
-    def _verification(self, files: tuple[Remote, ...], signers: Mapping[str, int]) -> str:
+    def _verification(self, files: tuple[RemoteFile, ...], signers: Mapping[str, int]) -> str:
         total = len(files)
         pinned = sum(file.checksum is not None for file in files)
         published = sum(self.sidecars.checksum_of(file) is not None for file in files)
@@ -148,7 +146,7 @@ class HttpSource:
         return "; ".join(said)
 
 
-def _origin(name: str, options: Mapping[str, Any]) -> tuple[Remote, ...] | Index | Template:
+def _origin(name: str, options: Mapping[str, Any]) -> tuple[RemoteFile, ...] | DirectoryIndex | Template:
     """Return where the files are.
 
     Raises:
@@ -165,7 +163,7 @@ def _origin(name: str, options: Mapping[str, Any]) -> tuple[Remote, ...] | Index
             need="urls, or index (with depth), or template (with probe and path)",
         )
     if "index" in options:
-        return Index(require_sound(name, options["index"]), options.get("depth", 1))
+        return DirectoryIndex(require_sound_url(name, options["index"]), options.get("depth", 1))
     if "template" in options:
         return Template.from_config(name, options["template"], options.get("path"), options.get("probe", {}))
-    return listed(name, options["urls"])
+    return read_url_list(name, options["urls"])

@@ -1,4 +1,4 @@
-"""Files whose URL holds a version: which version is the newest, asked of a page or found by counting."""
+"""Files with a version in their URL: which version is the newest, asked of a page or found by counting."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from bundler.fetch.fetcher import Fetcher, Wanted
-from bundler.fetch.urls import shown
-from bundler.kinds.http.files import Found, Remote, check_path, file_name, require_sound
+from bundler.fetch.fetcher import Fetcher, WantedFile
+from bundler.fetch.urls import file_name_of, shown_url
+from bundler.kinds.http.files import FoundFiles, RemoteFile, require_sound_url, require_url_path
 from bundler.sources.base import Workbench
 from bundler.sources.versions import UPSTREAM, Version
 from manifests.errors import ConfigurationError, FetchError
@@ -18,7 +18,6 @@ from manifests.limits import MIB
 PLACE = "{version}"
 _PAGE_BYTES = 4 * MIB
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
-_GONE = frozenset({404, 410})
 
 TEMPLATE_SCHEMA: Mapping[str, Any] = {
     "type": "string",
@@ -55,7 +54,7 @@ class Page:
         if not found:
             raise FetchError(
                 "http.version",
-                f"{shown(self.url)} names no version",
+                f"{shown_url(self.url)} names no version",
                 have=repr(text[:80]),
                 need=f"something that fits {self.pattern.pattern}",
             )
@@ -69,7 +68,7 @@ class Template:
     Args:
         source: The source's name.
         url: With ``{version}``.
-        path: The target path, which may hold ``{version}`` too.
+        path: The target path, ``{version}`` may stand in it too.
         page: Where the version is read; ``None``: whole numbers are tried.
         start: The first number that is tried.
         most: The most numbers tried in one run.
@@ -89,8 +88,8 @@ class Template:
         Raises:
             ConfigurationError: ``source.probe``, ``source.url``.
         """
-        require_sound(source, url)
-        path = check_path(source, url, path or file_name(url))
+        require_sound_url(source, url)
+        path = require_url_path(source, url, path or file_name_of(url))
         if ("url" in probe) != ("pattern" in probe) or ("url" in probe and ("start" in probe or "most" in probe)):
             raise ConfigurationError(
                 "source.probe",
@@ -107,9 +106,9 @@ class Template:
             raise ConfigurationError(
                 "source.probe", f"Source {source!r}: probe.pattern needs one group, around the version"
             )
-        return cls(source, url, path, Page(require_sound(source, probe["url"]), pattern))
+        return cls(source, url, path, Page(require_sound_url(source, probe["url"]), pattern))
 
-    def find(self, fetcher: Fetcher, bench: Workbench) -> Found:
+    def find(self, fetcher: Fetcher, bench: Workbench) -> FoundFiles:
         """Return the newest version's file.
 
         Raises:
@@ -118,10 +117,10 @@ class Template:
         """
         version = self.page.newest(fetcher) if self.page else self._count(fetcher, bench.floor.get(UPSTREAM, ()))
         bench.check_not_older(self.source, UPSTREAM, number_of(version))
-        return Found((self._remote(version),), version)
+        return FoundFiles((self._remote(version),), version)
 
-    def _remote(self, version: str) -> Remote:
-        return Remote(self.url.replace(PLACE, version), self.path.replace(PLACE, version))
+    def _remote(self, version: str) -> RemoteFile:
+        return RemoteFile(self.url.replace(PLACE, version), self.path.replace(PLACE, version))
 
     def _count(self, fetcher: Fetcher, last: Version) -> str:
         """Try numbers upwards from the last known until one is missing; from the start if that is gone."""
@@ -134,20 +133,14 @@ class Template:
                 return str(number - 1)
         raise FetchError(
             "http.version",
-            f"{shown(self.url)} exists for no number",
+            f"{shown_url(self.url)} exists for no number",
             have=f"tried {self.start} and, the last that was pulled, {known}",
             todo="correct template or probe.start",
         )
 
     def _exists(self, fetcher: Fetcher, number: int) -> bool:
         remote = self._remote(str(number))
-        try:
-            fetcher.look(Wanted(remote.url, remote.path))
-        except FetchError as error:
-            if error.details.get("status") in _GONE:
-                return False
-            raise
-        return True
+        return fetcher.is_there(WantedFile(remote.url, remote.path))
 
 
 def number_of(version: str) -> Version:

@@ -32,12 +32,12 @@ _ENDLESS = re.compile(r"[-+.]?[0-9][0-9a-fA-FxX_:.]{100}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexEntry:
     """One source of an index.
 
     Args:
         name: Such as ``et/open``.
-        url: Where its rules are; may hold parameters.
+        url: Where its rules are; with parameters, if it has any.
         checksum: Where its server publishes the MD5 of the rules: ``True`` for ``<url>.md5``, ``False`` for nowhere,
             or a URL.
         texts: What people and clients want to know of it, key and text.
@@ -54,20 +54,20 @@ class Entry:
     obsolete: str | None = None
     deprecated: str | None = None
 
-    def moved(self, url: str) -> Entry:
+    def moved(self, url: str) -> IndexEntry:
         """Return the entry for where the rules are now, with nothing to fill in."""
         return replace(self, url=url.replace("%", "%%"), checksum=True)
 
 
 @dataclass(frozen=True)
-class Index:
+class RuleIndex:
     """An index: its sources by name, and what it says of the newest versions, ``(product, branch, version)``."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, IndexEntry]
     versions: tuple[tuple[str, str, str], ...] = ()
 
 
-def read(data: bytes, *, name: str) -> Index:
+def read_rule_index(data: bytes, *, name: str) -> RuleIndex:
     """Read an index.
 
     Args:
@@ -85,7 +85,7 @@ def read(data: bytes, *, name: str) -> Index:
     if not isinstance(sources, dict):
         raise _bad(name, "it has no table of sources")
     entries = {key: _entry(key, entry, name) for key, entry in sources.items()}
-    return Index(entries, tuple(_versions(value.get("versions"))))
+    return RuleIndex(entries, tuple(_versions(value.get("versions"))))
 
 
 def _load(data: bytes, name: str) -> Any:
@@ -111,7 +111,7 @@ def _load(data: bytes, name: str) -> Any:
         raise MalformedError("suricata.index-syntax", f"{name} is not YAML{where}: {problem}") from None
 
 
-def _entry(key: object, value: object, index: str) -> Entry:
+def _entry(key: object, value: object, index: str) -> IndexEntry:
     if not isinstance(key, str) or not _NAME.fullmatch(key):
         raise _bad(index, f"a source cannot be named {str(key)[:80]!r}")
     if not isinstance(value, dict) or not isinstance(value.get("url"), str):
@@ -119,7 +119,7 @@ def _entry(key: object, value: object, index: str) -> Entry:
     checksum = value.get("checksum", True)
     if not isinstance(checksum, bool | str):
         raise _bad(index, f"the source {key} has a checksum that is neither true, false nor a URL")
-    return Entry(
+    return IndexEntry(
         name=key,
         url=value["url"],
         checksum=checksum,
@@ -151,7 +151,7 @@ def _bad(index: str, what: str, *, have: str | None = None) -> MalformedError:
     return MalformedError("suricata.index", f"{index} cannot be used: {what}", have=have)
 
 
-def chosen(entries: Mapping[str, Entry], names: Sequence[str], *, index: str) -> tuple[Entry, ...]:
+def choose_entries(entries: Mapping[str, IndexEntry], names: Sequence[str], *, index: str) -> tuple[IndexEntry, ...]:
     """Return the sources that somebody chose by name.
 
     Raises:
@@ -175,7 +175,7 @@ def chosen(entries: Mapping[str, Entry], names: Sequence[str], *, index: str) ->
     return tuple(entries[name] for name in names)
 
 
-def filled(entry: Entry, values: Mapping[str, str]) -> str:
+def fill_url(entry: IndexEntry, values: Mapping[str, str]) -> str:
     """Return an entry's URL with its parameters filled in.
 
     Raises:
@@ -205,7 +205,7 @@ def _advice(parameter: str, name: str) -> str:
     return f'say where its value is: parameters = {{ "{name}" = {{ "{parameter}" = {{ env = "VARIABLE" }} }} }}'
 
 
-def write(index: Index) -> bytes:
+def encode_rule_index(index: RuleIndex) -> bytes:
     """Return an index as ``suricata-update`` reads it, the same bytes for the same index."""
     value: dict[str, Any] = {
         "version": 1,
@@ -216,7 +216,7 @@ def write(index: Index) -> bytes:
     return yaml.safe_dump(value, sort_keys=True, width=120).encode("ascii")
 
 
-def _as_yaml(entry: Entry) -> dict[str, Any]:
+def _as_yaml(entry: IndexEntry) -> dict[str, Any]:
     """Return one source; ``suricata-update`` fails on one without summary, vendor or license."""
     value: dict[str, Any] = {"summary": entry.name, "vendor": "unknown", "license": "unknown"}
     value |= dict(entry.texts)

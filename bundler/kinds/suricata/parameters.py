@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self, get_args
 from urllib.parse import quote, unquote
 
 from bundler.fetch.credentials import Place, Secret
-from manifests.errors import ConfigurationError, FetchError
+from bundler.sources.paths import absolute_path
+from manifests.errors import FetchError
 
 PARAMETERS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -45,8 +45,8 @@ class Parameters:
         for rules, given in table.items():
             for parameter, where in given.items():
                 ((place, name),) = where.items()
-                if place == "file" and not Path(name).is_absolute():
-                    raise ConfigurationError("source.path", f"Source {source!r}: the path {name!r} is not absolute")
+                if place == "file":
+                    absolute_path(source, name)
                 known = next(one for one in get_args(Place) if one == place)
                 places.setdefault(rules, {})[parameter] = Secret(source, known, name)
         return cls(places)

@@ -7,22 +7,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import shown
-from bundler.kinds.suricata.index import INDEX_BYTES, NAME_PATTERN, Entry, Index, chosen, filled, read, write
+from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown_url, url_beside
+from bundler.kinds.suricata.index import (
+    INDEX_BYTES,
+    NAME_PATTERN,
+    IndexEntry,
+    RuleIndex,
+    choose_entries,
+    encode_rule_index,
+    fill_url,
+    read_rule_index,
+)
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules.readers import reader_of
 from bundler.rules.rule import MAX_FILE_BYTES
-from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench
-from bundler.sources.checksums import parse
+from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
+from bundler.sources.checksums import ChecksumError, parse_checksum_file
+from bundler.sources.paths import require_target_path
 from manifests.blobs import Blob
-from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts
-from manifests.names import check_path_set, check_target_path
+from manifests.names import check_path_set
 
 INDEX_URL = "https://www.openinfosecfoundation.org/rules/index.yaml"
 """The index that suricata-update asks for unless told otherwise."""
@@ -32,7 +42,7 @@ INDEX = "index.yaml"
 _MD5_BYTES = 4096
 _RULES_BYTES = 256 * MIB
 """Ceiling on one rule set; the largest in use are some five million bytes packed."""
-_URL = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
+_CHECKSUM = {"if": {"type": "string"}, "then": FILE_URL_SCHEMA, "else": {"type": "boolean"}}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 1000}
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
 _SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
@@ -42,7 +52,7 @@ _SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
 class RuleSet:
     """One rule set to fetch: its entry in an index, where it is, and under which path it is carried."""
 
-    entry: Entry
+    entry: IndexEntry
     url: str
     path: str
 
@@ -51,8 +61,7 @@ class RuleSet:
         """Where its server publishes its MD5, if it does."""
         if isinstance(self.entry.checksum, str):
             return self.entry.checksum
-        parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=f"{parts.path}.md5")) if self.entry.checksum else None
+        return url_beside(self.url, ".md5") if self.entry.checksum else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class SuricataSource:
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "index": _URL,
+            "index": FILE_URL_SCHEMA,
             "sources": {"type": "array", "uniqueItems": True, "items": _NAME},
             "urls": {
                 "type": "array",
@@ -84,13 +93,17 @@ class SuricataSource:
                         "additionalProperties": False,
                         "required": ["url"],
                         "properties": {
-                            "url": _URL,
+                            "url": FILE_URL_SCHEMA,
                             "name": _NAME,
-                            "checksum": {"if": {"type": "string"}, "then": _URL, "else": {"type": "boolean"}},
+                            "checksum": {
+                                "if": {"type": "string"},
+                                "then": FILE_URL_SCHEMA,
+                                "else": {"type": "boolean"},
+                            },
                             **dict.fromkeys(("summary", "vendor", "license"), _TEXT),
                         },
                     },
-                    "else": _URL,
+                    "else": FILE_URL_SCHEMA,
                 },
             },
             "suricata_version": {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){1,2}$"},
@@ -103,7 +116,7 @@ class SuricataSource:
     name: str
     index: str
     sources: tuple[str, ...]
-    own: tuple[Entry, ...]
+    own: tuple[IndexEntry, ...]
     suricata_version: str | None
     parameters: Parameters
     relay_url: str
@@ -156,7 +169,7 @@ class SuricataSource:
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
             index = self._index(fetcher)
             sets = self._rule_sets(index)
-            wanted, fetched = fetcher.again(lambda: self._fetch(fetcher, sets), frozenset({"http.checksum"}))
+            wanted, fetched = fetcher.once_more(lambda: self._fetch(fetcher, sets), (ChecksumError,))
             memo = fetcher.memo()
         items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
         targets = self._targets(bench, index, sets, fetched)
@@ -165,7 +178,6 @@ class SuricataSource:
             verification=_verification(wanted),
             items=tuple(sorted(items, key=lambda item: item.path)),
             memo=memo,
-            unchanged=bench.previous is not None and bench.previous.targets == targets,
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -178,60 +190,54 @@ class SuricataSource:
         with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
             sets = self._rule_sets(self._index(fetcher))
             looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
-        targets = [
-            CheckedTarget(look.path, look.length, "unchanged" if look.unchanged else "to fetch") for look in looks
-        ]
+        targets = [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         asked = [self.index] if self.sources else []
         hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
         return SourceCheck(tuple(sorted(targets, key=lambda target: target.path)), f"reached {', '.join(hosts)}")
 
-    def _fetch(self, fetcher: Fetcher, sets: Sequence[RuleSet]) -> tuple[tuple[Wanted, ...], tuple[Fetched, ...]]:
+    def _fetch(
+        self, fetcher: Fetcher, sets: Sequence[RuleSet]
+    ) -> tuple[tuple[WantedFile, ...], tuple[FetchedFile, ...]]:
         wanted = tuple(self._wanted(fetcher, rules) for rules in sets)
         return wanted, fetcher.get_all(wanted)
 
-    def _index(self, fetcher: Fetcher) -> Index:
+    def _index(self, fetcher: Fetcher) -> RuleIndex:
         """Return what is to be carried, and what the upstream's index says beside it."""
         own = {entry.name: entry for entry in self.own}
         if not self.sources:
-            return Index(own)
-        name = shown(self.index)
-        upstream = read(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
-        taken = {entry.name: entry for entry in chosen(upstream.entries, self.sources, index=name)}
-        return Index({**own, **taken}, upstream.versions)
+            return RuleIndex(own)
+        name = shown_url(self.index)
+        upstream = read_rule_index(fetcher.document(self.index, max_bytes=INDEX_BYTES), name=name)
+        taken = {entry.name: entry for entry in choose_entries(upstream.entries, self.sources, index=name)}
+        return RuleIndex({**own, **taken}, upstream.versions)
 
-    def _rule_sets(self, index: Index) -> tuple[RuleSet, ...]:
+    def _rule_sets(self, index: RuleIndex) -> tuple[RuleSet, ...]:
         sets = tuple(self._rule_set(entry) for entry in index.entries.values())
         check_path_set(path for rules in sets for path in (rules.path, f"{rules.path}.md5"))
         return sets
 
-    def _rule_set(self, entry: Entry) -> RuleSet:
+    def _rule_set(self, entry: IndexEntry) -> RuleSet:
         version = {"__version__": self.suricata_version} if self.suricata_version else {}
         values = self.parameters.of(entry.name)
-        name = unquote(urlsplit(filled(entry, {**dict.fromkeys(values, "x"), **version})).path, errors="replace")
-        path = f"{entry.name}/{name.rpartition('/')[2]}"
-        try:
-            check_target_path(f"{self.name}/{path}")
-        except MalformedError as error:
-            raise FetchError(
-                "suricata.name", f"{entry.name} cannot be carried: {error.what}", need=error.need
-            ) from error
-        return RuleSet(entry, filled(entry, {**values, **version}), path)
+        name = file_name_of(fill_url(entry, {**dict.fromkeys(values, "x"), **version}))
+        path = require_target_path(self.name, f"{entry.name}/{name}", what=entry.name, code="suricata.name")
+        return RuleSet(entry, fill_url(entry, {**values, **version}), path)
 
-    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> Wanted:
+    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> WantedFile:
         """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""
         url = rules.checksum_url
         data = None if url is None else fetcher.document_or_none(url, max_bytes=_MD5_BYTES)
         check = None
         if url is not None and data is not None:
-            check = parse(data, "md5", rules.path.rpartition("/")[2], name=shown(url))
-        return Wanted(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
+            check = parse_checksum_file(data, "md5", rules.path.rpartition("/")[2], name=shown_url(url))
+        return WantedFile(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
 
     def _targets(
-        self, bench: Workbench, index: Index, sets: Sequence[RuleSet], fetched: Sequence[Fetched]
+        self, bench: Workbench, index: RuleIndex, sets: Sequence[RuleSet], fetched: Sequence[FetchedFile]
     ) -> tuple[PulledTarget, ...]:
         """Return the rule sets, each with its bare MD5 as suricata-update compares it, and the index."""
-        moved = Index({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
-        targets = [PulledTarget(INDEX, bench.batch.add([write(moved)]))]
+        moved = RuleIndex({rules.entry.name: self._moved(rules) for rules in sets}, index.versions)
+        targets = [PulledTarget(INDEX, bench.batch.add([encode_rule_index(moved)]))]
         for file in fetched:
             digest = hashlib.md5(usedforsecurity=False)
             for chunk in bench.read(file.blob):
@@ -242,13 +248,13 @@ class SuricataSource:
             ]
         return tuple(sorted(targets, key=lambda target: target.path))
 
-    def _moved(self, rules: RuleSet) -> Entry:
+    def _moved(self, rules: RuleSet) -> IndexEntry:
         return rules.entry.moved(f"{self.relay_url}/{self.name}/{quote(rules.path)}")
 
 
-def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
+def _own(source: str, given: str | Mapping[str, Any]) -> IndexEntry:
     table = {"url": given} if isinstance(given, str) else given
-    stem = _SUFFIX.sub("", unquote(urlsplit(table["url"]).path.rpartition("/")[2], errors="replace"))
+    stem = _SUFFIX.sub("", file_name_of(table["url"]))
     name = table.get("name", f"{source}/{stem}")
     if not re.fullmatch(NAME_PATTERN, name):
         raise ConfigurationError(
@@ -257,10 +263,10 @@ def _own(source: str, given: str | Mapping[str, Any]) -> Entry:
     texts = {"summary": f"{stem}, carried by Sealift", "vendor": source, "license": "unknown"} | {
         key: table[key] for key in ("summary", "vendor", "license") if key in table
     }
-    return Entry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
+    return IndexEntry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
 
 
-def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> TargetFacts:
+def _item(bench: Workbench, rules: RuleSet, file: FetchedFile) -> TargetFacts:
     """Count the rules of a set, and so make sure that suricata-update will be able to read it."""
     if file.unchanged and bench.previous is not None:
         for item in bench.previous.items:
@@ -269,16 +275,14 @@ def _item(bench: Workbench, rules: RuleSet, file: Fetched) -> TargetFacts:
     return TargetFacts(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
 
 
-def _counts(bench: Workbench, file: Fetched) -> tuple[tuple[str, str | int], ...]:
+def _counts(bench: Workbench, file: FetchedFile) -> tuple[tuple[str, str | int], ...]:
     reader = reader_of(file.path)
     if reader is None or file.blob.length > MAX_FILE_BYTES:
         return ()
     try:
         rules = reader(_whole(bench, file.blob))
     except MalformedError as error:
-        raise MalformedError(
-            error.code, f"{file.path}: {error.what}", have=error.have, need=error.need, todo=error.todo
-        ) from error
+        raise error.reworded(what=f"{file.path}: {error.what}") from error
     return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules)))
 
 
@@ -286,7 +290,7 @@ def _whole(bench: Workbench, blob: Blob) -> bytes:
     return b"".join(bench.read(blob))
 
 
-def _verification(wanted: Sequence[Wanted]) -> str:
+def _verification(wanted: Sequence[WantedFile]) -> str:
     published = sum(one.check is not None for one in wanted)
     plain = sum(one.url.startswith("http:") for one in wanted)
     said = [f"{published} of {len(wanted)} match the MD5 that their server publishes; no upstream signature checked"]

@@ -25,7 +25,7 @@ KINDS = config.Kinds(
 def read(tmp_path: Path, text: str) -> config.Config:
     path = tmp_path / "bundler.toml"
     path.write_text(text, "utf-8")
-    return config.load(path, KINDS)
+    return config.load_config(path, KINDS)
 
 
 def refusal(tmp_path: Path, text: str) -> ConfigurationError:

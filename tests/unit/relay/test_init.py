@@ -5,7 +5,7 @@ import pytest
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from relay.config import load_config
 from relay.home import open_home
-from relay.init import create_home, fingerprint
+from relay.init import create_home, root_fingerprint
 from relay.state import State
 from tests.support.relay_bundles import CREATED, BundleForge, new_signer
 from tests.support.relay_homes import make_home
@@ -78,4 +78,6 @@ def test_a_directory_without_a_relay_is_no_home(tmp_path):
 
 
 def test_a_fingerprint_is_sixteen_groups_of_four_digits():
-    assert fingerprint(b"abc") == ("ba78 16bf 8f01 cfea 4141 40de 5dae 2223 b003 61a3 9617 7a9c b410 ff61 f200 15ad")
+    assert root_fingerprint(b"abc") == (
+        "ba78 16bf 8f01 cfea 4141 40de 5dae 2223 b003 61a3 9617 7a9c b410 ff61 f200 15ad"
+    )

@@ -14,12 +14,10 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
-from bundler.fetch.fetcher import Fetcher, Wanted
-from bundler.fetch.options import FETCH_KEYS, fetch_options
+from bundler.fetch.fetcher import Fetcher, WantedFile
+from bundler.fetch.options import fetch_options
 from bundler.fetch.session import user_agent
-from bundler.fetch.urls import authority, shown
 from manifests.errors import ConfigurationError, FetchError
-from manifests.schemas import configuration
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator
@@ -72,7 +70,7 @@ def fetch(bench: Bench, tmp_path: Path, url: str, **options: Any) -> None:
         bench.workbench() as work,
         Fetcher(fetch_options("s", {"ca": str(tmp_path / "ca.pem"), **options}), work, "s") as fetcher,
     ):
-        fetcher.get(Wanted(url, "a"))
+        fetcher.get(WantedFile(url, "a"))
 
 
 def test_a_password_comes_from_the_environment(
@@ -214,43 +212,6 @@ def test_a_secret_that_is_missing_or_cannot_be_sent_is_named_and_not_shown(
     assert "X: y" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ({"credentials": {"host": "h"}}, "source.credentials"),
-        ({"credentials": {"host": "h", "token_env": "A", "token_file": "/b"}}, "source.credentials"),
-        ({"credentials": {"host": "h", "password_env": "A"}}, "source.credentials"),
-        ({"credentials": {"host": "h", "user": "u", "token_env": "A"}}, "source.credentials"),
-        ({"credentials": {"host": "h", "token_file": "relative"}}, "source.path"),
-        ({"proxy_credentials": {"user": "u", "password_env": "A"}}, "source.proxy"),
-        ({"ca": "relative.pem"}, "source.path"),
-    ],
-)
-def test_options_that_cannot_work_are_refused(options: dict[str, Any], code: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        fetch_options("s", options)
-    assert caught.value.code == code
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"proxy": "http://user:secret@proxy:3128"},
-        {"proxy": "socks5://proxy"},
-        {"credentials": {"host": "h", "password": "plain"}},
-        {"credentials": {"token_env": "A"}},
-        {"user_agent_suffix": "two\nlines"},
-        {"parallel": 0},
-    ],
-)
-def test_the_schema_takes_no_secret_and_no_nonsense(options: dict[str, Any]) -> None:
-    rules = {"type": "object", "additionalProperties": False, "properties": FETCH_KEYS}
-    with pytest.raises(ConfigurationError) as caught:
-        configuration.check_configuration(options, rules, file=Path("bundler.toml"))
-    assert caught.value.code in {"config.value", "config.unknown-key", "config.missing-key"}
-    assert "secret@" not in str(caught.value)
-
-
 def test_a_file_of_authorities_without_a_certificate_is_named(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     with pytest.raises(ConfigurationError) as caught:
@@ -291,7 +252,7 @@ def test_nothing_of_the_users_own_settings_is_sent(
         Fetcher(fetch_options("s", {"ca": str(tmp_path / "ca.pem")}), work, "s") as fetcher,
     ):
         for path in ("a", "b"):
-            fetcher.get(Wanted(server.url("/a"), path))
+            fetcher.get(WantedFile(server.url("/a"), path))
     assert not {"authorization", "cookie"} & {name for seen in server.seen for name in seen.headers}
 
 
@@ -329,25 +290,6 @@ def test_what_is_no_url_is_shown_without_its_password(
     assert caught.value.code == "http.protocol"
     assert "ter2" not in str(caught.value)
     assert server.seen == []
-
-
-def test_a_url_is_shown_without_its_query_alone() -> None:
-    assert shown("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
-
-
-def test_hosts_are_compared_with_their_ports() -> None:
-    assert [authority(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")] == [
-        "h:443",
-        "h:8080",
-        "[::1]:443",
-        "[::1]:8443",
-    ]
-    given = {"host": "[::1]:8443", "token_env": "A"}
-    assert fetch_options("s", {"credentials": given}).credentials is not None
-    for host, expected in (("H", "h:443"), ("[::1]", "[::1]:443"), ("[::1]:8443", "[::1]:8443"), ("h:1", "h:1")):
-        credentials = fetch_options("s", {"credentials": {**given, "host": host}}).credentials
-        assert credentials is not None
-        assert credentials.authority == expected
 
 
 @pytest.mark.parametrize("url", ["https://h:99999/a", "https://[h/a", "ftp://h/a", "https://u:p@h/a", "https:///a"])

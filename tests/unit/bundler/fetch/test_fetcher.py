@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bundler.fetch.cooldown import Cooldown
-from bundler.fetch.fetcher import Fetcher, Wanted
+from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from bundler.sources.base import Pull, PulledTarget
 from bundler.sources.checksums import Checksum
@@ -28,11 +28,11 @@ def refusal(bench: Bench, server: SourceSimulator, path: str = "/a", **wanted: A
         Fetcher(FetchOptions(), work, "s") as fetcher,
         pytest.raises(FetchError) as caught,
     ):
-        fetcher.get(Wanted(server.url(path), "a", **wanted))
+        fetcher.get(WantedFile(server.url(path), "a", **wanted))
     return caught.value
 
 
-def pulled(bench: Bench, *wanted: Wanted, previous: Pull | None = None) -> tuple[Pull, tuple[bool, ...]]:
+def pulled(bench: Bench, *wanted: WantedFile, previous: Pull | None = None) -> tuple[Pull, tuple[bool, ...]]:
     with bench.workbench(previous) as work, Fetcher(FetchOptions(), work, "s") as fetcher:
         got = fetcher.get_all(wanted)
     targets = tuple(PulledTarget(one.path, one.blob) for one in got)
@@ -46,7 +46,7 @@ def test_files_come_in_the_order_they_were_wanted_whoever_is_first(bench: Bench,
         gate.wait()
         exchange.answer(200, {}, exchange.path.encode())
 
-    wanted = [Wanted(server.url(f"/{n}"), f"f{n}") for n in range(8)]
+    wanted = [WantedFile(server.url(f"/{n}"), f"f{n}") for n in range(8)]
     for n in range(8):
         server.on(f"/{n}", meeting)
     with bench.workbench() as work, Fetcher(FetchOptions(parallel=4), work, "s") as fetcher:
@@ -71,7 +71,7 @@ def test_no_more_run_at_once_than_the_cap(bench: Bench, server: SourceSimulator)
     for n in range(12):
         server.on(f"/{n}", counting)
     with bench.workbench() as work, Fetcher(FetchOptions(parallel=3), work, "s") as fetcher:
-        fetcher.get_all([Wanted(server.url(f"/{n}"), f"{n}") for n in range(12)])
+        fetcher.get_all([WantedFile(server.url(f"/{n}"), f"{n}") for n in range(12)])
     assert 1 <= most <= 3
 
 
@@ -79,7 +79,7 @@ def test_the_first_failure_ends_the_rest(bench: Bench, server: SourceSimulator) 
     for n in range(200):
         server.serve(f"/{n}", b"x")
     server.on("/0", upstream.status(404))
-    wanted = [Wanted(server.url(f"/{n}"), f"{n}") for n in range(200)]
+    wanted = [WantedFile(server.url(f"/{n}"), f"{n}") for n in range(200)]
     with (
         bench.workbench() as work,
         Fetcher(FetchOptions(parallel=2), work, "s") as fetcher,
@@ -112,8 +112,8 @@ def test_threads_share_one_batch(bench: Bench) -> None:
 
 def test_a_second_pull_asks_only_whether_anything_changed(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY, etag='"1"', last_modified="Tue, 01 Jan 2019 00:00:00 GMT")
-    first, _ = pulled(bench, Wanted(server.url("/a"), "a"))
-    second, unchanged = pulled(bench, Wanted(server.url("/a"), "a"), previous=first)
+    first, _ = pulled(bench, WantedFile(server.url("/a"), "a"))
+    second, unchanged = pulled(bench, WantedFile(server.url("/a"), "a"), previous=first)
     assert unchanged == (True,)
     assert second == first
     assert [(seen.status, seen.body_bytes) for seen in server.seen] == [(200, len(BODY)), (304, 0)]
@@ -121,7 +121,7 @@ def test_a_second_pull_asks_only_whether_anything_changed(bench: Bench, server: 
 
 def test_what_the_name_says_is_never_asked_for_again(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY)
-    wanted = Wanted(server.url("/a"), "a", immutable=True)
+    wanted = WantedFile(server.url("/a"), "a", immutable=True)
     first, _ = pulled(bench, wanted)
     assert pulled(bench, wanted, previous=first)[1] == (True,)
     assert len(server.seen) == 1
@@ -133,8 +133,8 @@ def test_a_digest_that_our_content_has_saves_the_question(
 ) -> None:
     server.serve("/a", BODY)
     check = Checksum(algorithm, hashlib.new(algorithm, BODY).hexdigest())
-    first, _ = pulled(bench, Wanted(server.url("/a"), "a", check=check))
-    assert pulled(bench, Wanted(server.url("/a"), "a", check=check), previous=first)[1] == (True,)
+    first, _ = pulled(bench, WantedFile(server.url("/a"), "a", check=check))
+    assert pulled(bench, WantedFile(server.url("/a"), "a", check=check), previous=first)[1] == (True,)
     assert len(server.seen) == 1
 
 
@@ -151,9 +151,9 @@ def test_another_length_than_the_index_says_is_refused_before_a_byte_is_read(
 
 def test_a_length_that_the_index_changed_is_fetched_without_conditions(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY, etag='"1"')
-    first, _ = pulled(bench, Wanted(server.url("/a"), "a", length=len(BODY)))
+    first, _ = pulled(bench, WantedFile(server.url("/a"), "a", length=len(BODY)))
     server.serve("/a", BODY + b"!", etag='"1"')
-    second, unchanged = pulled(bench, Wanted(server.url("/a"), "a", length=len(BODY) + 1), previous=first)
+    second, unchanged = pulled(bench, WantedFile(server.url("/a"), "a", length=len(BODY) + 1), previous=first)
     assert unchanged == (False,)
     assert second.targets[0].blob.length == len(BODY) + 1
 
@@ -232,7 +232,7 @@ def test_a_host_that_wants_to_be_left_alone_is_not_asked_by_the_next_run(bench: 
     assert len(server.seen) == 1
     bench.now += timedelta(hours=1)
     server.serve("/a", BODY)
-    pulled(bench, Wanted(server.url("/a"), "a"))
+    pulled(bench, WantedFile(server.url("/a"), "a"))
 
 
 @pytest.mark.parametrize("given", [{}, {"retry_after": 0}, {"retry_after": "Tue, 01 Jan 2030 00:00:00 GMT"}], ids=str)
@@ -263,7 +263,7 @@ def test_a_damaged_or_absurd_record_of_cooling_hosts_stops_nothing(
     port = server.base.rpartition(":")[2].encode()
     (bench.home.fetching / "cooldown.json").write_bytes(data.replace(b":1", b":" + port))
     server.serve("/a", BODY)
-    pulled(bench, Wanted(server.url("/a"), "a"))
+    pulled(bench, WantedFile(server.url("/a"), "a"))
 
 
 def test_nobody_is_left_alone_for_more_than_a_week(bench: Bench) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bundler.config import Config
 from bundler.fetch import partial
-from bundler.fetch.fetcher import Fetched, Fetcher, Wanted
+from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from bundler.jobs.gc import collect_garbage
 from bundler.sources.checksums import Checksum
@@ -31,16 +31,16 @@ HALF = len(BODY) // 2
 ONCE = FetchOptions(attempts=1)
 
 
-def fetch(bench: Bench, wanted: Wanted, options: FetchOptions = ONCE) -> Fetched:
+def fetch(bench: Bench, wanted: WantedFile, options: FetchOptions = ONCE) -> FetchedFile:
     with bench.workbench() as work, Fetcher(options, work, "s") as fetcher:
         return fetcher.get(wanted)
 
 
-def content(bench: Bench, fetched: Fetched) -> bytes:
+def content(bench: Bench, fetched: FetchedFile) -> bytes:
     return b"".join(bench.store.read(fetched.blob.sha256))
 
 
-def broken(bench: Bench, wanted: Wanted) -> str:
+def broken(bench: Bench, wanted: WantedFile) -> str:
     with pytest.raises(FetchError) as caught:
         fetch(bench, wanted)
     return caught.value.code
@@ -56,10 +56,10 @@ def kept(bench: Bench) -> list[Path]:
 
 def test_the_next_run_asks_for_the_rest_alone(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    assert broken(bench, Wanted(server.url("/a"), "a")) == "http.truncated"
+    assert broken(bench, WantedFile(server.url("/a"), "a")) == "http.truncated"
     assert not list(bench.home.temporary.iterdir())
     server.serve("/a", BODY, etag='"1"')
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == BODY
     assert server.seen[1].headers["range"] == f"bytes={HALF}-"
     assert server.seen[1].headers["if-range"] == '"1"'
     assert [(seen.status, seen.body_bytes) for seen in server.seen] == [(200, HALF), (206, len(BODY) - HALF)]
@@ -68,15 +68,15 @@ def test_the_next_run_asks_for_the_rest_alone(bench: Bench, server: SourceSimula
 def test_the_next_try_of_the_same_run_goes_on_too(bench: Bench, server: SourceSimulator) -> None:
     good = upstream.file(BODY, etag='"1"')
     server.on("/a", upstream.cut_after(1000, good), upstream.cut_after(HALF, good), good)
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions())) == BODY
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"), FetchOptions())) == BODY
     assert sum(seen.body_bytes for seen in server.seen) == len(BODY)
 
 
 def test_a_file_that_changed_meanwhile_starts_over(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     server.serve("/a", OTHER, etag='"2"')
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == OTHER
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == OTHER
     assert server.seen[1].status == 200
 
 
@@ -128,18 +128,18 @@ def test_an_answer_that_does_not_continue_the_file_makes_it_start_over(
     bench: Bench, server: SourceSimulator, bad: upstream.Respond
 ) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     server.on("/a", bad, upstream.file(OTHER, etag='"2"'))
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions(attempts=2))) == OTHER
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"), FetchOptions(attempts=2))) == OTHER
     assert "range" not in server.seen[2].headers
 
 
 @pytest.mark.parametrize("bad", [ignores_if_range, wrong_place, another_length, beyond])
 def test_such_an_answer_is_named(bench: Bench, server: SourceSimulator, bad: upstream.Respond) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     server.on("/a", bad)
-    assert broken(bench, Wanted(server.url("/a"), "a")) == "http.range"
+    assert broken(bench, WantedFile(server.url("/a"), "a")) == "http.range"
     assert kept(bench) == []
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_was_changed_under_the_same_validator_is_found_by_its_checks
     bench: Bench, server: SourceSimulator
 ) -> None:
     cut(server)
-    wanted = Wanted(server.url("/a"), "a", check=Checksum("sha256", hashlib.sha256(OTHER).hexdigest()))
+    wanted = WantedFile(server.url("/a"), "a", check=Checksum("sha256", hashlib.sha256(OTHER).hexdigest()))
     broken(bench, wanted)
     server.serve("/a", OTHER, etag='"1"')
     assert broken(bench, wanted) == "http.checksum"
@@ -161,18 +161,18 @@ def test_without_a_strong_validator_nothing_is_continued(
     bench: Bench, server: SourceSimulator, headers: dict[str, str]
 ) -> None:
     server.on("/a", upstream.cut_after(HALF, upstream.file(BODY, **headers)))
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     server.serve("/a", BODY, **headers)
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == BODY
     assert "range" not in server.seen[1].headers
 
 
 def test_a_date_long_before_the_answer_is_a_strong_validator(bench: Bench, server: SourceSimulator) -> None:
     headers = {"last_modified": "Tue, 01 Jan 2019 00:00:00 GMT"}
     server.on("/a", upstream.cut_after(HALF, upstream.file(BODY, **headers)))
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     server.serve("/a", BODY, **headers)
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == BODY
     assert server.seen[1].headers["if-range"] == headers["last_modified"]
     assert server.seen[1].status == 206
 
@@ -182,14 +182,14 @@ def test_a_part_with_another_date_than_the_one_that_was_begun_makes_it_start_ove
 ) -> None:
     old, new = "Tue, 01 Jan 2019 00:00:00 GMT", "Wed, 02 Jan 2019 00:00:00 GMT"
     server.on("/a", upstream.cut_after(HALF, upstream.file(BODY, last_modified=old)))
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     span = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
     server.on(
         "/a",
         lambda exchange: exchange.answer(206, {"Last-Modified": new, "Content-Range": span}, OTHER[HALF:]),
         upstream.file(OTHER, last_modified=new),
     )
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions(attempts=2))) == OTHER
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"), FetchOptions(attempts=2))) == OTHER
 
 
 def test_a_part_of_unknown_length_does_not_end_a_file_that_never_said_its_own(
@@ -201,17 +201,17 @@ def test_a_part_of_unknown_length_does_not_end_a_file_that_never_said_its_own(
         exchange.hang_up()
 
     server.on("/a", begun, end_unknown, upstream.file(BODY, etag='"1"'))
-    assert broken(bench, Wanted(server.url("/a"), "a")) == "http.truncated"
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"), FetchOptions(attempts=2))) == BODY
+    assert broken(bench, WantedFile(server.url("/a"), "a")) == "http.truncated"
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"), FetchOptions(attempts=2))) == BODY
 
 
 def test_what_an_earlier_boot_left_incomplete_is_not_believed(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     note = kept(bench)[0].with_suffix(".json")
     note.write_bytes(strictjson.encode_json({**json.loads(note.read_bytes()), "boot": "an earlier one"}))
     server.serve("/a", BODY, etag='"1"')
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == BODY
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == BODY
     assert server.seen[1].status == 200
 
 
@@ -247,18 +247,18 @@ def test_damage_to_what_is_kept_costs_a_download_and_no_more(
 
 def test_nobody_writes_into_what_became_content(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY, etag='"1"')
-    first = fetch(bench, Wanted(server.url("/a"), "a"))
+    first = fetch(bench, WantedFile(server.url("/a"), "a"))
     (data,) = kept(bench)
     assert os.stat(data).st_nlink == 2
     data.with_suffix(".json").unlink()
     server.serve("/a", OTHER, etag='"2"')
-    assert content(bench, fetch(bench, Wanted(server.url("/a"), "a"))) == OTHER
+    assert content(bench, fetch(bench, WantedFile(server.url("/a"), "a"))) == OTHER
     assert content(bench, first) == BODY
 
 
 def test_what_nobody_came_back_for_is_removed(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     (data,) = kept(bench)
     bench.now += timedelta(days=13)
     with bench.workbench() as work, Fetcher(ONCE, work, "s"):
@@ -270,16 +270,16 @@ def test_what_nobody_came_back_for_is_removed(bench: Bench, server: SourceSimula
 
 def test_downloads_of_sources_that_are_gone_are_swept(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
-    partial.sweep(bench.home.fetching, {"s"})
+    broken(bench, WantedFile(server.url("/a"), "a"))
+    partial.sweep_downloads(bench.home.fetching, {"s"})
     assert len(kept(bench)) == 1
-    partial.sweep(bench.home.fetching, {"other"})
+    partial.sweep_downloads(bench.home.fetching, {"other"})
     assert not (bench.home.fetching / "partial" / "s").exists()
 
 
 def test_bundle_gc_removes_downloads_of_sources_that_are_gone(bench: Bench, server: SourceSimulator) -> None:
     cut(server)
-    broken(bench, Wanted(server.url("/a"), "a"))
+    broken(bench, WantedFile(server.url("/a"), "a"))
     bench.configure("s", "http", urls=[server.url("/a")])
     collect_garbage(bench.context)
     assert len(kept(bench)) == 1
@@ -304,7 +304,7 @@ def test_a_file_on_another_file_system_is_copied_into_the_batch(bench: Bench) ->
 
 def test_an_immutable_file_that_came_whole_is_taken_without_asking(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY)
-    wanted = Wanted(server.url("/a"), "a", immutable=True)
+    wanted = WantedFile(server.url("/a"), "a", immutable=True)
     fetch(bench, wanted)
     assert content(bench, fetch(bench, wanted)) == BODY
     assert len(server.seen) == 1

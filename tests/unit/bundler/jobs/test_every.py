@@ -11,7 +11,7 @@ import pytest
 
 from bundler.jobs.create import CreatedBundles
 from bundler.jobs.every import Unattended, parse_interval
-from bundler.pull.pull import SourceFailure
+from bundler.pull.result import SourceFailure
 from bundler.seal.companions import SealedFile
 from manifests.errors import ConfigurationError, FetchError, LockedError, SealiftError, UsageError
 from manifests.manifest import Manifest, SourceRecord

@@ -23,7 +23,7 @@ def test_a_founded_home_opens_and_its_first_root_holds(tmp_path):
     assert open_home(site.home.path) == site.home
     assert (site.root.version, site.root.roles["root"].threshold, len(site.keyids("root"))) == (1, 2, 3)
     assert site.root.expires == NOW + timedelta(days=365)
-    assert config.load(site.home.config) == config.Config("acme")
+    assert config.load_config(site.home.config) == config.Config("acme")
     assert site.home.keys.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in site.home.keys.glob("*.pem")} == {0o600}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "stick"]
@@ -33,7 +33,7 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
     lines = configuration_text("acme", config.Expiries()).splitlines()
     settings = [line[1:] if re.match(r"#(?! \S)", line) else line for line in lines]
     (tmp_path / "bundler.toml").write_text("\n".join(settings))
-    found = config.load(tmp_path / "bundler.toml")
+    found = config.load_config(tmp_path / "bundler.toml")
     assert {source.kind for source in found.sources} == set(KINDS)
     assert found == config.Config("acme", found.sources, pkcs11_module="/usr/lib/softhsm/libsofthsm2.so")
     shown = {(source.kind, key) for source in found.sources for key in source.options}
@@ -46,7 +46,7 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
 def test_other_expiries_are_written_to_the_configuration(tmp_path):
     wanted = config.Expiries(root=730, timestamp=45)
     home = create_publisher(tmp_path / "home", NewPublisher("acme", expiries=wanted), NOW)
-    assert config.load(home.config).expiries == wanted
+    assert config.load_config(home.config).expiries == wanted
     assert Repository.load(home.metadata).root.expires == NOW + timedelta(days=730)
 
 

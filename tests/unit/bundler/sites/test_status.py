@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bundler.report.sites import site_to_json
 from bundler.sites.registry import Sites
 from bundler.sites.status import status_of_sites
 from manifests.receipt import DamageCount
@@ -15,12 +16,12 @@ def test_the_list_tells_how_far_behind_how_old_and_how_damaged_a_site_is(home, f
     advance(home.path, forge)
     now = NOW + timedelta(days=2)
     (status,) = status_of_sites(Sites.load(home), 5, now, need=lambda receipt: 1000 * receipt.newest)
-    value = status.to_json()
+    value = site_to_json(status)
     assert (value["site"], value["generation"], value["behind"], value["without"]) == ("north", 3, 2, 1)
     assert (value["damage"], value["needs_bytes"], value["stale"]) == ({"missing": 1}, 3000, False)
     assert (value["receipt_age_seconds"], value["content_age_seconds"]) == (2 * 86_400, 3 * 86_400)
     (old,) = status_of_sites(Sites.load(home), 5, now + timedelta(days=40))
-    assert (old.stale, old.needs_bytes, old.to_json()["stale_sources"]) == (True, None, ["rules"])
+    assert (old.stale, old.needs_bytes, site_to_json(old)["stale_sources"]) == (True, None, ["rules"])
 
 
 def test_a_site_is_stale_by_the_days_that_the_configuration_gives_a_source(home, forge, north):

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.pull.pull import PullResult, last_good
-from bundler.sources.records import Record, load, save
-from bundler.sources.versions import Floor, check_not_older, raised
+from bundler.pull.last_good import read_last_good
+from bundler.pull.result import PullResult
+from bundler.sources.records import PullRecord, load_record, save_record
+from bundler.sources.versions import Floor, check_not_older, raise_floor
 from manifests import strictjson
 from manifests.errors import ConfigurationError
 from tests.support import clamav_forge as forge
@@ -60,8 +61,8 @@ class Upstream:
         assert replace(after, failure=None) == replace(before, failure=None)
 
     @property
-    def record(self) -> Record:
-        return load(self.bench.home.sources, "s", self.kind)
+    def record(self) -> PullRecord:
+        return load_record(self.bench.home.sources, "s", self.kind)
 
 
 def paged(base: Path, server: SourceSimulator, _: ExitStack) -> Upstream:
@@ -152,7 +153,7 @@ def test_another_configuration_is_no_way_back_for_an_upstream(source: Upstream) 
     source.refused(4, **source.another)
     source.refused(4, **source.another)
     source.bench.configure("s", source.kind, **source.options)
-    (record,) = last_good(source.bench.home, source.bench.config).records
+    (record,) = read_last_good(source.bench.home, source.bench.config).records
     assert "[source.older]" in str(record.failure)
     assert replace(record, failure=None) == good
     source.taken(5, **source.another)
@@ -210,7 +211,7 @@ def test_of_another_kind_nothing_is_remembered(bench: Bench, server: SourceSimul
     (tmp_path / "tree" / "a").write_bytes(b"a")
     bench.configure("s", "directory", path=str(tmp_path / "tree"))
     assert bench.pull_all().failures == ()
-    assert load(bench.home.sources, "s", "directory").floor == {}
+    assert load_record(bench.home.sources, "s", "directory").floor == {}
 
 
 def test_a_record_from_before_there_were_floors_is_read_and_gets_one(bench: Bench, server: SourceSimulator) -> None:
@@ -219,35 +220,35 @@ def test_a_record_from_before_there_were_floors_is_read_and_gets_one(bench: Benc
     value = strictjson.decode_json(path.read_bytes(), name=path.name, max_bytes=100_000)
     assert value.pop("floor") == {"x": "5", "y": "5"}
     path.write_bytes(strictjson.encode_json(value))
-    assert last_good(bench.home, bench.config).targets == good.targets
+    assert read_last_good(bench.home, bench.config).targets == good.targets
     assert bench.pull_all().unchanged == ("s",)
-    assert load(bench.home.sources, "s", "clamav").floor == {"x": (5,), "y": (5,)}
+    assert load_record(bench.home.sources, "s", "clamav").floor == {"x": (5,), "y": (5,)}
 
 
 @pytest.mark.parametrize("floor", [[], {"x": 5}, {"x": ""}, {"x": "5."}, {"x": "-5"}, {"x": "five"}, {"x": "9" * 19}])
 def test_a_floor_that_is_none_is_a_damaged_record(bench: Bench, floor: object) -> None:
-    save(bench.home.sources, Record("s", "clamav", floor={"x": (5,)}))
+    save_record(bench.home.sources, PullRecord("s", "clamav", floor={"x": (5,)}))
     path = bench.home.sources / "s.json"
     value = strictjson.decode_json(path.read_bytes(), name=path.name, max_bytes=1_000)
     path.write_bytes(strictjson.encode_json({**value, "floor": floor}))
     with pytest.raises(ConfigurationError) as caught:
-        load(bench.home.sources, "s", "clamav")
+        load_record(bench.home.sources, "s", "clamav")
     assert caught.value.code == "source.record"
 
 
 def test_a_floor_is_kept_exactly(tmp_path: Path) -> None:
     floor = {"PATTERN P.4": (1736100,), "release": (2026, 31, 0), "upstream": (HIGHEST, 0, HIGHEST)}
-    save(tmp_path, Record("s", "clamav", floor=floor))
-    assert load(tmp_path, "s", "clamav").floor == floor
+    save_record(tmp_path, PullRecord("s", "clamav", floor=floor))
+    assert load_record(tmp_path, "s", "clamav").floor == floor
 
 
 @given(FLOORS, FLOORS)
 def test_no_floor_goes_down_unless_that_is_allowed(before: Floor, came: Floor) -> None:
-    risen = raised(before, came, allowed=False)
+    risen = raise_floor(before, came, allowed=False)
     for floor in (before, came):
         for thing, version in floor.items():
             check_not_older("s", risen.get(thing, ()), version, False)
-    lowered = raised(before, came, allowed=True)
+    lowered = raise_floor(before, came, allowed=True)
     for thing, version in came.items():
         check_not_older("s", version, lowered.get(thing, ()), False)
     for thing in before.keys() - came.keys():

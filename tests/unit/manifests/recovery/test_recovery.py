@@ -308,9 +308,9 @@ def test_renamed_files_find_each_other_by_content(stick: Stick) -> None:
     stick.side = stick.side.rename(stick.path / "WHATEVER.PAR2")
     spoil_pages(stick.bundle, [0, 100])
     assert stick.check_whole().side_file == stick.side
-    assert repair.own_side_file(stick.bundle) is None
+    assert repair.find_own_side_file(stick.bundle) is None
     side = stick.side.rename(stick.path / "copy (2).zip.Par2")
-    assert repair.own_side_file(stick.bundle) == side
+    assert repair.find_own_side_file(stick.bundle) == side
 
 
 def test_among_the_side_files_of_several_volumes_the_right_one_is_taken(stick: Stick) -> None:

@@ -66,7 +66,7 @@ def test_status_events_and_generations_tell_the_story(relay, forge, tmp_path):
     status = json.loads(relay("status", "-o", "json").stdout)
     assert (status["generation"], status["stale"], status["last_refusal"]["subject"]) == (1, False, "zip.not-a-zip")
     kinds = [event["kind"] for event in json.loads(relay("events", "-o", "json").stdout)["events"]]
-    assert kinds == ["init", "import", "refused"]
+    assert kinds == ["init", "import", "activate", "receipt", "refused"]
     rows = json.loads(relay("generations", "-o", "json").stdout)["generations"]
     assert [(row["number"], row["rings"], row["file"]) for row in rows] == [(1, ["default"], "1.zip")]
 

@@ -7,21 +7,24 @@ from manifests.errors import (
     ExpiredError,
     IncompleteError,
     LockedError,
-    RollbackError,
+    OlderTimestampError,
     SealiftError,
     StorageError,
 )
 from manifests.trust import refusals
 from relay.context import Context
+from relay.importing.importer import import_or_quarantine
+from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store import outstanding as pending
+from relay.store.outstanding import tells_of_lost_count
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import (
     fingerprint,
     import_and_follow,
     import_bundle,
     make_config,
+    make_context,
     make_home,
 )
 
@@ -195,9 +198,11 @@ def test_what_an_interrupted_import_left_is_swept_by_the_next(home, forge, tmp_p
 
 def test_an_incomplete_bundle_is_not_quarantined_for_its_base_may_yet_come(home, forge, tmp_path):
     forge.seal(tmp_path / "1.zip")
-    with pytest.raises(IncompleteError) as caught:
-        import_bundle(home, forge.seal(tmp_path / "2.zip", since=1), forge.clock(), quarantine=True)
-    assert "quarantine" not in caught.value.details
+    ended = import_or_quarantine(make_context(home, forge.clock()), forge.seal(tmp_path / "2.zip", since=1))
+    assert isinstance(ended, Refusal)
+    assert isinstance(ended.error, IncompleteError)
+    assert ended.error.generation == 2
+    assert (ended.record, ended.quarantined_as) == (None, None)
     assert list(home.quarantine.glob("*.json")) == []
 
 
@@ -205,13 +210,14 @@ def test_an_older_bundle_is_refused_into_quarantine_when_asked(home, forge, tmp_
     first, second = forge.seal(tmp_path / "1.zip"), forge.seal(tmp_path / "2.zip")
     import_bundle(home, second, forge.clock())
     before = fingerprint(home)
-    with pytest.raises(RollbackError) as caught:
-        import_bundle(home, first, forge.clock(), quarantine=True)
-    assert caught.value.exit_code == 22
+    ended = import_or_quarantine(make_context(home, forge.clock()), first)
+    assert isinstance(ended, Refusal)
+    assert isinstance(ended.error, OlderTimestampError)
     assert fingerprint(home) == before
     assert first.exists()
-    assert caught.value.details["kept"] == 1
-    assert (home.quarantine / f"{caught.value.details['quarantine']}.sealed").is_file()
+    assert ended.record is not None
+    assert ended.quarantined_as == ended.record.id
+    assert (home.quarantine / f"{ended.record.id}.sealed").is_file()
 
 
 def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, forge, tmp_path):
@@ -240,4 +246,4 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
     ],
 )
 def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
-    assert pending.tells_of_lost_count(refusal) is lost
+    assert tells_of_lost_count(refusal) is lost

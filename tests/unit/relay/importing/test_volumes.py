@@ -8,7 +8,7 @@ import pytest
 from manifests.errors import IncompleteError, RollbackError, SealiftError, StorageError
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import arrived, outstanding
+from relay.store.outstanding import find_arrived_content, list_outstanding
 from relay.store.parts import assembly_path
 from tests.support.relay_bundles import BundleForge, Forgery
 from tests.support.relay_cargo import digest_of
@@ -51,7 +51,7 @@ def trust(home):
 
 def pending_of(home):
     with State(home.database) as state:
-        return outstanding(state, home.blobs)
+        return list_outstanding(state, home.blobs)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -262,6 +262,6 @@ def test_a_receipt_tells_of_what_is_stored_for_a_pending_generation_alone(home, 
     volumes = forge.seal_volumes(tmp_path, 2, since=1)
     import_bundle(home, volumes[0], forge.clock())
     with State(home.database) as state:
-        part = arrived(state, home.blobs)
+        part = find_arrived_content(state, home.blobs)
     assert part.generation == 2
     assert part.holds in ({digest_of(b"new")}, {digest_of(b"newer")})

@@ -16,12 +16,14 @@ import pytest
 
 from manifests.errors import IncompleteError, LockedError, NotAuthenticError, SealiftError, StorageError
 from manifests.progress import CancelledError
-from relay.importing.importer import ImportResult
+from relay.importing.refusals import Refusal
+from relay.importing.result import ImportResult
 from relay.inbox.attendant import Inbox
 from relay.inbox.listing import InboxListing, list_inbox
 from relay.inbox.readiness import InboxRules
 from relay.inbox.watcher import Watcher
-from tests.unit.relay.inbox.test_look import BUNDLE, zip_bytes
+from relay.quarantine.registry import RefusedBundle
+from tests.support.inbox_files import BUNDLE, zip_bytes
 
 QUICK = InboxRules(settle_seconds=0.1, rescan_seconds=0.2, patience_seconds=600.0, gather_seconds=5.0)
 EVENTS_ONLY = InboxRules(settle_seconds=0.05, rescan_seconds=600.0)
@@ -33,14 +35,17 @@ DEADLINE = 20.0
 class Relay:
     """Imports nothing: answers as told, and tells what it was asked."""
 
-    answers: dict[str, list[SealiftError]] = field(default_factory=dict)
+    answers: dict[str, list[SealiftError | Refusal]] = field(default_factory=dict)
     asked: queue.Queue[tuple[str, bytes]] = field(default_factory=queue.Queue)
     reports: queue.Queue[tuple[str, str]] = field(default_factory=queue.Queue)
 
-    def importing(self, path: Path) -> ImportResult:
+    def importing(self, path: Path) -> ImportResult | Refusal:
         self.asked.put((path.name, path.read_bytes()))
         if self.answers.get(path.name):
-            raise self.answers[path.name].pop(0)
+            answer = self.answers[path.name].pop(0)
+            if isinstance(answer, Refusal):
+                return answer
+            raise answer
         return ImportResult("imported", path, "plant", 1, datetime(2026, 1, 1, tzinfo=UTC), 1, 1, "Generation 1")
 
     def report(self, event: str, text: str, **_: object) -> None:
@@ -54,6 +59,11 @@ class Relay:
             name, text = self.reports.get(timeout=DEADLINE)
             if name == event:
                 return text
+
+
+def record_of(error: SealiftError, name: str, *, kept: bool) -> RefusedBundle:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return RefusedBundle(name, error.code, error.exit_code, str(error), at, "x.zip", "/inbox", "0" * 64, 1, kept)
 
 
 @contextmanager
@@ -156,7 +166,7 @@ def test_a_stalled_copy_is_told_once_and_imported_when_it_goes_on(inbox: Path) -
 
 
 def test_a_half_copied_file_that_nobody_writes_any_more_is_handed_over_when_patience_ends(inbox: Path) -> None:
-    relay = Relay({"a.zip": [NotAuthenticError("zip.no-end", "The end is missing")]})
+    relay = Relay({"a.zip": [Refusal(NotAuthenticError("zip.no-end", "The end is missing"))]})
     (inbox / "a.zip").write_bytes(BUNDLE[:-1])
     rules = InboxRules(settle_seconds=0.1, rescan_seconds=0.1, patience_seconds=1.0)
     with watching(relay, Inbox(inbox, rules=rules)):
@@ -234,8 +244,9 @@ def test_a_locked_store_and_a_full_disk_leave_the_file_and_it_is_tried_again(inb
 
 
 def test_a_refused_file_is_removed_only_when_its_copy_is_in_quarantine(inbox: Path) -> None:
-    kept = NotAuthenticError("tuf.signature.root", "A signature is wrong", quarantine="0123abcd", kept=1)
-    too_large = NotAuthenticError("tuf.signature.root", "A signature is wrong", quarantine="4567abcd", kept=0)
+    error = NotAuthenticError("tuf.signature.root", "A signature is wrong")
+    kept = Refusal(error, record_of(error, "0123abcd", kept=True))
+    too_large = Refusal(error, record_of(error, "4567abcd", kept=False))
     relay = Relay({"a.zip": [kept], "b.zip": [too_large]})
     with watching(relay, Inbox(inbox, rules=QUICK)):
         (inbox / "a.zip").write_bytes(BUNDLE)
@@ -249,7 +260,7 @@ def test_a_refused_file_is_removed_only_when_its_copy_is_in_quarantine(inbox: Pa
 
 
 def test_a_bundle_that_lacks_its_base_stays_and_is_tried_after_the_next_import(inbox: Path) -> None:
-    relay = Relay({"late.zip": [IncompleteError("base.missing", "The bundle needs generation 3")]})
+    relay = Relay({"late.zip": [Refusal(IncompleteError("base.missing", "The bundle needs generation 3"))]})
     with watching(relay, Inbox(inbox, rules=QUICK)) as watcher:
         (inbox / "late.zip").write_bytes(BUNDLE)
         relay.until("incomplete")
@@ -257,7 +268,7 @@ def test_a_bundle_that_lacks_its_base_stays_and_is_tried_after_the_next_import(i
         relay.until("imported")
         relay.until("imported")
         assert [relay.next() for _ in range(3)] == ["late.zip", "base.zip", "late.zip"]
-        relay.answers["again.zip"] = [IncompleteError("base.missing", "The bundle needs generation 4")]
+        relay.answers["again.zip"] = [Refusal(IncompleteError("base.missing", "The bundle needs generation 4"))]
         (inbox / "again.zip").write_bytes(BUNDLE)
         relay.until("incomplete")
         watcher.store_changed()
@@ -270,7 +281,7 @@ def test_what_an_inbox_held_that_could_not_be_listed_is_tried_again_at_once(tmp_
     stick, other = tmp_path / "stick", tmp_path / "other"
     stick.symlink_to(inbox)
     (inbox / "a.zip").write_bytes(BUNDLE)
-    relay = Relay({"a.zip": [IncompleteError("bundle.damaged", "It is damaged")]})
+    relay = Relay({"a.zip": [Refusal(IncompleteError("bundle.damaged", "It is damaged"))]})
     with watching(relay, Inbox(stick, rules=QUICK)):
         relay.until("incomplete")
         other.symlink_to(stick)

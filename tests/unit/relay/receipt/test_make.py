@@ -12,11 +12,13 @@ from manifests.errors import ConfigurationError, MalformedError
 from manifests.features import features_to_disable, load_catalogue
 from manifests.progress import CancelToken, NoProgress
 from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
+from relay.context import Context
 from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
-from relay.receipt.make import Pending, Said, make
-from relay.receipt.site_key import key_file, open_key
+from relay.receipt.make import ReceiptRemarks, claim_arrived, make_receipt
+from relay.receipt.site_key import open_site_key, site_key_file
 from relay.state import State
+from relay.store.outstanding import ArrivedContent
 from relay.store.verify import discard_damaged_blobs, verify_store
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
@@ -44,8 +46,12 @@ def home(empty, tmp_path, forge):
     return empty
 
 
+def signed_receipt(home, now=NOW, **options):
+    return make_receipt(Context(home, make_config(home), lambda: now), **options)
+
+
 def receipt_of(home, now=NOW, **options):
-    return make(home, make_config(home), now, **options).receipt
+    return signed_receipt(home, now, **options).receipt
 
 
 def digest(content):
@@ -130,18 +136,19 @@ def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_nev
     assert receipt.damage == (DamageCount("missing", 2),)
 
 
-def test_what_has_arrived_of_a_generation_is_said(home):
-    receipt = receipt_of(home, pending=Pending(4, frozenset({"b" * 64, "a" * 64})))
-    assert (receipt.pending_generation, receipt.pending_holds) == (4, ("a" * 64, "b" * 64))
+def test_what_has_arrived_of_a_generation_is_said():
+    claim = claim_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
+    assert (claim.generation, claim.holds, claim.parts) == (4, ("a" * 64, "b" * 64), ())
+    assert claim_arrived(None, None).generation is None
 
 
 def test_the_key_is_made_once_and_readable_by_the_owner_alone(empty):
     first = receipt_of(empty)
     again = receipt_of(empty)
-    assert first.site_keyid == again.site_keyid == open_key(empty).public_key.keyid
-    assert stat.S_IMODE(key_file(empty).stat().st_mode) == 0o600
-    assert stat.S_IMODE(key_file(empty).parent.stat().st_mode) == 0o700
-    key_file(empty).write_bytes(b"no key")
+    assert first.site_keyid == again.site_keyid == open_site_key(empty).public_key.keyid
+    assert stat.S_IMODE(site_key_file(empty).stat().st_mode) == 0o600
+    assert stat.S_IMODE(site_key_file(empty).parent.stat().st_mode) == 0o700
+    site_key_file(empty).write_bytes(b"no key")
     with pytest.raises(ConfigurationError) as refused:
         receipt_of(empty)
     assert refused.value.code == "sitekey.damaged"
@@ -178,7 +185,7 @@ def test_receipts_made_at_once_never_share_a_serial(empty):
 
 
 def test_the_serial_is_durable_with_its_digest_before_the_receipt_leaves(home):
-    signed = make(home, make_config(home), NOW)
+    signed = signed_receipt(home)
     with State(home.database) as state:
         (event,) = state.event_rows.list_events(kinds=("receipt",), limit=1)
         assert state.receipts.load_last_serial() == signed.receipt.serial
@@ -192,18 +199,18 @@ def test_a_receipt_that_cannot_be_written_takes_no_serial(home):
             return state.receipts.load_last_serial(), state.event_rows.list_events(kinds=("receipt",))
 
     before = told()
-    for said in (Said(note="two\nlines"), Said(name="No Name")):
+    for remarks in (ReceiptRemarks(note="two\nlines"), ReceiptRemarks(name="No Name")):
         with pytest.raises(MalformedError) as refused:
-            receipt_of(home, said=said)
+            receipt_of(home, remarks=remarks)
         assert refused.value.code == "receipt.schema"
     assert told() == before
 
 
 def test_nothing_of_the_inside_is_named_unless_asked(home):
     inside = [str(home.path), home.path.name, "relay.test", "root@"]
-    plain = make(home, make_config(home), NOW)
+    plain = signed_receipt(home)
     payload = document.encode_receipt(plain.receipt).decode()
     assert not [word for word in inside if word in payload]
     assert set(json.loads(payload)["site"]) == {"public"}
-    said = make(home, make_config(home), NOW, said=Said("north", "second sluice"))
+    said = signed_receipt(home, remarks=ReceiptRemarks("north", "second sluice"))
     assert (verify_receipt(said.data).receipt.name, said.receipt.note) == ("north", "second sluice")

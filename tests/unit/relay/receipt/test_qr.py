@@ -38,8 +38,8 @@ def test_the_table_of_capacities_is_that_of_the_standard(version, characters):
     [(80, 24, 5), (80, 25, 6), (128, 48, 15), (240, 67, 25), (400, 200, 40), (20, 10, 4)],
 )
 def test_a_code_is_as_large_as_the_terminal_shows_whole(columns, lines, version):
-    assert qr.capacity(columns, lines) == qr._CAPACITY[version]
-    drawn = qr.draw("A" * qr.capacity(columns, lines), colours=False).splitlines()
+    assert qr.find_capacity(columns, lines) == qr._CAPACITY[version]
+    drawn = qr.draw_code("A" * qr.find_capacity(columns, lines), colours=False).splitlines()
     if version > 4:
         assert len(drawn) + 1 < lines
         assert len(drawn[0]) <= columns
@@ -49,20 +49,20 @@ def test_what_is_drawn_is_the_code_of_the_text():
     text = "SEALIFT1:1/1:ABC $%*+-./:"
     code = segno.make_qr(text, error="l")
     assert code.mode == "alphanumeric"
-    assert modules(qr.draw(text, colours=False)) == [list(row) for row in code.matrix]
+    assert modules(qr.draw_code(text, colours=False)) == [list(row) for row in code.matrix]
 
 
 def test_a_terminal_gets_white_on_black_whatever_its_colours_are():
-    lines = qr.draw("A", colours=True).splitlines()
+    lines = qr.draw_code("A", colours=True).splitlines()
     assert all(line.startswith("\x1b[97;40m") and line.endswith("\x1b[0m") for line in lines)
 
 
 def test_a_small_console_gets_a_sequence_and_a_large_receipt_as_few_codes_as_there_can_be():
     realistic = sign_receipt(realistic_receipt(SIGNER), SIGNER)
-    texts = qr.texts_for(realistic, 80, 25)
+    texts = qr.split_for_screen(realistic, 80, 25)
     assert 5 <= len(texts) <= 12
-    assert max(map(len, texts)) <= qr.capacity(80, 25)
+    assert max(map(len, texts)) <= qr.find_capacity(80, 25)
     assert receipts_from_texts(texts) == (realistic,)
     large = sign_receipt(receipt_of(SIGNER, without=tuple(f"{number:064x}" for number in range(2000))), SIGNER)
-    assert max(map(len, qr.texts_for(large, 20, 10))) <= MAX_TEXT_CHARACTERS
-    assert len(qr.texts_for(realistic, 101, 55)) == 1
+    assert max(map(len, qr.split_for_screen(large, 20, 10))) <= MAX_TEXT_CHARACTERS
+    assert len(qr.split_for_screen(realistic, 101, 55)) == 1

@@ -127,7 +127,7 @@ def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, 
 def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
     forge.said = {"au": {"fresh_days": 2, "version": "17.361.00"}, "patterns": {"fresh_days": 90}}
     status = view().status
-    assert not status.stale(CREATED + timedelta(days=2))
+    assert not status.is_stale(CREATED + timedelta(days=2))
     assert status.stale_reasons(CREATED + timedelta(days=3)) == ("the source au is 3 days old, more than 2",)
     assert status.stale_reasons(CREATED + timedelta(days=40)) == (
         "the generation is 40 days old, more than 30",
@@ -141,7 +141,7 @@ def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
 def test_where_every_source_has_its_own_limit_the_sites_does_not_count(view, forge):
     forge.said = {name: {"fresh_days": 90} for name in ("au", "patterns", "rules")}
     status = view(stale_after_days=1).status
-    assert not status.stale(CREATED + timedelta(days=90))
+    assert not status.is_stale(CREATED + timedelta(days=90))
     assert len(status.stale_reasons(CREATED + timedelta(days=91))) == 3
 
 

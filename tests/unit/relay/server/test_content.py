@@ -222,16 +222,16 @@ def test_damage_is_reported_again_after_the_next_generation(served, store):
     assert len(damages) == 2
 
 
-def test_the_shelf_holds_no_more_than_its_capacity_and_drops_the_least_recently_used(store):
+def test_the_cache_holds_no_more_than_its_capacity_and_drops_the_least_recently_used(store):
     blobs = add(store, *(bytes([number]) * 100 for number in range(5)))
-    shelf = BlobCache(store, capacity_bytes=300)
+    cache = BlobCache(store, capacity_bytes=300)
     for blob in (*blobs[:3], blobs[0], blobs[3]):
-        assert shelf.get(blob.sha256, blob.length) is not None
-    assert list(shelf._held) == [blobs[2].sha256, blobs[0].sha256, blobs[3].sha256]
-    assert shelf._bytes == 300
+        assert cache.load_blob(blob.sha256, blob.length) is not None
+    assert list(cache._loaded) == [blobs[2].sha256, blobs[0].sha256, blobs[3].sha256]
+    assert cache._bytes == 300
 
 
-def test_the_shelf_is_bounded():
+def test_the_cache_is_bounded():
     assert SMALL_FILE_BYTES * 8 <= CACHE_BYTES <= 64 * 1024 * 1024
 
 

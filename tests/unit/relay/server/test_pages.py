@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,13 @@ def test_deliveries_that_are_in_order_count_no_problem_and_health_is_ok(ask):
         'sealift_delivery_problems{place="ds_agent",source="agent"} 0',
         'sealift_delivery_problems{place="scanner",source="rules"} 0',
     ]
+
+
+def test_an_inbox_that_does_not_answer_is_said_by_health_and_status(ask):
+    view = replace(view_of(FILES), silent_inboxes=(Path("/media/stick"),))
+    assert ask("/-/healthz", view=view).body == b"inbox does not answer: /media/stick\n"
+    assert b"the inbox /media/stick does not answer" in ask("/-/status", view=view).body
+    assert json.loads(ask("/-/status.json", view=view).body)["silent_inboxes"] == ["/media/stick"]
 
 
 def test_a_problem_of_a_source_that_is_gone_is_counted_too(ask):
@@ -175,32 +184,3 @@ def test_the_features_come_in_every_form(ask, query, kind, beginning):
 @pytest.mark.parametrize("query", ["format=exe", "lang=de"])
 def test_an_unknown_form_or_language_is_404(ask, query):
     assert ask("/-/features", query=query).status == 404
-
-
-def test_the_metrics_have_help_type_and_values(tmp_path):
-    old = SourceState("clamav", "clamav", NOW - timedelta(days=3), fresh_days=2)
-    sources = (old, SourceState("rules", "http", NOW))
-    view = view_of(FILES, **EXPIRED, sources=sources)
-    application = Application(GivenViews(view), store_in(tmp_path), lambda: NOW, print)
-    application.respond(get("/none"))
-    response = application.respond(get("/-/metrics"))
-    lines = response.body.decode().splitlines()
-    assert field(response, "content-type") == "text/plain; version=0.0.4; charset=utf-8"
-    assert "sealift_generation 7" in lines
-    assert "sealift_stale 1" in lines
-    assert "sealift_age_seconds 86400" in lines
-    assert 'sealift_source_age_seconds{source="clamav"} 259200' in lines
-    assert [line for line in lines if line.startswith("sealift_source_stale")] == [
-        'sealift_source_stale{source="clamav"} 1',
-        'sealift_source_stale{source="rules"} 0',
-    ]
-    expires = int((NOW - timedelta(days=2)).timestamp())
-    assert f'sealift_role_expires_timestamp_seconds{{role="timestamp"}} {expires}' in lines
-    assert 'sealift_responses_total{code="404"} 1' in lines
-    for line in lines:
-        if not line.startswith("#"):
-            name = line.partition(" ")[0].partition("{")[0]
-            assert [text.split(" ")[1] for text in lines if text.startswith("# ") and f" {name} " in text] == [
-                "HELP",
-                "TYPE",
-            ]

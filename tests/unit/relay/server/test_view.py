@@ -4,7 +4,7 @@ import pytest
 
 from manifests.errors import RollbackError
 from relay.server.view import Views
-from relay.status.text import status_to_json, status_to_text
+from relay.status.text import status_to_text
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
 
@@ -31,7 +31,7 @@ def views(home):
 def test_before_the_first_import_nothing_is_served(views):
     view = views.current()
     assert (view.rings, view.metadata, view.tuf_targets, view.mount_at_root) == ({}, {}, {}, "rules")
-    assert (view.status.generation, view.status.created, view.status.age(CREATED)) == (0, None, None)
+    assert (view.status.generation, view.status.created, view.status.age_of_served(CREATED)) == (0, None, None)
     assert "none yet" in status_to_text(view.status, CREATED)
 
 
@@ -87,67 +87,12 @@ def test_within_the_interval_a_view_is_taken_for_the_newest(home, forge, tmp_pat
     views.close()
 
 
-def test_stale_is_raised_by_expiry_and_by_age(views, home, forge, tmp_path):
-    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    status = views.current().status
-    assert not status.stale(CREATED + timedelta(days=30))
-    assert status.stale_reasons(CREATED + timedelta(days=31)) == ("the generation is 31 days old, more than 30",)
-    late = status.stale_reasons(CREATED + timedelta(days=365))
-    assert late[0] == "timestamp expired on 2027-09-01T12:00:00Z"
-    assert status.trust_ends_at == CREATED + timedelta(days=365)
-
-
-def test_a_clock_that_cannot_be_right_is_named(views, home, forge, tmp_path):
-    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    status = views.current().status
-    assert status.clock_state(CREATED) == "ok"
-    assert status.clock_state(CREATED - timedelta(seconds=1)) == "behind"
-    assert status.clock_state(CREATED + timedelta(days=1200)) == "ahead"
-    assert "CLOCK_BEHIND" in status_to_text(status, CREATED - timedelta(days=400))
-    assert status.age(CREATED - timedelta(days=400)) == timedelta(0)
-
-
-def test_the_status_as_json_names_every_fact(views, home, forge, tmp_path):
-    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    value = status_to_json(views.current().status, CREATED + timedelta(hours=2))
-    assert value | {"roles": len(value["roles"])} == {
-        "ring": "default",
-        "generation": 1,
-        "publisher": "forge",
-        "created": "2026-09-01T12:00:00Z",
-        "imported_at": "2026-09-01T13:00:00Z",
-        "age_seconds": 7200,
-        "stale": False,
-        "stale_reasons": [],
-        "trust_ends_at": "2027-09-01T12:00:00Z",
-        "roles": 5,
-        "clock": {"state": "ok", "now": "2026-09-01T14:00:00Z", "floor": "2026-09-01T12:00:00Z"},
-        "targets": 1,
-        "target_bytes": 2,
-        "generations": 1,
-        "connectivity": "isolated",
-        "sources": [
-            {
-                "name": "rules",
-                "kind": "directory",
-                "pulled_at": "2026-09-01T12:00:00Z",
-                "age_seconds": 7200,
-                "fresh_days": 30,
-                "stale": False,
-                "failed": False,
-                "version": None,
-                "licence": None,
-                "mount": None,
-                "deliver": None,
-            }
-        ],
-        "deliveries": [],
-        "delivery_problems": [],
-        "pending": [],
-        "last_import": {
-            "at": "2026-09-01T13:00:00Z",
-            "subject": "1",
-            "text": "Generation 1 of forge, created 2026-09-01T12:00:00Z: 1 targets",
-        },
-        "last_refusal": None,
-    }
+def test_an_inbox_that_falls_silent_changes_the_view_and_nothing_else(home, forge, tmp_path):
+    silent = []
+    views = Views(home, make_config(home), check_seconds=0, silent_inboxes=lambda: tuple(silent))
+    before = views.current()
+    silent.append(tmp_path)
+    after = views.current()
+    assert (before.silent_inboxes, after.silent_inboxes) == ((), (tmp_path,))
+    assert after.status is before.status
+    views.close()

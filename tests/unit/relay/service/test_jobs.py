@@ -104,9 +104,9 @@ def test_a_failure_is_told_once_for_as_long_as_it_is_the_same_and_the_job_comes_
     for _ in range(5):
         assert bench.pass_time(10.0) == ["job a", "job b"]
     assert bench.reports == [
-        ("failed", "It went wrong: The disk is full."),
-        ("failed", "It went wrong: The disk is broken."),
-        ("failed", "It went wrong: The disk is broken."),
+        ("a", "It went wrong: The disk is full."),
+        ("a", "It went wrong: The disk is broken."),
+        ("a", "It went wrong: The disk is broken."),
     ]
 
 

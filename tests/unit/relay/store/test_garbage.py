@@ -4,12 +4,13 @@ import pytest
 
 from manifests.errors import LockedError
 from manifests.progress import CancelledError, CancelToken, NoProgress
+from relay.context import Context
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.garbage import GRACE, collect_garbage
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_cargo import digest_of
-from tests.support.relay_homes import fingerprint, import_bundle, make_home
+from tests.support.relay_homes import fingerprint, import_bundle, make_config, make_home
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def later(forge, after=GRACE):
 
 
 def run(home, keep, now, **options):
-    return collect_garbage(home, keep, now, NoProgress(), CancelToken(), wait_seconds=0, **options)
+    context = Context(home, make_config(home), lambda: now)
+    return collect_garbage(context, keep=keep, wait_seconds=0, **options)
 
 
 def state_of(home):
@@ -138,8 +140,9 @@ def test_when_it_is_cancelled_nothing_that_is_named_is_gone(home, forge):
             if step == "Remove it":
                 cancel.cancel()
 
+    context = Context(home, make_config(home), lambda: later(forge), Impatient(), cancel)
     with pytest.raises(CancelledError):
-        collect_garbage(home, 3, later(forge), Impatient(), cancel, wait_seconds=0)
+        collect_garbage(context, keep=3, wait_seconds=0)
     assert state_of(home) == [3, 4, 5]
     assert len(blobs(home)) == 6
     assert run(home, 3, later(forge)).blobs == 2  # the next run removes it

@@ -3,7 +3,8 @@ import sqlite3
 import pytest
 
 from manifests.progress import CancelledError, CancelToken, NoProgress
-from relay.receipt import make as receipt
+from relay.context import Context
+from relay.receipt.make import make_receipt
 from relay.state import State
 from relay.store.verify import StoreDamage, StoreReport, discard_damaged_blobs, verify_store
 from tests.support.relay_bundles import BundleForge
@@ -90,9 +91,9 @@ def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_non
         "relay import the bundles of generation 3 again",
         "or relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
     )
-    now = forge.clock()()
-    assert rotten.sha256 in receipt.make(home, make_config(home), now).receipt.pending_holds
-    assert rotten.sha256 not in receipt.make(home, make_config(home), now, report=report).receipt.pending_holds
+    context = Context(home, make_config(home), forge.clock())
+    assert rotten.sha256 in make_receipt(context).receipt.pending_holds
+    assert rotten.sha256 not in make_receipt(context, report=report).receipt.pending_holds
     discard_damaged_blobs(home, report, wait_seconds=0)
     assert import_bundle(home, second, forge.clock()).outcome == "stored"
     assert import_bundle(home, first, forge.clock()).outcome == "imported"

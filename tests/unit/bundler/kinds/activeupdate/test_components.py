@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.kinds.activeupdate.choice import Choice
-from bundler.kinds.activeupdate.components import Increment, Index, read, version_text
-from bundler.kinds.activeupdate.ini import parse
+from bundler.kinds.activeupdate.components import ComponentIndex, Increment, read_components, shown_version
+from bundler.kinds.activeupdate.ini import parse_ini
 from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.errors import MalformedError
 from tests.support.active_update_reader import components as listed_by_a_client
@@ -46,8 +46,8 @@ Path=product/osce14/enu/PLM25_OSCE_AOS_COMP_LIST.zip,166427
 """
 
 
-def index(text: str) -> Index:
-    return read(parse(text.encode(), "server.ini"))
+def index(text: str) -> ComponentIndex:
+    return read_components(parse_ini(text.encode(), "server.ini"))
 
 
 def refusal(text: str) -> MalformedError:
@@ -138,7 +138,7 @@ def test_every_documented_form_is_read():
     [("1736100", "17.361.00"), ("17361000", "17.361.000"), ("257364", "257364"), ("12.500.1004", "12.500.1004")],
 )
 def test_a_version_is_told_as_people_know_it(written, said):
-    assert version_text(written) == said
+    assert shown_version(written) == said
 
 
 def test_versions_compare_as_numbers_and_increments_have_none_of_their_own():
@@ -157,7 +157,7 @@ def test_the_mirror_has_no_server_section_and_is_else_the_same_byte_for_byte():
 
 def test_line_ends_and_encoding_of_the_mirror_are_those_of_the_upstream():
     data = "\ufeff".encode("utf-16-le") + DOCUMENTED.replace("\n", "\r\n").encode("utf-16-le")
-    mirrored = read(parse(data, "server.ini")).mirrored(lambda _: True)
+    mirrored = read_components(parse_ini(data, "server.ini")).mirrored(lambda _: True)
     assert mirrored.decode("utf-16").replace("\r\n", "\n") == index(DOCUMENTED).mirrored(lambda _: True).decode()
 
 
@@ -310,13 +310,13 @@ def test_a_version_of_any_length_is_read_or_refused(version):
 
 def test_bytes_that_are_no_text_are_shown_as_numbers():
     with pytest.raises(MalformedError) as caught:
-        read(parse(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
+        read_components(parse_ini(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
     assert caught.value.what == ("server.ini: line 3, Path of [Info_1], holds '\\udcff' as a version or name")
 
 
 @pytest.mark.parametrize("components", [80, 400])
 def test_the_mirror_of_a_whole_tree_lists_all_of_it(components):
     tree = Tree(components)
-    found = read(parse(tree.ini, "server.ini"))
+    found = read_components(parse_ini(tree.ini, "server.ini"))
     assert len({component.path for component in found.components}) == components
     assert set(listed_by_a_client(found.mirrored(lambda _: True))) == set(tree.listed)

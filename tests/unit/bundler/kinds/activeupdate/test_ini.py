@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.activeupdate.ini import MAX_BYTES, MAX_LINE_CHARACTERS, MAX_LINES, parse
+from bundler.kinds.activeupdate.ini import MAX_BYTES, MAX_LINE_CHARACTERS, MAX_LINES, parse_ini
 from manifests.errors import MalformedError
 
 WORD = st.text("abcXYZ019_.", min_size=1, max_size=8)
@@ -21,20 +21,20 @@ ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 
 def refusal(data: bytes) -> MalformedError:
     with pytest.raises(MalformedError) as caught:
-        parse(data, "server.ini")
+        parse_ini(data, "server.ini")
     return caught.value
 
 
 def read_and_written(data: bytes) -> bytes | None:
     """The same bytes again, or ``None`` for what is refused as it should."""
     try:
-        return parse(data, "server.ini").without(lambda _: False)
+        return parse_ini(data, "server.ini").without(lambda _: False)
     except MalformedError as error:
         return None if error.code.startswith("ini.") else b"another code"
 
 
 def values(data: bytes) -> dict[str, dict[str | None, str]]:
-    sections = parse(data, "server.ini").sections
+    sections = parse_ini(data, "server.ini").sections
     return {name: {line.key: line.value for line in lines} for name, lines in sections.items()}
 
 
@@ -71,7 +71,7 @@ def test_what_is_left_out_is_gone_for_other_readers_and_the_rest_is_untouched(do
         for name, keys in document.items()
     )
     gone = data.draw(st.sets(st.sampled_from(sorted(document)))) if document else set()
-    left = parse(encoded(text, encoding), "server.ini").without(lambda line: line.section in gone)
+    left = parse_ini(encoded(text, encoding), "server.ini").without(lambda line: line.section in gone)
     assert values(left) == {name: keys for name, keys in document.items() if name not in gone}
     assert left.decode(encoding).replace(";[", "[").replace(f"{end};", end).lstrip("\ufeff") == text
 
@@ -79,14 +79,14 @@ def test_what_is_left_out_is_gone_for_other_readers_and_the_rest_is_untouched(do
 def test_a_whole_file_is_read_with_its_line_ends_blanks_and_comments():
     data = b"; made today\r\nloose=1\r\n\r\n[PATTERN]\r\n P.4 = pattern/v.zip,1,2 \r\nno key at all\r\n# end\r\n[EMPTY]"
     assert values(data) == {"": {"loose": "1"}, "PATTERN": {"P.4": "pattern/v.zip,1,2"}, "EMPTY": {}}
-    assert parse(data, "server.ini").without(lambda line: line.section == "PATTERN") == data.replace(
+    assert parse_ini(data, "server.ini").without(lambda line: line.section == "PATTERN") == data.replace(
         b"[PATTERN]", b";[PATTERN]"
     ).replace(b" P.4", b"; P.4")
 
 
 def test_a_single_byte_code_passes_through_unread():
     data = "[All_Product]\r\nName=Überwachung\r\n".encode("latin-1")
-    assert parse(data, "server.ini").without(lambda _: False) == data
+    assert parse_ini(data, "server.ini").without(lambda _: False) == data
 
 
 @pytest.mark.parametrize(

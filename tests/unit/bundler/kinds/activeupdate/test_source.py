@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.pull.pull import PullResult, check_all
+from bundler.pull.check import check_all
+from bundler.pull.result import PullResult
 from manifests.errors import ConfigurationError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.active_update_reader import components
@@ -333,7 +334,7 @@ def test_an_address_that_is_no_tree_is_refused_at_configuration(tmp_path: Path, 
     path = tmp_path / "bundler.toml"
     path.write_text(f'publisher = "acme"\n[[source]]\nname = "au"\nkind = "activeupdate"\nurl = "{url}"\n')
     with pytest.raises(ConfigurationError) as caught:
-        config.load(path)
+        config.load_config(path)
     assert (caught.value.code, caught.value.details["key"]) == ("config.value", "source[1].url")
 
 

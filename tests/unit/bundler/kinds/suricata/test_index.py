@@ -7,7 +7,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.suricata.index import Entry, Index, chosen, filled, read, write
+from bundler.kinds.suricata.index import (
+    IndexEntry,
+    RuleIndex,
+    choose_entries,
+    encode_rule_index,
+    fill_url,
+    read_rule_index,
+)
 from manifests.errors import FetchError, MalformedError, SealiftError
 
 INDEX = b"""\
@@ -61,12 +68,12 @@ versions:
 
 def refused(data: bytes) -> SealiftError:
     with pytest.raises(MalformedError) as caught:
-        read(data, name="index.yaml")
+        read_rule_index(data, name="index.yaml")
     return caught.value
 
 
 def test_an_index_gives_its_sources_by_name() -> None:
-    entries = read(INDEX, name="index.yaml").entries
+    entries = read_rule_index(INDEX, name="index.yaml").entries
     assert list(entries) == ["et/open", "et/pro", "oisf/trafficid", "old/rules"]
     pro = entries["et/pro"]
     assert pro.checksum is False
@@ -118,12 +125,12 @@ def test_what_is_no_index_is_refused_with_its_reason(data: bytes, code: str, wor
 def test_no_bytes_bring_the_reader_down(data: bytes) -> None:
     for sample in (data, b"version: 1\nsources:\n  a:\n    url: " + data):
         with suppress(MalformedError):
-            read(sample, name="index.yaml")
+            read_rule_index(sample, name="index.yaml")
 
 
 def test_sources_are_chosen_by_name() -> None:
-    entries = read(INDEX, name="index.yaml").entries
-    assert [entry.name for entry in chosen(entries, ["et/pro", "et/open"], index="i")] == ["et/pro", "et/open"]
+    entries = read_rule_index(INDEX, name="index.yaml").entries
+    assert [entry.name for entry in choose_entries(entries, ["et/pro", "et/open"], index="i")] == ["et/pro", "et/open"]
 
 
 @pytest.mark.parametrize(
@@ -135,19 +142,19 @@ def test_sources_are_chosen_by_name() -> None:
 )
 def test_a_source_that_cannot_be_chosen_is_refused(name: str, code: str, words: str) -> None:
     with pytest.raises(FetchError) as caught:
-        chosen(read(INDEX, name="index.yaml").entries, [name], index="i")
+        choose_entries(read_rule_index(INDEX, name="index.yaml").entries, [name], index="i")
     assert caught.value.code == code
     assert words in str(caught.value)
 
 
 def test_parameters_are_filled_in_and_a_missing_one_is_named() -> None:
-    entries = read(INDEX, name="index.yaml").entries
+    entries = read_rule_index(INDEX, name="index.yaml").entries
     values = {"__version__": "7.0.10", "secret-code": "c0de"}
-    assert filled(entries["et/pro"], values) == "https://rules.example/c0de/suricata-7.0.10/etpro.rules.tar.gz"
-    assert filled(entries["oisf/trafficid"], {}) == "https://rules.example/100%/trafficid.rules"
+    assert fill_url(entries["et/pro"], values) == "https://rules.example/c0de/suricata-7.0.10/etpro.rules.tar.gz"
+    assert fill_url(entries["oisf/trafficid"], {}) == "https://rules.example/100%/trafficid.rules"
     for missing, todo in (("secret-code", 'parameters = { "et/pro"'), ("__version__", "suricata_version")):
         with pytest.raises(FetchError) as caught:
-            filled(entries["et/pro"], {key: value for key, value in values.items() if key != missing})
+            fill_url(entries["et/pro"], {key: value for key, value in values.items() if key != missing})
         assert caught.value.code == "suricata.parameter"
         assert todo in str(caught.value.todo)
 
@@ -155,19 +162,19 @@ def test_parameters_are_filled_in_and_a_missing_one_is_named() -> None:
 @pytest.mark.parametrize("url", ["https://a/%20", "https://a/%(n)d", "https://a/%"])
 def test_a_url_that_asks_for_anything_but_text_is_refused(url: str) -> None:
     with pytest.raises(MalformedError) as caught:
-        filled(Entry("a", url), {"n": "1"})
+        fill_url(IndexEntry("a", url), {"n": "1"})
     assert caught.value.code == "suricata.index"
 
 
 def test_the_index_that_we_write_is_read_by_clients_and_leads_to_the_relay() -> None:
-    entries = read(INDEX, name="index.yaml").entries
+    entries = read_rule_index(INDEX, name="index.yaml").entries
     moved = [
         entries["et/pro"].moved("https://localhost:4122/suricata/et/pro/a%20b.tar.gz"),
-        Entry("own/x", "https://localhost:4122/x"),
+        IndexEntry("own/x", "https://localhost:4122/x"),
     ]
-    versions = read(INDEX, name="index.yaml").versions
-    written = write(Index({entry.name: entry for entry in moved}, versions))
-    assert written == write(Index({entry.name: entry for entry in reversed(moved)}, versions))
+    versions = read_rule_index(INDEX, name="index.yaml").versions
+    written = encode_rule_index(RuleIndex({entry.name: entry for entry in moved}, versions))
+    assert written == encode_rule_index(RuleIndex({entry.name: entry for entry in reversed(moved)}, versions))
     value = yaml.safe_load(written)
     assert value["version"] == 1
     pro = value["sources"]["et/pro"]
@@ -178,5 +185,5 @@ def test_the_index_that_we_write_is_read_by_clients_and_leads_to_the_relay() -> 
     assert "subscribe-url" not in pro
     assert {"summary", "vendor", "license"} <= set(value["sources"]["own/x"])
     assert value["versions"] == {"suricata": {"recommended": "7.0.10", "7.0": "7.0.10"}}
-    assert read(written, name="ours").versions == tuple(sorted(versions))
-    assert list(read(written, name="ours").entries) == ["et/pro", "own/x"]
+    assert read_rule_index(written, name="ours").versions == tuple(sorted(versions))
+    assert list(read_rule_index(written, name="ours").entries) == ["et/pro", "own/x"]

@@ -7,6 +7,7 @@ interrupted, whatever is left of the group is killed, so that nobody writes into
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import selectors
 import shutil
@@ -23,6 +24,7 @@ from manifests.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import MIB
 from manifests.progress import Progress
+from manifests.text import printable
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_BYTES = MIB
@@ -32,6 +34,7 @@ _SHOWN_CHARACTERS = 1000
 _PIPE_BYTES = 65_536
 _TICK_SECONDS = 0.5
 """How often the progress is told that we wait, which is also where an interruption is noticed."""
+_BLANKS = re.compile(r"\s")
 _LEAST_SECRET = 4
 """Shorter values are not hidden: they would blacken every other word."""
 
@@ -76,9 +79,24 @@ class Printed:
     errors: str
 
 
+@dataclass(frozen=True)
+class Workspace:
+    """Where a program works: a directory that goes with all that is in it.
+
+    Args:
+        path: The directory.
+        out: In it: the program's working directory.
+        scratch: In it: for its temporary files, and its ``HOME``.
+    """
+
+    path: Path
+    out: Path
+    scratch: Path
+
+
 @contextmanager
-def workspace(temporary: Path, kind: str) -> Iterator[Path]:
-    """Yield a fresh directory that is removed in every case; first remove what a crash left. Under the home's lock.
+def fresh_workspace(temporary: Path, kind: str) -> Iterator[Workspace]:
+    """Yield a workspace that is removed in every case; first remove what a crash left. Under the home's lock.
 
     Args:
         temporary: The home's temporary directory.
@@ -92,8 +110,12 @@ def workspace(temporary: Path, kind: str) -> Iterator[Path]:
             _remove(left)
         path = temporary / f"{kind}-{secrets.token_hex(8)}"
         path.mkdir(mode=0o700)
+    made = Workspace(path, path / "out", path / "scratch")
     try:
-        yield path
+        with storage_errors(path):
+            made.out.mkdir()
+            made.scratch.mkdir()
+        yield made
     finally:
         _remove(path)
 
@@ -111,13 +133,12 @@ def require_program(program: Program) -> None:
         raise program.error("not-executable", "cannot be run by this user", todo="chmod +x, or run it by its shell")
 
 
-def run(program: Program, directory: Path, scratch: Path, progress: Progress) -> Printed:
+def run_program(program: Program, place: Workspace, progress: Progress) -> Printed:
     """Run a program to its good end.
 
     Args:
         program: What to run.
-        directory: Its working directory.
-        scratch: A directory for its temporary files and its ``HOME``.
+        place: Where it works.
         progress: Told that we wait.
 
     Returns:
@@ -128,14 +149,14 @@ def run(program: Program, directory: Path, scratch: Path, progress: Progress) ->
             than 0.
     """
     require_program(program)
-    environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": str(scratch), "TMPDIR": str(scratch)}
+    environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": str(place.scratch), "TMPDIR": str(place.scratch)}
     try:
         child = subprocess.Popen(
             program.arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=directory,
+            cwd=place.out,
             env=environment | dict(program.environment),
             start_new_session=True,
         )
@@ -207,7 +228,7 @@ class _Streams:
                 self._drain(descriptor)
 
     def _drain(self, descriptor: int) -> None:
-        """Read what waits in a pipe, which is no more than a pipe holds even while somebody goes on writing."""
+        """Read what waits in a pipe, which is no more than a pipe takes even while somebody goes on writing."""
         for _ in range(MIB // _PIPE_BYTES):
             if not self._read(descriptor):
                 return
@@ -225,7 +246,7 @@ class _Streams:
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill the group while its leader, ended or not, still holds its number."""
+    """Kill the group while its leader, ended or not, still has its number."""
     if child.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -237,7 +258,7 @@ def _clean(program: Program, data: bytes) -> str:
     for value in sorted(program.secret, key=len, reverse=True):
         if len(value) >= _LEAST_SECRET:
             text = text.replace(value, "***")
-    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    return "\n".join(printable(_BLANKS.sub(" ", line)) for line in text.split("\n"))
 
 
 def _ending(status: int) -> str:

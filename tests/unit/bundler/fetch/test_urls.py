@@ -1,0 +1,27 @@
+"""URLs: how they are shown, whose they are."""
+
+from __future__ import annotations
+
+from bundler.fetch.options import fetch_options
+from bundler.fetch.urls import authority_of, shown_url
+
+
+def test_a_url_is_shown_without_its_query_alone() -> None:
+    assert shown_url("https://h/a@b/c?token=1#x") == "https://h/a@b/c"
+
+
+def test_hosts_are_compared_with_their_ports() -> None:
+    assert [
+        authority_of(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")
+    ] == [
+        "h:443",
+        "h:8080",
+        "[::1]:443",
+        "[::1]:8443",
+    ]
+    given = {"host": "[::1]:8443", "token_env": "A"}
+    assert fetch_options("s", {"credentials": given}).credentials is not None
+    for host, expected in (("H", "h:443"), ("[::1]", "[::1]:443"), ("[::1]:8443", "[::1]:8443"), ("h:1", "h:1")):
+        credentials = fetch_options("s", {"credentials": {**given, "host": host}}).credentials
+        assert credentials is not None
+        assert credentials.authority == expected
