@@ -70,7 +70,7 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Rule:
+class PackRule:
     """One rule: what it is, and the file that holds its body. ``length`` in bytes."""
 
     kind: RuleKind
@@ -106,7 +106,7 @@ class RulePack:
 
     release: Release
     released: date
-    rules: tuple[Rule, ...]
+    rules: tuple[PackRule, ...]
     deleted: tuple[tuple[RuleKind, str], ...] = ()
     title: str | None = None
     publisher: str | None = None
@@ -211,15 +211,15 @@ def check_rule_files(pack: RulePack, members: tuple[ArchiveMember, ...]) -> None
         )
 
 
-def _rule(table: dict[str, Any]) -> Rule:
+def _rule(table: dict[str, Any]) -> PackRule:
     for key in ("original_issue", "last_updated"):
         if key in table:
             _date(table[key])
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Rule(**fields)
+    return PackRule(**fields)
 
 
-def _order(rule: Rule) -> tuple[int, str]:
+def _order(rule: PackRule) -> tuple[int, str]:
     return RULE_KINDS.index(rule.kind), rule.identifier
 
 

@@ -13,7 +13,7 @@ from tuf.api.metadata import Root
 from bundler.ceremony.ceremony import Ceremony, RoleChange, RootOutcome
 from bundler.home import Home
 from bundler.keys import hsm, public_keys
-from bundler.keys.keyring import Keyring, generate_role_key, key_name
+from bundler.keys.keyring import Keyring, generate_role_key_files, key_name
 from bundler.keys.secrets import Secrets
 from bundler.repository.delegations import Authority, authority_of, write_delegations
 from bundler.repository.repository import Repository, wishes_path
@@ -169,7 +169,7 @@ class KeyChanges:
     @contextmanager
     def _made(self, role: str, new: NewKeys, count: int) -> Iterator[tuple[Key, ...]]:
         """Make keys, and take their files away again when what they were made for fails."""
-        made = [generate_role_key(role, self._home.keys, new.passphrase) for _ in range(count)]
+        made = [generate_role_key_files(role, self._home.keys, new.passphrase) for _ in range(count)]
         try:
             yield tuple(generated.entry.key for generated in made)
         except BaseException:

@@ -119,7 +119,7 @@ def sign_first_root(
 def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     made = {
         role: [
-            keys.generate_role_key(role, home.keys, wanted.passphrase)
+            keys.generate_role_key_files(role, home.keys, wanted.passphrase)
             for _ in range(wanted.root_keys if role == Root.type else 1)
         ]
         for role in (Root.type, *ONLINE_ROLES)

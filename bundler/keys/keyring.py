@@ -52,7 +52,7 @@ def key_name(role: str, key: Key) -> str:
     return f"{role}-{key.keyid[:12]}"
 
 
-def generate_key(path: Path, passphrase: bytes | None) -> GeneratedKey:
+def generate_key_files(path: Path, passphrase: bytes | None) -> GeneratedKey:
     """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
 
     Args:
@@ -66,8 +66,8 @@ def generate_key(path: Path, passphrase: bytes | None) -> GeneratedKey:
     return _write(path, Ed25519PrivateKey.generate(), passphrase)
 
 
-def generate_role_key(role: str, directory: Path, passphrase: bytes | None) -> GeneratedKey:
-    """Make a role's key in a key directory, its files named after both; raises as :func:`generate_key`."""
+def generate_role_key_files(role: str, directory: Path, passphrase: bytes | None) -> GeneratedKey:
+    """Make a role's key in a key directory, its files named after both; raises as :func:`generate_key_files`."""
     private = Ed25519PrivateKey.generate()
     key = SSlibKey.from_crypto(private.public_key())
     return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)

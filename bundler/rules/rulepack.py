@@ -25,7 +25,7 @@ def read_pack_rules(data: bytes) -> tuple[Rule, ...]:
     return bounded_rules([_rule(rule) for rule in pack.rules])
 
 
-def _rule(rule: rulepack.Rule) -> Rule:
+def _rule(rule: rulepack.PackRule) -> Rule:
     body = repr(replace(rule, change=None, file=""))
     return make_rule(
         FORMAT,

@@ -17,7 +17,7 @@ from tests.support.tuf_publisher import NOW
 
 
 def person(directory: Path, name: str) -> keys.GeneratedKey:
-    return keys.generate_key(directory / f"{name}.pem", None)
+    return keys.generate_key_files(directory / f"{name}.pem", None)
 
 
 def test_people_on_several_machines_sign_copies_and_the_signatures_come_together(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.ceremony.proposal import with_authority
-from bundler.keys.keyring import generate_key
+from bundler.keys.keyring import generate_key_files
 from bundler.repository.delegations import authority_of
 from tests.support.ceremony import Site
 
@@ -25,7 +25,7 @@ def test_changes_of_keys_threshold_expiry_and_unknown_fields_are_told_and_nothin
     site = Site(tmp_path)
     old = site.root
     (gone,) = site.keyids("targets")
-    new = generate_key(tmp_path / "bob.pem", None).entry.key
+    new = generate_key_files(tmp_path / "bob.pem", None).entry.key
     before = authority_of(old, "targets")
     after = with_authority(old, "targets", before.with_keys(new).without_keys(gone))
     after = with_authority(after, "root", authority_of(after, "root").with_threshold(2))

@@ -13,13 +13,13 @@ from tests.support.keys import PASSPHRASE, nobody, passphrase_file
 
 
 def test_a_key_opens_with_its_passphrase_and_signs(tmp_path):
-    made = keys.generate_key(tmp_path / "k.pem", PASSPHRASE)
+    made = keys.generate_key_files(tmp_path / "k.pem", PASSPHRASE)
     signer = keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, passphrase_file(tmp_path)))
     made.entry.key.verify_signature(signer.sign(b"data"), b"data")
 
 
 def test_an_open_key_needs_no_passphrase(tmp_path):
-    keys.generate_key(tmp_path / "k.pem", None)
+    keys.generate_key_files(tmp_path / "k.pem", None)
     assert keys.read_private_key(tmp_path / "k.pem", Secrets(nobody)).public_key.keytype == "ed25519"
 
 
@@ -40,17 +40,17 @@ def test_what_is_no_private_key_is_refused(tmp_path, data):
 
 
 def test_a_key_is_never_written_over_another(tmp_path):
-    keys.generate_key(tmp_path / "k.pem", None)
+    keys.generate_key_files(tmp_path / "k.pem", None)
     before = (tmp_path / "k.pem").read_bytes()
     with pytest.raises(ConfigurationError) as caught:
-        keys.generate_key(tmp_path / "k.pem", None)
+        keys.generate_key_files(tmp_path / "k.pem", None)
     assert caught.value.code == "key.exists"
     assert (tmp_path / "k.pem").read_bytes() == before
 
 
 def test_a_ring_knows_keys_that_are_here_on_a_token_or_away(tmp_path):
-    here = keys.generate_role_key("targets", tmp_path, None).entry
-    away = keys.generate_role_key("root", tmp_path, None).entry
+    here = keys.generate_role_key_files("targets", tmp_path, None).entry
+    away = keys.generate_role_key_files("root", tmp_path, None).entry
     (tmp_path / f"{away.name}.pem").unlink()
     token = CryptoSigner.generate_ecdsa().public_key
     (tmp_path / "token.pub").write_bytes(public_keys.encode_public_key(token, "hsm:1?label=x"))
@@ -67,8 +67,8 @@ def test_a_ring_knows_keys_that_are_here_on_a_token_or_away(tmp_path):
 
 
 def test_a_file_that_holds_another_key_than_expected_is_refused(tmp_path):
-    keys.generate_key(tmp_path / "a.pem", None)
-    other = keys.generate_key(tmp_path / "b.pem", None).entry
+    keys.generate_key_files(tmp_path / "a.pem", None)
+    other = keys.generate_key_files(tmp_path / "b.pem", None).entry
     with pytest.raises(ConfigurationError) as caught:
         keys.open_signer(str(tmp_path / "a.pem"), other.key, Secrets(nobody))
     assert caught.value.code == "key.mismatch"

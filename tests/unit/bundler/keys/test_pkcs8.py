@@ -14,7 +14,7 @@ from tests.support.keys import PASSPHRASE
 
 @pytest.mark.needs("openssl")
 def test_a_generated_key_is_encrypted_readable_by_its_owner_and_opened_by_openssl(tmp_path):
-    made = keys.generate_key(tmp_path / "k.pem", PASSPHRASE)
+    made = keys.generate_key_files(tmp_path / "k.pem", PASSPHRASE)
     path = tmp_path / "k.pem"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")

@@ -26,7 +26,7 @@ from manifests.errors import MalformedError
     ],
 )
 def test_a_public_key_that_is_not_what_it_says_is_refused(tmp_path, change):
-    keys.generate_key(tmp_path / "k.pem", None)
+    keys.generate_key_files(tmp_path / "k.pem", None)
     path = tmp_path / "k.pub"
     path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
     with pytest.raises(MalformedError) as caught:

@@ -23,7 +23,7 @@ class Person:
 
 
 def test_a_wrong_passphrase_from_a_file_is_refused_at_once(tmp_path):
-    keys.generate_key(tmp_path / "k.pem", PASSPHRASE)
+    keys.generate_key_files(tmp_path / "k.pem", PASSPHRASE)
     with pytest.raises(ConfigurationError) as caught:
         keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, passphrase_file(tmp_path, "wrong one")))
     assert caught.value.code == "passphrase.wrong"
@@ -31,7 +31,7 @@ def test_a_wrong_passphrase_from_a_file_is_refused_at_once(tmp_path):
 
 def test_a_person_may_mistype_twice_and_is_not_asked_again_for_the_next_key(tmp_path):
     for name in ("a", "b"):
-        keys.generate_key(tmp_path / f"{name}.pem", PASSPHRASE)
+        keys.generate_key_files(tmp_path / f"{name}.pem", PASSPHRASE)
     person = Person("oops", "again", "correct horse")
     secrets = Secrets(person)
     keys.read_private_key(tmp_path / "a.pem", secrets)
