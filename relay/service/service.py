@@ -78,7 +78,7 @@ class Service:
             config.port,
             self._tls(),
             self._views,
-            home.blobs,
+            home.store,
             clock=clock,
             on_damage=self._damaged,
             limits=_LIMITS,

@@ -77,12 +77,12 @@ class Trip:
             possible = GENERATIONS[acknowledged : acknowledged + late + 2]
             assert newest in possible
             served = {
-                p: b"".join(home.blobs.read(blob.sha256)) for p, blob, _ in state.publications.list_files(DEFAULT_RING)
+                p: b"".join(home.store.read(blob.sha256)) for p, blob, _ in state.publications.list_files(DEFAULT_RING)
             }
             assert served == self.content[newest]
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
-                (left,) = list_outstanding(state, home.blobs)
+                (left,) = list_outstanding(state, home.store)
                 assert len(left.seen) >= STORED[acknowledged]
         assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         return newest
@@ -97,7 +97,7 @@ class Trip:
                 with State(home.database) as state:
                     assert int(bundle.name.split("-")[1]) < state.generations.find_newest_number()
         assert self.check(path, len(self.files)) == GENERATIONS[-1]
-        assert list(home.blobs.temporary.iterdir()) == []
+        assert list(home.store.temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ class Crossing:
             assert acknowledged <= newest <= min(acknowledged + late + 1, LAST)
             assert [ring.generation for ring in state.publications.list_rings()] == [newest or None]
             served: dict[str, Blob] = {p: blob for p, blob, _ in state.publications.list_files(DEFAULT_RING)}
-            assert {p: b"".join(home.blobs.read(blob.sha256)) for p, blob in served.items()} == self.content[newest]
+            assert {p: b"".join(home.store.read(blob.sha256)) for p, blob in served.items()} == self.content[newest]
             assert state.trusted.load_clock_floor() == (self.forge.created(newest) if newest else None)
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             assert len(state.event_rows.list_events(["import"])) == newest
@@ -82,4 +82,4 @@ class Crossing:
                 result, _ = import_and_follow(make_context(home, self.clock), bundle)
                 assert result.outcome == ("already-imported" if number == newest else "imported")
         assert self.check_after(path, LAST) == LAST
-        assert list(home.blobs.temporary.iterdir()) == []
+        assert list(home.store.temporary.iterdir()) == []

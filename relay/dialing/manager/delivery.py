@@ -136,7 +136,7 @@ class ManagerDelivery:
                 todo="raise manager.max_mib in relay.toml",
             )
         self.progress.start(f"storing {pack.name}", pack.blob.length)
-        update = self.manager.store(load_verified_content(self.home.blobs, pack), pack.name)
+        update = self.manager.store(load_verified_content(self.home.store, pack), pack.name)
         self.progress.advance(pack.blob.length)
         if update.name != pack.name:
             raise FetchError(
