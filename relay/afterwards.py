@@ -21,7 +21,7 @@ from manifests.errors import LockedError, SealiftError, StorageError
 from relay.context import Context
 from relay.deliveries import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
 from relay.deliveries.features import write_feature_files
-from relay.events import log as events
+from relay.events.log import log_event
 from relay.receipt.make import make_receipt
 from relay.rings.activate import move_rings
 from relay.state import Event, State
@@ -115,7 +115,7 @@ class _Steps:
         if is_new:
             self._save(lambda state: state.follow_ups.save_failure(name, error.code, now))
             with suppress(StorageError):  # the log may be on the disk that fails
-                events.record(self._context.home, event)
+                log_event(self._context.home, event)
 
     def _save(self, change: Callable[[State], None]) -> None:
         with suppress(StorageError, LockedError), State(self._context.home.database) as state, state.transaction():

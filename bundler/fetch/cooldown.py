@@ -51,8 +51,8 @@ class Cooldown:
             written = {name: times.instant_text(at) for name, at in sorted(self._until.items())}
             durable.write_file(self._path, strictjson.encode_json(written))
 
-    def check(self, host: str) -> None:
-        """Pass if the host may be asked.
+    def require_over(self, host: str) -> None:
+        """Refuse to ask a host before its time is over.
 
         Raises:
             FetchError: ``http.cooling-down`` until its time is over.

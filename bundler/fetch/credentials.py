@@ -128,7 +128,7 @@ class UpstreamCredentials:
 
     @classmethod
     def from_config(cls, source: str, key: str, table: Mapping[str, Any]) -> Self:
-        """Make them from a table that fits its schema.
+        """Read credentials from a table that fits its schema.
 
         Raises:
             ConfigurationError: ``source.credentials``.

@@ -39,11 +39,11 @@ class Downloads:
         self._lock = threading.Lock()
 
     def prune(self) -> None:
-        """Remove what earlier runs left and nobody came back for."""
+        """Remove interrupted downloads that nobody came back for."""
         self._partials.prune()
 
     def unasked(self, wanted: WantedFile) -> FetchedFile | None:
-        """Return what the last good pull gave, if nobody need be asked about it."""
+        """Take a file over from the last good pull, if nobody need be asked about it."""
         here = self.already_here(wanted)
         if here is None:
             return None
@@ -53,7 +53,7 @@ class Downloads:
         return FetchedFile(wanted.path, here, True, given.modified_at)
 
     def already_here(self, wanted: WantedFile) -> Blob | None:
-        """Return what the last good pull gave, if nobody need be asked about it."""
+        """Return the content that the last good pull gave for a file, if it surely is what is wanted."""
         known = self._bench.remembered(wanted.path)
         return known if known and wanted.is_met_by(known, lambda: self._bench.read(known)) else None
 

@@ -101,7 +101,7 @@ class NoSuchRangeError(WrongRangeError):
 
 
 def is_worth_retrying(error: FetchError) -> bool:
-    """Tell whether the same may succeed in a moment."""
+    """Tell whether a fetch that failed like this may succeed in a moment."""
     return isinstance(error, BrokenTransferError | WrongRangeError) or (
         isinstance(error, HttpStatusError) and error.may_pass
     )

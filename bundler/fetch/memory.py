@@ -24,15 +24,15 @@ class Memory:
         self._documents: dict[str, JSON] = {}
 
     def file(self, path: str, url: str) -> GivenValidators:
-        """Return what a file came with at the last good pull, if it came from this URL."""
+        """Return the validators that a target came with at the last good pull, if it came from this URL."""
         return _validators(self._bench.memo("files").get(path), url)
 
     def keep_file(self, path: str, url: str, given: GivenValidators) -> None:
-        """Remember what a file came with."""
+        """Remember the validators that a target came with."""
         self._files[path] = _note(url, given)
 
     def document(self, url: str) -> tuple[GivenValidators, Blob] | None:
-        """Return what a document was, and came with, at the last good pull, if it is in the store."""
+        """Return a document of the last good pull with its validators, if its content is in the store."""
         note = self._bench.memo("documents").get(_digest(url))
         if not isinstance(note, Mapping):
             return None
@@ -44,11 +44,11 @@ class Memory:
         return _validators(note, url), blob
 
     def keep_document(self, url: str, given: GivenValidators, blob: Blob) -> None:
-        """Remember a document."""
+        """Remember a document and its validators for the next pull."""
         self._documents[_digest(url)] = {**_note(url, given), "sha256": blob.sha256, "length": blob.length}
 
     def to_json(self) -> Mapping[str, JSON]:
-        """Return what the next pull wants to remember."""
+        """Return the validators and documents that the next pull wants to know."""
         return {"files": dict(sorted(self._files.items())), "documents": dict(sorted(self._documents.items()))}
 
 

@@ -156,13 +156,13 @@ class PartialFiles:
         return data, blob
 
     def drop(self, path: str, url: str) -> None:
-        """Forget a file."""
+        """Remove what is here of a download."""
         for file in self._files(path, url):
             with storage_errors(file):
                 file.unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """Remove what is too old to come back for, and what nobody knows the origin of."""
+        """Remove downloads that are too old to come back for, and those whose origin nobody knows."""
         oldest = self._clock() - KEPT
         with storage_errors(self._directory), suppress(FileNotFoundError):
             for data in list(self._directory.glob("*.data")):

@@ -63,7 +63,7 @@ def tls_context(options: FetchOptions) -> ssl.SSLContext:
 
 
 def _fallback() -> str | None:
-    """Return a bundle of our own where the system has none; ``None`` where it has."""
+    """Return a file of authorities where the system has none; ``None`` where it has."""
     paths = ssl.get_default_verify_paths()
     return None if paths.cafile or paths.capath else DEFAULT_CA_BUNDLE_PATH
 

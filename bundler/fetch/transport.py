@@ -161,7 +161,7 @@ class HttpTransport:
         """Return the answer at the end of the redirects, and its URL."""
         current = url
         for _ in range(self._options.redirects + 1):
-            self._cooldown.check(authority_of(current))
+            self._cooldown.require_over(authority_of(current))
             response = self._client.send(current, headers | self._credentials(current))
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:

@@ -52,7 +52,7 @@ class SourceJob:
         return good.pull if good and good.configuration == configuration_digest_of(self.config) else None
 
     def bench(self, context: Context, batch: Batch, pause: Callable[[float], None]) -> Workbench:
-        """Return what the source works with."""
+        """Make the workbench that the source works with."""
         common = self.config.common
         return Workbench(
             context.store,

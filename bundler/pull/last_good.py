@@ -28,7 +28,7 @@ class EarlierFailureError(FetchError):
 
 
 def read_last_good(home: Home, config: Config) -> PullResult:
-    """Return what the last pulls gave, without asking any upstream.
+    """Return the last good pull of every source, without asking any upstream.
 
     A source whose newest pull failed is a failure here too, with its last good content if it has any.
 

@@ -50,7 +50,7 @@ class SourceOutcome:
 
 
 def pull_result(outcomes: Sequence[SourceOutcome]) -> PullResult:
-    """Return what all sources together have."""
+    """Put together what there is to seal of all sources."""
     present = [(outcome, outcome.good) for outcome in outcomes if outcome.good is not None]
     return PullResult(
         records=tuple(_source_record(outcome.config, good, outcome.error) for outcome, good in present),

@@ -34,6 +34,8 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
     The manager is the one that relay.toml names in [manager]; without it nothing is done. Its address must be a
     private one, and nothing else is dialled. What the manager has already is not stored again.
     """
+    from relay.config import load_config
+    from relay.context import Context
     from relay.dialing.manager.delivery import RulePackOrder
     from relay.dialing.manager.run import deliver_rule_packs
     from relay.home import open_home
@@ -42,7 +44,8 @@ def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, 
         raise UsageError("usage.option", "--detect-only says how to apply", todo="give --apply too")
     home = open_home(settings.home)
     with show_progress(settings) as shown:
-        report = deliver_rule_packs(home, RulePackOrder(apply_, detect_only, pack), system_clock, shown)
+        context = Context(home, load_config(home.path), system_clock, shown)
+        report = deliver_rule_packs(context, RulePackOrder(apply_, detect_only, pack))
     if output == "json":
         print_json(_to_json(report))
     else:

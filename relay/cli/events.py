@@ -16,13 +16,13 @@ from manifests.text import table_text
 @click.pass_obj
 def command(settings: Settings, limit: int, kinds: tuple[str, ...], output: str) -> None:
     """Print what happened, newest last."""
-    from relay.events import log as events
+    from relay.events.log import read_events
     from relay.home import open_home
     from relay.state import State
 
     home = open_home(settings.home)
     with State(home.database) as state:
-        found = events.read(home, state, limit, kinds)
+        found = read_events(home, state, limit, kinds)
     if output == "json":
         print_json(
             {

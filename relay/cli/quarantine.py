@@ -105,8 +105,8 @@ def _find(settings: Settings, record_id: str) -> tuple[Home, RefusedBundle]:
 
 
 def _log(home: Home, record: RefusedBundle, done: str) -> None:
-    from relay.events import log as events
+    from relay.events.log import log_event
     from relay.state import Event
 
     text = f"{record.name} ({record.id[:12]}) was {done}"
-    events.record(home, Event(system_clock(), "quarantine", text, {"id": record.id, "action": done}))
+    log_event(home, Event(system_clock(), "quarantine", text, {"id": record.id, "action": done}))

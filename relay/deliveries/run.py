@@ -24,7 +24,7 @@ from relay.config import DeliveryConfig
 from relay.context import Context
 from relay.deliveries.files import TEMPORARY, DeliveryDirectory, open_directory
 from relay.deliveries.plan import plan_deliveries, problem_of
-from relay.events import log as events
+from relay.events.log import log_event
 from relay.rings.policy import DEFAULT_RING
 from relay.state import Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
 
@@ -84,7 +84,7 @@ def carry_out_deliveries(context: Context, *, wait_seconds: float = 0.0) -> Deli
     except SealiftError as error:
         event = Event(context.clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
         with suppress(StorageError):  # the log may be on the disk that fails
-            events.record(home, event)
+            log_event(home, event)
         return DeliveryReport((event,))
 
 

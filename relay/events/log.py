@@ -33,7 +33,7 @@ FILE_BYTES = 8 * MIB
 _ASIDE = re.compile(r"audit\.([0-9]{6,})\.jsonl")
 
 
-def record(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
+def log_event(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
     """Append an event to the audit log, durably.
 
     Args:
@@ -60,8 +60,8 @@ def record(home: Home, event: Event, *, file_bytes: int = FILE_BYTES) -> None:
             fsync_directory(home.path)
 
 
-def read(home: Home, state: State, limit: int | None = None, kinds: Collection[str] = ()) -> tuple[Event, ...]:
-    """Return the newest events of both places, newest last.
+def read_events(home: Home, state: State, limit: int | None = None, kinds: Collection[str] = ()) -> tuple[Event, ...]:
+    """Return the newest events of the state and of the audit log, newest last.
 
     Args:
         home: The relay's directory.

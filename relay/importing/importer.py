@@ -32,7 +32,7 @@ from manifests.errors import (
 )
 from manifests.text import printable
 from relay.context import Context
-from relay.events import log as events
+from relay.events.log import log_event
 from relay.importing.admission import Admission
 from relay.importing.damaged import believe_bundle, may_be_repaired, open_medium
 from relay.importing.recovery import RepairedBundle, repair_bundle
@@ -133,7 +133,7 @@ class _Import:
                 result = self._import_repaired(repaired, error)
         text = f"{printable(self.path.name)}: {repaired.text}"
         with suppress(StorageError):
-            events.record(self.context.home, Event(self.context.clock(), "medium-damaged", text))
+            log_event(self.context.home, Event(self.context.clock(), "medium-damaged", text))
         return replace(result, text=f"{result.text}. {repaired.text}")
 
     def _import_repaired(self, repaired: RepairedBundle, error: SealiftError) -> ImportResult:

@@ -18,7 +18,7 @@ from manifests.errors import (
 )
 from manifests.text import printable
 from relay.context import Context
-from relay.events import log as events
+from relay.events.log import REFUSED, log_event
 from relay.home import Home
 from relay.quarantine.registry import RefusedBundle, quarantine_bundle
 from relay.state import Event, State
@@ -78,7 +78,7 @@ def record_refusal(context: Context, path: Path, refusal: Refusal) -> None:
     text = f"{printable(path.name)} was refused: {error}"
     with suppress(StorageError):  # the refusal matters more than its record
         save_last_refusal(context.home.last_refusal_file, LastOutcome(now, error.code, text))
-        events.record(context.home, Event(now, events.REFUSED, text, details))
+        log_event(context.home, Event(now, REFUSED, text, details))
 
 
 def _way_out(home: Home, error: SealiftError) -> str | None:

@@ -21,7 +21,7 @@ from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import FollowUp, follow_import
 from relay.config import Config
 from relay.context import Context
-from relay.events import log as events
+from relay.events.log import log_event
 from relay.home import Home
 from relay.importing.importer import import_or_quarantine
 from relay.importing.refusals import Refusal
@@ -215,7 +215,7 @@ class Service:
 
     def _record(self, event: Event) -> None:
         with suppress(StorageError):  # serving goes on with a full disk
-            events.record(self._home, event)
+            log_event(self._home, event)
 
 
 def run_service(

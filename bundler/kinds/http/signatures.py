@@ -56,7 +56,7 @@ class Signature:
 
     @classmethod
     def from_config(cls, source: str, table: Mapping[str, str]) -> Self:
-        """Make it from a table that fits :data:`SIGNATURE_SCHEMA`.
+        """Read how a source is signed from a table that fits :data:`SIGNATURE_SCHEMA`.
 
         Raises:
             ConfigurationError: ``source.path`` for a relative or missing file, ``source.signature`` for one that

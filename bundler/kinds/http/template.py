@@ -83,7 +83,7 @@ class Template:
 
     @classmethod
     def from_config(cls, source: str, url: str, path: str | None, probe: Mapping[str, Any]) -> Self:
-        """Make it from keys that fit their schemas.
+        """Make the template from keys that fit their schemas.
 
         Raises:
             ConfigurationError: ``source.probe``, ``source.url``.

@@ -68,7 +68,7 @@ class RuleIndex:
 
 
 def read_rule_index(data: bytes, *, name: str) -> RuleIndex:
-    """Read an index.
+    """Read an index of rule sources.
 
     Args:
         data: At most ``INDEX_BYTES``.

@@ -36,7 +36,7 @@ class Parameters:
 
     @classmethod
     def from_config(cls, source: str, table: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Self:
-        """Make them from a table that fits its schema.
+        """Read where the values are from a table that fits its schema.
 
         Raises:
             ConfigurationError: ``source.path`` for a relative file.

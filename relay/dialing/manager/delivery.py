@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from manifests.clock import Clock
 from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
-from manifests.progress import Progress
 from manifests.rulepack import Release
+from relay.context import Context
 from relay.dialing.manager.packs import RulePack, load_verified_content
-from relay.home import Home
 from relay.state import Event, State
 from relay.state.manager_deliveries import StoredPack
 from relay.state.records import Detail
@@ -70,21 +68,17 @@ class ManagerDelivery:
     """Brings rule packs to one manager, in one run.
 
     Args:
-        home: The relay's directory.
+        context: The relay's.
         state: Its open state.
         manager: A session.
         shown: The manager's address, for events.
-        clock: Tells the time.
-        progress: Told about each step.
         max_bytes: Largest pack.
     """
 
-    home: Home
+    context: Context
     state: State
     manager: Manager
     shown: str
-    clock: Clock
-    progress: Progress
     max_bytes: int
 
     def deliver_packs(self, generation: int, packs: Sequence[RulePack], order: RulePackOrder) -> RulePackReport:
@@ -109,7 +103,7 @@ class ManagerDelivery:
         after = self.manager.security_updates() if new else before
         delivered = tuple(DeliveredRulePack(pack, _there(pack, after), pack.name in new) for pack in packs)
         target = next(entry for entry in delivered if entry.pack == chosen)
-        self.progress.start(f"what {chosen.name} changes")
+        self.context.progress.start(f"what {chosen.name} changes")
         changes = self.manager.changes(target.update.id)
         if not order.apply:
             return RulePackReport(self.shown, generation, delivered, target, changes, "dry-run")
@@ -135,9 +129,9 @@ class ManagerDelivery:
                 need=f"at most {self.max_bytes:,}",
                 todo="raise manager.max_mib in relay.toml",
             )
-        self.progress.start(f"storing {pack.name}", pack.blob.length)
-        update = self.manager.store(load_verified_content(self.home.store, pack), pack.name)
-        self.progress.advance(pack.blob.length)
+        self.context.progress.start(f"storing {pack.name}", pack.blob.length)
+        update = self.manager.store(load_verified_content(self.context.home.store, pack), pack.name)
+        self.context.progress.advance(pack.blob.length)
         if update.name != pack.name:
             raise FetchError(
                 "dsm.not-stored", f"The manager stored {pack.name} under another name", have=repr(update.name[:100])
@@ -153,7 +147,7 @@ class ManagerDelivery:
         return StoredPack(self.shown, pack.name, pack.blob.sha256, update.id)
 
     def _compare(self, pack: RulePack, update: SecurityUpdate, generation: int) -> None:
-        self.progress.start(f"comparing {pack.name}")
+        self.context.progress.start(f"comparing {pack.name}")
         found = hashlib.sha256(self.manager.export(update.id)).hexdigest()
         if found != pack.blob.sha256:
             raise FetchError(
@@ -171,7 +165,7 @@ class ManagerDelivery:
     ) -> tuple[RuleChanges, Sequence[SecurityUpdate]]:
         """Let the manager apply a rule pack, see that it did, and return what changed and all packs as they are now."""
         pack = target.pack
-        self.progress.start(f"applying {pack.name}")
+        self.context.progress.start(f"applying {pack.name}")
         changes = self.manager.apply(target.update.id, detect_only=order.detect_only)
         updates = self.manager.security_updates()
         update = _there(pack, updates)
@@ -204,7 +198,7 @@ class ManagerDelivery:
             "generation": generation,
             "detect_only": update.detect_only,
         }
-        return Event(self.clock(), kind, text, details)
+        return Event(self.context.clock(), kind, text, details)
 
 
 def _chosen(packs: Sequence[RulePack], order: RulePackOrder) -> RulePack:

@@ -270,4 +270,4 @@ def test_nobody_is_left_alone_for_more_than_a_week(bench: Bench) -> None:
     cooldown = Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now)
     cooldown.begin("h:443", 10**9)
     bench.now += timedelta(days=7)
-    Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now).check("h:443")
+    Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now).require_over("h:443")

@@ -165,8 +165,8 @@ class Writer(DirectorySource):
 
     writes: int = 0
 
-    def _list(self, bench):  # type: ignore[no-untyped-def]
-        listing = super()._list(bench)
+    def _find(self, bench):  # type: ignore[no-untyped-def]
+        listing = super()._find(bench)
         if self.writes:
             object.__setattr__(self, "writes", self.writes - 1)
             (self.path / "a.rules").write_bytes(b"write %d\n" % self.writes)

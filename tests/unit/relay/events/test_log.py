@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from manifests.errors import StorageError
-from relay.events import log as events
+from relay.events.log import log_event, read_events
 from relay.state import Event, State
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import make_home
@@ -16,34 +16,34 @@ from tests.support.relay_homes import make_home
 
 def test_both_logs_are_read_as_one_in_the_order_of_time(tmp_path):
     home = make_home(tmp_path / "relay", BundleForge().root)
-    events.record(home, Event(CREATED, "refused", "no", {"code": "zip.gap"}))
-    events.record(home, Event(CREATED, "refused", "ばんどる\nline", {"code": "zip.end"}))
+    log_event(home, Event(CREATED, "refused", "no", {"code": "zip.gap"}))
+    log_event(home, Event(CREATED, "refused", "ばんどる\nline", {"code": "zip.end"}))
     with State(home.database) as state:
-        assert [event.kind for event in events.read(home, state)] == ["init", "refused", "refused"]
-        (last,) = events.read(home, state, limit=1)
+        assert [event.kind for event in read_events(home, state)] == ["init", "refused", "refused"]
+        (last,) = read_events(home, state, limit=1)
         assert (last.text, last.details) == ("ばんどる\nline", {"code": "zip.end"})
-        assert events.read(home, state, kinds=("absent",)) == ()
+        assert read_events(home, state, kinds=("absent",)) == ()
 
 
 def test_a_line_that_a_power_cut_tore_hides_no_other(tmp_path):
     home = make_home(tmp_path / "relay", BundleForge().root)
-    events.record(home, Event(CREATED, "a", "first"))
+    log_event(home, Event(CREATED, "a", "first"))
     with home.audit_file.open("ab") as file:
         file.write(b'{"at": "2026-')
-    events.record(home, Event(CREATED, "b", "second"))
+    log_event(home, Event(CREATED, "b", "second"))
     with State(home.database) as state:
-        assert [event.kind for event in events.read(home, state)] == ["init", "a", "b"]
+        assert [event.kind for event in read_events(home, state)] == ["init", "a", "b"]
 
 
 def fill(home, count, file_bytes=100, kind="a"):
     """Record so many events, a second apart, two to a file."""
     for number in range(count):
-        events.record(home, Event(CREATED + timedelta(seconds=number), kind, str(number)), file_bytes=file_bytes)
+        log_event(home, Event(CREATED + timedelta(seconds=number), kind, str(number)), file_bytes=file_bytes)
 
 
 def logged(home, **options):
     with State(home.database) as state:
-        return [event.text for event in events.read(home, state, **options) if event.kind != "init"]
+        return [event.text for event in read_events(home, state, **options) if event.kind != "init"]
 
 
 def files_of(home):
@@ -85,7 +85,7 @@ def test_events_of_one_kind_are_found_in_every_file(home):
 def test_writers_at_the_same_time_lose_nothing_and_write_nothing_twice(home):
     def write(writer):
         for number in range(10):
-            events.record(home, Event(CREATED, "a", f"{writer}.{number}"), file_bytes=200)
+            log_event(home, Event(CREATED, "a", f"{writer}.{number}"), file_bytes=200)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
@@ -98,14 +98,14 @@ def test_a_log_that_was_put_aside_before_a_power_cut_is_gone_on_with(home):
     assert logged(home) == ["0", "1", "2"]
     assert logged(home, kinds=("a",), limit=1) == ["2"]
     assert not home.audit_file.exists()
-    events.record(home, Event(CREATED + timedelta(days=1), "a", "3"))
+    log_event(home, Event(CREATED + timedelta(days=1), "a", "3"))
     assert logged(home) == ["0", "1", "2", "3"]
 
 
 def test_a_new_file_has_the_mode_of_the_one_before(home):
     fill(home, 1)
     home.audit_file.chmod(0o600)
-    events.record(home, Event(CREATED, "a", "next"), file_bytes=1)
+    log_event(home, Event(CREATED, "a", "next"), file_bytes=1)
     assert len(files_of(home)) == 2
     assert stat.S_IMODE(home.audit_file.stat().st_mode) == 0o600
 
@@ -114,7 +114,7 @@ def test_a_new_file_has_the_mode_of_the_one_before(home):
 def test_a_new_file_that_root_begins_is_still_the_services(home):
     fill(home, 1)
     os.chown(home.audit_file, 65534, 65533)
-    events.record(home, Event(CREATED, "a", "next"), file_bytes=1)
+    log_event(home, Event(CREATED, "a", "next"), file_bytes=1)
     assert len(files_of(home)) == 2
     assert (home.audit_file.stat().st_uid, home.audit_file.stat().st_gid) == (65534, 65533)
 
@@ -134,8 +134,8 @@ def test_a_line_for_which_there_is_no_room_is_an_error_and_hides_no_other(home):
     fill(home, 2)
     length = home.audit_file.stat().st_size
     with largest_file(length + 10), pytest.raises(StorageError) as caught:
-        events.record(home, Event(CREATED, "a", "no room"))
+        log_event(home, Event(CREATED, "a", "no room"))
     assert caught.value.code == "storage.file-too-large"
     assert home.audit_file.stat().st_size == length + 10
-    events.record(home, Event(CREATED + timedelta(days=1), "a", "2"))
+    log_event(home, Event(CREATED + timedelta(days=1), "a", "2"))
     assert logged(home) == ["0", "1", "2"]

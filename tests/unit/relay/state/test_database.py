@@ -7,7 +7,7 @@ import pytest
 from manifests.blobs import Blob
 from manifests.clock import parse_instant
 from manifests.errors import ConfigurationError, StorageError
-from relay.events import log as events
+from relay.events.log import REFUSED, log_event
 from relay.rings.policy import DEFAULT_RING
 from relay.state import Event, State
 from relay.state.last_refusal import load_last_refusal
@@ -224,8 +224,8 @@ def test_what_version_2_read_back_from_its_events_is_in_tables_after(home):
             [(at, kind, text, json.dumps(details)) for at, kind, text, details in EVENTS_OF_VERSION_2],
         )
     connection.close()
-    events.record(home, Event(CREATED, events.REFUSED, "x.zip was refused", {"code": "tuf.expired"}))
-    events.record(home, Event(CREATED, "start", "The service listens", {}))
+    log_event(home, Event(CREATED, REFUSED, "x.zip was refused", {"code": "tuf.expired"}))
+    log_event(home, Event(CREATED, "start", "The service listens", {}))
     for _ in range(2):
         with State(home.database) as state:
             assert state.receipts.load_last_serial() == 1_767_225_606

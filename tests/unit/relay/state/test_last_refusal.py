@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from relay.config import load_config
-from relay.events import log as events
+from relay.events.log import log_event
 from relay.server.view import Views
 from relay.state import Event
 from relay.state.last_refusal import (
@@ -26,7 +26,7 @@ def fill(home, count, kind="a"):
     """Record so many events in the audit log, two to a file."""
     for number in range(count):
         at = CREATED + timedelta(seconds=number)
-        events.record(home, Event(at, kind, str(number), {"code": "zip.gap"}), file_bytes=100)
+        log_event(home, Event(at, kind, str(number), {"code": "zip.gap"}), file_bytes=100)
 
 
 def test_the_last_refusal_of_an_older_state_is_found_when_its_file_was_put_aside(home):

@@ -23,19 +23,19 @@ from manifests.errors import (
     UsageError,
 )
 from manifests.lock import exclusive_lock
-from manifests.progress import NoProgress
+from relay.context import Context
 from relay.dialing.manager.addresses import find_private_address, is_private
 from relay.dialing.manager.delivery import RulePackOrder, RulePackReport
 from relay.dialing.manager.run import deliver_rule_packs
 from relay.dialing.manager.settings import load_manager_settings
-from relay.events import log as events
+from relay.events.log import read_events
 from relay.home import Home
 from relay.state import State
 from tests.support import dsm_simulator as dsm
 from tests.support.commands import BIN, run
 from tests.support.dsm_simulator import MAGIC, DsmSimulator
 from tests.support.relay_bundles import BundleForge
-from tests.support.relay_homes import import_bundle, make_home
+from tests.support.relay_homes import import_bundle, make_config, make_home
 
 REPOSITORY = Path(__file__).parents[5]
 OLD, NEW = "26-030.dsru", "26-031.dsru"
@@ -80,7 +80,7 @@ class Site:
         return self.now
 
     def deliver(self, **order: Any) -> RulePackReport:
-        return deliver_rule_packs(self.home, RulePackOrder(**order), self.clock, NoProgress())
+        return deliver_rule_packs(Context(self.home, make_config(self.home), self.clock), RulePackOrder(**order))
 
     def refused(self, **order: Any) -> SealiftError:
         with pytest.raises(SealiftError) as caught:
@@ -90,7 +90,7 @@ class Site:
 
     def events(self) -> list[tuple[str, str]]:
         with State(self.home.database) as state:
-            found = events.read(self.home, state)
+            found = read_events(self.home, state)
         assert dsm.PASSWORD not in str(found)
         return [(event.kind, event.text) for event in found if event.kind.startswith("manager-")]
 
