@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli.options import no_passphrase_option, passphrase_option, warn_open_keys
+from bundler.cli.options import no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
 from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
@@ -45,16 +45,13 @@ def command(
     no_passphrase: bool,
 ) -> None:
     """Make a publisher: keys, first signed root, commented bundler.toml."""
-    import os
-
     from bundler.jobs.init import NewPublisher, create_publisher
-    from bundler.keys.secrets import Secrets, ask_on_terminal
 
     if no_passphrase and passphrase_file is not None:
         raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")
     passphrase = None
     if not no_passphrase:
-        passphrase = Secrets.choose(ask_on_terminal, os.environ, passphrase_file, None).new_passphrase()
+        passphrase = secrets_from(passphrase_file).new_passphrase()
     wanted = NewPublisher(
         publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase, _expiries(expiries)
     )

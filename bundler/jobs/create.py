@@ -26,7 +26,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from bundler.seal.companions import ChooseCompanions, CompanionFile, SealedFile, no_companions
 from bundler.seal.journal import finish_interrupted
-from bundler.seal.write import sign_manifest
+from bundler.seal.write import seal_volume
 from bundler.seal.write_verified import VerifiedWriter
 from manifests.blobs import BlobStore
 from manifests.errors import FetchError, UsageError
@@ -140,7 +140,7 @@ def create_bundles(
                 # 6. Journal: whatever is interrupted from here on, the next command knows what to remove.
                 journal = writer.begin_journal(order.out, manifests, version.snapshot_version)
                 # 7. Sign, write, verify.
-                volumes = tuple(sign_manifest(manifest, timestamp_signers) for manifest in manifests)
+                volumes = tuple(seal_volume(manifest, timestamp_signers) for manifest in manifests)
                 written = writer.write_volumes(journal, volumes, version.documents, compressed)
                 # 8. Commit.
                 sealed = SealedVersion(version.snapshot_version, volumes, order.volume_size, order.recovery_percent)

@@ -32,7 +32,7 @@ BUFFER_BYTES = 64 * 1024
 """Collects headers and small members; what is larger goes past it."""
 
 
-def sign_manifest(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
+def seal_volume(manifest: Manifest, signers: Sequence[Signer]) -> SealedVolume:
     """Encode a manifest and sign it with the keys of the timestamp role."""
     data = manifest_format.encode_manifest(manifest)
     return SealedVolume(manifest, data, signature.sign_manifest(data, signers))

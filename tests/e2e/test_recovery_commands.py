@@ -391,7 +391,7 @@ def random_bytes(_: Goods, path: Path) -> None:
 def make_side(file: Path, path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from bundler.seal.recovery import write_recovery; "
-        "from manifests.console.commands import NoProgress; "
+        "from manifests.progress import NoProgress; "
         "write_recovery(Path(sys.argv[1]), 5.0, NoProgress(), workspace=Path(sys.argv[3]), out=Path(sys.argv[2]))"
     )
     run([BIN / "python", "-c", code, file, path, path.with_name("work")], cwd=Path(__file__).parents[2])
