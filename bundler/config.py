@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bundler.kinds import KINDS, kind_class
-from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, Common
+from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, CommonOptions
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
 from manifests.schemas import configuration
@@ -61,7 +61,7 @@ class SourceConfig:
     name: str
     kind: str
     options: Mapping[str, Any]
-    common: Common = NOTHING_SAID
+    common: CommonOptions = NOTHING_SAID
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _source(table: dict[str, Any], kinds: Kinds, path: Path, at: str) -> SourceC
     rules = {"type": "object", "additionalProperties": False, **own, "properties": properties}
     configuration.check_configuration(keys, rules, file=path, at=at)
     options = {key: item for key, item in keys.items() if key not in COMMON_KEYS}
-    return SourceConfig(name, kind, MappingProxyType(options), Common.from_table(keys))
+    return SourceConfig(name, kind, MappingProxyType(options), CommonOptions.from_table(keys))
 
 
 def _check_days(config: Config, path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from bundler.fetch.answer import Answer, Ask, GivenValidators, require_bounded
 from bundler.fetch.errors import WrongBodyError, WrongRangeError
 from bundler.fetch.memory import Memory
-from bundler.fetch.partial import PartialFile, PartialFiles, file_chunks
+from bundler.fetch.partial import PartialDownload, PartialDownloads, file_chunks
 from bundler.fetch.portal import is_page, without_portal
-from bundler.fetch.transport import HttpTransport
+from bundler.fetch.transport import FetchTransport
 from bundler.fetch.urls import shown_url
 from bundler.fetch.wanted import FetchedFile, WantedFile
 from bundler.sources.base import Workbench
@@ -35,7 +35,7 @@ class Downloads:
         self._bench = bench
         self._name = name
         self._memory = memory
-        self._partials = PartialFiles(bench.fetching, name, bench.clock)
+        self._partials = PartialDownloads(bench.fetching, name, bench.clock)
         self._lock = threading.Lock()
 
     def prune(self) -> None:
@@ -57,7 +57,7 @@ class Downloads:
         known = self._bench.remembered(wanted.path)
         return known if known and wanted.is_met_by(known, lambda: self._bench.read(known)) else None
 
-    def bring(self, transport: HttpTransport, wanted: WantedFile, *, announce: bool) -> FetchedFile:
+    def bring(self, transport: FetchTransport, wanted: WantedFile, *, announce: bool) -> FetchedFile:
         """Try once to bring a file into the batch.
 
         Args:
@@ -83,7 +83,7 @@ class Downloads:
             self._partials.drop(wanted.path, wanted.url)
             raise
 
-    def ask(self, wanted: WantedFile, begun: PartialFile | None) -> Ask:
+    def ask(self, wanted: WantedFile, begun: PartialDownload | None) -> Ask:
         """Return what to ask: whether it changed, the rest of it, or all of it."""
         if begun is not None and begun.blob is not None:
             return Ask(unless=begun.validators) if begun.validators else Ask()
@@ -96,7 +96,7 @@ class Downloads:
         return Ask(unless=given)
 
     def _received(
-        self, wanted: WantedFile, begun: PartialFile | None, answer: Answer, announce: bool
+        self, wanted: WantedFile, begun: PartialDownload | None, answer: Answer, announce: bool
     ) -> tuple[Path | None, Blob, GivenValidators]:
         """Return the content that an answer means, its file if it is not in the store, and its validators."""
         if answer.unchanged and begun is not None and begun.blob is not None:

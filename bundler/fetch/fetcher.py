@@ -16,8 +16,8 @@ from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.portal import is_page, refuse_portal
 from bundler.fetch.session import tls_context
-from bundler.fetch.transport import HttpTransport
-from bundler.fetch.wanted import FetchedFile, SeenFile, WantedFile
+from bundler.fetch.transport import FetchTransport
+from bundler.fetch.wanted import FetchedFile, OfferedFile, WantedFile
 from bundler.sources.base import JSON, Workbench
 from manifests.blobs import Blob
 from manifests.errors import SealiftError
@@ -42,7 +42,7 @@ class Fetcher:
         self._cooldown = Cooldown(bench.fetching / "cooldown.json", bench.clock)
         self._context = tls_context(options)
         self._local = threading.local()
-        self._transports: list[HttpTransport] = []
+        self._transports: list[FetchTransport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
         self._memory = Memory(bench)
@@ -63,7 +63,7 @@ class Fetcher:
 
         Raises:
             FetchError: ``http.checksum``, ``http.length``, ``http.captive-portal``, or as
-                :meth:`bundler.fetch.transport.HttpTransport.get`, after as many tries as that is worth.
+                :meth:`bundler.fetch.transport.FetchTransport.get`, after as many tries as that is worth.
         """
         return self._get(wanted, announce=True)
 
@@ -119,7 +119,7 @@ class Fetcher:
             raise
         return tuple(future.result() for future in futures)
 
-    def look(self, wanted: WantedFile) -> SeenFile:
+    def look(self, wanted: WantedFile) -> OfferedFile:
         """Ask for a file and read no body: is it there, how long is it, did it change?
 
         Raises:
@@ -127,16 +127,16 @@ class Fetcher:
         """
         known = self._downloads.already_here(wanted)
         if known is not None:
-            return SeenFile(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
+            return OfferedFile(wanted.path, known.length, True, self._memory.file(wanted.path, wanted.url).modified_at)
         ask = self._downloads.ask(wanted, None)
 
-        def attempt() -> SeenFile:
+        def attempt() -> OfferedFile:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
                     refuse_portal(wanted.url, answer)
                 here = self._bench.remembered(wanted.path) if answer.unchanged else None
                 length = answer.length if here is None else here.length
-                return SeenFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
+                return OfferedFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
 
         return self._transport.retrying(attempt)
 
@@ -232,12 +232,12 @@ class Fetcher:
         return self._memory.to_json()
 
     @property
-    def _transport(self) -> HttpTransport:
+    def _transport(self) -> FetchTransport:
         """This thread's transport."""
-        found: HttpTransport | None = getattr(self._local, "transport", None)
+        found: FetchTransport | None = getattr(self._local, "transport", None)
         if found is None:
             bench = self._bench
-            found = HttpTransport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
+            found = FetchTransport(self._options, self._context, self._cooldown, bench.clock, bench.pause)
             self._local.transport = found
             self._transports.append(found)
         return found
@@ -266,4 +266,4 @@ class Fetcher:
             return data
 
 
-__all__ = ["FetchedFile", "Fetcher", "SeenFile", "WantedFile"]
+__all__ = ["FetchedFile", "Fetcher", "OfferedFile", "WantedFile"]

@@ -60,7 +60,7 @@ class DownloadNote:
 
 
 @dataclass(frozen=True)
-class PartialFile:
+class PartialDownload:
     """One download, as far as it came. ``blob`` is set when it came whole; then its bytes were just hashed.
 
     Args:
@@ -87,14 +87,14 @@ class PartialFile:
         return self.blob is None and self.length > 0 and self.validators.strong is not None
 
 
-class PartialFiles:
+class PartialDownloads:
     """The downloads of one source. Different paths may be worked on by different threads."""
 
     def __init__(self, fetching: Path, source: str, clock: Clock) -> None:
         self._directory = _place(fetching) / source
         self._clock = clock
 
-    def find(self, path: str, url: str) -> PartialFile | None:
+    def find(self, path: str, url: str) -> PartialDownload | None:
         """Return what is here of a file; what cannot be believed is removed.
 
         Raises:
@@ -113,7 +113,7 @@ class PartialFiles:
             return found
 
     def receive(
-        self, path: str, url: str, answer: Answer, chunks: Iterable[bytes], begun: PartialFile | None
+        self, path: str, url: str, answer: Answer, chunks: Iterable[bytes], begun: PartialDownload | None
     ) -> tuple[Path, Blob]:
         """Write a body down as it comes.
 
@@ -195,17 +195,17 @@ def _place(fetching: Path) -> Path:
     return fetching / "partial"
 
 
-def _believed(data: Path, note: DownloadNote, status: os.stat_result) -> PartialFile | None:
+def _believed(data: Path, note: DownloadNote, status: os.stat_result) -> PartialDownload | None:
     """Return a download that is what its note says; ``None`` when that cannot be known."""
     validators = GivenValidators(note.etag, note.last_modified, note.strong)
     if note.sha256 is not None or status.st_size == note.total:
         blob = _hashed(data)
         if (note.sha256 or blob.sha256) != blob.sha256 or (note.sha256 is None and note.boot != boot_id()):
             return None
-        return PartialFile(data, blob.length, validators, blob.length, blob)
+        return PartialDownload(data, blob.length, validators, blob.length, blob)
     if note.boot != boot_id() or status.st_nlink != 1 or (note.total is not None and status.st_size > note.total):
         return None
-    return PartialFile(data, status.st_size, validators, note.total)
+    return PartialDownload(data, status.st_size, validators, note.total)
 
 
 @cache

@@ -133,7 +133,7 @@ def require_program(program: Program) -> None:
         raise program.error("not-executable", "cannot be run by this user", todo="chmod +x, or run it by its shell")
 
 
-def run_program(program: Program, place: Workspace, progress: Progress) -> Printed:
+def run_source_program(program: Program, place: Workspace, progress: Progress) -> Printed:
     """Run a program to its good end.
 
     Args:

@@ -35,7 +35,7 @@ from bundler.fetch.errors import (
 )
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.session import HttpClient, silence_error
-from bundler.fetch.urls import authority_of, is_sound, redirect_target, shown_url
+from bundler.fetch.urls import host_and_port_of, is_sound, redirect_target, shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
 from manifests.text import printable
@@ -50,7 +50,7 @@ _TOO_MANY_SECONDS = 900
 T = TypeVar("T")
 
 
-class HttpTransport:
+class FetchTransport:
     """GETs with one set of options. Not for several threads at once.
 
     Args:
@@ -75,7 +75,7 @@ class HttpTransport:
         self._clock = clock
         self._pause = pause
 
-    def __enter__(self) -> HttpTransport:
+    def __enter__(self) -> FetchTransport:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -161,7 +161,7 @@ class HttpTransport:
         """Return the answer at the end of the redirects, and its URL."""
         current = url
         for _ in range(self._options.redirects + 1):
-            self._cooldown.require_over(authority_of(current))
+            self._cooldown.require_over(host_and_port_of(current))
             response = self._client.send(current, headers | self._credentials(current))
             target = response.headers.get("Location")
             if response.status_code not in _REDIRECTS or target is None:
@@ -177,7 +177,7 @@ class HttpTransport:
     def _credentials(self, url: str) -> dict[str, str]:
         """Return the header that the URL's host, and no other, gets."""
         own = self._options.credentials
-        if own is None or own.authority != authority_of(url):
+        if own is None or own.authority != host_and_port_of(url):
             return {}
         if urlsplit(url).scheme != "https" and not own.plain_http:
             raise FetchError(
@@ -246,7 +246,7 @@ class HttpTransport:
         if status in BUSY:
             seconds = reading.read_retry_after(response, self._clock)
             later = None if seconds is None else f"come back in {seconds:,} seconds"
-            host = authority_of(current)
+            host = host_and_port_of(current)
             return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
             return self._client.proxy_refusal(url)

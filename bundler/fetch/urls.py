@@ -33,7 +33,7 @@ def is_sound(url: str) -> bool:
         return False
 
 
-def authority_of(url: str) -> str:
+def host_and_port_of(url: str) -> str:
     """Return ``host:port`` of a sound URL, in lower case, the port always given."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()

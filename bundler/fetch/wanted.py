@@ -90,7 +90,7 @@ class FetchedFile:
 
 
 @dataclass(frozen=True)
-class SeenFile:
+class OfferedFile:
     """What a server says of a file whose body was not read. ``length`` in bytes, if it says."""
 
     path: str

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from bundler.fetch.programs import Printed, Program, fresh_workspace, last_lines, require_program, run_program
+from bundler.fetch.programs import Printed, Program, fresh_workspace, last_lines, require_program, run_source_program
 from bundler.kinds.directory import DirectorySource
 from bundler.sources.base import NOT_VERIFIED, Pull, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path
@@ -93,7 +93,7 @@ class CommandSource:
         bench.progress.start(f"running {self.command[0]}")
         with fresh_workspace(bench.store.temporary, "command") as place:
             program = self._program(place.out)
-            printed = run_program(program, place, bench.progress)
+            printed = run_source_program(program, place, bench.progress)
             version = self._version(bench, program, printed)
             self._check_size(program, printed, place.out)
             left = DirectorySource(self.name, place.out, allow_empty=True)

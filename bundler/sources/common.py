@@ -23,7 +23,7 @@ COMMON_KEYS: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Common:
+class CommonOptions:
     """What a source's table says in common keys.
 
     Args:
@@ -55,4 +55,4 @@ class Common:
         )
 
 
-NOTHING_SAID = Common()
+NOTHING_SAID = CommonOptions()

@@ -17,7 +17,7 @@ from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator
 
 COMMON = "Keys of every source"
-SOURCES = Path(__file__).parents[2] / "bundler" / "sources"
+KINDS = Path(__file__).parents[2] / "bundler" / "kinds"
 
 
 def pulled(bench: Bench, section: str, **places: object) -> PullResult:
@@ -71,7 +71,7 @@ def test_an_activeupdate_tree_is_pulled_as_configured(tmp_path: Path) -> None:
 
 def test_the_page_tells_of_every_reason_of_activeupdate() -> None:
     raised = set()
-    for path in (SOURCES / "activeupdate").glob("*.py"):
+    for path in (KINDS / "activeupdate").glob("*.py"):
         raised |= set(re.findall(r'"((?:activeupdate|ini)\.[a-z-]+)"', path.read_text("utf-8"))) - {"server.ini"}
     told = set()
     for line in PAGE.splitlines():

@@ -95,9 +95,11 @@ def test_the_suricata_block_can_be_pulled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["clamav", "suricata"])
 def test_the_section_tells_of_every_reason(kind: str) -> None:
     raised = set()
-    for path in (REPOSITORY / "bundler" / "sources" / kind).glob("*.py"):
+    for path in (REPOSITORY / "bundler" / "kinds" / kind).glob("*.py"):
         raised |= set(
-            re.findall(rf'^\s+"{kind}\.([a-z0-9-]+)",|Error\("{kind}\.([a-z0-9-]+)"', path.read_text(), re.MULTILINE)
+            re.findall(
+                rf'^\s+"{kind}\.([a-z0-9-]+)",|(?:Error\(|code=)"{kind}\.([a-z0-9-]+)"', path.read_text(), re.MULTILINE
+            )
         )
     reasons = {reason for pair in raised for reason in pair if reason}
     told = set(re.findall(rf"`(?:{kind})?\.([a-z0-9-]+)`", section(kind)))

@@ -73,7 +73,11 @@ def test_the_page_tells_of_every_key_of_a_kind(kind: str) -> None:
 def test_the_page_tells_of_every_reason() -> None:
     raised = set()
     bundler = Path(__file__).parents[2] / "bundler"
-    for path in (*(bundler / "sources").rglob("*.py"), *(bundler / "fetch").glob("*.py")):
+    for path in (
+        *(bundler / "sources").glob("*.py"),
+        *(bundler / "kinds").rglob("*.py"),
+        *(bundler / "fetch").glob("*.py"),
+    ):
         raised |= set(re.findall(r'"((?:directory|http|rulepack)\.[a-z-]+)"', path.read_text("utf-8")))
     told = set(re.findall(r"`((?:directory|http|rulepack|archive)\.[a-z-]+)`", PAGE))
     for line in PAGE.splitlines():

@@ -94,10 +94,12 @@ def test_the_block_of_command_carries_what_the_command_left(tmp_path: Path, monk
 
 @pytest.mark.parametrize("kind", ["dsa", "tuf", "command"])
 def test_the_section_tells_of_every_reason_of_its_kind(kind: str) -> None:
-    modules = {"dsa": ("dsa/source", "dsa/output", "programs"), "tuf": ("tuf",), "command": ("command", "programs")}[
-        kind
-    ]
-    text = "".join((REPOSITORY / "bundler" / "sources" / f"{name}.py").read_text("utf-8") for name in modules)
+    modules = {
+        "dsa": ("kinds/dsa/source", "kinds/dsa/output", "fetch/programs"),
+        "tuf": ("kinds/tuf",),
+        "command": ("kinds/command", "fetch/programs"),
+    }[kind]
+    text = "".join((REPOSITORY / "bundler" / f"{name}.py").read_text("utf-8") for name in modules)
     raised = set(re.findall(r'error\(\s*"([a-z-]+)"', text)) | set(re.findall(rf'"{kind}\.([a-z-]+)"', text))
     rows = "\n".join(line.split("|")[1] for line in section(kind).splitlines() if line.startswith(f"| `{kind}."))
     assert raised - set(re.findall(r"[`.]([a-z-]+)`", rows)) == set()

@@ -15,7 +15,7 @@ from threading import Lock
 
 import pytest
 
-from bundler.fetch.partial import PartialFiles
+from bundler.fetch.partial import PartialDownloads
 from manifests.clock import system_clock
 from tests.support import source_simulator as upstream
 from tests.support.commands import BIN, clean_environment
@@ -87,7 +87,7 @@ def configure(publisher: Publisher, *lines: str) -> None:
 
 def kept(publisher: Publisher, server: SourceSimulator, bodies: Mapping[str, bytes]) -> dict[str, int]:
     """How much of each file is here, as the next run will believe it."""
-    partials = PartialFiles(publisher.home / "fetching", "feed", system_clock)
+    partials = PartialDownloads(publisher.home / "fetching", "feed", system_clock)
     found = {name: partials.find(name, server.url(f"/{name}")) for name in bodies}
     return {name: partial.length if partial else 0 for name, partial in found.items()}
 

@@ -19,7 +19,7 @@ from bundler.kinds import kind_class
 from bundler.pull.pull import pull_all
 from bundler.pull.result import PullResult
 from bundler.sources.base import Pull, Source, Workbench
-from bundler.sources.common import COMMON_KEYS, Common
+from bundler.sources.common import COMMON_KEYS, CommonOptions
 from manifests.errors import FetchError, SealiftError
 from manifests.progress import NoProgress
 
@@ -50,7 +50,7 @@ class Bench:
         """Add a source to the configuration, or replace the one of that name."""
         self.sources = [source for source in self.sources if source.name != name]
         own = {key: value for key, value in options.items() if key not in COMMON_KEYS}
-        self.sources.append(SourceConfig(name, kind, own, Common.from_table(options)))
+        self.sources.append(SourceConfig(name, kind, own, CommonOptions.from_table(options)))
 
     @property
     def config(self) -> Config:
@@ -69,7 +69,7 @@ class Bench:
     @contextmanager
     def workbench(self, previous: Pull | None = None, **table: Any) -> Iterator[Workbench]:
         """Yield a bench; what was added is committed at the end. ``table``: common keys of the source."""
-        common = Common.from_table(table)
+        common = CommonOptions.from_table(table)
         with self.store.batch() as batch:
             yield Workbench(
                 self.store,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Self
 
 from bundler.fetch.local_files import ChangedError, Fingerprint, open_settled, settled_chunks
-from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lines, require_program, run_program
+from bundler.fetch.programs import Program, Workspace, fresh_workspace, last_lines, require_program, run_source_program
 from bundler.kinds.dsa.output import find_new_zips
 from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path, require_target_path
@@ -116,7 +116,7 @@ class DsaSource:
     def _run(self, bench: Workbench, place: Workspace, began_ns: int) -> Path:
         """Run the program; return the one new zip that it named."""
         program = self._program
-        printed = run_program(program, place, bench.progress)
+        printed = run_source_program(program, place, bench.progress)
         seen = find_new_zips(f"{printed.output}\n{printed.errors}", (place.out, *self.directories), began_ns)
         if len(seen.new) == 1:
             return seen.new[0]

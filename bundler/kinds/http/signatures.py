@@ -108,9 +108,9 @@ class Signature:
 
     def _public_key(self, source: str) -> ed25519.PublicKey:
         if not self.key.startswith(("/", ".", "~")) and len(self.key) == 56:
-            return ed25519.read_public_key(self.key, f"Source {source!r}: key")
+            return ed25519.read_upstream_key(self.key, f"Source {source!r}: key")
         path = absolute_path(source, self.key)
-        return ed25519.read_public_key(_read(path, source).decode("utf-8", "replace"), str(path))
+        return ed25519.read_upstream_key(_read(path, source).decode("utf-8", "replace"), str(path))
 
 
 def _read(path: Path, source: str) -> bytes:

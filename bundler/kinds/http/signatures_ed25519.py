@@ -52,7 +52,7 @@ class PublicKey:
         return True
 
 
-def read_public_key(text: str, name: str) -> PublicKey:
+def read_upstream_key(text: str, name: str) -> PublicKey:
     """Read a public key: the program's file, or its second line alone.
 
     Raises:

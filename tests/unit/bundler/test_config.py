@@ -9,7 +9,7 @@ from bundler import config
 from bundler.home import Home, open_home
 from bundler.kinds import KINDS as SHIPPED
 from bundler.kinds import kind_class
-from bundler.sources.common import COMMON_KEYS, Common
+from bundler.sources.common import COMMON_KEYS, CommonOptions
 from bundler.sources.globs import GlobSet
 from manifests.errors import ConfigurationError, LockedError
 
@@ -91,12 +91,14 @@ def test_every_kind_takes_the_common_keys_beside_its_own(tmp_path):
         'deliver = "ds_agent"\nallow_older = true\n',
     ).sources
     assert source.options == {"path": "/x"}
-    assert source.common == Common(GlobSet(("*.cvd",), ("x/**",)), 7, "ours", "/", "ds_agent", allow_older=True)
+    assert source.common == CommonOptions(GlobSet(("*.cvd",), ("x/**",)), 7, "ours", "/", "ds_agent", allow_older=True)
 
 
 def test_without_a_common_key_everything_is_taken_and_nothing_is_said(tmp_path):
     (source,) = read(tmp_path, 'publisher = "acme"\n[[source]]\nname = "a"\nkind = "http"\n').sources
-    assert source.common == Common() == Common(GlobSet(("**",)), None, None, None, None, allow_older=False)
+    assert (
+        source.common == CommonOptions() == CommonOptions(GlobSet(("**",)), None, None, None, None, allow_older=False)
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(SHIPPED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundler.fetch.options import fetch_options
-from bundler.fetch.urls import authority_of, shown_url
+from bundler.fetch.urls import host_and_port_of, shown_url
 
 
 def test_a_url_is_shown_without_its_query_alone() -> None:
@@ -12,7 +12,7 @@ def test_a_url_is_shown_without_its_query_alone() -> None:
 
 def test_hosts_are_compared_with_their_ports() -> None:
     assert [
-        authority_of(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")
+        host_and_port_of(url) for url in ("https://H/a", "http://h:8080/", "https://[::1]/", "https://[::1]:8443/x")
     ] == [
         "h:443",
         "h:8080",
