@@ -15,7 +15,7 @@ from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
 from relay.context import Context
 from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
-from relay.receipt.make import ReceiptRemarks, claim_arrived, make_receipt
+from relay.receipt.make import ReceiptRemarks, make_receipt, summarise_arrived
 from relay.receipt.site_key import open_site_key, site_key_file
 from relay.state import State
 from relay.store.outstanding import ArrivedContent
@@ -137,9 +137,9 @@ def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_nev
 
 
 def test_what_has_arrived_of_a_generation_is_said():
-    claim = claim_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
-    assert (claim.generation, claim.holds, claim.parts) == (4, ("a" * 64, "b" * 64), ())
-    assert claim_arrived(None, None).generation is None
+    summary = summarise_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
+    assert (summary.generation, summary.holds, summary.parts) == (4, ("a" * 64, "b" * 64), ())
+    assert summarise_arrived(None, None).generation is None
 
 
 def test_the_key_is_made_once_and_readable_by_the_owner_alone(empty):
