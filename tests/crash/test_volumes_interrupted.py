@@ -10,12 +10,14 @@ import pytest
 
 from manifests.errors import RollbackError
 from manifests.progress import CancelToken, NoProgress
+from relay.afterwards import follow_import
 from relay.home import open_home
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.store.outstanding import list_outstanding
 from relay.store.verify import verify_store
 from tests.support.child import run_traced
+from tests.support.crash_relay import served_content
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_and_follow, make_context, make_home
@@ -76,15 +78,16 @@ class Trip:
             newest = state.generations.find_newest_number()
             possible = GENERATIONS[acknowledged : acknowledged + late + 2]
             assert newest in possible
-            served = {
-                p: b"".join(home.blobs.read(blob.sha256)) for p, blob, _ in state.publications.list_files(DEFAULT_RING)
-            }
-            assert served == self.content[newest]
+            served = state.publications.find_ring(DEFAULT_RING).generation or 0
+            assert served == newest or newest not in GENERATIONS[: acknowledged + 1]
+            assert served_content(home) == self.content[served]
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
-                (left,) = list_outstanding(state, home.blobs)
+                (left,) = list_outstanding(state, home.store)
                 assert len(left.seen) >= STORED[acknowledged]
         assert verify_store(home, NoProgress(), CancelToken()).damage == ()
+        follow_import(make_context(home, self.clock))
+        assert served_content(home) == self.content[newest]
         return newest
 
     def finish(self, path):
@@ -97,7 +100,7 @@ class Trip:
                 with State(home.database) as state:
                     assert int(bundle.name.split("-")[1]) < state.generations.find_newest_number()
         assert self.check(path, len(self.files)) == GENERATIONS[-1]
-        assert list(home.blobs.temporary.iterdir()) == []
+        assert list(home.store.temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
