@@ -45,7 +45,11 @@ def sign_manifest(manifest: bytes, signers: Sequence[Signer]) -> bytes:
 def verify_signature(
     manifest: bytes, signature: bytes, keys: Mapping[str, Key], threshold: int, limits: Limits = DEFAULT_LIMITS
 ) -> None:
-    """Check that enough keys signed exactly these bytes, and that nothing else is in the signature.
+    """Verify that enough keys signed exactly the bytes of a manifest, and that nothing else is in the signature.
+
+    1. the signature file is written the one way we write it, each key once
+    2. each signature is by a key that may sign, and holds; one that does not is refused, however many others do
+    3. the keys are enough
 
     Args:
         manifest: The bytes of ``manifest.json``.
@@ -60,10 +64,11 @@ def verify_signature(
     value = strictjson.decode_json(signature, name=SIGNATURE_NAME, max_bytes=limits.signature_bytes)
     schemas.check_document(value, "signature", name=SIGNATURE_NAME)
     key_ids = [row["keyid"] for row in value["signatures"]]
+    # 1. A key that stands twice could meet a threshold of two.
     if strictjson.encode_json(value) != signature or any(left >= right for left, right in pairwise(key_ids)):
         raise MalformedError("signature.form", f"{SIGNATURE_NAME} is not in canonical form")
     message = pre_authentication_encoding(manifest)
-    for row in value["signatures"]:
+    for row in value["signatures"]:  # 2
         key = keys.get(row["keyid"])
         if key is None:
             raise NotAuthenticError(
@@ -77,7 +82,7 @@ def verify_signature(
             raise NotAuthenticError(
                 "signature.invalid", f"The manifest's signature by key {row['keyid'][:16]} does not hold"
             ) from None
-    if len(key_ids) < threshold:
+    if len(key_ids) < threshold:  # 3
         raise NotAuthenticError(
             "signature.threshold",
             "The manifest is not signed by enough keys",

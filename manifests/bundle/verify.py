@@ -63,7 +63,8 @@ class VerifiedBundle:
     def content(self, blob: BlobMember) -> Iterator[bytes]:
         """Yield a blob's content, in order, at most 1 MiB at a time.
 
-        The caller hashes it: a stored member's digest is its content's digest.
+        Step 6 is shared: the caller hashes the content (a stored member's digest is its content's digest), and
+        here the stored bytes of a deflated member are compared with their own digest.
 
         Raises:
             MalformedError: ``zip.*`` while streaming.
@@ -74,7 +75,7 @@ class VerifiedBundle:
             self._members[blob.name],
             self._limits,
             digest=blob.method == "deflate",
-            check_crc=self.whole,
+            check_crc=self.whole,  # a place that was computed from the manifest comes without a CRC-32
         )
         yield from reader
         if blob.method == "deflate" and reader.stored_sha256 != blob.stored_sha256:
@@ -128,7 +129,8 @@ def verify_bundle(
         ExpiredError: ``tuf.expired.*``.
         IncompleteError: ``tuf.missing.*``.
     """
-    return _verify(file, read_directory(file, limits), state, system_time, limits, accept_expired=accept_expired)
+    members = read_directory(file, limits)  # 1. structure of the zip, whole
+    return _verify(file, members, state, system_time, limits, accept_expired=accept_expired)
 
 
 def verify_bundle_front(
@@ -155,9 +157,8 @@ def verify_bundle_front(
     Raises:
         SealiftError: As :func:`verify_bundle` does: the front is damaged too, or must not be believed.
     """
-    return _verify(
-        file, read_front(file, limits), state, system_time, limits, accept_expired=accept_expired, whole=False
-    )
+    members = read_front(file, limits)  # in place of 1: what can be read from byte 0 on
+    return _verify(file, members, state, system_time, limits, accept_expired=accept_expired, whole=False)
 
 
 def _verify(
@@ -181,19 +182,23 @@ def _verify(
         member, document = members.get(TUF_PREFIX + name), documents.get(TUF_PREFIX + name)
         return None if member is None else read_member(file, member, max_bytes, limits, document)
 
+    # 2. Root chain. It is read before any digest of a document is known, so these members must be stored as they are.
     workflow = Workflow(state, system_time, limits, require_extension=True, accept_expired=accept_expired)
     update_roots(workflow, read_root)
     workflow.finish_roots()
 
+    # 3. Signature over the exact bytes, before a parser sees them: what nobody signed is not decoded.
     manifest_bytes = read_required_member(file, members, manifest_format.MANIFEST_NAME, limits.manifest_bytes, limits)
     signature_bytes = read_required_member(file, members, signature.SIGNATURE_NAME, limits.signature_bytes, limits)
     keys, threshold = workflow.timestamp_keys()
     signature.verify_signature(manifest_bytes, signature_bytes, keys, threshold, limits)
     manifest = manifest_format.decode_manifest(manifest_bytes, limits)
 
+    # 4. Timestamp, snapshot, targets, delegations. A compressed document is inflated only as the manifest says.
     documents = {document.name: document for document in manifest.documents}
     load_all_roles(workflow, read)
 
+    # 5. Agreement, one to one. In a damaged file the place of content is computed from what was signed, not searched.
     if not whole:
         members = _placed(manifest, found)
     _check_members(manifest, tuple(members.values()))

@@ -57,6 +57,12 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[Mem
     the members' data, byte for byte what :class:`manifests.container.ContainerWriter` writes for
     these members.
 
+    1. the end records, which say where the central directory is
+    2. each central record is, byte for byte, the canonical one for what it says
+    3. its member begins where the one before it ended, under a name that no other has on any file system
+    4. its local header is, byte for byte, the one that follows from the central record
+    5. directory and members end exactly where the end records say
+
     Args:
         file: A seekable binary file; its position is not kept.
         limits: Ceilings on the number of members and their inflation.
@@ -67,7 +73,7 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[Mem
 
     Source: APPNOTE 4.3.6: members, then the central directory, then the end, and nothing else.
     """
-    directory = find_central_directory(file, limits)
+    directory = find_central_directory(file, limits)  # 1
     window = ByteWindow(file, directory.offset, directory.end)
     names = MemberNames()
     members: list[Member] = []
@@ -75,12 +81,12 @@ def read_directory(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[Mem
     for _ in range(directory.count):
         if not window.left:
             _refuse("zip.count", "The end record promises more members than the central directory has")
-        member = _central(window, offset)
-        names.add(member.name)
-        _check_member(file, member, directory, limits)
+        member = _central(window, offset)  # 2, 3
+        names.add(member.name)  # 3
+        _check_member(file, member, directory, limits)  # 4
         members.append(member)
         offset = member.data_end
-    if window.left:
+    if window.left:  # 5
         _refuse("zip.count", "The central directory goes on behind its last member")
     if offset != directory.offset:
         _refuse("zip.gap", "Bytes stand between the last member and the central directory")
@@ -109,6 +115,7 @@ def _central(window: ByteWindow, offset: int) -> Member:
     length, stored_length, header_offset = _sizes(length, stored_length, fields[16], extra)
     data_offset = header_offset + local_header_length(text, length)
     member = Member(text, method, length, stored_length, crc32, header_offset, data_offset)
+    # Written anew and compared: a field that no rule here knows of cannot say anything to another reader.
     if central_record(member) != fixed + name + extra:
         _refuse_central(fields)
     if header_offset != offset:
@@ -180,6 +187,7 @@ def _check_member(file: BinaryIO, member: Member, directory: CentralDirectory, l
         _refuse("zip.ratio", f"Member {member.name!r} inflates more than {limits.inflate_ratio}-fold")
     if member.data_end > directory.offset:
         _refuse("zip.overlap", f"Member {member.name!r} reaches into the central directory")
+    # Readers differ in which of the two they believe, so the two must be one (APPNOTE 4.3.7 and 4.3.12).
     need = local_header(member)
     have = read_at(file, member.header_offset, len(need))
     if have != need:

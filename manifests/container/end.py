@@ -41,12 +41,17 @@ def find_central_directory(file: BinaryIO, limits: Limits) -> CentralDirectory:
             ``.count``, ``.zip64-missing``, ``.zip64-locator``, ``.zip64-end``, ``.zip64-needless``,
             ``.directory-end``, ``.no-members`` or ``.too-many-members``.
 
+    1. the file begins with a member and ends with an end record without a comment, so there is one place for it
+    2. the end record, or the zip64 records before it where a field is saturated, and only there
+    3. the central directory ends where these records begin
+    4. the number of members has a ceiling before any of them is read
+
     Source: APPNOTE 4.3.14 to 4.3.16.
     """
     file_length = file_size(file)
-    _check_ends(file, file_length)
+    _check_ends(file, file_length)  # 1
     end_offset = file_length - END_RECORD.size
-    count, length, offset = _end_record(read_at(file, end_offset, END_RECORD.size))
+    count, length, offset = _end_record(read_at(file, end_offset, END_RECORD.size))  # 2
     records_offset = end_offset
     if count == SATURATED_16 or SATURATED_32 in (length, offset):
         records_offset = end_offset - _ZIP64_LENGTH
@@ -54,10 +59,10 @@ def find_central_directory(file: BinaryIO, limits: Limits) -> CentralDirectory:
             _refuse("zip.zip64-missing", "The end record points to zip64 records that are not there")
         tail = read_at(file, records_offset, file_length - records_offset)
         count, length, offset = _zip64_records(tail, records_offset)
-    if offset + length != records_offset:
+    if offset + length != records_offset:  # 3
         _check_no_zip64(file, end_offset)
         _refuse("zip.directory-end", "The central directory does not end where the end records begin")
-    if count == 0:
+    if count == 0:  # 4
         _refuse("zip.no-members", "The container is empty")
     if count > limits.members:
         _refuse("zip.too-many-members", f"The container has {count:,} members", need=f"at most {limits.members:,}")

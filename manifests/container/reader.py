@@ -1,4 +1,12 @@
-"""Reading one member's content, checking everything that its records promise while it streams."""
+"""Reading one member's content, checking everything that its records promise while it streams.
+
+1. the proportions of the records are not those of a decompression bomb (before a byte is inflated)
+2. the stored bytes are hashed as they are read, where the caller needs their digest
+3. a DEFLATE stream gives what the records say, no byte more or less, and ends with the member
+4. the content's CRC-32 is the one of the records
+
+Nothing that was yielded may be used before step 4 has passed: the caller writes it where nobody looks yet.
+"""
 
 from __future__ import annotations
 
@@ -70,12 +78,14 @@ class MemberReader:
 
     def __iter__(self) -> Iterator[bytes]:
         member = self.member
+        # 1. Proportions. Again here, although the directory was checked: members of a damaged file come without one.
         if inflates_too_much(member.length, member.stored_length, self._limits):
             self._refuse("zip.ratio", f"inflates more than {self._limits.inflate_ratio}-fold")
         crc = 0
         for chunk in self._stored(CHUNK_BYTES) if member.method == "stored" else self._inflated():
             crc = isal_zlib.crc32(chunk, crc)
             yield chunk
+        # 4. CRC-32. It guards against bad sectors only; whether the bytes are the signed ones, digests tell.
         if self._check_crc and crc != member.crc32:
             self._refuse("zip.crc", "has content with another CRC-32 than its records say")
         self._complete = True
@@ -86,7 +96,7 @@ class MemberReader:
         while offset < end:
             chunk = read_at(self._file, offset, min(most, end - offset))
             offset += len(chunk)
-            if self._hasher is not None:
+            if self._hasher is not None:  # 2.
                 self._hasher.update(chunk)
             yield chunk
 
@@ -94,6 +104,7 @@ class MemberReader:
         """Yield the content of a DEFLATE stream that must end with the member. Source: RFC 1951."""
         inflater = isal_zlib.decompressobj(RAW_DEFLATE)
         left = self.member.length
+        # 3. One byte too many is refused before it is yielded, so that a lying stream never fills a disk.
         for stored in self._stored(_INFLATED_BYTES):
             if inflater.eof:
                 self._refuse("zip.deflate-trailing", "has bytes behind the end of its DEFLATE stream")

@@ -30,6 +30,11 @@ def apply_patch(engine: str, base: Path, patch: Path, expected: Blob) -> Iterato
     result are. ``hdiffpatch+deflate`` also needs room beside the patch, for a nameless file of up to some twice the
     base (16 times at the very most).
 
+    1. the engine is one that is known here
+    2. the engine reads base and patch within the bounds of its format
+    3. what comes out is counted, and must be as long as expected
+    4. the caller compares the digest: a patch that lies makes other content, which is refused
+
     Args:
         engine: One of ``ENGINES``.
         base: The file of the base blob.
@@ -45,13 +50,13 @@ def apply_patch(engine: str, base: Path, patch: Path, expected: Blob) -> Iterato
             ``patch.length`` when the result would be shorter or longer than ``expected``.
         StorageError: Base or patch cannot be read.
     """
-    if engine not in _APPLY:
+    if engine not in _APPLY:  # 1
         raise MalformedError(
             "patch.engine", "The patch needs an engine that this version does not have",
             have=", ".join(ENGINES), need=engine, todo="update the relay, or ask for a full bundle",
         )  # fmt: skip
     with storage_errors(base), base.open("rb") as old, storage_errors(patch), patch.open("rb") as file:
-        yield from _even(_APPLY[engine](old, file, expected.length), expected.length)
+        yield from _even(_APPLY[engine](old, file, expected.length), expected.length)  # 2, 3
 
 
 def _even(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:

@@ -49,9 +49,11 @@ def apply_folded(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes
             need=f"at most {MAX_FOLDED_BYTES:,} bytes",
         )
     records_length, streams, start = _open(patch)
+    # Checked before anything is made: the records' length decides how much a patch may write beside itself.
     if records_length > _MAX_GROWTH * length + _MAX_GROWTH:
         raise malformed_patch("its records are larger than they can be")
     base.seek(0)
+    # Base to records, records to records, records to result: only the last is believed, by its digest.
     with tempfile.TemporaryFile(dir=Path(patch.name).parent) as records:
         records.writelines(unfold_streams(base.read(), streams))
         source = _Source(hdiff.apply_hdiff(records, patch, records_length, start=start))

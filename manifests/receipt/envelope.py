@@ -60,7 +60,13 @@ def sign_receipt(receipt: Receipt, signer: CryptoSigner) -> bytes:
 
 
 def verify_receipt(data: bytes) -> SignedReceipt:
-    """Read a receipt file and check its signature by the key that it names.
+    """Verify a receipt file by the key that it names.
+
+    1. the envelope is written the one way we write it, so that one receipt has one form
+    2. its document follows the schema, and names a key
+    3. that key signed the exact bytes of the document
+    4. the key id of the envelope is that key's own: people compare key ids, and must compare the right one
+    5. the document's values follow the rules that a schema cannot say
 
     Args:
         data: The whole file.
@@ -77,16 +83,16 @@ def verify_receipt(data: bytes) -> SignedReceipt:
 
 
 def _verify(data: bytes) -> SignedReceipt:
-    payload, keyid, signature = _decode(data)
-    value = document.read_receipt_json(payload)
+    payload, keyid, signature = _decode(data)  # 1
+    value = document.read_receipt_json(payload)  # 2
     key = _key(value["site"]["public"])
-    try:
+    try:  # 3
         key.verify_signature(Signature(keyid, signature.hex()), Envelope(payload, RECEIPT_PAYLOAD_TYPE, {}).pae())
     except (UnverifiedSignatureError, VerificationError):
         raise _forged(keyid) from None
-    if key.keyid != keyid:
+    if key.keyid != keyid:  # 4
         raise _forged(keyid)
-    return SignedReceipt(document.receipt_from_json(value, keyid), data)
+    return SignedReceipt(document.receipt_from_json(value, keyid), data)  # 5
 
 
 def compact_receipt(data: bytes) -> bytes:

@@ -44,6 +44,7 @@ def make_side_file(
         output_bytes=2 * side_length(name, length, percent) + ROOM_BYTES,
         progress=progress,
     )
+    # Laid out anew: what describes the bundle stands in several places, so that no single damage takes all of it.
     with storage_errors(out):
         volumes = sorted(workspace.glob("volume.vol*"))
         if code != 0 or len(volumes) != 1:

@@ -23,6 +23,11 @@ _OUR_FAULT = frozenset({6, 8})
 def rebuild_bundle(damaged: Path, lost: int, side: SideFile, *, workspace: Path, progress: Progress) -> Path:
     """Rebuild the lost blocks of a bundle.
 
+    1. the damaged copy takes the one name that the program is told of, whatever a side file says
+    2. a plain side file is written anew from what was understood, with just as many recovery blocks as are lost
+    3. the program rebuilds; where its equations have no solution, it gets other recovery blocks
+    4. what cannot be rebuilt is told apart: our machine's fault, or recovery data that is not the bundle's
+
     Args:
         damaged: The damaged copy, in ``workspace``; it is removed.
         lost: How many of its blocks are damaged; the side file has at least as many recovery blocks.
@@ -41,11 +46,11 @@ def rebuild_bundle(damaged: Path, lost: int, side: SideFile, *, workspace: Path,
     whole, before, plain = workspace / _REBUILT, workspace / f"{_REBUILT}.1", workspace / f"plain{SIDE_SUFFIX}"
     length, code = side.recovery_set.length, 0
     with storage_errors(workspace):
-        damaged.replace(whole)
+        damaged.replace(whole)  # 1
         for first in range(min(_ATTEMPTS, len(side.recovery) - lost + 1)):
-            with plain.open("wb") as file:
+            with plain.open("wb") as file:  # 2
                 side_file.write_plain_side_file(side, side.recovery[first : first + lost], _REBUILT, file)
-            code = program.run_par2(
+            code = program.run_par2(  # 3
                 "repair",
                 ["-B", str(workspace.absolute()), str(plain.absolute())],
                 directory=workspace,
@@ -56,9 +61,9 @@ def rebuild_bundle(damaged: Path, lost: int, side: SideFile, *, workspace: Path,
             if code == 0 and whole.is_file():
                 before.unlink(missing_ok=True)
                 return whole
-            if before.exists():
+            if before.exists():  # the program moves the damaged file aside before it tries
                 before.replace(whole)
-    if code < 0 or code in _OUR_FAULT:
+    if code < 0 or code in _OUR_FAULT:  # 4
         raise program_failed("The damaged blocks could not be rebuilt", code, str(workspace))
     raise IncompleteError(
         "recovery.unusable",

@@ -88,8 +88,8 @@ class TopLevel:
         if self._roots_finished:
             raise RuntimeError("update_root after finish_roots")
         new = parse_metadata(Root, data, Root.type, self.limits.root_bytes)
-        check_signatures(self.root, Root.type, new)  # 5.3.4
-        check_signatures(new.signed, Root.type, new)  # 5.3.4
+        check_signatures(self.root, Root.type, new)  # 5.3.4: the old keys say who comes next,
+        check_signatures(new.signed, Root.type, new)  # 5.3.4: and the new keys that they are there
         if new.signed.version != self.root.version + 1:  # 5.3.5
             raise refusals.wrong_version(Root.type, new.signed.version, self.root.version + 1)
         self._root = new
@@ -106,7 +106,7 @@ class TopLevel:
             not sooner: rotating one role does not drop the other's rollback floor.
         """
         self._check_expiry(Root.type, self.root.expires, None)
-        self._known_timestamp = self._recall(Timestamp, self._before.timestamp)
+        self._known_timestamp = self._recall(Timestamp, self._before.timestamp)  # 5.3.11
         self._known_snapshot = self._recall(Snapshot, self._before.snapshot)
         self._roots_finished = True
 
@@ -129,8 +129,9 @@ class TopLevel:
         new = parse_metadata(Timestamp, data, Timestamp.type, self.limits.timestamp_bytes)
         check_signatures(self.root, Timestamp.type, new)  # 5.4.2
         new = self._not_older(new)  # 5.4.3
-        extension = self._checked_extension(new.signed)
+        extension = self._checked_extension(new.signed)  # ours: who holds back a newer root is found out
         created = None if extension is None else extension.created
+        # 5.3.10 once more: only now is it known when the bundle was made, and that may be later than the clock here.
         self._check_expiry(Root.type, self.root.expires, created)
         self._check_expiry(Timestamp.type, new.signed.expires, created)  # 5.4.4
         self._timestamp, self.extension = new, extension

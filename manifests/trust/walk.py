@@ -60,7 +60,7 @@ def load_all_roles(workflow: Workflow, read: MetadataReader) -> None:
     """
     update_timestamp(workflow, read)
     update_snapshot(workflow, read)
-    while edges := workflow.missing_roles:
+    while edges := workflow.missing_roles:  # roles that were just believed may delegate in turn (5.6.7)
         for delegator, role in edges:
             workflow.update_targets(role, delegator, _read_targets(workflow, read, role))
 
@@ -121,7 +121,10 @@ def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFi
 
 
 def update_timestamp(workflow: Workflow, read: MetadataReader) -> None:
-    """Read and believe the timestamp."""
+    """Read and believe the timestamp, which alone has no version in its name.
+
+    Source: TUF 5.4.1.
+    """
     data = read(documents.metadata_file_name(Timestamp.type, None), workflow.limits.timestamp_bytes)
     if data is None:
         raise refusals.missing(Timestamp.type)
@@ -129,7 +132,10 @@ def update_timestamp(workflow: Workflow, read: MetadataReader) -> None:
 
 
 def update_snapshot(workflow: Workflow, read: MetadataReader) -> None:
-    """Read and believe the snapshot that the timestamp names."""
+    """Read and believe the snapshot that the timestamp names.
+
+    Source: TUF 5.5.1.
+    """
     meta = workflow.snapshot_meta
     ceiling = min(meta.length or workflow.limits.snapshot_bytes, workflow.limits.snapshot_bytes)
     data = read(workflow.file_name(Snapshot.type, meta.version), ceiling)

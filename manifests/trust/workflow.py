@@ -99,17 +99,18 @@ class Workflow(TopLevel):
         Source: TUF 5.6.2-5.6.6.
         """
         meta = self.targets_meta(role)
+        # Counted before the bytes are looked at: a publisher could delegate without end (5.6.7, endless data).
         if role not in self._targets and len(self._targets) > self.limits.delegations:
             raise refusals.too_many_delegations(self.limits.delegations)
         check_meta(meta, data, role)  # 5.6.2
         loaded = self._targets.get(role)
-        same = loaded is not None and loaded.data == data
+        same = loaded is not None and loaded.data == data  # reached from a second delegator: parsed once
         new = loaded if loaded is not None and same else parse_metadata(Targets, data, role, self.limits.targets_bytes)
         parent = self.root if delegator == Root.type else self.targets(delegator)
         check_signatures(parent, role, new)  # 5.6.3
         if new.signed.version != meta.version:  # 5.6.4, and 5.6.5 by way of 5.5.5
             raise refusals.wrong_version(role, new.signed.version, meta.version)
-        self._check_known_targets(role, meta.version, data)
+        self._check_known_targets(role, meta.version, data)  # bundles: a trusted version keeps its bytes
         self._check_expiry(role, new.signed.expires, self._created)  # 5.6.6
         if loaded is not None and not same:  # what was checked of and through the other bytes counts no more
             self._edges = {edge for edge in self._edges if role not in edge}
@@ -214,6 +215,7 @@ class Workflow(TopLevel):
         clock floor has risen to ``created``; not before, so that a refused bundle moves no clock.
         """
         loaded = {role: document.data for role, document in self._targets.items()}
+        # A role that was left out is no role that was withdrawn: old ones go only when all of the new ones are here.
         complete = bool(self._targets) and not self.missing_roles
         floor = self._before.clock_floor
         if complete and self.extension is not None:

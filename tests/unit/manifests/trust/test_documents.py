@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 
 from manifests.errors import MalformedError, NotAuthenticError, SealiftError
 from manifests.limits import Limits
-from manifests.trust import Workflow, load_all_roles, trusted_root, update_roots
+from manifests.trust import Workflow, load_all_roles, trusted_root
+from tests.support.trust_documents import publisher
 from tests.support.tuf_runs import imported, pinned, refusal
 from tests.support.tuf_simulator import TufSimulator, at, resigned, signer
-
-
-def publisher() -> TufSimulator:
-    sim = TufSimulator(at(), extension=True)
-    sim.delegate("a", ["a/*"])
-    sim.add_target("a/x", b"x", "a")
-    sim.publish("a", "targets")
-    return sim
-
 
 ODD: tuple[Any, ...] = (
     None,
@@ -43,6 +35,7 @@ ODD: tuple[Any, ...] = (
     {"keyid": 1},
     [{"keyid": "a"}],
 )
+
 
 WHERE: tuple[tuple[str | int, ...], ...] = (
     (),
@@ -287,17 +280,6 @@ def test_two_key_ids_of_one_key_do_not_meet_a_threshold_of_two() -> None:
     assert (error.have, error.need) == ("1 valid signatures", "2")
 
 
-def test_a_role_with_an_unusual_name_does_not_reach_the_error_code() -> None:
-    sim = publisher()
-    sim.delegate("../odd role", ["odd/*"])
-    sim.publish("../odd role", "targets")
-    imported(sim, pinned(sim), at(1))
-    del sim.files["2...%2Fodd%20role.json"]
-    error = refusal(sim, pinned(sim), at(1))
-    assert error.code == "tuf.missing.delegated"
-    assert error.details == {"role": "../odd role"}
-
-
 LIMITS = Limits(root_bytes=3000, timestamp_bytes=900, snapshot_bytes=900, targets_bytes=1500)
 
 
@@ -312,35 +294,3 @@ def test_a_document_beyond_its_ceiling_is_refused_before_it_is_parsed(role: str,
     sim.files[name] = b"[" * 5000
     error = refusal(sim, pinned(sim), at(1), limits=LIMITS)
     assert (type(error), error.code) == (MalformedError, f"tuf.too-large.{role}")
-
-
-def test_more_delegations_than_the_ceiling_are_refused() -> None:
-    sim = TufSimulator(at(), extension=True)
-    names = [f"r{number}" for number in range(5)]
-    for name in names:
-        sim.delegate(name, [f"{name}/*"])
-    sim.publish(*names, "targets")
-    imported(sim, pinned(sim), at(1), limits=Limits(delegations=5))
-    error = refusal(sim, pinned(sim), at(1), limits=Limits(delegations=4))
-    assert (type(error), error.code) == (MalformedError, "tuf.delegations")
-
-
-def test_four_billion_hash_bins_cost_nothing_to_refuse() -> None:
-    sim = publisher()
-
-    def bins(signed: dict[str, Any]) -> None:
-        signed["delegations"].pop("roles")
-        signed["delegations"]["succinct_roles"] = {
-            "keyids": [],
-            "threshold": 1,
-            "bit_length": 32,
-            "name_prefix": "bin",
-        }
-
-    sim.files["2.targets.json"] = resigned(sim.files["2.targets.json"], bins, sim.signers["targets"])
-    workflow = Workflow(pinned(sim), at(1))
-    update_roots(workflow, sim.read)
-    workflow.finish_roots()
-    with pytest.raises(MalformedError) as caught:
-        load_all_roles(workflow, sim.read)
-    assert caught.value.code == "tuf.delegations"

@@ -1,12 +1,10 @@
-"""Patches applied: both engines, as streams, within bounds."""
+"""Patches applied by each engine: every byte, bounded, and refused by name."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,38 +12,7 @@ from bundler.plan import patch_engines
 from manifests import patches
 from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.errors import MalformedError, StorageError
-from manifests.limits import MIB
-
-MEMORY = 1024 * MIB
-ENGINES = ("hdiffpatch", "zstd")
-
-
-def blob(data: bytes) -> Blob:
-    return Blob(hashlib.sha256(data).hexdigest(), len(data))
-
-
-def changed(data: bytes, seed: int, places: int = 40) -> bytes:
-    """Overwrite, insert, remove and move some of it."""
-    rng, result = random.Random(seed), bytearray(data)
-    for _ in range(places):
-        at = rng.randrange(len(result))
-        what = rng.randrange(4)
-        if what == 0:
-            result[at : at + 20] = rng.randbytes(20)
-        elif what == 1:
-            result[at:at] = rng.randbytes(rng.randrange(300))
-        elif what == 2:
-            del result[at : at + rng.randrange(300)]
-        else:
-            result[at : at + 400] = bytes((byte + 3) % 256 for byte in result[at : at + 400])
-    moved = result[:5000]
-    return bytes(result[5000:] + moved)
-
-
-def by_engine(engine: str, base: Path, target: Path, expected: Blob, directory: Path) -> Path:
-    path = directory / f"{engine}.patch"
-    path.write_bytes(b"".join(patch_engines._ENGINES[engine](base, target)))
-    return path
+from tests.support.patches import ENGINES, MEMORY, blob, by_engine, changed
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -61,34 +28,6 @@ def test_a_patch_gives_back_every_byte_of_the_target(engine, seed, tmp_path):
     assert b"".join(chunks) == new
     assert max(map(len, chunks)) <= CHUNK_BYTES
     assert path.stat().st_size < len(new)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_same_input_makes_the_same_patch(engine, tmp_path):
-    (tmp_path / "old").write_bytes(random.Random(1).randbytes(50_000))
-    new = changed((tmp_path / "old").read_bytes(), 1)
-    (tmp_path / "new").write_bytes(new)
-    one = by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path).read_bytes()
-    assert one == by_engine(engine, tmp_path / "old", tmp_path / "new", blob(new), tmp_path).read_bytes()
-
-
-def test_bytes_are_added_modulo_256_without_carry():
-    one, other = bytes(range(256)) * 256, bytes(value for value in range(256) for _ in range(256))
-    assert patches.hdiff._add(one, other) == bytes((a + b) % 256 for a, b in zip(one, other, strict=True))
-
-
-def test_a_window_slides_over_a_base_larger_than_a_prefix(tmp_path, monkeypatch):
-    monkeypatch.setattr(patches.prefix, "PREFIX_SEGMENT_BYTES", 64 * 1024)
-    monkeypatch.setattr(patches.prefix, "PREFIX_BYTES", 192 * 1024)
-    monkeypatch.setattr(patch_engines, "_MARGIN_BYTES", 64 * 1024)
-    old = random.Random(5).randbytes(900_000)
-    inserted = random.Random(6).randbytes(300_000)
-    for new in (old[:450_000] + inserted + old[450_000:], inserted + old, old[200_000:], old):
-        (tmp_path / "old").write_bytes(old)
-        (tmp_path / "new").write_bytes(new)
-        path = by_engine("zstd", tmp_path / "old", tmp_path / "new", blob(new), tmp_path)
-        assert b"".join(patches.apply_patch("zstd", tmp_path / "old", path, blob(new))) == new
-        assert path.stat().st_size < max(0, len(new) - len(old)) * 1.05 + 100_000
 
 
 def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
@@ -107,57 +46,6 @@ def test_a_batch_takes_the_result_and_checks_its_digest(tmp_path):
     assert store.digest(blob(new).sha256) == blob(new)
     store.sweep()
     assert not made.path.exists()
-
-
-def test_the_smaller_patch_is_kept_and_the_other_removed(tmp_path):
-    old = random.Random(8).randbytes(200_000)
-    new = bytes(byte ^ (at % 500 == 0) for at, byte in enumerate(old))
-    (tmp_path / "old").write_bytes(old)
-    (tmp_path / "new").write_bytes(new)
-    lengths = {engine: len(b"".join(patch_engines._ENGINES[engine](tmp_path / "old", tmp_path / "new")))
-               for engine in ENGINES}  # fmt: skip
-    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(new), tmp_path, MEMORY)
-    assert made is not None
-    assert made.engine == min(lengths, key=lengths.__getitem__) == "hdiffpatch"
-    assert made.blob == blob(made.path.read_bytes())
-    assert list(tmp_path.glob("blob-patch-*")) == [made.path]
-
-
-def test_a_base_beyond_hdiffpatch_is_a_zstd_prefix(tmp_path, monkeypatch):
-    monkeypatch.setattr(patch_engines, "HDIFF_BASE_BYTES", 100_000)
-    old = random.Random(8).randbytes(200_000)
-    (tmp_path / "old").write_bytes(old)
-    (tmp_path / "new").write_bytes(old[:150_000])
-    made = patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[:150_000]), tmp_path, MEMORY)
-    assert made is not None
-    assert made.engine == "zstd"
-
-
-def test_nothing_is_made_beyond_the_memory_allowed(tmp_path):
-    old = random.Random(8).randbytes(200_000)
-    (tmp_path / "old").write_bytes(old)
-    (tmp_path / "new").write_bytes(old[1:])
-    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MIB) is None
-    assert not list(tmp_path.glob("blob-patch-*"))
-
-
-def test_an_empty_base_or_target_makes_no_patch(tmp_path):
-    (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "full").write_bytes(b"x" * 10_000)
-    assert (
-        patch_engines.make_patch(tmp_path / "empty", tmp_path / "full", blob(b"x" * 10_000), tmp_path, MEMORY) is None
-    )
-    assert patch_engines.make_patch(tmp_path / "full", tmp_path / "empty", blob(b""), tmp_path, MEMORY) is None
-
-
-def test_a_patch_that_comes_out_wrong_is_no_patch(tmp_path, monkeypatch):
-    old = random.Random(9).randbytes(40_000)
-    (tmp_path / "old").write_bytes(old)
-    (tmp_path / "new").write_bytes(old[1:])
-    lies = dict.fromkeys(patches.ENGINES, lambda *_: iter([b"HDIFF19&none"])) | {"zstd": lambda *_: iter([])}
-    monkeypatch.setattr(patch_engines, "_ENGINES", lies)
-    assert patch_engines.make_patch(tmp_path / "old", tmp_path / "new", blob(old[1:]), tmp_path, MEMORY) is None
-    assert not list(tmp_path.glob("blob-patch-*"))
 
 
 def test_an_engine_of_another_version_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Deflate streams as records: whoever wrote them, the same bits come back."""
+"""Deflate streams unfolded and folded to the same bits."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from manifests.errors import MalformedError
 from manifests.patches.deflate import fold_streams, unfold_streams
 
 TEXT = b"".join(b"alert tcp any any -> any %d (sid:%d; rev:%d;)\n" % (at % 65536, at, at % 7) for at in range(4000))
+
+
 NOISE = random.Random(1).randbytes(70_000)
 
 
