@@ -82,7 +82,7 @@ class Home:
         return BlobStore(self.blobs, self.temporary)
 
     def lock(self, wait_seconds: float = 0.0) -> AbstractContextManager[None]:
-        """Hold the home alone: whoever changes keys, metadata or blobs does.
+        """Lock the home for this process alone: whoever changes keys, metadata or blobs does.
 
         Raises:
             LockedError: ``lock.held``.

@@ -31,7 +31,9 @@ class Renumbered:
 def renumber_above(home: Home, above: int) -> Renumbered:
     """Let every role's next version be above ``above``, and take no site to have anything.
 
-    The versions that are remembered are forgotten, because those that sites have may be others of the same number.
+    1. Refuse a number that no site can have: it cannot be taken back.
+    2. Forget the versions that are remembered: those that sites have may be others of the same number.
+    3. Raise the floor, above which the next version of every role is.
 
     Args:
         home: A publisher's directory that came back from a backup.
@@ -45,6 +47,7 @@ def renumber_above(home: Home, above: int) -> Renumbered:
     """
     with home.lock():
         finish_interrupted(home)
+        # 1. The number.
         repository, history = Repository.load(home.metadata), History(home)
         most = max(repository.snapshot_version, repository.floor) + MOST_AHEAD
         if not 1 <= above <= most:
@@ -54,9 +57,11 @@ def renumber_above(home: Home, above: int) -> Renumbered:
                 have=f"version {repository.snapshot_version} here",
                 need=f"1 to {most}: the highest generation in any site's relay status",
             )
+        # 2. Versions, before the floor: what fails in between is done again with the same number.
         forgotten = history.list_versions()
         for version in forgotten:
             history.forget_version(version)
+        # 3. The floor never goes down.
         above = max(above, repository.floor)
         version_floor.write_floor(home.metadata, above)
         return Renumbered(above, forgotten)

@@ -1,1 +1,1 @@
-"""How each content of the next bundle travels: held, as a patch, in parts, whole; and in which volume."""
+"""How each content of the next version travels to readers: not at all, as a patch, in parts, whole; in which volume."""

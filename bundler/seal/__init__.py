@@ -1,1 +1,1 @@
-"""Sealing: bundles written, verified, and put in place as one step."""
+"""Sealing: bundles are written, verified, and get their names in one step."""

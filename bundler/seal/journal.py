@@ -23,15 +23,15 @@ from manifests.limits import MIB
 
 
 @dataclass(frozen=True)
-class PartialFile:
+class PendingFile:
     """A file on its way to its name."""
 
     partial: Path
     final: Path
 
     @classmethod
-    def of(cls, final: Path) -> PartialFile:
-        """Return the partial file of one that shall be called ``final``."""
+    def of(cls, final: Path) -> PendingFile:
+        """Return the pending file of one that shall be called ``final``."""
         return cls(final.with_name(f".{final.name}.partial"), final)
 
 
@@ -39,12 +39,12 @@ class PartialFile:
 class Journal:
     """The files of a run; ``version`` is the one that comes with them, None when one is made again."""
 
-    files: tuple[PartialFile, ...]
+    files: tuple[PendingFile, ...]
     version: int | None
     committed: bool = False
 
     @classmethod
-    def begin(cls, home: Home, files: Sequence[PartialFile], version: int | None) -> Journal:
+    def begin(cls, home: Home, files: Sequence[PendingFile], version: int | None) -> Journal:
         """Name the files before they are written.
 
         Raises:
@@ -53,7 +53,7 @@ class Journal:
         """
         return cls((), version).extend(home, files)
 
-    def extend(self, home: Home, files: Sequence[PartialFile]) -> Journal:
+    def extend(self, home: Home, files: Sequence[PendingFile]) -> Journal:
         """Name more files before they are written.
 
         Raises:
@@ -149,5 +149,5 @@ def _load(home: Home) -> Journal | None:
     except FileNotFoundError:
         return None
     value = strictjson.decode_json(data, name=home.journal.name, max_bytes=16 * MIB)
-    files = tuple(PartialFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
+    files = tuple(PendingFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
     return Journal(files, value["version"], value["committed"])

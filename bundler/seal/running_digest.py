@@ -14,10 +14,10 @@ from manifests.blobs import CHUNK_BYTES
 from manifests.durable import storage_errors
 
 
-class FollowingDigest:
+class RunningDigest:
     """Reads a file behind its writer, as far as it is final, and hashes it in a thread of its own.
 
-    Use it as a context manager: however the block is left, the thread has ended then. It holds one chunk.
+    Use it as a context manager: however the block is left, the thread has ended then. It has one chunk in memory.
 
     Args:
         path: The file; it is there when :meth:`reach` is first called.
@@ -28,7 +28,7 @@ class FollowingDigest:
         self._hasher = hashlib.sha256()
         self._done = 0
         self._left = False
-        self._pool = ThreadPoolExecutor(1, "following")
+        self._pool = ThreadPoolExecutor(1, "running-digest")
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +53,7 @@ class FollowingDigest:
         return self._hasher.hexdigest()
 
     def _hash(self, end: int) -> None:
-        """Go on to ``end``. What fails here fails again at the same place for whoever asks for the digest."""
+        """Go on to ``end``. What fails here fails again in the same way for whoever asks for the digest."""
         with storage_errors(self._path), self._path.open("rb", buffering=0) as file:
             while self._done < end and not self._left:
                 chunk = os.pread(file.fileno(), min(CHUNK_BYTES, end - self._done), self._done)

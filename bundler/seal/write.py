@@ -26,7 +26,7 @@ from manifests.progress import Progress
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024
 """How much is written before the disk is asked to begin with it, so that the sync at the end is short."""
-FOLLOWED_BYTES = 8 * 1024 * 1024
+FINAL_STEP_BYTES = 8 * 1024 * 1024
 """How much must be final before it is worth waking somebody who reads it."""
 BUFFER_BYTES = 64 * 1024
 """Collects headers and small members; what is larger goes past it."""
@@ -136,7 +136,7 @@ class _Final:
 
     def reach(self, end: int) -> None:
         """Take note that a member ends here."""
-        if end - self._told >= FOLLOWED_BYTES:
+        if end - self._told >= FINAL_STEP_BYTES:
             self._told = end
             self._file.flush()
             self._reached(end)

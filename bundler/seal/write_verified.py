@@ -16,8 +16,8 @@ from bundler.context import Context
 from bundler.history import SealedVolume
 from bundler.plan.compress import Compressed
 from bundler.seal.companions import ChooseCompanions, Companion, CompanionFile, SealedFile, no_companions
-from bundler.seal.journal import Journal, PartialFile
-from bundler.seal.running_digest import FollowingDigest
+from bundler.seal.journal import Journal, PendingFile
+from bundler.seal.running_digest import RunningDigest
 from bundler.seal.verify import verify_sealed
 from bundler.seal.write import write_bundle
 from manifests import durable
@@ -65,7 +65,7 @@ class VerifiedWriter:
                 sum(_length_of(manifest) for manifest in manifests),
                 todo="make room, or choose another --out; what a site lacks takes less: bundle create --since RECEIPT",
             )
-        files = [PartialFile.of(directory / manifest.file_name) for manifest in manifests]
+        files = [PendingFile.of(directory / manifest.file_name) for manifest in manifests]
         return Journal.begin(self.context.home, files, version)
 
     def write_volumes(
@@ -91,7 +91,7 @@ class VerifiedWriter:
             for file, volume in zip(journal.files, volumes, strict=True)
         ]
         companions = self.choose_companions(sealed)
-        files = [PartialFile.of(journal.files[0].final.with_name(companion.name)) for companion in companions]
+        files = [PendingFile.of(journal.files[0].final.with_name(companion.name)) for companion in companions]
         if files:
             journal = journal.extend(self.context.home, files)
         written = [_write_beside(companion, file) for companion, file in zip(companions, files, strict=True)]
@@ -99,7 +99,7 @@ class VerifiedWriter:
 
     def _write_volume(
         self,
-        file: PartialFile,
+        file: PendingFile,
         volume: SealedVolume,
         documents: Sequence[tuple[str, bytes]],
         compressed: Compressed,
@@ -107,7 +107,7 @@ class VerifiedWriter:
         accept_expired: bool,
     ) -> SealedFile:
         store, progress = self.context.store, self.context.progress
-        with FollowingDigest(file.partial) as digest:
+        with RunningDigest(file.partial) as digest:
             with advised_about(file.final.parent):
                 write_bundle(file.partial, volume, documents, store, compressed, progress, digest.reach)
             # As a relay that knows only the first root, and nothing of what this process has in memory.
@@ -117,7 +117,7 @@ class VerifiedWriter:
             return SealedFile(file.final, file.partial, length, digest.hexdigest(), volume.manifest)
 
 
-def _write_beside(companion: Companion, file: PartialFile) -> CompanionFile:
+def _write_beside(companion: Companion, file: PendingFile) -> CompanionFile:
     with advised_about(file.final.parent):
         companion.write(file.partial)
     return CompanionFile(companion.kind, file.final, file.partial.stat().st_size, file_digest(file.partial))

@@ -70,7 +70,7 @@ class LostContent:
 
 
 @dataclass(frozen=True)
-class ArrivedClaim:
+class ArrivedSummary:
     """What a receipt says of generations of which a part has arrived; nothing by default."""
 
     generation: int | None = None
@@ -103,9 +103,9 @@ def make_receipt(
         versions = {role.role: role.version for role in state.trusted.list_roles()}
         newest = state.generations.find_generation(state.generations.find_newest_number())
         rings = {ring.name: ring.generation for ring in state.publications.list_rings()}
-        lost = find_lost_content(home.blobs, state.generations.list_targets(), report)
+        lost = find_lost_content(home.store, state.generations.list_targets(), report)
         generations = choose_generations([row.number for row in state.generations.list_generations()], lost)
-        arrived = claim_arrived(find_arrived_content(state, home.blobs), report)
+        arrived = summarise_arrived(find_arrived_content(state, home.store), report)
         receipt = Receipt(
             site_keyid=public_key.keyid,
             site_public=public_key.keyval["public"],
@@ -195,13 +195,13 @@ def count_damage(lost: LostContent, report: StoreReport | None) -> tuple[DamageC
     return tuple(DamageCount(kind, count) for kind, count in counts.items() if count)
 
 
-def claim_arrived(arrived: ArrivedContent | None, report: StoreReport | None) -> ArrivedClaim:
+def summarise_arrived(arrived: ArrivedContent | None, report: StoreReport | None) -> ArrivedSummary:
     """Return what is said of generations of which a part has arrived; nothing that a check found damaged is claimed."""
     if arrived is None:
-        return ArrivedClaim()
+        return ArrivedSummary()
     damaged = {damage.sha256 for damage in report.damage} if report is not None else set()
     holds = tuple(sorted(arrived.holds - damaged)[:MAX_DIGESTS])
-    return ArrivedClaim(arrived.generation, holds, limit_parts(arrived.parts))
+    return ArrivedSummary(arrived.generation, holds, limit_parts(arrived.parts))
 
 
 def limit_parts(parts: Mapping[str, Ranges]) -> tuple[tuple[str, Ranges], ...]:

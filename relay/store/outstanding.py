@@ -1,25 +1,23 @@
-"""What is still missing: of a generation that arrives in pieces, and what to ask the publisher for."""
+"""What is outstanding of a generation that arrives in pieces, and what to ask the publisher for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from manifests.blobs import Blob, BlobStore
+from manifests.byte_ranges import Range
 from manifests.clock import instant_text
 from manifests.errors import CountedBackError, OtherVersionError, SealiftError
+from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 from relay.store.parts import assembled_ranges
-
-if TYPE_CHECKING:
-    from manifests.byte_ranges import Range
-    from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 
 
 @dataclass(frozen=True)
 class OutstandingContent:
-    """A pending generation and what it lacks.
+    """What a generation lacks that has arrived in part.
 
     Of the set of bundles that was seen last: ``volume_count`` in it, ``seen`` by index, ``damaged`` those of
     them that could not be read whole. ``missing_targets`` counts paths, ``missing_bytes`` content.
@@ -100,19 +98,19 @@ class ArrivedContent:
 
 
 def list_outstanding(state: State, store: BlobStore) -> tuple[OutstandingContent, ...]:
-    """Return what each pending generation lacks, oldest first."""
+    """Return what each arriving generation lacks, oldest first."""
     parts = state.arriving.load_parts()
     return tuple(_outstanding(found, state, store, parts) for found in state.arriving.list_generations())
 
 
 def find_outstanding(number: int, state: State, store: BlobStore) -> OutstandingContent:
-    """Return what one generation lacks, which must be pending."""
+    """Return what one arriving generation lacks."""
     found = next(found for found in state.arriving.list_generations() if found.number == number)
     return _outstanding(found, state, store, state.arriving.load_parts())
 
 
 def find_arrived_content(state: State, store: BlobStore) -> ArrivedContent | None:
-    """Return what has arrived of pending generations, for a receipt; ``None`` without one.
+    """Return what has arrived of generations that are not whole, for a receipt; ``None`` without one.
 
     Content of generations that are here is left out: the receipt tells of it already.
     """

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from manifests.clock import system_clock
 from manifests.receipt import verify_receipt
+from relay.config import load_config
+from relay.context import Context
+from relay.importing.importer import import_bundle as import_alone
 from tests.support.commands import wait_for
 from tests.support.media import exfat_stick, ext4_disk, fat_image, fat_stick, is_mounted, small_disk, squashfs_disc
 from tests.support.relay_bundles import Forgery, new_signer
@@ -397,7 +401,7 @@ def put_large_bundle(site: Site) -> None:
 
 def wait_for_content(site: Site, service: Service, least_bytes: int = 1) -> None:
     def is_there() -> bool:
-        return sum(entry.stat().st_size for entry in site.home.blobs.temporary.iterdir()) >= least_bytes
+        return sum(entry.stat().st_size for entry in site.home.store.temporary.iterdir()) >= least_bytes
 
     service.until("importing")
     wait_for(is_there, seconds=DEADLINE, what="content", log=service.log)
@@ -413,7 +417,7 @@ def test_a_service_killed_in_the_middle_of_an_import_ends_it_after_the_restart(s
     with serving(site) as service:
         assert service.until("imported")["generation"] == 1
         assert serves(service, 1)
-    assert listing(site.home.blobs.temporary) == []
+    assert listing(site.home.store.temporary) == []
     assert "0 damaged" in site.relay("check").stdout
 
 
@@ -456,5 +460,17 @@ def test_relay_import_by_hand_beside_the_service_leaves_the_file_and_the_service
 ) -> None:
     bundle = site.seal()
     site.relay("import", bundle)
+    receipt = verify_receipt((site.home.out / "receipt.json").read_bytes()).receipt
+    assert (receipt.generations, receipt.rings) == ((1,), (("default", 1),))
     wait_for(lambda: serves(service, 1), seconds=DEADLINE, what="generation 1", log=service.log)
     assert bundle.exists()
+
+
+def test_a_generation_that_was_held_and_not_activated_is_served_after_the_next_start(site: Site) -> None:
+    """The process that imported it was killed between the two."""
+    import_alone(Context(site.home, load_config(site.home.path), system_clock), site.seal())
+    assert site.status()["generation"] == 0
+    with serving(site) as service:
+        wait_for(lambda: serves(service, 1), seconds=DEADLINE, what="generation 1", log=service.log)
+        wait_for((site.home.out / "receipt.json").exists, seconds=DEADLINE, what="a receipt", log=service.log)
+    assert site.status()["generation"] == 1

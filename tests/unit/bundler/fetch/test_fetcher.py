@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from bundler.sources.base import Pull, PulledTarget
@@ -158,30 +156,6 @@ def test_a_length_that_the_index_changed_is_fetched_without_conditions(bench: Be
     assert second.targets[0].blob.length == len(BODY) + 1
 
 
-def test_a_document_that_did_not_change_comes_from_the_store(bench: Bench, server: SourceSimulator) -> None:
-    server.serve("/i", b"index", etag='"1"')
-    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
-        assert fetcher.document(server.url("/i?key=secret"), max_bytes=10) == b"index"
-    first = Pull((), "", memo=fetcher.memo())
-    assert "secret" not in str(first.memo)
-    with bench.workbench(first) as work, Fetcher(FetchOptions(), work, "s") as fetcher:
-        assert fetcher.document(server.url("/i?key=secret"), max_bytes=10) == b"index"
-    assert [seen.status for seen in server.seen] == [200, 304]
-    assert fetcher.memo() == first.memo
-
-
-@pytest.mark.parametrize("damage", [{}, {"sha256": "../../x"}, {"sha256": "0" * 64, "length": 5}, 7])
-def test_a_damaged_memory_of_a_document_is_no_memory(bench: Bench, server: SourceSimulator, damage: Any) -> None:
-    server.serve("/i", b"index", etag='"1"')
-    key = hashlib.sha256(server.url("/i").encode()).hexdigest()
-    with (
-        bench.workbench(Pull((), "", memo={"documents": {key: damage}})) as work,
-        Fetcher(FetchOptions(), work, "s") as fetcher,
-    ):
-        assert fetcher.document(server.url("/i"), max_bytes=10) == b"index"
-    assert "if-none-match" not in server.seen[0].headers
-
-
 def test_a_document_has_a_ceiling_and_is_no_web_page(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/i", b"x" * 11)
     server.on("/page", upstream.portal())
@@ -218,56 +192,3 @@ def test_content_of_the_batch_and_of_the_store_is_read_alike(bench: Bench) -> No
         with work.open(new) as file:
             file.seek(4)
             assert file.read() == b"one"
-
-
-def test_a_host_that_wants_to_be_left_alone_is_not_asked_by_the_next_run(bench: Bench, server: SourceSimulator) -> None:
-    server.on("/a", upstream.status(429, retry_after=7200))
-    host = server.base.removeprefix("http://")
-    assert refusal(bench, server).code == "http.busy"
-    bench.now += timedelta(hours=1)
-    error = refusal(bench, server)
-    assert error.code == "http.cooling-down"
-    assert error.what == f"{host} asked to be left alone, so it was not asked"
-    assert error.have == "until 2030-01-02T05:04:05Z"
-    assert len(server.seen) == 1
-    bench.now += timedelta(hours=1)
-    server.serve("/a", BODY)
-    pulled(bench, WantedFile(server.url("/a"), "a"))
-
-
-@pytest.mark.parametrize("given", [{}, {"retry_after": 0}, {"retry_after": "Tue, 01 Jan 2030 00:00:00 GMT"}], ids=str)
-def test_too_many_requests_without_a_time_to_come_cool_down_too(
-    bench: Bench, server: SourceSimulator, given: dict[str, object]
-) -> None:
-    server.on("/a", upstream.status(429, **given))
-    assert refusal(bench, server).code == "http.busy"
-    assert len(server.seen) == 3
-    assert all(bench.pauses)
-    assert refusal(bench, server).have == "until 2030-01-02T03:19:05Z"
-
-
-def test_a_redirect_to_a_host_that_cools_down_is_not_followed(bench: Bench, server: SourceSimulator) -> None:
-    with SourceSimulator() as other:
-        other.on("/b", upstream.status(503, retry_after=86400))
-        server.on("/a", upstream.redirect(other.url("/b")))
-        assert refusal(bench, server).code == "http.busy"
-        assert refusal(bench, server).code == "http.cooling-down"
-        assert (len(server.seen), len(other.seen)) == (2, 1)
-
-
-@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"localhost:1":7}', b'{"localhost:1":"9999-01-01T00:00:00Z"}'])
-def test_a_damaged_or_absurd_record_of_cooling_hosts_stops_nothing(
-    bench: Bench, server: SourceSimulator, data: bytes
-) -> None:
-    bench.home.fetching.mkdir()
-    port = server.base.rpartition(":")[2].encode()
-    (bench.home.fetching / "cooldown.json").write_bytes(data.replace(b":1", b":" + port))
-    server.serve("/a", BODY)
-    pulled(bench, WantedFile(server.url("/a"), "a"))
-
-
-def test_nobody_is_left_alone_for_more_than_a_week(bench: Bench) -> None:
-    cooldown = Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now)
-    cooldown.begin("h:443", 10**9)
-    bench.now += timedelta(days=7)
-    Cooldown(bench.home.fetching / "cooldown.json", lambda: bench.now).require_over("h:443")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundler.home import Home
-from bundler.seal.journal import Journal, PartialFile, finish_interrupted
+from bundler.seal.journal import Journal, PendingFile, finish_interrupted
 from manifests.errors import UsageError
 
 
@@ -19,14 +19,14 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def partial_file(path: Path) -> PartialFile:
-    file = PartialFile.of(path)
+def pending_file(path: Path) -> PendingFile:
+    file = PendingFile.of(path)
     assert file.partial == path.with_name(f".{path.name}.partial")
     return file
 
 
 def test_what_was_not_committed_is_removed(home: Home, tmp_path: Path) -> None:
-    file = partial_file(tmp_path / "one.zip")
+    file = pending_file(tmp_path / "one.zip")
     Journal.begin(home, [file], None)
     file.partial.write_bytes(b"half")
     finish_interrupted(home)
@@ -36,7 +36,7 @@ def test_what_was_not_committed_is_removed(home: Home, tmp_path: Path) -> None:
 
 
 def test_what_was_committed_gets_its_names(home: Home, tmp_path: Path) -> None:
-    files = [partial_file(tmp_path / name) for name in ("one.zip", "two.zip")]
+    files = [pending_file(tmp_path / name) for name in ("one.zip", "two.zip")]
     journal = Journal.begin(home, files[:1], None).extend(home, files[1:])
     for file in files:
         file.partial.write_bytes(file.final.name.encode())
@@ -51,7 +51,7 @@ def test_a_name_that_is_taken_is_refused_and_its_file_stays(home: Home, tmp_path
     taken = tmp_path / "one.zip"
     taken.write_bytes(b"mine")
     with pytest.raises(UsageError) as caught:
-        Journal.begin(home, [PartialFile.of(taken)], None)
+        Journal.begin(home, [PendingFile.of(taken)], None)
     assert caught.value.code == "create.exists"
     assert taken.read_bytes() == b"mine"
     assert not home.journal.exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.seal.running_digest import FollowingDigest
+from bundler.seal.running_digest import RunningDigest
 from manifests.errors import StorageError
 
 CONTENT = bytes(range(256)) * 12_000
@@ -20,7 +20,7 @@ def test_wherever_the_writer_was_when_it_said_so_the_digest_is_that_of_the_file(
 ) -> None:
     path = tmp_path / "file"
     written = 0
-    with path.open("wb", buffering=0) as file, FollowingDigest(path) as digest:
+    with path.open("wb", buffering=0) as file, RunningDigest(path) as digest:
         for end in reached:
             written += file.write(CONTENT[written:end])
             digest.reach(end)
@@ -30,7 +30,7 @@ def test_wherever_the_writer_was_when_it_said_so_the_digest_is_that_of_the_file(
 
 def test_what_is_not_final_yet_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with path.open("wb", buffering=0) as file, FollowingDigest(path) as digest:
+    with path.open("wb", buffering=0) as file, RunningDigest(path) as digest:
         file.write(b"final, header")
         digest.reach(5)
         file.seek(5)
@@ -39,7 +39,7 @@ def test_what_is_not_final_yet_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_said_to_whoever_asks_for_the_digest(tmp_path: Path) -> None:
-    with FollowingDigest(tmp_path / "gone") as digest:
+    with RunningDigest(tmp_path / "gone") as digest:
         digest.reach(1)
         with pytest.raises(StorageError) as refused:
             digest.hexdigest()
@@ -52,7 +52,7 @@ def test_no_thread_is_left_when_the_writer_fails(tmp_path: Path) -> None:
     before = threading.active_count()
 
     def fail() -> None:
-        with FollowingDigest(path) as digest:
+        with RunningDigest(path) as digest:
             digest.reach(len(CONTENT))
             raise StorageError("storage.full", "The disk is full")
 

@@ -15,7 +15,7 @@ from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
 from relay.context import Context
 from relay.deliveries.features import write_feature_files
 from relay.receipt import make as module
-from relay.receipt.make import ReceiptRemarks, claim_arrived, make_receipt
+from relay.receipt.make import ReceiptRemarks, make_receipt, summarise_arrived
 from relay.receipt.site_key import open_site_key, site_key_file
 from relay.state import State
 from relay.store.outstanding import ArrivedContent
@@ -59,7 +59,7 @@ def digest(content):
 
 
 def lose(home, content):
-    home.blobs.path(digest(content)).unlink()
+    home.store.path(digest(content)).unlink()
 
 
 def test_a_relay_without_any_bundle_says_so(empty, forge):
@@ -105,7 +105,7 @@ def test_a_root_that_was_rotated_is_named_by_version_and_digest(home, forge, tmp
 
 def test_content_that_is_missing_or_short_is_listed_and_counted(home):
     lose(home, b"a1")
-    short = home.blobs.path(digest(b"b1"))
+    short = home.store.path(digest(b"b1"))
     short.chmod(0o644)
     short.write_bytes(b"")
     receipt = receipt_of(home)
@@ -115,7 +115,7 @@ def test_content_that_is_missing_or_short_is_listed_and_counted(home):
 
 
 def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discarded(home):
-    path = home.blobs.path(digest(b"b1"))
+    path = home.store.path(digest(b"b1"))
     path.chmod(0o644)
     path.write_bytes(b"bX")
     assert receipt_of(home).without == ()
@@ -137,9 +137,9 @@ def test_with_more_lost_than_a_receipt_lists_it_claims_fewer_generations_and_nev
 
 
 def test_what_has_arrived_of_a_generation_is_said():
-    claim = claim_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
-    assert (claim.generation, claim.holds, claim.parts) == (4, ("a" * 64, "b" * 64), ())
-    assert claim_arrived(None, None).generation is None
+    summary = summarise_arrived(ArrivedContent(4, frozenset({"b" * 64, "a" * 64})), None)
+    assert (summary.generation, summary.holds, summary.parts) == (4, ("a" * 64, "b" * 64), ())
+    assert summarise_arrived(None, None).generation is None
 
 
 def test_the_key_is_made_once_and_readable_by_the_owner_alone(empty):

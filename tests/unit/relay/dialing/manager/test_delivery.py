@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import ast
 import hashlib
-import shutil
-import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +20,6 @@ from manifests.errors import (
 )
 from manifests.lock import exclusive_lock
 from relay.context import Context
-from relay.dialing.manager.addresses import find_private_address, is_private
 from relay.dialing.manager.delivery import RulePackOrder, RulePackReport
 from relay.dialing.manager.run import deliver_rule_packs
 from relay.dialing.manager.settings import load_manager_settings
@@ -32,7 +27,6 @@ from relay.events.log import read_events
 from relay.home import Home
 from relay.state import State
 from tests.support import dsm_simulator as dsm
-from tests.support.commands import BIN, run
 from tests.support.dsm_simulator import MAGIC, DsmSimulator
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
@@ -210,7 +204,7 @@ def test_a_manager_that_was_made_anew_gets_everything_again(site: Site) -> None:
 
 
 def test_damaged_content_is_not_sent(site: Site) -> None:
-    blob = site.home.blobs.path(hashlib.sha256(MAGIC + NEW.encode()).hexdigest())
+    blob = site.home.store.path(hashlib.sha256(MAGIC + NEW.encode()).hexdigest())
     blob.chmod(0o644)
     blob.write_bytes(b"x" * blob.stat().st_size)
     error = site.refused()
@@ -438,107 +432,3 @@ def test_the_table_is_read_with_its_defaults(site: Site) -> None:
     settings = load_manager_settings(site.home)
     assert (settings.host, settings.port, settings.path) == ("10.0.0.5", 4119, "/webservice/Manager")
     assert (settings.shown, settings.timeout_seconds, settings.max_bytes) == ("10.0.0.5:4119", 300, 96 * 2**20)
-
-
-def entry(address: str) -> tuple[Any, ...]:
-    return (2, 1, 6, "", (address, 4119))
-
-
-def test_a_name_is_looked_up_once_and_the_checked_address_is_dialled() -> None:
-    asked: list[str] = []
-
-    def lookup(host: str, port: int) -> list[Any]:
-        asked.append(f"{host}:{port}")
-        return [entry("10.0.0.5"), entry("fd00::5")]
-
-    assert find_private_address("dsm.plant", 4119, lookup) == "10.0.0.5"
-    assert asked == ["dsm.plant:4119"]
-    assert find_private_address("127.0.0.1", 4119, lookup) == "127.0.0.1"
-    assert asked == ["dsm.plant:4119"]
-
-
-def test_a_name_that_stands_for_one_public_address_too_is_refused() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        find_private_address("dsm.plant", 4119, lambda *_: [entry("10.0.0.5"), entry("93.184.216.34")])
-    assert (caught.value.code, caught.value.have) == ("manager.address", "93.184.216.34")
-    with pytest.raises(ConfigurationError):
-        find_private_address("dsm.plant", 4119, lambda *_: [])
-
-
-def test_a_name_that_is_not_known_is_no_connection() -> None:
-    def lookup(*_: object) -> list[Any]:
-        raise OSError("Name or service not known")
-
-    with pytest.raises(FetchError) as caught:
-        find_private_address("dsm.plant", 4119, lookup)
-    assert caught.value.code == "dsm.connect"
-
-
-@pytest.mark.parametrize(
-    ("address", "private"),
-    [
-        ("10.255.0.1", True),
-        ("172.16.0.1", True),
-        ("172.32.0.1", False),
-        ("192.168.1.1", True),
-        ("192.169.1.1", False),
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("fd12::1", True),
-        ("fe80::1", False),
-        ("::ffff:10.0.0.1", True),
-        ("::ffff:9.9.9.9", False),
-        ("64:ff9b::808:808", False),
-        ("100.64.0.1", False),
-        ("224.0.0.1", False),
-        ("0.0.0.0", False),
-    ],
-)
-def test_which_addresses_are_private(address: str, private: bool) -> None:
-    assert is_private(ip_address(address)) == private
-
-
-def test_an_import_contract_lets_nobody_in_but_the_command() -> None:
-    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    guarded = {contract["name"]: contract for contract in contracts if contract["type"] == "protected"}
-    dialing = guarded["the service never dials out: relay.dialing is behind commands of its own"]
-    assert dialing["protected_modules"] == ["relay.dialing"]
-    assert dialing["allowed_importers"] == ["relay.cli.deliver_rules", "relay.cli.tuf_client"]
-    commands = guarded["nothing imports the commands that dial"]
-    assert commands["protected_modules"] == ["relay.cli.deliver_rules", "relay.cli.tuf_client"]
-    assert commands["allowed_importers"] == []
-    (transport,) = [contract for contract in contracts if contract.get("source_modules") == ["relay"]]
-    assert {"requests", "urllib3", "http", "zeep"} <= set(transport["forbidden_modules"])
-    assert all(line.startswith("relay.dialing.** -> ") for line in transport["ignore_imports"])
-
-
-def test_nothing_in_the_relay_names_the_delivery_but_its_own_command() -> None:
-    """The command table names the command as text; nobody may import what is behind it in another way."""
-    naming = set()
-    for path in (REPOSITORY / "relay").rglob("*.py"):
-        strings = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
-        if any(isinstance(text, str) and text.startswith("relay.cli.deliver_rules") for text in strings):
-            naming.add(str(path.relative_to(REPOSITORY)))
-    assert naming == {"relay/cli/__init__.py"}
-
-
-@pytest.mark.parametrize(
-    ("module", "line"),
-    [
-        ("relay/service/service.py", "from relay.dialing.manager import run as _run"),
-        ("relay/importing/importer.py", "from relay.cli import deliver_rules as _rules"),
-        ("relay/deliveries/features.py", "from manifests import dsm as _dsm"),
-        ("relay/server/routes.py", "import http.client as _client"),
-        ("relay/cli/status.py", "from relay.dialing.tuf import client as _client"),
-    ],
-)
-def test_an_import_of_the_delivery_by_anything_else_breaks_a_contract(tmp_path: Path, module: str, line: str) -> None:
-    for package in ("bundler", "manifests", "relay"):
-        shutil.copytree(REPOSITORY / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(REPOSITORY / "pyproject.toml", tmp_path / "pyproject.toml")
-    with (tmp_path / module).open("a") as file:
-        file.write(f"\n{line}\n")
-    done = run([BIN / "lint-imports", "--no-cache"], check=False, cwd=tmp_path, PYTHONPATH=tmp_path)
-    assert done.returncode == 1
-    assert "BROKEN" in done.stdout
-    assert module.replace("/", ".").removesuffix(".py") in done.stdout
