@@ -35,7 +35,7 @@ class Home:
         return self.path / "inbox"
 
     @property
-    def blobs(self) -> BlobStore:
+    def store(self) -> BlobStore:
         """Content by digest."""
         return BlobStore(self.path / "blobs", self.path / "tmp")
 

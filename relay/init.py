@@ -57,7 +57,7 @@ def create_home(
 
 
 def _fill(home: Home, root: bytes, connectivity: Connectivity, listen: str) -> None:
-    home.blobs.create()
+    home.store.create()
     for directory in (home.inbox, home.out):
         durable.make_directory(directory)
     create_quarantine(home)

@@ -24,7 +24,7 @@ def command(settings: Settings, output: str) -> None:
     home = open_home(settings.home)
     with State(home.database) as state:
         found = state.generations.list_generations()
-        pending = list_outstanding(state, home.blobs)
+        pending = list_outstanding(state, home.store)
     if output == "json":
         print_json(
             {

@@ -232,10 +232,10 @@ class _DeliveryRun:
 
     def _content(self, one: Wanted) -> Iterator[bytes]:
         """Yield what the store holds of a target."""
-        if not self._home.blobs.holds(_blob(one)):
+        if not self._home.store.holds(_blob(one)):
             raise StorageError("delivery.damaged", f"The store has lost {one.path}", todo="relay check")
         self._progress.start(f"Deliver {printable(one.file_name)}", one.length)
-        for chunk in self._home.blobs.read(one.sha256):
+        for chunk in self._home.store.read(one.sha256):
             self._cancel.raise_if_cancelled()
             self._progress.advance(len(chunk))
             yield chunk

@@ -171,7 +171,7 @@ class Admission:
         self.state.event_rows.add_event(Event(self.now, kind, text, told))
 
     def _outstanding(self) -> OutstandingContent:
-        return find_outstanding(self.number, self.state, self.context.home.blobs)
+        return find_outstanding(self.number, self.state, self.context.home.store)
 
     @property
     def _volume(self) -> str:

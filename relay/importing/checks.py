@@ -84,7 +84,7 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
         have=f"generation {newest}, {count}" if newest else f"no generation yet, {count}",
         need=f"{len(lacking):,} targets, {sum(target.length for target in lacking):,} bytes"
         + (f", as in generation {manifest.since}" if manifest.since is not None else ""),
-        todo=f"in the DMZ: {advise_increment(find_newest_whole(state, home.blobs))}",
+        todo=f"in the DMZ: {advise_increment(find_newest_whole(state, home.store))}",
         generation=manifest.snapshot_version,
         newest=newest,
         missing=len(lacking),

@@ -56,7 +56,7 @@ class Intake:
         *,
         all_or_nothing: bool = False,
     ) -> None:
-        self._store = context.home.blobs
+        self._store = context.home.store
         self._bundle = bundle
         self._manifest = bundle.manifest
         self._progress = context.progress

@@ -121,7 +121,7 @@ class _Import:
         """Import the file; where it is damaged, a copy that the recovery data beside it made whole."""
         # 1. whoever has the lock may take for rubbish what an interrupted import left
         with self.context.home.lock(wait_seconds):
-            self.context.home.blobs.sweep()
+            self.context.home.store.sweep()
             try:
                 return self._import(self.path)
             except SealiftError as error:
@@ -145,7 +145,7 @@ class _Import:
                 raise error from refusal
 
     def _repair(self, error: SealiftError) -> RepairedBundle | None:
-        temporary = self.context.home.blobs.temporary
+        temporary = self.context.home.store.temporary
         remove_repair_directories(temporary)
         try:
             return repair_bundle(

@@ -86,6 +86,6 @@ def _way_out(home: Home, error: SealiftError) -> str | None:
     with suppress(StorageError, LockedError), State(home.database) as state:
         if tells_of_lost_count(error):
             return advise_renumber(state.generations.find_newest_number())
-        since = find_newest_whole(state, home.blobs)
+        since = find_newest_whole(state, home.store)
         return f"compare its sha256 with the slip and copy it again; or, in the DMZ: {advise_increment(since)}"
     return None

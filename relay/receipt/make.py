@@ -103,9 +103,9 @@ def make_receipt(
         versions = {role.role: role.version for role in state.trusted.list_roles()}
         newest = state.generations.find_generation(state.generations.find_newest_number())
         rings = {ring.name: ring.generation for ring in state.publications.list_rings()}
-        lost = find_lost_content(home.blobs, state.generations.list_targets(), report)
+        lost = find_lost_content(home.store, state.generations.list_targets(), report)
         generations = choose_generations([row.number for row in state.generations.list_generations()], lost)
-        arrived = summarise_arrived(find_arrived_content(state, home.blobs), report)
+        arrived = summarise_arrived(find_arrived_content(state, home.store), report)
         receipt = Receipt(
             site_keyid=public_key.keyid,
             site_public=public_key.keyval["public"],

@@ -46,23 +46,6 @@ _LOCK_WAIT_SECONDS = 1.0
 _MINUTE, _DAY = 60.0, 24 * 3600.0
 
 
-class _StoppingProgress:
-    """Progress that nobody sees, and the place where an import asks whether it is cancelled."""
-
-    def __init__(self, cancel: CancelToken) -> None:
-        self._cancel = cancel
-
-    def start(self, step: str, total: int | None = None) -> None:
-        """Begin a step, unless the service stops."""
-        del step, total
-        self._cancel.raise_if_cancelled()
-
-    def advance(self, done: int) -> None:
-        """Go on, unless the service stops."""
-        del done
-        self._cancel.raise_if_cancelled()
-
-
 class Service:
     """Everything that ``relay run`` runs.
 
@@ -83,7 +66,7 @@ class Service:
         self._report = report
         self._notify_address = notify_address
         self._cancel = CancelToken()
-        self._context = Context(home, config, clock, _StoppingProgress(self._cancel), self._cancel)
+        self._context = Context(home, config, clock, cancel=self._cancel)
         inboxes = [inbox_from_config(inbox) for inbox in config.inboxes]
         self._watcher = Watcher(inboxes, self._import, report)
         self._views = Views(home, config, silent_inboxes=lambda: self._watcher.silent_inboxes)
@@ -95,7 +78,7 @@ class Service:
             config.port,
             self._tls(),
             self._views,
-            home.blobs,
+            home.store,
             clock=clock,
             on_damage=self._damaged,
             limits=_LIMITS,
@@ -208,8 +191,7 @@ class Service:
     def _import(self, path: Path) -> ImportResult | Refusal:
         ended = import_or_quarantine(self._context, path, wait_seconds=_LOCK_WAIT_SECONDS)
         if not isinstance(ended, Refusal) or isinstance(ended.error, DamagedBundleError):
-            with suppress(CancelledError):  # the import stands; what follows it is done at the next start
-                self._follow_imports()
+            self._follow_imports()
         return ended
 
     def _started(self) -> None:

@@ -34,7 +34,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         stale_after_days=config.stale_after_days,
         last_import=state.last_import.load_last_import(),
         last_refusal=load_last_refusal(home.last_refusal_file),
-        pending=list_outstanding(state, home.blobs),
+        pending=list_outstanding(state, home.store),
         sources=() if generation is None else state.generations.list_sources(generation.number),
         deliveries=tuple(
             replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.list_all()

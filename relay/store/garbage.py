@@ -83,8 +83,8 @@ def collect_garbage(
         sizes = sum(path.stat().st_size for path in doomed)
         if not dry_run:
             progress.start("Remove it")
-            home.blobs.sweep()
-            remove_repair_directories(home.blobs.temporary)
+            home.store.sweep()
+            remove_repair_directories(home.store.temporary)
             _remove_files(home, doomed, context.cancel)
     return CollectedGarbage(dropped, spared, len(doomed), sizes, applied=not dry_run)
 
@@ -130,18 +130,18 @@ def _needed_content(home: Home, state: State, dropped: frozenset[int]) -> _Neede
         blobs |= {blob.sha256 for _, blob, _ in state.publications.list_files(ring.name)}
     parts = arriving & state.arriving.load_parts().keys()
     return _NeededContent(
-        frozenset(blobs), frozenset(sha256 for sha256 in parts if not home.blobs.path(sha256).exists())
+        frozenset(blobs), frozenset(sha256 for sha256 in parts if not home.store.path(sha256).exists())
     )
 
 
 def _unneeded_files(home: Home, needed: _NeededContent, cancel: CancelToken) -> Iterator[Path]:
     """Yield the files of the store and of the temporary directory that are not needed."""
-    with storage_errors(home.blobs.root):
-        for directory in sorted(home.blobs.root.iterdir()):
+    with storage_errors(home.store.root):
+        for directory in sorted(home.store.root.iterdir()):
             cancel.raise_if_cancelled()
             entries = sorted(directory.iterdir()) if directory.is_dir() else ()
             yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed.blobs)
-    yield from abandoned_files(home.blobs, needed.assembled)
+    yield from abandoned_files(home.store, needed.assembled)
 
 
 def _arriving_digests(state: State) -> set[str]:

@@ -112,7 +112,7 @@ def verify_store(home: Home, progress: Progress, cancel: CancelToken) -> StoreRe
     progress.start("Hash the store", total)
     for blob, (paths, generations) in sorted(needed.items(), key=lambda item: item[0].sha256):
         cancel.raise_if_cancelled()
-        file = _identity(home.blobs.path(blob.sha256))
+        file = _identity(home.store.path(blob.sha256))
         what = _what_is_wrong(home, blob)
         if what is not None:
             damage.append(
@@ -132,7 +132,7 @@ def discard_damaged_blobs(home: Home, report: StoreReport, *, wait_seconds: floa
     with home.lock(wait_seconds), storage_errors(home.path):
         for damage in report.damage:
             if damage.sha256 is not None:
-                path = home.blobs.path(damage.sha256)
+                path = home.store.path(damage.sha256)
                 # An import may have brought it since: a blob that came after the hashing is no damaged one.
                 if damage.file is not None and _identity(path) == damage.file:
                     path.unlink()
@@ -152,16 +152,16 @@ def _needed_blobs(home: Home, state: State) -> dict[Blob, tuple[set[str], set[in
 def _arrived_targets(home: Home, state: State) -> Iterator[GenerationTarget]:
     for pending in state.arriving.list_generations():
         for target in state.arriving.list_targets(pending.number):
-            if home.blobs.path(target.sha256).exists():
+            if home.store.path(target.sha256).exists():
                 yield target
 
 
 def _what_is_wrong(home: Home, blob: Blob) -> str | None:
     """Hash a blob again; return what is wrong with it for people, ``None`` when all is well."""
-    if not home.blobs.path(blob.sha256).exists():
+    if not home.store.path(blob.sha256).exists():
         return "missing"
     try:
-        found = home.blobs.digest(blob.sha256)
+        found = home.store.digest(blob.sha256)
     except StorageError as error:
         return error.what
     if found != blob:

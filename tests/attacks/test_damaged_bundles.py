@@ -65,7 +65,7 @@ def believed(home):
 
 
 def held(home):
-    return {path for path, data in FILES.items() if home.blobs.path(digest_of(data)).exists()}
+    return {path for path, data in FILES.items() if home.store.path(digest_of(data)).exists()}
 
 
 def salvage(home, forge, path):
@@ -75,7 +75,7 @@ def salvage(home, forge, path):
         import_bundle(home, path, forge.clock())
     assert believed(home) == before
     for data in (data for target, data in FILES.items() if target in held(home)):
-        assert home.blobs.path(digest_of(data)).read_bytes() == data
+        assert home.store.path(digest_of(data)).read_bytes() == data
     assert (caught.value.code, caught.value.exit_code) == ("bundle.damaged", 24)
     return caught.value
 
@@ -130,7 +130,7 @@ def test_an_undamaged_copy_then_makes_the_generation(home, forge, tmp_path):
     path.write_bytes(good)
     assert import_bundle(home, path, forge.clock()).outcome == "imported"
     with State(home.database) as state:
-        assert list_outstanding(state, home.blobs) == ()
+        assert list_outstanding(state, home.store) == ()
 
 
 def test_two_copies_that_are_damaged_in_different_places_make_the_generation(home, forge, tmp_path):
@@ -167,7 +167,7 @@ def test_a_damaged_volume_gives_its_parts(home, forge, tmp_path):
     assert "import forge-000002-full-v1-of-2.zip from an undamaged copy" in error.todo
     volumes[0].write_bytes(good)
     assert import_bundle(home, volumes[0], forge.clock()).outcome == "imported"
-    assert home.blobs.path(digest_of(forge.files["rules/large"])).read_bytes() == forge.files["rules/large"]
+    assert home.store.path(digest_of(forge.files["rules/large"])).read_bytes() == forge.files["rules/large"]
 
 
 def test_a_damaged_patch_is_never_given_to_an_engine(home, forge, tmp_path):
@@ -178,8 +178,8 @@ def test_a_damaged_patch_is_never_given_to_an_engine(home, forge, tmp_path):
     overwrite(path, path.read_bytes().index(b"patches/", path.read_bytes().index(b"blobs/")) + 120, b"\xff\xff")
     error = salvage(home, forge, path)
     assert error.details["damaged"] == 1
-    assert home.blobs.path(digest_of(b"new too")).exists()
-    assert not home.blobs.path(digest_of(base + b"new")).exists()
+    assert home.store.path(digest_of(b"new too")).exists()
+    assert not home.store.path(digest_of(base + b"new")).exists()
 
 
 def test_nothing_to_keep_is_a_plain_refusal_without_a_trace(home, forge, tmp_path):
@@ -237,7 +237,7 @@ def test_swapped_content_is_left_out_although_its_crc_is_right(home, forge, tmp_
     error = salvage(home, forge, path)
     assert error.details["cause"] == "blob.digest"
     assert held(home) == FILES.keys() - {"rules/2"}
-    assert not home.blobs.path(digest_of(b"evil" * 5000)).exists()
+    assert not home.store.path(digest_of(b"evil" * 5000)).exists()
 
 
 def test_what_was_salvaged_is_not_quarantined_for_the_rest_may_yet_be_read(home, forge, tmp_path):

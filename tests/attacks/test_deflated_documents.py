@@ -111,4 +111,4 @@ def test_of_a_bundle_with_damaged_content_the_rest_is_kept_though_its_documents_
     with pytest.raises(SealiftError) as caught:
         import_bundle(home, path, forge.clock())
     assert caught.value.code == "bundle.damaged"
-    assert len([blob for blob in home.blobs.root.rglob("*") if blob.is_file()]) >= len(FILES)
+    assert len([blob for blob in home.store.root.rglob("*") if blob.is_file()]) >= len(FILES)

@@ -147,7 +147,7 @@ def try_in(crossing, home, leave_bytes):
         error = try_one(crossing, home, path)
         if error is not None:
             assert error.code == "storage.full"
-            assert list(home.blobs.temporary.iterdir()) == []
+            assert list(home.store.temporary.iterdir()) == []
             assert {name: digest for name, digest in fingerprint(home).items() if name in before} == before
             return done
     return LAST

@@ -83,7 +83,7 @@ class Trip:
             assert served_content(home) == self.content[served]
             assert {role.role: role.version for role in state.trusted.list_roles()}.get("timestamp", 0) == newest
             if GENERATIONS[acknowledged] == newest and STORED[acknowledged]:
-                (left,) = list_outstanding(state, home.blobs)
+                (left,) = list_outstanding(state, home.store)
                 assert len(left.seen) >= STORED[acknowledged]
         assert verify_store(home, NoProgress(), CancelToken()).damage == ()
         follow_import(make_context(home, self.clock))
@@ -100,7 +100,7 @@ class Trip:
                 with State(home.database) as state:
                     assert int(bundle.name.split("-")[1]) < state.generations.find_newest_number()
         assert self.check(path, len(self.files)) == GENERATIONS[-1]
-        assert list(home.blobs.temporary.iterdir()) == []
+        assert list(home.store.temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

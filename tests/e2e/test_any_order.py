@@ -72,7 +72,7 @@ def generation(site: Site) -> tuple[int, list[int]]:
 def served(site: Site) -> dict[str, bytes]:
     with State(site.home.database) as state:
         rows = list(state.publications.list_files(DEFAULT_RING))
-    return {path: site.home.blobs.path(blob.sha256).read_bytes() for path, blob, _ in rows}
+    return {path: site.home.store.path(blob.sha256).read_bytes() for path, blob, _ in rows}
 
 
 def test_an_older_bundle_that_comes_late_is_refused_in_one_sentence(site: Site, stick: Path) -> None:

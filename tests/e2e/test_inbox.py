@@ -397,7 +397,7 @@ def put_large_bundle(site: Site) -> None:
 
 def wait_for_content(site: Site, service: Service, least_bytes: int = 1) -> None:
     def is_there() -> bool:
-        return sum(entry.stat().st_size for entry in site.home.blobs.temporary.iterdir()) >= least_bytes
+        return sum(entry.stat().st_size for entry in site.home.store.temporary.iterdir()) >= least_bytes
 
     service.until("importing")
     wait_for(is_there, seconds=DEADLINE, what="content", log=service.log)
@@ -413,7 +413,7 @@ def test_a_service_killed_in_the_middle_of_an_import_ends_it_after_the_restart(s
     with serving(site) as service:
         assert service.until("imported")["generation"] == 1
         assert serves(service, 1)
-    assert listing(site.home.blobs.temporary) == []
+    assert listing(site.home.store.temporary) == []
     assert "0 damaged" in site.relay("check").stdout
 
 

@@ -110,7 +110,7 @@ class Site:
     def served(self) -> dict[str, bytes]:
         with State(self.home.database) as state:
             rows = list(state.publications.list_files(DEFAULT_RING))
-        return {path: self.home.blobs.path(blob.sha256).read_bytes() for path, blob, _ in rows}
+        return {path: self.home.store.path(blob.sha256).read_bytes() for path, blob, _ in rows}
 
     def events(self) -> str:
         return self.relay("events").stdout

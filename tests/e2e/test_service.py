@@ -193,7 +193,7 @@ def test_lost_content_is_told_recorded_and_repaired_by_the_same_bundle(site: Sit
     with serving(site) as service:
         shutil.copyfile(bundle, site.inbox / "a.zip")
         service.until("imported")
-        for blob in site.home.blobs.root.rglob("*"):
+        for blob in site.home.store.root.rglob("*"):
             if blob.is_file():
                 blob.unlink()
         assert service.get("/rules/001.rules")[0] == 503

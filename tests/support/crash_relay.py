@@ -25,7 +25,7 @@ def served_content(home: Home) -> dict[str, bytes]:
     """Return what a relay's ring serves, by path."""
     with State(home.database) as state:
         served: dict[str, Blob] = {path: blob for path, blob, _ in state.publications.list_files(DEFAULT_RING)}
-    return {path: b"".join(home.blobs.read(blob.sha256)) for path, blob in served.items()}
+    return {path: b"".join(home.store.read(blob.sha256)) for path, blob in served.items()}
 
 
 class Crossing:
@@ -94,4 +94,4 @@ class Crossing:
                 result, _ = import_and_follow(make_context(home, self.clock), bundle)
                 assert result.outcome == ("already-imported" if number == newest else "imported")
         assert self.check_after(path, LAST) == LAST
-        assert list(home.blobs.temporary.iterdir()) == []
+        assert list(home.store.temporary.iterdir()) == []

@@ -155,7 +155,7 @@ class _Watch:
     """Tells cheaply whether a home changed: the database's bytes, and when the store last gained or lost a name."""
 
     def __init__(self, home: Home) -> None:
-        self._directories = [str(path) for path in home.blobs.root.iterdir()]
+        self._directories = [str(path) for path in home.store.root.iterdir()]
         self._database = home.database
         self.look()
 

@@ -47,7 +47,7 @@ def import_and_follow(context: Context, path: Path, **options: object) -> tuple[
 
 def fingerprint(home: Home) -> dict[str, str]:
     """Return the digest of every byte that a refusal must not touch: the store and the database, by file."""
-    paths = [home.database, *home.blobs.root.rglob("*"), *home.blobs.temporary.rglob("*")]
+    paths = [home.database, *home.store.root.rglob("*"), *home.store.temporary.rglob("*")]
     return {
         str(path.relative_to(home.path)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(paths)

@@ -48,7 +48,7 @@ class Standing:
             self._home.database.write_bytes(self._database)
 
     def _blob_files(self) -> list[Path]:
-        directories = (*self._home.blobs.root.iterdir(), self._home.blobs.temporary)
+        directories = (*self._home.store.root.iterdir(), self._home.store.temporary)
         return [path for directory in directories for path in directory.iterdir()]
 
     def _look(self) -> tuple[object, ...]:

@@ -158,6 +158,6 @@ class Site:
         try:
             view = views.current()
             files = view.rings[view.default_ring].files
-            return {path: self.home.blobs.path(file.sha256) for path, file in files.items()}
+            return {path: self.home.store.path(file.sha256) for path, file in files.items()}
         finally:
             views.close()

@@ -130,7 +130,7 @@ class ManagerDelivery:
                 todo="raise manager.max_mib in relay.toml",
             )
         self.context.progress.start(f"storing {pack.name}", pack.blob.length)
-        update = self.manager.store(load_verified_content(self.context.home.blobs, pack), pack.name)
+        update = self.manager.store(load_verified_content(self.context.home.store, pack), pack.name)
         self.context.progress.advance(pack.blob.length)
         if update.name != pack.name:
             raise FetchError(

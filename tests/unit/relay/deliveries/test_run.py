@@ -105,7 +105,7 @@ def test_what_is_delivered_is_a_copy_of_its_own_with_a_mode_that_anybody_can_rea
     status = (site.agent / "a.zip").stat()
     assert (status.st_nlink, stat.S_IMODE(status.st_mode), status.st_uid) == (1, 0o644, os.geteuid())
     with State(site.home.database) as state:
-        stored = {site.home.blobs.path(target.sha256).stat().st_ino for target in state.generations.list_targets()}
+        stored = {site.home.store.path(target.sha256).stat().st_ino for target in state.generations.list_targets()}
     assert status.st_ino not in stored
 
 
@@ -339,7 +339,7 @@ def test_content_that_the_store_lost_or_that_rotted_is_not_delivered(site: Site)
     site.bring()
     site.places = (DeliveryConfig("ds_agent", site.agent),)
     with State(site.home.database) as state:
-        blob = site.home.blobs.path(
+        blob = site.home.store.path(
             next(target.sha256 for target in state.generations.list_targets() if target.path == "dsa/a.zip")
         )
     blob.chmod(0o644)

@@ -44,7 +44,7 @@ def home(tmp_path, forge):
 def content(home):
     with State(home.database) as state:
         return {
-            path: b"".join(home.blobs.read(blob.sha256))
+            path: b"".join(home.store.read(blob.sha256))
             for path, blob, _ in state.publications.list_files(DEFAULT_RING)
         }
 
@@ -139,7 +139,7 @@ def test_content_that_the_store_lost_comes_back_with_the_same_bundle(home, forge
     before = content(home)
     with State(home.database) as state:
         digest = next(target.sha256 for target in state.generations.list_targets(1))
-    home.blobs.path(digest).unlink()
+    home.store.path(digest).unlink()
     result = import_bundle(home, path, forge.clock())
     assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 targets")
     assert content(home) == before
@@ -191,9 +191,9 @@ def test_an_import_waits_for_the_lock_and_says_who_holds_it(home, forge, tmp_pat
 
 
 def test_what_an_interrupted_import_left_is_swept_by_the_next(home, forge, tmp_path):
-    (home.blobs.temporary / "blob-0123").write_bytes(b"half")
+    (home.store.temporary / "blob-0123").write_bytes(b"half")
     import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
 
 
 def test_an_incomplete_bundle_is_not_quarantined_for_its_base_may_yet_come(home, forge, tmp_path):

@@ -46,7 +46,7 @@ def test_damage_below_the_rate_asks_nothing_of_the_operator_and_is_told(home, fo
     assert "blocks were rebuilt from 1.zip.par2" in result.text
     assert b"medium-damaged" in home.audit_file.read_bytes()
     assert load_last_refusal(home.last_refusal_file) is None
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
 
 
 def test_damage_beyond_the_rate_still_keeps_what_is_undamaged(home, forge, bundle):
@@ -55,7 +55,7 @@ def test_damage_beyond_the_rate_still_keeps_what_is_undamaged(home, forge, bundl
         import_bundle(home, bundle, forge.clock())
     assert caught.value.code == "bundle.damaged"
     assert 0 < caught.value.details["missing"] < 5
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
 
 
 def test_damage_beyond_the_rate_that_leaves_nothing_says_how_much_is_lost(home, forge, bundle):

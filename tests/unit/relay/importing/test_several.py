@@ -89,7 +89,7 @@ def test_a_refused_bundle_does_not_stop_the_others(home, forge, stick):
 
 def test_a_failing_disk_stops_at_once(home, forge, stick):
     forge.seal(stick / "1.zip")
-    home.blobs.temporary.rmdir()
+    home.store.temporary.rmdir()
     with pytest.raises(StorageError):
         run(home, forge, stick)
 

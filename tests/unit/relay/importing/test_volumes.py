@@ -39,7 +39,7 @@ def home(tmp_path, forge):
 def served(home):
     with State(home.database) as state:
         return {
-            path: b"".join(home.blobs.read(blob.sha256))
+            path: b"".join(home.store.read(blob.sha256))
             for path, blob, _ in state.publications.list_files(DEFAULT_RING)
         }
 
@@ -51,7 +51,7 @@ def trust(home):
 
 def pending_of(home):
     with State(home.database) as state:
-        return list_outstanding(state, home.blobs)
+        return list_outstanding(state, home.store)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -66,7 +66,7 @@ def test_volumes_in_any_order_make_the_generation_with_the_last(home, forge, tmp
     assert outcomes == ["stored", "stored", "imported"]
     assert served(home) == forge.files
     assert pending_of(home) == ()
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
 
 
 def test_each_volume_says_what_is_still_needed_and_what_to_type(home, forge, tmp_path):
@@ -74,14 +74,14 @@ def test_each_volume_says_what_is_still_needed_and_what_to_type(home, forge, tmp
     left = import_bundle(home, volumes[1], forge.clock()).outstanding
     assert (left.generation, left.volume_count, left.seen, left.unseen) == (1, 3, (2,), (1, 3))
     # of the blobs in their order: rules by path, then the parts
-    assert left.missing_targets + sum(home.blobs.path(digest_of(d)).exists() for d in forge.files.values()) == 4
+    assert left.missing_targets + sum(home.store.path(digest_of(d)).exists() for d in forge.files.values()) == 4
     assert left.need.startswith("volumes 1, 3 of 3: ")
     assert left.todo == (
         "import forge-000001-full-v1-of-3.zip; if it is lost, in the DMZ: bundle create --again 1; for just the rest: "
         "relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
     )
     everything = sum(map(len, forge.files.values()))
-    held = sum(len(data) for data in forge.files.values() if home.blobs.path(digest_of(data)).exists())
+    held = sum(len(data) for data in forge.files.values() if home.store.path(digest_of(data)).exists())
     with State(home.database) as state:
         (ranges,) = state.arriving.load_parts().values()
     assert left.missing_bytes == everything - held - sum(behind - first for first, behind in ranges)
@@ -163,7 +163,7 @@ def test_a_patch_is_applied_to_content_that_is_held(home, forge, tmp_path):
     assert path.stat().st_size < 12_000
     assert import_bundle(home, path, forge.clock()).outcome == "imported"
     assert served(home) == forge.files
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
 
 
 def test_patches_travel_in_volumes_too(home, forge, tmp_path):
@@ -192,7 +192,7 @@ def test_the_newest_generation_that_is_whole_is_what_to_ask_since(home, forge, t
     import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
     forge.files["rules/b"] = b"second"
     import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock())
-    home.blobs.path(digest_of(b"second")).unlink()
+    home.store.path(digest_of(b"second")).unlink()
     forge.files["rules/a"] = b"third"
     with pytest.raises(IncompleteError) as caught:
         import_bundle(home, forge.seal(tmp_path / "3.zip", since=2), forge.clock())
@@ -201,7 +201,7 @@ def test_the_newest_generation_that_is_whole_is_what_to_ask_since(home, forge, t
 
 def test_a_base_that_has_rotted_is_found_and_nothing_wrong_becomes_visible(home, forge, tmp_path):
     import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
-    base = home.blobs.path(digest_of(LARGE))
+    base = home.store.path(digest_of(LARGE))
     base.chmod(0o644)
     base.write_bytes(b"rotten" + LARGE[6:])
     forge.files["clamav/large"] = LARGE + b"news"
@@ -220,7 +220,7 @@ def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is
     import_bundle(home, volumes[1], forge.clock())
     with State(home.database) as state:
         ((sha256, ranges),) = state.arriving.load_parts().items()
-    with assembly_path(home.blobs, sha256).open("r+b") as file:
+    with assembly_path(home.store, sha256).open("r+b") as file:
         file.seek(ranges[0][0])
         file.write(bytes(5))
     result = import_bundle(home, volumes[2], forge.clock())
@@ -249,7 +249,7 @@ def test_content_that_a_generation_lost_comes_back_volume_by_volume(home, forge,
     for path in volumes:
         import_bundle(home, path, forge.clock())
     for data in forge.files.values():
-        home.blobs.path(digest_of(data)).unlink()
+        home.store.path(digest_of(data)).unlink()
     results = [import_bundle(home, path, forge.clock()) for path in volumes]
     assert [result.outcome for result in results] == ["repaired", "repaired"]
     assert "still missing" in results[0].text
@@ -262,6 +262,6 @@ def test_a_receipt_tells_of_what_is_stored_for_a_pending_generation_alone(home, 
     volumes = forge.seal_volumes(tmp_path, 2, since=1)
     import_bundle(home, volumes[0], forge.clock())
     with State(home.database) as state:
-        part = find_arrived_content(state, home.blobs)
+        part = find_arrived_content(state, home.store)
     assert part.generation == 2
     assert part.holds in ({digest_of(b"new")}, {digest_of(b"newer")})

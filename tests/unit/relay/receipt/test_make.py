@@ -59,7 +59,7 @@ def digest(content):
 
 
 def lose(home, content):
-    home.blobs.path(digest(content)).unlink()
+    home.store.path(digest(content)).unlink()
 
 
 def test_a_relay_without_any_bundle_says_so(empty, forge):
@@ -105,7 +105,7 @@ def test_a_root_that_was_rotated_is_named_by_version_and_digest(home, forge, tmp
 
 def test_content_that_is_missing_or_short_is_listed_and_counted(home):
     lose(home, b"a1")
-    short = home.blobs.path(digest(b"b1"))
+    short = home.store.path(digest(b"b1"))
     short.chmod(0o644)
     short.write_bytes(b"")
     receipt = receipt_of(home)
@@ -115,7 +115,7 @@ def test_content_that_is_missing_or_short_is_listed_and_counted(home):
 
 
 def test_altered_bytes_of_the_right_length_are_said_after_a_check_or_once_discarded(home):
-    path = home.blobs.path(digest(b"b1"))
+    path = home.store.path(digest(b"b1"))
     path.chmod(0o644)
     path.write_bytes(b"bX")
     assert receipt_of(home).without == ()

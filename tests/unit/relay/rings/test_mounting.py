@@ -95,7 +95,7 @@ def test_what_is_not_at_the_root_is_a_real_404(tmp_path, home, forge):
     forge.said["au"] = {"mount": "/"}
     import_bundle(home, forge.seal(tmp_path / "x.zip"), forge.clock())
     views = Views(home, make_config(home), check_seconds=0)
-    application = Application(views, home.blobs, lambda: CREATED, print)
+    application = Application(views, home.store, lambda: CREATED, print)
     statuses = {
         path: application.respond(get(path)).status for path in ("/server.ini", "/ini_xml.zip", "/", "/-/status")
     }

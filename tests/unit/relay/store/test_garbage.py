@@ -49,7 +49,7 @@ def state_of(home):
 
 
 def blobs(home):
-    return {path.name for path in home.blobs.root.rglob("*") if path.is_file()}
+    return {path.name for path in home.store.root.rglob("*") if path.is_file()}
 
 
 def test_old_generations_and_what_only_they_need_go(home, forge):
@@ -80,7 +80,7 @@ def test_what_a_ring_serves_stays(home, forge):
         state.publications.activate_generation(DEFAULT_RING, 1, forge.clock()())
     assert run(home, 2, later(forge)).generations == (2, 3)
     assert state_of(home) == [1, 4, 5]
-    assert home.blobs.path(digest_of(own(1))).exists()
+    assert home.store.path(digest_of(own(1))).exists()
 
 
 def test_what_was_served_until_just_now_is_spared(home, forge):
@@ -103,19 +103,19 @@ def test_what_has_arrived_of_a_pending_generation_stays_until_a_newer_one_is_her
     before = fingerprint(home)
     assert run(home, 10, later(forge)).blobs == 0
     assert fingerprint(home) == before
-    assert len(list(home.blobs.temporary.iterdir())) == 1
+    assert len(list(home.store.temporary.iterdir())) == 1
     forge.files = {"rules/newer": b"newer"}
     import_bundle(home, forge.seal(tmp_path / "7.zip"), forge.clock())
     held = blobs(home)
     assert run(home, 10, later(forge)).blobs == 2  # what a volume brought, and the file in the making
     assert len(held - blobs(home)) == 1
-    assert list(home.blobs.temporary.iterdir()) == []
+    assert list(home.store.temporary.iterdir()) == []
     with State(home.database) as state:
         assert state.arriving.load_parts() == {}
 
 
 def test_content_that_nothing_names_goes(home, forge):
-    orphan = home.blobs.path("ab" * 32)
+    orphan = home.store.path("ab" * 32)
     orphan.write_bytes(b"left by a power cut before the transaction")
     assert run(home, 10, later(forge)).blobs == 1
     assert not orphan.exists()

@@ -74,15 +74,15 @@ def test_the_newest_whole_generation_is_the_one_of_which_nothing_is_lost(tmp_pat
     forge = BundleForge()
     home = make_home(tmp_path / "relay", forge.root)
     with State(home.database) as state:
-        assert find_newest_whole(state, home.blobs) == 0
-        assert list_outstanding(state, home.blobs) == ()
+        assert find_newest_whole(state, home.store) == 0
+        assert list_outstanding(state, home.store) == ()
     for number in (1, 2):
         forge.files = {"rules/own": b"%d" % number}
         import_bundle(home, forge.seal(tmp_path / f"{number}.zip"), forge.clock())
     with State(home.database) as state:
-        assert find_newest_whole(state, home.blobs) == 2
+        assert find_newest_whole(state, home.store) == 2
         (lost,) = state.generations.list_targets(2)
-        home.blobs.path(lost.sha256).unlink()
-        assert find_newest_whole(state, home.blobs) == 1
-        assert find_missing_targets([lost], home.blobs) == (lost,)
+        home.store.path(lost.sha256).unlink()
+        assert find_newest_whole(state, home.store) == 1
+        assert find_missing_targets([lost], home.store) == (lost,)
         assert isinstance(lost, GenerationTarget)

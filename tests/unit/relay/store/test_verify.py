@@ -30,7 +30,7 @@ def home(tmp_path, forge):
 def blob_path(home, generation, path):
     with State(home.database) as state:
         digest = next(target.sha256 for target in state.generations.list_targets(generation) if target.path == path)
-    return home.blobs.path(digest)
+    return home.store.path(digest)
 
 
 def test_a_whole_store_is_clean(home):
@@ -80,9 +80,9 @@ def test_what_has_arrived_of_a_generation_is_hashed_too_and_a_receipt_claims_non
     import_bundle(home, first, forge.clock())
     with State(home.database) as state:
         new = [target for target in state.arriving.list_targets(3) if target.path in {"rules/c", "rules/d"}]
-    rotten = next(target for target in new if home.blobs.path(target.sha256).exists())
+    rotten = next(target for target in new if home.store.path(target.sha256).exists())
     assert verify_store(home, NoProgress(), CancelToken()).damage == ()
-    path = home.blobs.path(rotten.sha256)
+    path = home.store.path(rotten.sha256)
     path.chmod(0o644)
     path.write_bytes(b"XX")
     report = verify_store(home, NoProgress(), CancelToken())

@@ -204,7 +204,7 @@ def test_a_manager_that_was_made_anew_gets_everything_again(site: Site) -> None:
 
 
 def test_damaged_content_is_not_sent(site: Site) -> None:
-    blob = site.home.blobs.path(hashlib.sha256(MAGIC + NEW.encode()).hexdigest())
+    blob = site.home.store.path(hashlib.sha256(MAGIC + NEW.encode()).hexdigest())
     blob.chmod(0o644)
     blob.write_bytes(b"x" * blob.stat().st_size)
     error = site.refused()
