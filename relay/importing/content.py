@@ -72,7 +72,7 @@ class ContentIntake:
     def list_missing(self) -> tuple[Target, ...]:
         """Return the targets whose content is not here."""
         targets = self._manifest.targets
-        return tuple(target for target in targets if not self._store.holds(Blob(target.sha256, target.length)))
+        return tuple(target for target in targets if not self._store.has_blob(Blob(target.sha256, target.length)))
 
     def brings_anything(self) -> bool:
         """Tell whether the bundle carries anything that is not here."""
@@ -85,13 +85,13 @@ class ContentIntake:
         return tuple(
             patch
             for patch in self._manifest.patches
-            if self._wanted(patch) and not self._store.holds(Blob(patch.base_sha256, patch.base_length))
+            if self._wanted(patch) and not self._store.has_blob(Blob(patch.base_sha256, patch.base_length))
         )
 
     def lacking_parts(self) -> frozenset[str]:
         """Return the digests of content of which a part is taken for held and is not here."""
         held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
-        slots = (slot for sha256 in held for slot in self._slots[sha256] if not self._store.holds(slot.whole))
+        slots = (slot for sha256 in held for slot in self._slots[sha256] if not self._store.has_blob(slot.whole))
         with self._assembly() as assembly:
             return frozenset(slot.whole.sha256 for slot in assembly.unfilled_slots(slots))
 
@@ -182,11 +182,11 @@ class ContentIntake:
         """Tell whether a member makes content of a target that is not here."""
         if isinstance(member, BlobMember) and member.sha256 not in self._whole:
             return False
-        return not self._store.holds(Blob(member.sha256, member.length))
+        return not self._store.has_blob(Blob(member.sha256, member.length))
 
     def _lacking(self, assembly: PartAssembly, blob: BlobMember) -> tuple[PartSlot, ...]:
         """Return the slots of a part that are neither filled nor in a blob that is here."""
-        slots = (slot for slot in self._slots.get(blob.sha256, ()) if not self._store.holds(slot.whole))
+        slots = (slot for slot in self._slots.get(blob.sha256, ()) if not self._store.has_blob(slot.whole))
         return assembly.unfilled_slots(slots)
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
