@@ -20,7 +20,6 @@ MAX_SEGMENTS = 16
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TUF_ROLES = frozenset({"root", "timestamp", "snapshot", "targets"})
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN = re.compile(r"[ -\[\]-~]+")
 """ASCII text without controls and backslashes: most paths, and quick to tell."""
 
@@ -53,17 +52,6 @@ def check_publisher_name(name: str) -> str:
             need="1-63 of a-z, 0-9 and inner hyphens",
         )
     return name
-
-
-def check_sha256(text: str) -> str:
-    """Return a SHA-256 digest in lower-case hexadecimal.
-
-    Raises:
-        MalformedError: ``name.sha256``.
-    """
-    if not _SHA256.fullmatch(text):
-        raise MalformedError("name.sha256", f"{text[:80]!r} is not a SHA-256 digest", need="64 lower-case hex digits")
-    return text
 
 
 def check_target_path(path: str) -> str:

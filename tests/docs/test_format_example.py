@@ -92,7 +92,7 @@ def test_the_page_names_every_refusal_and_no_other():
     refusals = (REPOSITORY / "manifests" / "trust" / "refusals.py").read_text("utf-8")
     known |= {f"tuf.{reason}.<role>" for reason in re.findall(r'code\("([a-z-]+)", role\)', refusals)}
     known |= set(re.findall(r'"(tuf\.[a-z-]+)"', refusals))
-    known -= {"manifest.json", "name.publisher", "name.sha256", "tuf.no-such-target"}  # a file, arguments, a question
+    known -= {"manifest.json", "name.publisher", "tuf.no-such-target"}  # a file, arguments, a question
     section = PAGE.partition("## 9.")[2].partition("## 10.")[0]
     named = set(re.findall(rf"`({CODE.pattern}|tuf\.[a-z-]+(?:\.<role>)?)`", section))
     assert named == known

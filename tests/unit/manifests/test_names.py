@@ -62,12 +62,6 @@ def test_a_source_is_never_named_like_a_top_level_role(name: str) -> None:
     assert names.check_publisher_name(name) == name
 
 
-def test_a_digest_is_64_lower_case_hexadecimal_digits() -> None:
-    assert names.check_sha256("0123456789abcdef" * 4) == "0123456789abcdef" * 4
-    for text in ("", "a" * 63, "a" * 65, "A" * 64, "g" * 64, "a" * 64 + "\n", "\N{FULLWIDTH DIGIT ZERO}" * 64):
-        assert refusal(names.check_sha256, text) == "name.sha256"
-
-
 @pytest.mark.parametrize(
     "path",
     [
