@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from manifests.clock import system_clock
 from manifests.receipt import verify_receipt
+from relay.config import load_config
+from relay.context import Context
+from relay.importing.importer import import_bundle as import_alone
 from tests.support.commands import wait_for
 from tests.support.media import exfat_stick, ext4_disk, fat_image, fat_stick, is_mounted, small_disk, squashfs_disc
 from tests.support.relay_bundles import Forgery, new_signer
@@ -456,5 +460,17 @@ def test_relay_import_by_hand_beside_the_service_leaves_the_file_and_the_service
 ) -> None:
     bundle = site.seal()
     site.relay("import", bundle)
+    receipt = verify_receipt((site.home.out / "receipt.json").read_bytes()).receipt
+    assert (receipt.generations, receipt.rings) == ((1,), (("default", 1),))
     wait_for(lambda: serves(service, 1), seconds=DEADLINE, what="generation 1", log=service.log)
     assert bundle.exists()
+
+
+def test_a_generation_that_was_held_and_not_activated_is_served_after_the_next_start(site: Site) -> None:
+    """The process that imported it was killed between the two."""
+    import_alone(Context(site.home, load_config(site.home.path), system_clock), site.seal())
+    assert site.status()["generation"] == 0
+    with serving(site) as service:
+        wait_for(lambda: serves(service, 1), seconds=DEADLINE, what="generation 1", log=service.log)
+        wait_for((site.home.out / "receipt.json").exists, seconds=DEADLINE, what="a receipt", log=service.log)
+    assert site.status()["generation"] == 1
