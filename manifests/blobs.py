@@ -62,7 +62,7 @@ class BlobStore:
         """Return where the blob with this digest is, or would be."""
         return Path(f"{self._prefix}{sha256[:2]}/{sha256}")  # joining with "/" takes four times as long
 
-    def holds(self, blob: Blob) -> bool:
+    def has_blob(self, blob: Blob) -> bool:
         """Tell whether the blob is here with its length. Its bytes were verified when it came in."""
         try:
             return self.path(blob.sha256).stat().st_size == blob.length
@@ -215,7 +215,7 @@ class Batch:
                 os.close(descriptor)
             if expected is not None and blob != expected:
                 raise _mismatch(blob, expected)
-        if self._store.holds(blob) or self._pending.setdefault(blob.sha256, path) is not path:
+        if self._store.has_blob(blob) or self._pending.setdefault(blob.sha256, path) is not path:
             path.unlink()
         return blob
 
@@ -230,7 +230,7 @@ class Batch:
             StorageError: The disk is full, read-only or failing.
             NotAuthenticError: ``blob.digest`` when it had to be copied and is something else.
         """
-        if blob.sha256 in self._pending or self._store.holds(blob):
+        if blob.sha256 in self._pending or self._store.has_blob(blob):
             return
         linked = Path(f"{self._prefix}{next(self._numbers)}")
         try:

@@ -39,7 +39,7 @@ class Memory:
         sha256, length = note.get("sha256"), note.get("length")
         if not isinstance(sha256, str) or len(sha256) != 64 or not _DIGITS.issuperset(sha256):
             return None
-        if not isinstance(length, int) or not self._bench.store.holds(blob := Blob(sha256, length)):
+        if not isinstance(length, int) or not self._bench.store.has_blob(blob := Blob(sha256, length)):
             return None
         return _validators(note, url), blob
 

@@ -96,7 +96,7 @@ def _sources(manifest: Manifest) -> Iterator[Blob]:
 
 def _refuse_gone(sealed: SealedVersion, store: BlobStore) -> None:
     needed = {blob for volume in sealed.volumes for blob in _sources(volume.manifest)}
-    gone = [blob for blob in needed if not store.holds(blob)]
+    gone = [blob for blob in needed if not store.has_blob(blob)]
     if gone:
         raise IncompleteError(
             "again.content-gone",

@@ -131,7 +131,7 @@ def best_patch(
     Raises:
         StorageError: The disk is full or failing.
     """
-    here = [base for base in candidates if base != target and store.holds(base)]
+    here = [base for base in candidates if base != target and store.has_blob(base)]
     base = _best_base(store, target, here) if target.length >= MIN_TARGET_BYTES else None
     if base is None:
         return None

@@ -55,7 +55,7 @@ def remembered_outcome(source: SourceConfig, record: PullRecord, store: BlobStor
             todo=f"bundle pull {source.name}",
         )
         return SourceOutcome(source, None, error or stale)
-    if good is not None and not all(store.holds(target.blob) for target in good.pull.targets):
+    if good is not None and not all(store.has_blob(target.blob) for target in good.pull.targets):
         lost = FetchError("pull.content-lost", "Some of its content is gone", todo=f"bundle pull {source.name}")
         return SourceOutcome(source, None, error or lost)
     return SourceOutcome(source, good, error)

@@ -90,7 +90,7 @@ class Workbench:
     def remembered(self, path: str) -> Blob | None:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""
         blob = self._known.get(path)
-        return blob if blob is not None and self.store.holds(blob) else None
+        return blob if blob is not None and self.store.has_blob(blob) else None
 
     @property
     def fetching(self) -> Path:

@@ -39,7 +39,7 @@ def command(
     from relay.context import Context
     from relay.home import open_home
     from relay.importing.importer import import_bundle
-    from relay.importing.several import find_shortfall, import_all
+    from relay.importing.several import find_shortfall, import_paths
     from relay.state import State
 
     home = open_home(settings.home)
@@ -58,7 +58,7 @@ def command(
                 context, path, accept_expired=accept_expired, wait_seconds=wait, all_or_nothing=all_or_nothing
             )
 
-        for attempt in import_all(paths, newest, import_one):
+        for attempt in import_paths(paths, newest, import_one):
             followed = FollowUp()
             if attempt.result is not None or not attempt.more_to_come:
                 followed = follow_import(context, more_to_come=attempt.more_to_come, wait_seconds=wait)

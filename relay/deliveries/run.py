@@ -232,7 +232,7 @@ class _DeliveryRun:
 
     def _content(self, one: Wanted) -> Iterator[bytes]:
         """Yield what the store holds of a target."""
-        if not self._home.store.holds(_blob(one)):
+        if not self._home.store.has_blob(_blob(one)):
             raise StorageError("delivery.damaged", f"The store has lost {one.path}", todo="relay check")
         self._progress.start(f"Deliver {printable(one.file_name)}", one.length)
         for chunk in self._home.store.read(one.sha256):

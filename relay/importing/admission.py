@@ -15,8 +15,15 @@ from manifests.clock import instant_text
 from manifests.errors import SealiftError
 from manifests.text import printable
 from relay.context import Context
-from relay.importing.checks import check_bases, check_roots, check_space, damage_of, is_stored, manifest_digest
-from relay.importing.content import Intake, Taken
+from relay.importing.checks import (
+    check_bases,
+    check_roots,
+    check_space,
+    choose_damage,
+    digest_manifest,
+    was_stored_before,
+)
+from relay.importing.content import ContentIntake, TakenContent
 from relay.importing.damaged import damaged_bundle
 from relay.importing.result import ImportResult, Outcome
 from relay.state import Event, NewGeneration, State
@@ -68,16 +75,16 @@ class Admission:
         if self.broken is not None and self.all_or_nothing:
             raise self.broken
         parts = self.state.arriving.load_parts()
-        intake = Intake(self.context, self.bundle, parts, all_or_nothing=self.all_or_nothing)
+        intake = ContentIntake(self.context, self.bundle, parts, all_or_nothing=self.all_or_nothing)
         # 3. what is here already: asked first, since most bundles of a stick are
-        lost = intake.missing()
+        lost = intake.list_missing()
         known = self.state.generations.find_generation(self.number) is not None
         begun = self.state.arriving.find_generation(self.number) is not None
-        if self.broken is not None and not begun and not (lost and intake.brings()):
+        if self.broken is not None and not begun and not (lost and intake.brings_anything()):
             raise self.broken
         if known and not lost:
             return self._result("already-imported", 0, f"Generation {self.number} is here already; nothing to do")
-        if not known and is_stored(self.bundle, self.state) and lost and not intake.brings():
+        if not known and was_stored_before(self.bundle, self.state) and lost and not intake.brings_anything():
             return self._waiting("already-stored", 0)
         # 4. refused before anything is written: a full disk or a missing base must not cost minutes
         check_bases(self.bundle, intake, lost, self.state, self.context.home)
@@ -85,13 +92,13 @@ class Admission:
         # 5. durable when this returns: the transaction after it speaks of nothing that a power cut could take
         self.context.cancel.raise_if_cancelled()
         self.context.progress.start("Store", self.bundle.bytes_to_store)
-        taken = intake.run()
-        damage = damage_of(taken, self.broken, begun=begun)
+        taken = intake.take_content()
+        damage = choose_damage(taken, self.broken, begun=begun)
         if damage is not None and not taken.new and not begun:
             raise damage
         # 6. one transaction, by what is here now and not by what the bundle promised
         self.context.cancel.raise_if_cancelled()
-        still = intake.missing()
+        still = intake.list_missing()
         if known:
             result = self._give_back(taken, len(lost) - len(still), len(still))
             if damage is not None:
@@ -102,9 +109,9 @@ class Admission:
         self._keep_share(taken, whole=damage is None)
         if damage is not None:
             raise damaged_bundle(damage, len(taken.damage), self._outstanding())
-        return self._waiting("stored", taken.bytes_read, _rot(taken))
+        return self._waiting("stored", taken.bytes_read, _describe_rot(taken))
 
-    def _commit_generation(self, taken: Taken) -> str:
+    def _commit_generation(self, taken: TakenContent) -> str:
         """Add the generation and trust its metadata."""
         manifest, state = self.bundle.manifest, self.state
         new = NewGeneration(
@@ -138,7 +145,7 @@ class Admission:
         roles = self.state.trusted.list_roles() if self.accept_expired else ()
         return tuple(role.role for role in roles if role.expires_at <= instant)
 
-    def _keep_share(self, taken: Taken, *, whole: bool) -> None:
+    def _keep_share(self, taken: TakenContent, *, whole: bool) -> None:
         """Record that a share of a generation is stored; nothing of it is trusted or served."""
         manifest = self.bundle.manifest
         text = f"{self._volume} is stored" if whole else f"What is undamaged of {self._volume} is stored"
@@ -150,10 +157,10 @@ class Admission:
         }
         with self.state.transaction():
             name = printable(self.path.name)
-            self.state.arriving.add_bundle(manifest, manifest_digest(self.bundle), name, self.now, whole=whole)
-            self._save(taken, "stored", text + _rot(taken), details)
+            self.state.arriving.add_bundle(manifest, digest_manifest(self.bundle), name, self.now, whole=whole)
+            self._save(taken, "stored", text + _describe_rot(taken), details)
 
-    def _give_back(self, taken: Taken, back: int, still: int) -> ImportResult:
+    def _give_back(self, taken: TakenContent, back: int, still: int) -> ImportResult:
         """Record that content of a generation that was here is back."""
         text = f"Content that generation {self.number} had lost is back: {back:,} targets"
         if still:
@@ -162,7 +169,7 @@ class Admission:
             self._save(taken, "repair", text, {})
         return self._result("repaired", taken.bytes_read, text)
 
-    def _save(self, taken: Taken, kind: str, text: str, details: Mapping[str, Detail]) -> None:
+    def _save(self, taken: TakenContent, kind: str, text: str, details: Mapping[str, Detail]) -> None:
         """Save what every admission has in common. Inside a transaction."""
         for sha256, ranges in taken.parts.items():
             self.state.arriving.save_parts(sha256, ranges)
@@ -203,7 +210,7 @@ class Admission:
         )
 
 
-def _rot(taken: Taken) -> str:
+def _describe_rot(taken: TakenContent) -> str:
     """Say what of a file in parts is not what it was when it came."""
     if not taken.rotten_bytes:
         return ""

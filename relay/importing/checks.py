@@ -13,7 +13,7 @@ from manifests.errors import IncompleteError, NotAuthenticError, SealiftError
 from manifests.manifest import TUF_PREFIX, Target
 from relay.config import Config
 from relay.home import Home
-from relay.importing.content import Intake, Taken
+from relay.importing.content import ContentIntake, TakenContent
 from relay.state import State
 from relay.store.outstanding import advise_increment, find_newest_whole
 
@@ -21,18 +21,18 @@ _METADATA_FACTOR = 8
 """Room in the database for one generation, as a multiple of the manifest's length: rows, indexes, log."""
 
 
-def manifest_digest(bundle: VerifiedBundle) -> str:
+def digest_manifest(bundle: VerifiedBundle) -> str:
     """Return the digest of a bundle's manifest: which bundle it is."""
     return hashlib.sha256(bundle.manifest_bytes).hexdigest()
 
 
-def is_stored(bundle: VerifiedBundle, state: State) -> bool:
+def was_stored_before(bundle: VerifiedBundle, state: State) -> bool:
     """Tell whether this very bundle was taken before, whole."""
     found = state.arriving.find_generation(bundle.manifest.snapshot_version)
-    return found is not None and any(v.whole and v.manifest_sha256 == manifest_digest(bundle) for v in found.volumes)
+    return found is not None and any(v.whole and v.manifest_sha256 == digest_manifest(bundle) for v in found.volumes)
 
 
-def damage_of(taken: Taken, broken: SealiftError | None, *, begun: bool) -> SealiftError | None:
+def choose_damage(taken: TakenContent, broken: SealiftError | None, *, begun: bool) -> SealiftError | None:
     """Return what keeps a bundle from making a generation: its broken structure, or a member that is damaged.
 
     A damaged member whose content was here before is let pass when the generation had begun to arrive: two
@@ -58,13 +58,15 @@ def check_roots(bundle: VerifiedBundle, state: State) -> None:
             )
 
 
-def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, ...], state: State, home: Home) -> None:
+def check_bases(
+    bundle: VerifiedBundle, intake: ContentIntake, missing: tuple[Target, ...], state: State, home: Home
+) -> None:
     """Refuse a bundle that takes for held what is not here: targets, parts of them, or what patches stand on.
 
     Args:
         bundle: Believed.
         intake: For it.
-        missing: What :meth:`Intake.missing` returned.
+        missing: What :meth:`ContentIntake.list_missing` returned.
         state: What is held.
         home: The relay's directory.
 
@@ -91,13 +93,13 @@ def check_bases(bundle: VerifiedBundle, intake: Intake, missing: tuple[Target, .
     )
 
 
-def check_space(bundle: VerifiedBundle, intake: Intake, home: Home, config: Config) -> None:
+def check_space(bundle: VerifiedBundle, intake: ContentIntake, home: Home, config: Config) -> None:
     """Refuse to begin what the disk cannot hold.
 
     Raises:
         StorageError: ``storage.space``.
     """
-    needed = intake.room() + _METADATA_FACTOR * len(bundle.manifest_bytes)
+    needed = intake.measure_room() + _METADATA_FACTOR * len(bundle.manifest_bytes)
     require_room(
         home.path,
         needed,

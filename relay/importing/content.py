@@ -19,12 +19,12 @@ from manifests.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.manifest import BlobMember, PatchMember, Target
 from relay.context import Context
-from relay.importing.damaged import Damage, UnreadableError, read_content
+from relay.importing.damaged import MemberDamage, UnreadableError, read_content
 from relay.store.parts import PartAssembly, PartSlot, slots_of_parts
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenContent:
     """What came of a pass.
 
     ``new`` counts members that brought something; ``parts`` is what to record, by digest; ``rotten_bytes`` had come
@@ -33,12 +33,12 @@ class Taken:
 
     new: int
     bytes_read: int
-    damage: tuple[Damage, ...]
+    damage: tuple[MemberDamage, ...]
     parts: dict[str, tuple[Range, ...]]
     rotten_bytes: int = 0
 
 
-class Intake:
+class ContentIntake:
     """One pass over one bundle.
 
     Args:
@@ -65,16 +65,16 @@ class Intake:
         self._recorded = recorded
         self._slots = slots_of_parts(bundle.manifest)
         self._whole = {target.sha256 for target in bundle.manifest.targets if target.arrives == "blob"}
-        self._damage: list[Damage] = []
+        self._damage: list[MemberDamage] = []
         self._new = 0
         self._read = 0
 
-    def missing(self) -> tuple[Target, ...]:
+    def list_missing(self) -> tuple[Target, ...]:
         """Return the targets whose content is not here."""
         targets = self._manifest.targets
-        return tuple(target for target in targets if not self._store.holds(Blob(target.sha256, target.length)))
+        return tuple(target for target in targets if not self._store.has_blob(Blob(target.sha256, target.length)))
 
-    def brings(self) -> bool:
+    def brings_anything(self) -> bool:
         """Tell whether the bundle carries anything that is not here."""
         with self._assembly() as assembly:
             blobs = any(self._wanted(blob) or self._lacking(assembly, blob) for blob in self._manifest.blobs)
@@ -85,17 +85,17 @@ class Intake:
         return tuple(
             patch
             for patch in self._manifest.patches
-            if self._wanted(patch) and not self._store.holds(Blob(patch.base_sha256, patch.base_length))
+            if self._wanted(patch) and not self._store.has_blob(Blob(patch.base_sha256, patch.base_length))
         )
 
     def lacking_parts(self) -> frozenset[str]:
         """Return the digests of content of which a part is taken for held and is not here."""
         held = {part.sha256 for parted in self._manifest.parted for part in parted.parts if part.held}
-        slots = (slot for sha256 in held for slot in self._slots[sha256] if not self._store.holds(slot.whole))
+        slots = (slot for sha256 in held for slot in self._slots[sha256] if not self._store.has_blob(slot.whole))
         with self._assembly() as assembly:
             return frozenset(slot.whole.sha256 for slot in assembly.unfilled_slots(slots))
 
-    def room(self) -> int:
+    def measure_room(self) -> int:
         """Return how many bytes of the disk the pass may take."""
         manifest = self._manifest
         members: tuple[BlobMember | PatchMember, ...] = (*manifest.blobs, *manifest.patches)
@@ -105,7 +105,7 @@ class Intake:
             wholes = {slot.whole for blob in manifest.blobs for slot in self._lacking(assembly, blob)}
         return fresh + sum(whole.length for whole in wholes if whole.sha256 not in self._recorded)
 
-    def run(self) -> Taken:
+    def take_content(self) -> TakenContent:
         """Take everything that is undamaged; it is durable when this returns.
 
         Raises:
@@ -123,7 +123,7 @@ class Intake:
                     self._take_patch(patch, batch)
             parts = assembly.finish_blobs()
             batch.commit()
-        return Taken(self._new, self._read, tuple(self._damage), parts, assembly.rotten_bytes)
+        return TakenContent(self._new, self._read, tuple(self._damage), parts, assembly.rotten_bytes)
 
     @contextmanager
     def _noting(self, member: BlobMember | PatchMember, *, needed: bool) -> Iterator[None]:
@@ -133,7 +133,7 @@ class Intake:
         except UnreadableError as unreadable:
             if self._all_or_nothing:
                 raise unreadable.error from unreadable
-            self._damage.append(Damage(member.name, unreadable.error, needed))
+            self._damage.append(MemberDamage(member.name, unreadable.error, needed))
         else:
             self._new += needed
 
@@ -182,11 +182,11 @@ class Intake:
         """Tell whether a member makes content of a target that is not here."""
         if isinstance(member, BlobMember) and member.sha256 not in self._whole:
             return False
-        return not self._store.holds(Blob(member.sha256, member.length))
+        return not self._store.has_blob(Blob(member.sha256, member.length))
 
     def _lacking(self, assembly: PartAssembly, blob: BlobMember) -> tuple[PartSlot, ...]:
         """Return the slots of a part that are neither filled nor in a blob that is here."""
-        slots = (slot for slot in self._slots.get(blob.sha256, ()) if not self._store.holds(slot.whole))
+        slots = (slot for slot in self._slots.get(blob.sha256, ()) if not self._store.has_blob(slot.whole))
         return assembly.unfilled_slots(slots)
 
     def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -42,7 +42,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Damage:
+class MemberDamage:
     """A member that could not be taken. ``needed``: its content was not here before."""
 
     member: str

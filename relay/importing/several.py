@@ -44,7 +44,7 @@ class Attempt:
     passed_over: str | None = None
 
 
-def import_all(
+def import_paths(
     paths: Sequence[Path], newest: Callable[[], int], import_one: Callable[[Path], ImportResult]
 ) -> Iterator[Attempt]:
     """Import files, and of each directory every bundle; all of them oldest first, volumes by number.

@@ -154,7 +154,7 @@ def find_lost_content(store: BlobStore, targets: Iterable[GenerationTarget], rep
         for target in targets:
             blob = Blob(target.sha256, target.length)
             if blob not in looked_at:
-                looked_at[blob] = store.holds(blob)
+                looked_at[blob] = store.has_blob(blob)
             if not looked_at[blob]:
                 lost = altered if store.path(blob.sha256).exists() else missing
                 lost.setdefault(blob.sha256, set()).add(target.generation)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from manifests.clock import instant_text
 from relay.context import Context
-from relay.rings.mounting import conflict
+from relay.rings.mounting import list_mount_conflicts
 from relay.rings.policy import choose_generation
 from relay.state import Event, State
 from relay.state.records import Detail
@@ -57,7 +57,7 @@ def _move_ring(state: State, name: str, context: Context) -> tuple[Event, ...]:
     state.receipts.note_change()
     event = _event(name, wanted, served, published, now)
     state.event_rows.add_event(event)
-    for told in conflict(context.config.mount_at_root, state.generations.list_sources(wanted), now):
+    for told in list_mount_conflicts(context.config.mount_at_root, state.generations.list_sources(wanted), now):
         state.event_rows.add_event(told)
     return (event,)
 

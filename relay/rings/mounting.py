@@ -25,7 +25,7 @@ class Mountable(Protocol):
         """``/`` when its publisher asks for the root."""
 
 
-def mounted(configured: str | bool, sources: Iterable[Mountable]) -> str | None:
+def choose_mounted_source(configured: str | bool, sources: Iterable[Mountable]) -> str | None:
     """Return the name of the source that is served at the root, or ``None``.
 
     Args:
@@ -38,7 +38,7 @@ def mounted(configured: str | bool, sources: Iterable[Mountable]) -> str | None:
     return min(_claims(sources), default=None) if configured else None
 
 
-def conflict(configured: str | bool, sources: Iterable[Mountable], now: datetime) -> tuple[Event, ...]:
+def list_mount_conflicts(configured: str | bool, sources: Iterable[Mountable], now: datetime) -> tuple[Event, ...]:
     """Return the event that says that several sources ask for the root and nobody decided, if it is so."""
     claims = sorted(_claims(sources))
     if configured is not True or len(claims) < 2:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from manifests.blobs import Blob
 from relay.config import Config
 from relay.home import Home
-from relay.rings.mounting import mounted
+from relay.rings.mounting import choose_mounted_source
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.state.last_refusal import load_last_refusal, stamp_last_refusal
@@ -151,7 +151,7 @@ def build_view(home: Home, config: Config, state: State) -> View:
             default_ring=DEFAULT_RING,
             metadata=state.trusted.load_metadata(),
             tuf_targets=_tuf_targets(state, newest),
-            mount_at_root=mounted(config.mount_at_root, ()) if default is None else default.mounted,
+            mount_at_root=choose_mounted_source(config.mount_at_root, ()) if default is None else default.mounted,
             status=read_status(home, config, state),
             newest_generation=newest,
         )
@@ -166,7 +166,7 @@ def _publications(config: Config, state: State) -> Mapping[str, Publication]:
                 path: PublishedFile(path, blob.sha256, blob.length, at)
                 for path, blob, at in state.publications.list_files(ring.name)
             }
-            at_root = mounted(config.mount_at_root, state.generations.list_sources(generation.number))
+            at_root = choose_mounted_source(config.mount_at_root, state.generations.list_sources(generation.number))
             result[ring.name] = Publication(
                 ring.name, generation.number, generation.created, MappingProxyType(files), at_root
             )

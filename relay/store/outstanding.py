@@ -120,7 +120,7 @@ def find_arrived_content(state: State, store: BlobStore) -> ArrivedContent | Non
     told = {target.sha256 for target in state.generations.list_targets()}
     targets = (target for generation in found for target in state.arriving.list_targets(generation.number))
     blobs = {Blob(target.sha256, target.length) for target in targets}
-    held = {blob for blob in blobs if store.holds(blob)}
+    held = {blob for blob in blobs if store.has_blob(blob)}
     recorded = state.arriving.load_parts()
     parts = {blob.sha256: assembled_ranges(store, blob, recorded) for blob in blobs - held}
     return ArrivedContent(
@@ -161,7 +161,7 @@ def advise_renumber(above: int) -> str:
 
 def find_missing_targets(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[GenerationTarget, ...]:
     """Return the targets whose content is not here."""
-    return tuple(target for target in targets if not store.holds(Blob(target.sha256, target.length)))
+    return tuple(target for target in targets if not store.has_blob(Blob(target.sha256, target.length)))
 
 
 def _outstanding(

@@ -70,7 +70,7 @@ def changes_since_previous(home: Home, manifest: Manifest) -> Difference | None:
 def _content_of(store: BlobStore) -> ContentOf:
     def content(target: Target) -> bytes | None:
         blob = Blob(target.sha256, target.length)
-        return b"".join(store.read(blob.sha256)) if store.holds(blob) else None
+        return b"".join(store.read(blob.sha256)) if store.has_blob(blob) else None
 
     return content
 

@@ -55,7 +55,7 @@ def test_a_committed_blob_is_read_back(store: BlobStore) -> None:
     with store.batch() as batch:
         assert batch.add([b"hel", b"", b"lo"]) == HELLO
         batch.commit()
-    assert store.holds(HELLO)
+    assert store.has_blob(HELLO)
     assert b"".join(store.read(HELLO.sha256)) == b"hello"
     assert store.digest(HELLO.sha256) == HELLO
     assert store.path(HELLO.sha256).stat().st_mode & 0o777 == 0o444
@@ -80,7 +80,7 @@ def test_large_content_is_read_in_bounded_chunks(store: BlobStore) -> None:
 def test_nothing_is_visible_before_commit_and_nothing_is_left_without_it(store: BlobStore) -> None:
     with store.batch() as batch:
         batch.add([b"hello"])
-        assert not store.holds(HELLO)
+        assert not store.has_blob(HELLO)
     assert files(store) == []
 
 
@@ -122,7 +122,7 @@ def test_equal_content_is_stored_once(store: BlobStore) -> None:
 
 def test_a_truncated_blob_is_not_held_and_is_healed_by_the_next(store: BlobStore) -> None:
     store.path(HELLO.sha256).write_bytes(b"hel")
-    assert not store.holds(HELLO)
+    assert not store.has_blob(HELLO)
     with store.batch() as batch:
         batch.add([b"hello"], HELLO)
         batch.commit()
@@ -131,7 +131,7 @@ def test_a_truncated_blob_is_not_held_and_is_healed_by_the_next(store: BlobStore
 
 def test_a_damaged_blob_is_told_by_its_digest(store: BlobStore) -> None:
     store.path(HELLO.sha256).write_bytes(b"hellp")
-    assert store.holds(HELLO)
+    assert store.has_blob(HELLO)
     assert store.digest(HELLO.sha256) == blob_of(b"hellp")
 
 
@@ -218,7 +218,7 @@ def test_making_a_store_twice_is_harmless(store: BlobStore) -> None:
         batch.add([b"hello"])
         batch.commit()
     store.create()
-    assert store.holds(HELLO)
+    assert store.has_blob(HELLO)
     assert len([entry for entry in store.root.iterdir() if entry.is_dir()]) == 256
 
 

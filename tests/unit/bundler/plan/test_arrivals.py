@@ -77,7 +77,7 @@ def test_what_changed_travels_as_a_patch_that_is_kept_in_the_store(store: BlobSt
     arrivals = decide(store, present, new)
     (patch,) = arrivals.patches
     assert (patch.sha256, patch.base_sha256) == (new.sha256, old.sha256)
-    assert store.holds(Blob(patch.patch_sha256, patch.patch_length))
+    assert store.has_blob(Blob(patch.patch_sha256, patch.patch_length))
     assert ([target.arrives for target in arrivals.targets], arrivals.blobs, arrivals.since) == (["patch"], (), 3)
     assert decide(store, present, new, volume_size=patch.patch_length).patches == ()
 

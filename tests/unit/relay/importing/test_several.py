@@ -3,7 +3,7 @@ import pytest
 from manifests import recovery
 from manifests.errors import NotAuthenticError, RollbackError, StorageError
 from manifests.progress import NoProgress
-from relay.importing.several import find_shortfall, import_all
+from relay.importing.several import find_shortfall, import_paths
 from relay.state import State
 from tests.support.relay_bundles import BundleForge, Forgery, new_signer
 from tests.support.relay_homes import import_bundle, make_home
@@ -32,7 +32,7 @@ def run(home, forge, *paths):
         with State(home.database) as state:
             return state.generations.find_newest_number()
 
-    return list(import_all(paths, newest, lambda path: import_bundle(home, path, forge.clock())))
+    return list(import_paths(paths, newest, lambda path: import_bundle(home, path, forge.clock())))
 
 
 def protect(path, side):

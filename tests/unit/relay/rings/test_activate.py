@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+import relay
 from relay.importing.importer import import_bundle
 from relay.rings.activate import move_rings
 from relay.rings.policy import DEFAULT_RING
@@ -67,3 +70,9 @@ def test_a_ring_goes_from_what_it_serves_to_the_newest_at_once(context, forge, t
     (event,) = move_rings(context)
     assert event.text == "Ring default serves generation 3 instead of 1"
     assert served(context)[0] == 3
+
+
+def test_nothing_else_moves_a_ring():
+    package = Path(relay.__file__).parent
+    movers = [path for path in package.rglob("*.py") if ".activate_generation(" in path.read_text("utf-8")]
+    assert [str(path.relative_to(package)) for path in movers] == ["rings/activate.py"]

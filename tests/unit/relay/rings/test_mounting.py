@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from relay.rings.mounting import conflict, mounted
+from relay.rings.mounting import choose_mounted_source, list_mount_conflicts
 from relay.server.app import Application
 from relay.server.routes import resolve_path
 from relay.server.view import Views, build_view
@@ -70,12 +70,12 @@ def view(tmp_path, home, forge):
     ],
 )
 def test_the_site_decides_and_otherwise_the_first_by_name_that_asks(configured, sources, expected):
-    assert mounted(configured, sources) == expected
+    assert choose_mounted_source(configured, sources) == expected
 
 
 @pytest.mark.parametrize(("configured", "sources"), [(True, ONE), (False, TWO), ("au", TWO)])
 def test_there_is_no_conflict_where_one_asks_or_the_site_decided(configured, sources):
-    assert conflict(configured, sources, CREATED) == ()
+    assert list_mount_conflicts(configured, sources, CREATED) == ()
 
 
 def test_a_source_that_asks_for_the_root_is_served_there_too(view, forge):

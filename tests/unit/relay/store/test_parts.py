@@ -93,7 +93,7 @@ def test_parts_that_make_another_whole_are_given_up(store):
     with pytest.raises(NotAuthenticError) as caught:
         put(store, recorded, (100, 200), pieces=[bytes(100), CONTENT[100:]])
     assert caught.value.code == "blob.digest"
-    assert not store.holds(WHOLE)
+    assert not store.has_blob(WHOLE)
     assert list(store.temporary.iterdir()) == []
 
 
@@ -104,7 +104,7 @@ def test_a_part_that_rotted_since_it_came_is_asked_for_again_and_the_others_stay
         file.write(b"rot")
     recorded = put(store, recorded, (150, 200))
     assert recorded == {WHOLE.sha256: ((0, 50), (100, 200))}
-    assert not store.holds(WHOLE)
+    assert not store.has_blob(WHOLE)
     assert put(store, recorded, (50, 100)) == {WHOLE.sha256: ()}
     assert b"".join(store.read(WHOLE.sha256)) == CONTENT
 
