@@ -13,8 +13,8 @@ from bundler.sources.paths import absolute_path
 from manifests.errors import ConfigurationError
 from manifests.secret_file import read_secret
 
-Place = Literal["env", "file", "keyring"]
-_PLACES: tuple[Place, ...] = get_args(Place)
+SecretPlace = Literal["env", "file", "keyring"]
+_PLACES: tuple[SecretPlace, ...] = get_args(SecretPlace)
 _TEXT = {"type": "string", "minLength": 1}
 _HOST = {"type": "string", "pattern": "^[^\\s/@?#]+$"}
 _SECRETS = {f"{what}_{place}": _TEXT for what in ("password", "token") for place in _PLACES}
@@ -50,7 +50,7 @@ class Secret:
     """Where a secret is, not the secret: a variable's name, a file's path or a service in the keyring."""
 
     source: str
-    place: Place
+    place: SecretPlace
     name: str
 
     def read(self, user: str, environment: Mapping[str, str] = os.environ) -> str:

@@ -133,12 +133,12 @@ def require_program(program: Program) -> None:
         raise program.error("not-executable", "cannot be run by this user", todo="chmod +x, or run it by its shell")
 
 
-def run_source_program(program: Program, place: Workspace, progress: Progress) -> Printed:
+def run_source_program(program: Program, workspace: Workspace, progress: Progress) -> Printed:
     """Run a program to its good end.
 
     Args:
         program: What to run.
-        place: Where it works.
+        workspace: Where it works.
         progress: Told that we wait.
 
     Returns:
@@ -149,14 +149,14 @@ def run_source_program(program: Program, place: Workspace, progress: Progress) -
             than 0.
     """
     require_program(program)
-    environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": str(place.scratch), "TMPDIR": str(place.scratch)}
+    environment = {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": str(workspace.scratch), "TMPDIR": str(workspace.scratch)}
     try:
         child = subprocess.Popen(
             program.arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=place.out,
+            cwd=workspace.out,
             env=environment | dict(program.environment),
             start_new_session=True,
         )

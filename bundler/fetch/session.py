@@ -152,7 +152,7 @@ class HttpClient:
         return {"http": proxy, "https": proxy} if proxy else {}
 
     def _proxy_failure(self, url: str, error: Exception) -> FetchError:
-        if "failed: 407" in cause_of(error):
+        if "failed: 407" in cause_of(error):  # what a proxy answers to CONNECT, http.client tells in words alone
             return self.proxy_refusal(url)
         return _failure("http.proxy", url, "the proxy refused or failed", error)
 

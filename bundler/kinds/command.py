@@ -91,12 +91,12 @@ class CommandSource:
             StorageError: The disk is full, read-only or failing.
         """
         bench.progress.start(f"running {self.command[0]}")
-        with fresh_workspace(bench.store.temporary, "command") as place:
-            program = self._program(place.out)
-            printed = run_source_program(program, place, bench.progress)
+        with fresh_workspace(bench.store.temporary, "command") as workspace:
+            program = self._program(workspace.out)
+            printed = run_source_program(program, workspace, bench.progress)
             version = self._version(bench, program, printed)
-            self._check_size(program, printed, place.out)
-            left = DirectorySource(self.name, place.out, allow_empty=True)
+            self._check_size(program, printed, workspace.out)
+            left = DirectorySource(self.name, workspace.out, allow_empty=True)
             found = left.pull(replace(bench, previous=None))
         if not found.targets:
             raise program.error("no-files", "left no file that include and exclude take", todo="correct the globs")

@@ -49,7 +49,7 @@ class RulepackSource:
     """Carry rule packs.
 
     Args:
-        places: Absolute files or globs.
+        patterns: Absolute files or globs.
         newest: Carry only so many, the newest by release; all when None.
     """
 
@@ -69,7 +69,7 @@ class RulepackSource:
     }
 
     name: str
-    places: tuple[Path, ...]
+    patterns: tuple[Path, ...]
     newest: int | None = None
 
     @classmethod
@@ -80,13 +80,13 @@ class RulepackSource:
             ConfigurationError: ``source.path`` for a relative path.
         """
         given = options["path"]
-        places = tuple(absolute_path(name, place) for place in ([given] if isinstance(given, str) else given))
-        for place in places:
-            if any(char in part for part in place.parent.parts for char in _WILD):
+        patterns = tuple(absolute_path(name, pattern) for pattern in ([given] if isinstance(given, str) else given))
+        for pattern in patterns:
+            if any(char in part for part in pattern.parent.parts for char in _WILD):
                 raise ConfigurationError(
-                    "source.path", f"Source {name!r}: {str(place)!r} has a glob before its last part"
+                    "source.path", f"Source {name!r}: {str(pattern)!r} has a glob before its last part"
                 )
-        return cls(name, places, options.get("newest"))
+        return cls(name, patterns, options.get("newest"))
 
     def pull(self, bench: Workbench) -> Pull:
         """Read every pack, check the open ones, and carry them all or the newest.
@@ -96,7 +96,7 @@ class RulepackSource:
                 ``directory.unreadable`` or ``directory.changing``.
             MalformedError: ``archive.*``, ``rulepack.*`` or ``json.*``: a pack is hostile or damaged.
         """
-        found, packs = read_settled(self.name, self.places[0], self._find, lambda found: self._read_all(bench, found))
+        found, packs = read_settled(self.name, self.patterns[0], self._find, lambda found: self._read_all(bench, found))
         return self._yield(bench, found, packs)
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -121,8 +121,8 @@ class RulepackSource:
 
     def _find(self) -> dict[str, PackFile]:
         found: dict[str, PackFile] = {}
-        for place in self.places:
-            for path in _expanded(place):
+        for pattern in self.patterns:
+            for path in _expanded(pattern):
                 name = require_target_path(self.name, path.name, what=f"the pack {str(path)!r}", code="rulepack.name")
                 if name in found and found[name].path != path:
                     raise FetchError(
@@ -135,7 +135,7 @@ class RulepackSource:
             raise FetchError(
                 "rulepack.none",
                 f"Source {self.name!r}: there is no rule pack",
-                have=", ".join(str(place) for place in self.places),
+                have=", ".join(str(pattern) for pattern in self.patterns),
             )
         return found
 
@@ -200,12 +200,12 @@ class RulepackSource:
         )
 
 
-def _expanded(place: Path) -> list[Path]:
-    if not any(char in place.name for char in _WILD):
-        return [place]
-    with read_errors(place.parent):
-        place.parent.stat()
-        return sorted(place.parent.glob(place.name))
+def _expanded(pattern: Path) -> list[Path]:
+    if not any(char in pattern.name for char in _WILD):
+        return [pattern]
+    with read_errors(pattern.parent):
+        pattern.parent.stat()
+        return sorted(pattern.parent.glob(pattern.name))
 
 
 def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:

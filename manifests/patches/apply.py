@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError
 from manifests.patches import folded, hdiff, prefix
-
-Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 _APPLY: Mapping[str, Callable[[BinaryIO, BinaryIO, int], Iterator[bytes]]] = {
     "hdiffpatch": hdiff.apply_hdiff,

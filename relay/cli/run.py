@@ -41,12 +41,12 @@ def command(settings: Settings, listen: str | None, form: str) -> None:
         home,
         config,
         clock=system_clock,
-        report=_Lines(as_json=form == "json"),
+        report=_EventLines(as_json=form == "json"),
         notify_address=os.environ.get("NOTIFY_SOCKET"),
     )
 
 
-class _Lines:
+class _EventLines:
     """One line per event on stderr, from any thread. Names of files cannot forge lines or drive a terminal.
 
     Args:

@@ -75,7 +75,7 @@ class Component:
     belongs_to: str | None = None
 
     @property
-    def place(self) -> str:
+    def entry(self) -> str:
         """Section and key, for people and as a key of our own: ``PATTERN P.4``."""
         return f"{self.line.section} {self.line.key}"
 

@@ -40,7 +40,7 @@ class Selection:
     @property
     def versions(self) -> Floor:
         """Version of each component that has one to compare."""
-        return {component.place: component.number for component in self.components if component.number is not None}
+        return {component.entry: component.number for component in self.components if component.number is not None}
 
     @property
     def version(self) -> str:

@@ -142,8 +142,8 @@ class ActiveUpdateSource:
             )
         for component in selection.components:
             if component.number is not None:
-                what = f"{component.path} ({component.place})"
-                bench.check_not_older(self.name, component.place, component.number, what=what)
+                what = f"{component.path} ({component.entry})"
+                bench.check_not_older(self.name, component.entry, component.number, what=what)
         return selection
 
     def _tried(
@@ -206,7 +206,7 @@ def _is_known(bench: Workbench, component: Component, same_index: bool) -> bool:
     here = bench.remembered(component.path)
     if here is None or here.length != component.length:
         return False
-    return same_index or (component.number is not None and bench.floor.get(component.place) == component.number)
+    return same_index or (component.number is not None and bench.floor.get(component.entry) == component.number)
 
 
 def _item(component: Component) -> TargetFacts:
@@ -214,7 +214,7 @@ def _item(component: Component) -> TargetFacts:
     label = f"{component.name or component.section} {version}".rstrip()
     if component.increment is not None:
         label = f"increment from {version}"
-    return TargetFacts(component.path, label, (("entry", component.place), ("version", version)))
+    return TargetFacts(component.path, label, (("entry", component.entry), ("version", version)))
 
 
 def _missing(fetcher: Fetcher, wanted: Sequence[WantedFile]) -> set[str]:

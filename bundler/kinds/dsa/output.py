@@ -40,11 +40,11 @@ def find_new_zips(text: str, directories: Sequence[Path], began_ns: int) -> ZipS
         directories: Where names without a directory are looked for; directories that the output names are added.
         began_ns: Change time, in nanoseconds, of a file that was made just before the program began.
     """
-    places = (*directories, *_directories(text))
+    searched = (*directories, *_directories(text))
     new: dict[tuple[int, int], Path] = {}
     others: dict[str, None] = {}
     for candidates in _names(text):
-        found = [(path, status) for name in candidates for path, status in _existing(name, places)]
+        found = [(path, status) for name in candidates for path, status in _existing(name, searched)]
         for path, status in found:
             wrong = _wrong(status, began_ns)
             if wrong is None:
@@ -64,10 +64,10 @@ def _names(text: str) -> Iterator[tuple[str, ...]]:
             yield tuple(line[start : end.end()] for start in starts[-_MAX_STARTS:]) or (line[: end.end()],)
 
 
-def _existing(name: str, places: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+def _existing(name: str, searched: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
     if ".." in name.split("/"):
         return
-    for path in [Path(name)] if name.startswith("/") else [place / name for place in places]:
+    for path in [Path(name)] if name.startswith("/") else [directory / name for directory in searched]:
         try:
             yield path, path.lstat()
         except (OSError, ValueError):

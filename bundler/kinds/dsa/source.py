@@ -86,14 +86,14 @@ class DsaSource:
             StorageError: The disk is full, read-only or failing.
         """
         bench.progress.start(f"running {self.path} -b")
-        with fresh_workspace(bench.store.temporary, "dsa") as place:
-            with storage_errors(place.path):
-                probe = place.path / "began"
+        with fresh_workspace(bench.store.temporary, "dsa") as workspace:
+            with storage_errors(workspace.path):
+                probe = workspace.path / "began"
                 probe.touch()
                 began_ns = probe.stat().st_ctime_ns
-            zip_file = self._run(bench, place, began_ns)
+            zip_file = self._run(bench, workspace, began_ns)
             target = PulledTarget(zip_file.name, self._read(bench, zip_file))
-            inside = zip_file.is_relative_to(place.path)
+            inside = zip_file.is_relative_to(workspace.path)
         return Pull(
             (target,),
             NOT_VERIFIED,
@@ -113,11 +113,11 @@ class DsaSource:
     def _program(self) -> Program:
         return Program(self.name, "dsa", (str(self.path), "-b"), self.timeout_seconds, {})
 
-    def _run(self, bench: Workbench, place: Workspace, began_ns: int) -> Path:
+    def _run(self, bench: Workbench, workspace: Workspace, began_ns: int) -> Path:
         """Run the program; return the one new zip that it named."""
         program = self._program
-        printed = run_source_program(program, place, bench.progress)
-        seen = find_new_zips(f"{printed.output}\n{printed.errors}", (place.out, *self.directories), began_ns)
+        printed = run_source_program(program, workspace, bench.progress)
+        seen = find_new_zips(f"{printed.output}\n{printed.errors}", (workspace.out, *self.directories), began_ns)
         if len(seen.new) == 1:
             return seen.new[0]
         if seen.new:

@@ -15,7 +15,7 @@ from bundler.sources.versions import UPSTREAM, Version
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import MIB
 
-PLACE = "{version}"
+VERSION_FIELD = "{version}"
 _PAGE_BYTES = 4 * MIB
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,99}")
 
@@ -120,7 +120,7 @@ class Template:
         return FoundFiles((self._remote(version),), version)
 
     def _remote(self, version: str) -> RemoteFile:
-        return RemoteFile(self.url.replace(PLACE, version), self.path.replace(PLACE, version))
+        return RemoteFile(self.url.replace(VERSION_FIELD, version), self.path.replace(VERSION_FIELD, version))
 
     def _count(self, fetcher: Fetcher, last: Version) -> str:
         """Try numbers upwards from the last known until one is missing; from the start if that is gone."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self, get_args
 from urllib.parse import quote, unquote
 
-from bundler.fetch.credentials import Place, Secret
+from bundler.fetch.credentials import Secret, SecretPlace
 from bundler.sources.paths import absolute_path
 from manifests.errors import FetchError
 
@@ -21,7 +21,7 @@ PARAMETERS_SCHEMA: Mapping[str, Any] = {
             "minProperties": 1,
             "maxProperties": 1,
             "additionalProperties": False,
-            "properties": {place: {"type": "string", "minLength": 1} for place in get_args(Place)},
+            "properties": {place: {"type": "string", "minLength": 1} for place in get_args(SecretPlace)},
         },
     },
 }
@@ -47,7 +47,7 @@ class Parameters:
                 ((place, name),) = where.items()
                 if place == "file":
                     absolute_path(source, name)
-                known = next(one for one in get_args(Place) if one == place)
+                known = next(one for one in get_args(SecretPlace) if one == place)
                 places.setdefault(rules, {})[parameter] = Secret(source, known, name)
         return cls(places)
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from bundler import config
-from bundler.home import Home, open_home
 from bundler.kinds import KINDS as SHIPPED
 from bundler.kinds import kind_class
 from bundler.sources.common import COMMON_KEYS, CommonOptions
 from bundler.sources.globs import GlobSet
-from manifests.errors import ConfigurationError, LockedError
+from manifests.errors import ConfigurationError
 
 KINDS = config.Kinds(
     ("directory", "http"),
@@ -149,17 +148,3 @@ def test_the_same_source_twice_is_refused(tmp_path):
 def test_lifetimes_that_no_bundle_could_keep_are_refused(tmp_path, text, key):
     error = refusal(tmp_path, f'publisher = "acme"\n{text}')
     assert (error.code, error.details["key"]) == ("config.value", key)
-
-
-def test_a_directory_without_configuration_is_no_home(tmp_path):
-    with pytest.raises(ConfigurationError) as caught:
-        open_home(tmp_path)
-    assert caught.value.code == "home.missing"
-    assert caught.value.todo == f"bundle --home {tmp_path} init"
-
-
-def test_a_home_is_held_by_one_process_at_a_time(tmp_path):
-    home = Home(tmp_path)
-    with home.lock(), pytest.raises(LockedError) as caught, home.lock():
-        pass
-    assert caught.value.code == "lock.held"

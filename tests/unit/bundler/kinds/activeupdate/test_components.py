@@ -64,7 +64,7 @@ def chosen(choice: Choice, globs: GlobSet = EVERY_PATH, text: str = DOCUMENTED) 
 
 
 def test_every_documented_form_is_read():
-    found = {component.place: component for component in index(DOCUMENTED).components}
+    found = {component.entry: component for component in index(DOCUMENTED).components}
     assert {
         place: (c.section, c.path, c.signature_path, c.version, c.length, c.name) for place, c in found.items()
     } == {
@@ -142,7 +142,7 @@ def test_a_version_is_told_as_people_know_it(written, said):
 
 
 def test_versions_compare_as_numbers_and_increments_have_none_of_their_own():
-    found = {component.place: component.number for component in index(DOCUMENTED).components}
+    found = {component.entry: component.number for component in index(DOCUMENTED).components}
     assert found["PATTERN P.4"] == (1736100,)
     assert found["ENGINE E.4"] == (12, 500, 1004)
     assert found["PATTERN P.4.Merge.1"] is None
