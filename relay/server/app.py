@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 from manifests.blobs import BlobStore
 from manifests.clock import Clock
 from manifests.errors import SealiftError
-from relay.server import pages
 from relay.server.content import DamagedBlob, FileResponder, Representation, represent_file
 from relay.server.messages import (
     FilePart,
@@ -19,6 +18,7 @@ from relay.server.messages import (
     text_response,
     unavailable_response,
 )
+from relay.server.pages import status as pages
 from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from relay.server.view import View
 

@@ -20,7 +20,7 @@ from manifests.features import (
     render_features,
 )
 from relay.server.messages import Request, Response, not_found_response, text_response
-from relay.server.metrics import metrics_text
+from relay.server.pages.metrics import metrics_text
 from relay.server.routes import Page
 from relay.server.view import View
 from relay.status.text import status_to_json, status_to_text
