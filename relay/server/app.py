@@ -18,7 +18,7 @@ from relay.server.messages import (
     text_response,
     unavailable_response,
 )
-from relay.server.pages import status as pages
+from relay.server.pages.page import PageRequest
 from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from relay.server.view import View
 
@@ -95,7 +95,7 @@ class Application:
             return not_found_response()
         if resource == "not-yet":
             return unavailable_response("No generation has been imported yet.")
-        return pages.answer_page(request, view, resource, self._clock(), self._counters())
+        return resource(PageRequest(request, view, self._clock(), self._counters()))
 
     def _counters(self) -> dict[str, int]:
         return {f'sealift_responses_total{{code="{status}"}}': count for status, count in self._counts.items()}
