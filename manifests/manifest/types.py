@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from manifests.container.layout import Method
+
 BLOB_PREFIX = "blobs/"
 PATCH_PREFIX = "patches/"
 
-Method = Literal["stored", "deflate"]
 Arrival = Literal["blob", "held", "patch", "parts"]
 Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 

@@ -7,6 +7,7 @@ patches is the publisher's work and stands in ``bundler.plan.patch_engines``.
 
 from __future__ import annotations
 
-from manifests.patches.apply import ENGINES, Engine, apply_patch
+from manifests.manifest.types import Engine
+from manifests.patches.apply import ENGINES, apply_patch
 
 __all__ = ["ENGINES", "Engine", "apply_patch"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.durable import storage_errors
 from manifests.errors import MalformedError
 from manifests.patches import folded, hdiff, prefix
-
-Engine = Literal["hdiffpatch", "hdiffpatch+deflate", "zstd"]
 
 _APPLY: Mapping[str, Callable[[BinaryIO, BinaryIO, int], Iterator[bytes]]] = {
     "hdiffpatch": hdiff.apply_hdiff,
@@ -60,7 +58,7 @@ def apply_patch(engine: str, base: Path, patch: Path, expected: Blob) -> Iterato
 
 
 def _even(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """Yield ``pieces`` in chunks worth a write each, and hold them to ``length`` bytes."""
+    """Yield ``pieces`` in chunks worth a write each, and refuse any other sum than ``length`` bytes."""
     waiting: list[bytes] = []
     size = total = 0
     for piece in pieces:

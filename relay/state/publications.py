@@ -17,8 +17,8 @@ class RingPublications(TableGroup):
 
     def list_rings(self) -> tuple[Ring, ...]:
         """Return every ring."""
-        rows = self._rows("SELECT name, generation, activated_at FROM rings ORDER BY rowid")
-        return tuple(Ring(name, generation, _instant(at)) for name, generation, at in rows)
+        rows = self._rows("SELECT name, generation, activated_at, published_until FROM rings ORDER BY rowid")
+        return tuple(Ring(name, generation, _instant(at), _instant(until)) for name, generation, at, until in rows)
 
     def find_ring(self, name: str) -> Ring:
         """Return one ring, which must be there."""

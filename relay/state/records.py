@@ -63,11 +63,15 @@ class GenerationTarget:
 
 @dataclass(frozen=True)
 class Ring:
-    """What one ring serves; ``generation`` is ``None`` before its first."""
+    """What one ring serves; ``generation`` is ``None`` before its first.
+
+    ``published_until`` is the latest instant that any of its files was published at: it grows with every move.
+    """
 
     name: str
     generation: int | None
     activated_at: datetime | None
+    published_until: datetime | None
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.seal.recovery import recovery_companions
 from manifests import recovery
-from manifests.errors import (
-    UsageError,
-)
 from manifests.recovery.side_file import side_file_length
-from tests.support.recovery_sticks import LENGTH, QUIET, Stick
+from tests.support.recovery_sticks import LENGTH, Stick
 
 
 @pytest.mark.parametrize("length", [1, 4096, 4097, 300_000, LENGTH])
@@ -35,13 +31,6 @@ def test_blocks_are_whole_pages_and_never_more_than_the_most(length: int, blocks
     assert chosen.blocks == -(-length // block_bytes)
     assert chosen.blocks <= blocks
     assert chosen.recovery_blocks >= chosen.blocks * 0.05
-
-
-@pytest.mark.parametrize("percent", [0, -1, 100.1, float("nan")])
-def test_a_rate_that_makes_no_sense_is_refused_before_anything_is_sealed(tmp_path: Path, percent: float) -> None:
-    with pytest.raises(UsageError) as caught:
-        recovery_companions(percent, tmp_path, QUIET)
-    assert caught.value.code == "recovery.percent"
 
 
 def test_lengths_foretold_hold_for_the_largest_bundles() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from manifests.errors import RollbackError
 from relay.server.view import Views
+from relay.state import Event, State
 from relay.status.text import status_to_text
 from tests.support.relay_bundles import CREATED, BundleForge
 from tests.support.relay_homes import import_bundle, make_config, make_home
@@ -96,3 +97,28 @@ def test_an_inbox_that_falls_silent_changes_the_view_and_nothing_else(home, forg
     assert (before.silent_inboxes, after.silent_inboxes) == ((), (tmp_path,))
     assert after.status is before.status
     views.close()
+
+
+def test_what_changes_nothing_that_is_served_leaves_it_as_it_is(views, home, forge, tmp_path):
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    before = views.current()
+    with State(home.database) as state, state.transaction():
+        state.event_rows.add_event(Event(CREATED, "x", "y"))
+    after = views.current()
+    assert after is not before
+    assert after.rings["default"] is before.rings["default"]
+    assert (after.metadata is before.metadata, after.tuf_targets is before.tuf_targets) == (True, True)
+
+
+def test_a_ring_that_went_to_another_generation_and_back_in_one_second_is_read_again(views, home, forge, tmp_path):
+    now = forge.created(5)
+    for content in (b"1", b"2"):
+        forge.files["rules/deep/a"] = content
+        import_bundle(home, forge.seal(tmp_path / "x.zip"), lambda: now)
+    before = views.current().rings["default"]
+    with State(home.database) as state, state.transaction():
+        for generation in (1, 2):
+            state.publications.activate_generation("default", generation, now)
+    after = views.current().rings["default"]
+    assert after.files["rules/deep/a"].sha256 == before.files["rules/deep/a"].sha256
+    assert after.files["rules/deep/a"].modified_at == before.files["rules/deep/a"].modified_at + timedelta(seconds=2)

@@ -6,7 +6,6 @@ import gzip
 import io
 import random
 import shutil
-import struct
 import subprocess
 import zlib
 
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from isal import igzip
 
 from bundler.plan import patch_engines
-from bundler.plan.patch_streams import find_streams, is_archive
+from bundler.plan.patch_streams import find_streams
 from bundler.plan.patching import best_patch
 from manifests import patches
 from manifests.blobs import BlobStore
@@ -62,37 +61,6 @@ def test_other_writers_fold_back(tmp_path):
     for data in written:
         assert len(find_streams(data)) == (2 if data == written[4] else 1)
         assert again(data, find_streams(data)) == data
-
-
-def zip_of(members: dict[str, bytes]) -> bytes:
-    """Write a plain zip: enough for finding streams."""
-    parts = []
-    for name, content in members.items():
-        stream = raw(content, 6)
-        header = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 8, 0, 0, zlib.crc32(content), len(stream),
-                             len(content), len(name), 0)  # fmt: skip
-        parts.append(header + name.encode() + stream)
-    return b"".join(parts) + b"PK\x05\x06" + bytes(18)
-
-
-def test_streams_are_found_in_zip_gzip_and_clamav():
-    members = {"a.txt": TEXT, "b/c.bin": NOISE[:3000]}
-    archive = zip_of(members)
-    found = find_streams(archive)
-    assert [zlib.decompressobj(-15).decompress(archive[at:]) for at in found] == list(members.values())
-    named = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\2\0xx" + b"name\0" + b"comment\0" + b"cc" + raw(TEXT, 6) + bytes(8)
-    assert find_streams(named) == (29,)
-    container = b"ClamAV-VDB:".ljust(512) + gzip.compress(TEXT)
-    assert find_streams(container) == (522,)
-    assert all(map(is_archive, (archive, named, container)))
-    assert not is_archive(b"7z\xbc\xaf\x27\x1c")
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"\x1f\x8b\x08", b"PK\x03\x04", gzip.compress(TEXT)[:-30], b"\x1f\x8b\x08" + NOISE]
-)
-def test_what_is_no_whole_stream_is_not_found(data):
-    assert find_streams(data) == ()
 
 
 def test_noise_is_refused_as_a_stream():

@@ -1,0 +1,46 @@
+"""Text for people: what steers a terminal is written out, ages and sizes are said, columns are kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from manifests.text import age_text, fit_text, printable, size_text, table_text, wrap_text
+
+
+def test_what_steers_a_terminal_or_is_no_text_is_written_out() -> None:
+    assert printable("a\x1b[2Jb\u202e") == "a\\x1b[2Jb\\u202e"
+    assert printable(b"\xff.zip".decode("utf-8", "surrogateescape")) == "\\xff.zip"
+    assert printable("パターン é") == "パターン é"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "less than a minute"), (59, "less than a minute"), (61, "1 minute"), (93_600, "1 day 2 hours")],
+)
+def test_an_age_is_said_in_its_two_largest_units(seconds: int, said: str) -> None:
+    assert age_text(timedelta(seconds=seconds)) == said
+
+
+def test_a_size_is_said_in_decimal_units() -> None:
+    assert [size_text(length) for length in (999, 1000, 2_500_000, 3 * 10**9)] == [
+        "999 bytes",
+        "1.00 kB",
+        "2.50 MB",
+        "3.00 GB",
+    ]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert fit_text("パターン", 8) == "パターン"
+    assert fit_text("パターンx", 8) == "パタ..."
+
+
+def test_words_go_below_a_label() -> None:
+    assert wrap_text("Have: ", "one two three", 14) == ["Have: one two", "      three"]
+
+
+def test_a_long_last_cell_goes_on_below_itself() -> None:
+    text = table_text([("a", "word " * 8)], ("name", "text"), width=30)
+    assert text.splitlines() == ["name  text", "a     word word word word word", "      word word word"]
