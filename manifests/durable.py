@@ -59,7 +59,7 @@ def free_bytes(directory: Path) -> int | None:
 def require_room(
     directory: Path, needed_bytes: int, *, reserve_bytes: int = 0, what: str | None = None, todo: str | None = None
 ) -> None:
-    """Refuse to begin what the disk cannot hold.
+    """Refuse to begin a write that the disk has no room for.
 
     Args:
         directory: Where it would go.

@@ -315,7 +315,7 @@ class StoredStateError(StorageError):
 
 
 class LockedError(SealiftError):
-    """Another process holds the lock."""
+    """Another process has the lock."""
 
     exit_code = 41
     meaning = "locked by another process"

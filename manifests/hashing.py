@@ -14,7 +14,7 @@ WORTHWHILE_BYTES: Final = 128 * 1024
 class SideHasher:
     """Hashes one thing after the other; large pieces in a thread of its own, one piece behind.
 
-    Use it as a context manager. It holds at most one piece that the caller has let go of.
+    Use it as a context manager. It keeps at most one piece that the caller has let go of.
     """
 
     def __init__(self) -> None:

@@ -17,14 +17,14 @@ _POLL_SECONDS = 0.1
 
 @contextmanager
 def exclusive_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the lock file ``path`` for the block.
+    """Take the lock file ``path`` for the block.
 
     Args:
         path: The lock file; created when absent, never removed (removing would race).
         wait_seconds: How long to wait for another holder.
 
     Raises:
-        LockedError: ``lock.held``; names the process that holds it.
+        LockedError: ``lock.held``; names the process that has it.
     """
     with storage_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -44,7 +44,7 @@ def exclusive_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
                         todo="wait until it is done, then run the command again",
                     ) from None
                 time.sleep(_POLL_SECONDS)
-        with suppress(OSError):  # who holds it is only a courtesy; on a full disk the lock must work all the same
+        with suppress(OSError):  # who has it is only a courtesy; on a full disk the lock must work all the same
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield

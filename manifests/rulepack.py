@@ -1,6 +1,6 @@
 """Open rule packs (``.dsru``): an archive of rules with a table of contents, ``rulepack.json``.
 
-The table says of each rule what it is and which file holds its body; every file of the archive is in
+The table says of each rule what it is and which file has its body; every file of the archive is in
 it with length and digest, and nothing else is. Bodies are opaque here: their form is the vendor's.
 """
 
@@ -71,7 +71,7 @@ class Release:
 
 @dataclass(frozen=True)
 class PackRule:
-    """One rule: what it is, and the file that holds its body. ``length`` in bytes."""
+    """One rule: what it is, and the file with its body. ``length`` in bytes."""
 
     kind: RuleKind
     identifier: str

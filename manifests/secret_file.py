@@ -13,7 +13,7 @@ _MAX_BYTES = 16 * 1024
 
 
 def read_secret(path: Path, *, code: str, said: str) -> str | None:
-    """Return what a file holds, without the end of its line; ``None`` when there is no such file.
+    """Return the secret in a file, without the end of its line; ``None`` when there is no such file.
 
     Args:
         path: The file.

@@ -64,7 +64,7 @@ def decode_json(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) 
 def encode_json(value: Any) -> bytes:
     """Write a document the one way we write it: UTF-8, keys sorted, final newline.
 
-    An array, and an object that holds one at any depth, has one entry on a line, indented by one space a
+    An array, and an object with one at any depth, has one entry on a line, indented by one space a
     level; everything else stands on one line. So a list of ten thousand files is read as a table is.
     """
     pieces: list[str] = []

@@ -150,7 +150,7 @@ class _Push(Py7zIO):
         return self._length
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: each piece was handed on at once."""
 
     def size(self) -> int:
         return self._length

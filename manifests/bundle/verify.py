@@ -50,7 +50,7 @@ class VerifiedBundle:
 
     @property
     def bytes_to_store(self) -> int:
-        """Room that the content takes in a store that holds none of it yet, in bytes; what patches make included."""
+        """Room that the content takes in a store that has none of it yet, in bytes; what patches make included."""
         made = sum(patch.length for patch in self.manifest.patches)
         return made + sum(blob.length for blob in self.manifest.blobs)
 
@@ -268,8 +268,8 @@ def _check_metadata(manifest: Manifest, workflow: Workflow) -> None:
     extension = workflow.extension
     if extension is None:
         raise MalformedError("bundle.extension", "The timestamp carries no x-sealift extension")
-    claims = (manifest.snapshot_version, manifest.root_version, manifest.created)
-    if claims != (workflow.snapshot_version, extension.root_version, extension.created):
+    says = (manifest.snapshot_version, manifest.root_version, manifest.created)
+    if says != (workflow.snapshot_version, extension.root_version, extension.created):
         raise _disagreement("its versions and time of creation")
     signed = {path: (target.length, target.hashes.get("sha256")) for path, target in workflow.all_targets().items()}
     if {target.path: (target.length, target.sha256) for target in manifest.targets} != signed:

@@ -68,15 +68,15 @@ _Segment = tuple[bytes, bool]
 
 
 def _segments(chunks: Iterable[bytes]) -> Iterator[_Segment]:
-    held: list[bytes] = []
+    gathered: list[bytes] = []
     size = 0
     for chunk in chunks:
         if size >= DEFLATE_SEGMENT_BYTES:
-            yield b"".join(held), False
-            held, size = [], 0
-        held.append(chunk)
+            yield b"".join(gathered), False
+            gathered, size = [], 0
+        gathered.append(chunk)
         size += len(chunk)
-    yield b"".join(held), True
+    yield b"".join(gathered), True
 
 
 def _compressed(segments: Iterator[_Segment], pool: Executor | None) -> Iterator[tuple[bytes, bytes]]:

@@ -53,7 +53,7 @@ _LOCAL_FIELDS: Final = (
 def read_directory(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[Member, ...]:
     """Check a container's whole structure and return its members in file order.
 
-    Holds at most a megabyte of the file at a time and inflates nothing. What it accepts was, outside
+    Keeps at most a megabyte of the file in memory and inflates nothing. What it accepts was, outside
     the members' data, byte for byte what :class:`manifests.container.ContainerWriter` writes for
     these members.
 

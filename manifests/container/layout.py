@@ -82,7 +82,7 @@ def local_header_length(name: str, length: int) -> int:
 
 
 def local_header(member: Member) -> bytes:
-    """Return a member's local header. Source: APPNOTE 4.3.7; the zip64 field holds both sizes, 4.5.3."""
+    """Return a member's local header. Source: APPNOTE 4.3.7; the zip64 field has both sizes, 4.5.3."""
     extra = _zip64_extra(member.length, member.stored_length)
     fixed = LOCAL_HEADER.pack(
         LOCAL_SIGNATURE,

@@ -11,7 +11,7 @@ from manifests.durable import storage_errors
 from manifests.errors import DamagedContainerError
 
 CHUNK_BYTES: Final = 1024 * 1024
-"""The most that is held of a file at a time."""
+"""The most that is read of a file at a time."""
 
 
 def file_size(file: BinaryIO) -> int:

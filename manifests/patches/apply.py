@@ -58,7 +58,7 @@ def apply_patch(engine: str, base: Path, patch: Path, expected: Blob) -> Iterato
 
 
 def _even(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """Yield ``pieces`` in chunks worth a write each, and hold them to ``length`` bytes."""
+    """Yield ``pieces`` in chunks worth a write each, and refuse any other sum than ``length`` bytes."""
     waiting: list[bytes] = []
     size = total = 0
     for piece in pieces:

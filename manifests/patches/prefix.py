@@ -7,7 +7,7 @@ syntax, and then one frame. All numbers little-endian::
     base offset, base length, length of the frame (8 bytes each)
     the frame, which states its content's length
 
-A prefix and the frame's content are held while it is read, so both are bounded; a window that slides over the
+A prefix and the frame's content are in memory while it is read, so both are bounded; a window that slides over the
 base keeps them so for files of any size.
 
 Source: RFC 8878, 3.1 (frames) and 3.1.2 (skippable frames); ZSTD_DCtx_refPrefix of the zstd manual.
@@ -25,10 +25,10 @@ from manifests.errors import MalformedError
 from manifests.patches.section import PatchSection, malformed_patch
 
 PREFIX_SEGMENT_BYTES = 16 * 1024 * 1024
-"""Largest content of one segment: what zstd holds to read one frame."""
+"""Largest content of one segment: what zstd keeps in memory to read one frame."""
 
 PREFIX_BYTES = 48 * 1024 * 1024
-"""Largest stretch of the base for one segment: held twice for a moment, once as read and once as zstd's own."""
+"""Largest stretch of the base for one segment: in memory twice for a moment, once as read and once as zstd's own."""
 
 SEGMENT_HEADER = struct.Struct("<IIQQQ")
 SKIPPABLE = 0x184D2A5E

@@ -20,7 +20,7 @@ def malformed_patch(detail: str) -> MalformedError:
 
 
 class PatchSection:
-    """Reads ``length`` bytes of content from a stretch of ``file``; nothing but one buffer and zstd's window is held.
+    """Reads ``length`` bytes of content from a stretch of ``file``; in memory are one buffer and zstd's window.
 
     Args:
         file: The patch; sections share it, each knows its own place.

@@ -23,9 +23,9 @@ RECEIPT_PAYLOAD_TYPE = "application/vnd.sealift.receipt+json"
 MAX_PAYLOAD_BYTES = MIB // 2
 """Ceiling on the document: twice :data:`MAX_DIGESTS` digests take some 300 KB."""
 MAX_DIGESTS = 2048
-"""Of damaged content, and of a pending generation. A site with more claims less than it has, never more."""
+"""Of damaged content, and of a pending generation. A site with more says less than it has, never more."""
 MAX_RANGES = 512
-"""Of content that comes in parts, over all of it; a site with more claims less. Some 60 KB."""
+"""Of content that comes in parts, over all of it; a site with more says less. Some 60 KB."""
 MAX_GENERATIONS = 10_000
 """Generations of one receipt: 27 years of daily ones."""
 

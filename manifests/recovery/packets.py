@@ -28,7 +28,7 @@ BLOCK_EXPONENT = struct.Struct("<I")
 MAX_SET_BLOCKS = 32_768
 """The code works in GF(2^16) with half of its elements as constants."""
 MAX_RECOVERY_BLOCK_BYTES = 16 * 1024 * 1024
-"""One block is held in memory at a time; 8,192 of these are 128 GiB."""
+"""One block is in memory at a time; 8,192 of these are 128 GiB."""
 _MAIN_BODY = struct.Struct("<QI16s")
 _FILE_BODY = struct.Struct("<16s16s16sQ")
 _MD5_BEGIN = 32

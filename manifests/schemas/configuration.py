@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
-"""User and password in a URL: no URL of a configuration may hold them, and no error shows those of one that does."""
+"""User and password in a URL: no URL of a configuration may have them, and no error shows those of one that does."""
 
 
 @cache

@@ -1,7 +1,7 @@
 """When to believe TUF metadata: the client workflow, pure, over ``tuf.api.metadata``.
 
 Stricter than python-tuf's ngclient in these points, and in no other (a differential test over
-generated repositories holds the two together); ceilings are configuration in both:
+generated repositories keeps the two together); ceilings are configuration in both:
 
 ========================================= ==============================================================
 what                                      why
@@ -16,7 +16,7 @@ two ids count once
 timestamp's own ``created``
 ``tuf.version.*`` other bytes for a       bundles only: equal versions are the same content
 trusted version
-every delegated role must hold            bundles only: a bundle is whole, nothing is read on demand
+every delegated role must be believed     bundles only: a bundle is whole, nothing is read on demand
 ========================================= ==============================================================
 """
 

@@ -31,7 +31,7 @@ class MetadataDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the directory for the block.
+        """Take the lock of the directory of trusted metadata for the block.
 
         Raises:
             LockedError: ``lock.held``.

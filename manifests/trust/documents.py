@@ -3,7 +3,7 @@
 Decoding is TUF's (UTF-8 JSON, any Unicode, fields that we do not know kept and covered by the
 signature), less three ambiguities: a key given twice in one object, ``NaN`` and its kin, and truth
 values where a version number belongs. Fractions need no rule of ours: canonical JSON, which is what
-is signed, cannot hold them.
+is signed, has no way to write them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``tuf.api`` answers the same question (``Delegations.get_roles_for_target``) and splits every pattern
 anew for every path; one publisher delegates some 16 patterns per source, so listing all targets took
-most of an import. A property test holds the two equal.
+most of an import. A property test compares the two.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ ValueT = TypeVar("ValueT")
 class TrustedState:
     """What is trusted between two runs, as the exact bytes that were verified.
 
-    ``targets`` holds the top-level and the delegated targets roles by name. ``clock_floor`` is the
+    ``targets`` has the top-level and the delegated targets roles by name. ``clock_floor`` is the
     latest instant that a verified timestamp was made at: the time cannot be earlier.
     """
 

@@ -107,7 +107,7 @@ def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFi
 
     Source: TUF 5.6.7.
     """
-    if any("\ud800" <= char <= "\udfff" for char in path):  # a command line's undecodable bytes: no JSON holds them
+    if any("\ud800" <= char <= "\udfff" for char in path):  # a command line's undecodable bytes: no JSON has them
         raise refusals.no_such_target(path)
 
     def load(role: str, delegator: str) -> Targets:

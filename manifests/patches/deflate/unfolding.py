@@ -108,20 +108,20 @@ def _decoding(lengths: Sequence[int]) -> Decoding:
 
 def _read_codes(bits: _Bits, literal_codes: Decoding, distance_codes: Decoding) -> tuple[bytes, bytes]:
     """Read a block's codes to its end. All is in local names: this is where the time goes."""
-    data, at, held, count = bits.data, bits.at, bits.held, bits.count
+    data, at, ahead, count = bits.data, bits.at, bits.ahead, bits.count
     literals, matches, before = bytearray(), bytearray(), 0
     literal_mask, distance_mask, end = len(literal_codes) - 1, len(distance_codes) - 1, len(data) + 16
     while True:
         if count < 48:
-            held |= int.from_bytes(data[at : at + 8], "little") << count
+            ahead |= int.from_bytes(data[at : at + 8], "little") << count
             at += 8
             count += 64
             if at > end:
                 raise malformed_patch("a stream ends early")
-        symbol, size = literal_codes[held & literal_mask]
+        symbol, size = literal_codes[ahead & literal_mask]
         if not size:
             raise malformed_patch("a code that stands for nothing")
-        held >>= size
+        ahead >>= size
         count -= size
         if symbol < END_OF_BLOCK:
             literals.append(symbol)
@@ -132,23 +132,23 @@ def _read_codes(bits: _Bits, literal_codes: Decoding, distance_codes: Decoding) 
         if symbol > 285:
             raise malformed_patch("a length that stands for nothing")
         least, extra = LENGTHS[symbol - 257]
-        length = least + (held & (1 << extra) - 1)
-        held >>= extra
+        length = least + (ahead & (1 << extra) - 1)
+        ahead >>= extra
         count -= extra
-        symbol, size = distance_codes[held & distance_mask]
+        symbol, size = distance_codes[ahead & distance_mask]
         if not size:
             raise malformed_patch("a code that stands for nothing")
-        held >>= size
+        ahead >>= size
         least, extra = DISTANCES[symbol]
-        distance = least + (held & (1 << extra) - 1) - 1
-        held >>= extra
+        distance = least + (ahead & (1 << extra) - 1) - 1
+        ahead >>= extra
         count -= size + extra
         while before >= 255:
             matches.append(255)
             before -= 255
         matches += bytes((before, length - 3, distance & 255, distance >> 8))
         before = 0
-    bits.at, bits.held, bits.count = at, held, count
+    bits.at, bits.ahead, bits.count = at, ahead, count
     return bytes(literals), bytes(matches)
 
 
@@ -157,18 +157,18 @@ class _Bits:
 
     def __init__(self, data: bytes, at: int) -> None:
         self.data, self.at = data, at
-        self.held = self.count = 0
+        self.ahead = self.count = 0
 
     def take(self, size: int) -> int:
         self._fill()
-        value = self.held & (1 << size) - 1
-        self.held >>= size
+        value = self.ahead & (1 << size) - 1
+        self.ahead >>= size
         self.count -= size
         return value
 
     def symbol(self, decoding: Decoding) -> int:
         self._fill()
-        symbol, size = decoding[self.held & len(decoding) - 1]
+        symbol, size = decoding[self.ahead & len(decoding) - 1]
         if not size:
             raise malformed_patch("a code that stands for nothing")
         self.take(size)
@@ -181,13 +181,13 @@ class _Bits:
         at = self.at - self.count // 8
         if at > len(self.data):
             raise malformed_patch("a stream ends early")
-        self.at, self.held, self.count = at, 0, 0
+        self.at, self.ahead, self.count = at, 0, 0
         return at
 
     def _fill(self) -> None:
         if self.count < 16:
             if self.at > len(self.data) + 16:
                 raise malformed_patch("a stream ends early")
-            self.held |= int.from_bytes(self.data[self.at : self.at + 8], "little") << self.count
+            self.ahead |= int.from_bytes(self.data[self.at : self.at + 8], "little") << self.count
             self.at += 8
             self.count += 64
