@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 from manifests.blobs import BlobStore
 from manifests.clock import Clock
 from manifests.errors import SealiftError
-from relay.server import pages
 from relay.server.content import DamagedBlob, FileResponder, Representation, represent_file
 from relay.server.messages import (
     FilePart,
@@ -19,6 +18,7 @@ from relay.server.messages import (
     text_response,
     unavailable_response,
 )
+from relay.server.pages.page import PageRequest
 from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from relay.server.view import View
 
@@ -95,7 +95,7 @@ class Application:
             return not_found_response()
         if resource == "not-yet":
             return unavailable_response("No generation has been imported yet.")
-        return pages.answer_page(request, view, resource, self._clock(), self._counters())
+        return resource(PageRequest(request, view, self._clock(), self._counters()))
 
     def _counters(self) -> dict[str, int]:
         return {f'sealift_responses_total{{code="{status}"}}': count for status, count in self._counts.items()}

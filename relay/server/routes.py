@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from relay.server.pages.page import Page
+from relay.server.pages.table import PAGES
 from relay.server.view import Publication, View
 
-Page = Literal["status", "status.json", "features", "features.json", "healthz", "metrics"]
 Nothing = Literal["absent", "not-yet"]
 
-_PAGES: dict[str, Page] = {
-    "-/": "status",
-    "-/status": "status",
-    "-/status.json": "status.json",
-    "-/features": "features",
-    "-/features.json": "features.json",
-    "-/healthz": "healthz",
-    "-/metrics": "metrics",
-}
 _RINGS, _METADATA, _TARGETS = "-/rings/", "-/tuf/metadata/", "-/tuf/targets/"
 
 
@@ -62,13 +54,13 @@ def resolve_path(view: View, path: str) -> Resource:
     if target.startswith("-/"):
         return _own(view, target)
     if not target and view.mount_at_root is None:
-        return "status"
+        return PAGES["-/"]
     return _published(view, view.default_ring, target)
 
 
 def _own(view: View, target: str) -> Resource:
-    if target in _PAGES:
-        return _PAGES[target]
+    if target in PAGES:
+        return PAGES[target]
     if target.startswith(_METADATA):
         return _metadata(view, target.removeprefix(_METADATA))
     if target.startswith(_TARGETS):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.blobs import Blob
+from relay.server.pages.table import PAGES
 from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from tests.support.relay_server import NOW, empty_view, view_of
 
@@ -51,14 +52,14 @@ def test_content_addressed_names_and_versioned_metadata_never_change():
 @pytest.mark.parametrize(
     ("path", "page"),
     [
-        ("/", "status"),
-        ("/-/", "status"),
-        ("/-/status", "status"),
-        ("/-/status.json", "status.json"),
-        ("/-/features", "features"),
-        ("/-/features.json", "features.json"),
-        ("/-/healthz", "healthz"),
-        ("/-/metrics", "metrics"),
+        ("/", PAGES["-/"]),
+        ("/-/", PAGES["-/"]),
+        ("/-/status", PAGES["-/status"]),
+        ("/-/status.json", PAGES["-/status.json"]),
+        ("/-/features", PAGES["-/features"]),
+        ("/-/features.json", PAGES["-/features.json"]),
+        ("/-/healthz", PAGES["-/healthz"]),
+        ("/-/metrics", PAGES["-/metrics"]),
     ],
 )
 def test_the_relays_own_pages_have_names_that_no_source_can_take(path, page):
@@ -106,7 +107,7 @@ def test_a_source_mounted_at_the_root_stands_behind_the_others():
     assert resolve_path(MOUNTED, "/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
     assert resolve_path(MOUNTED, "/-/rings/default/server.ini") == StoredFile("au/server.ini", B.sha256, 20, NOW)
     assert resolve_path(MOUNTED, "/clamav/daily.cvd") == StoredFile("clamav/daily.cvd", A.sha256, 10, NOW)
-    assert resolve_path(MOUNTED, "/-/status") == "status"
+    assert resolve_path(MOUNTED, "/-/status") == PAGES["-/status"]
     assert resolve_path(MOUNTED, "/") == "absent"
     assert resolve_path(MOUNTED, "/../au/server.ini") == "absent"
 
@@ -119,7 +120,7 @@ def test_before_the_first_generation_content_is_not_there_yet(path):
 
 
 def test_before_the_first_generation_the_pages_are_there():
-    assert resolve_path(empty_view(), "/") == "status"
+    assert resolve_path(empty_view(), "/") == PAGES["-/"]
     assert resolve_path(empty_view(), "/-/rings/canary/x/y") == "absent"
 
 
@@ -129,4 +130,4 @@ def test_any_text_is_a_published_name_a_page_or_absent(text):
     if isinstance(found, StoredFile):
         assert found.name in VIEW.rings["default"].files
     else:
-        assert found in {"absent", "status"} or text.startswith("-/")
+        assert found in {"absent", PAGES["-/"]} or text.startswith("-/")

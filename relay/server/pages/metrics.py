@@ -6,8 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
+from relay.server.messages import Response, text_response
+from relay.server.pages.page import PageRequest
 from relay.server.view import View
 from relay.status.facts import Status
+
+
+def answer_metrics(page: PageRequest) -> Response:
+    """Answer with the metrics."""
+    text = metrics_text(page.view, page.now, page.counters)
+    return text_response(200, text, content_type="text/plain; version=0.0.4")
 
 
 def metrics_text(view: View, now: datetime, counters: Mapping[str, int]) -> str:

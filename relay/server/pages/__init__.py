@@ -1,0 +1,1 @@
+"""The pages that are not files, one file each, in one table."""
