@@ -162,7 +162,11 @@ def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
         )
     if not any(pulled.targets.values()):
         raise FetchError(
-            "create.nothing", "No source has anything to seal", todo="add a [[source]] to bundler.toml: bundle sources"
+            "create.nothing",
+            "No source has anything to seal",
+            have="; ".join(f"{failure.name}: {failure.error}" for failure in pulled.failures) or None,
+            todo="bundle sources check" if pulled.failures else "add a [[source]] to bundler.toml: bundle sources",
+            failures={failure.name: failure.error for failure in pulled.failures},
         )
 
 
