@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from bundler.kinds import KINDS, kind_class
 from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, CommonOptions
+from manifests.clock import add_time
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
 from manifests.schemas import configuration
@@ -52,6 +53,10 @@ class Expiries:
             "timestamp": self.timestamp,
         }
         return timedelta(days=known.get(role, self.sources))
+
+    def end_of(self, role: str, signed_at: datetime) -> datetime:
+        """Return when a signature of a role ends that is made at an instant."""
+        return add_time(signed_at, self.of(role))
 
 
 @dataclass(frozen=True)

@@ -241,3 +241,13 @@ def test_a_root_that_runs_short_is_warned_about(tmp_path):
 def keys(home: Path) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(bundle(home, "keys", "list", "-o", "json").stdout)["keys"]
     return found
+
+
+@pytest.mark.parametrize(
+    "days", ["root=36501", "root=0", "root=99999999999", "targets=3651", "timestamp=" + "9" * 5000]
+)
+def test_an_expiry_beyond_the_calendar_is_a_mistake_in_typing(tmp_path, days):
+    home = tmp_path / "home"
+    done = bundle(home, "init", "--no-passphrase", "--expiry", days, check=False)
+    assert (done.returncode, "--expiry" in done.stderr, home.exists()) == (2, True, False), done.stderr
+    assert "Traceback" not in done.stderr

@@ -43,7 +43,7 @@ class Publisher:
             sign_first_root(
                 {role: [signer.public_key for signer in signers] for role, signers in self.keys.items()},
                 threshold,
-                NOW + self.expiries.of("root"),
+                self.expiries.end_of("root", NOW),
                 self.root_signers,
             )
         )
