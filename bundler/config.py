@@ -58,6 +58,13 @@ class Expiries:
         """Return when a signature of a role ends that is made at an instant."""
         return add_time(signed_at, self.of(role))
 
+    def runway_of(self, role: str, runway: timedelta) -> timedelta:
+        """Return with how much left a role is signed anew, or warned about: half of its life at most.
+
+        What was just signed is never short then, however long the runway is.
+        """
+        return min(runway, self.of(role) / 2)
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -77,7 +84,8 @@ class Config:
         publisher: Begins the names of the bundles.
         sources: In the order of the file.
         lifetime_days: For so long can a bundle be imported after it was sealed: a promise that sealing keeps.
-        runway_days: A role with less left than this is signed anew when possible, else warned about.
+        runway_days: A role with less left than this is signed anew when possible, else warned about: at half of its
+            life at the latest.
         expiries: Per role.
         retention_generations: So many of the newest versions can be made again, and can be what an increment
             stands on; more are kept for sites that may need them.

@@ -58,6 +58,7 @@ class Ceremony:
         show: Callable[[Sequence[str]], None],
     ) -> None:
         self._home = home
+        self._repository = repository
         self._current = Metadata[Root].from_bytes(repository.roots[-1])
         self._signers = signers
         self._expires = expiries.end_of(Root.type, now)
@@ -147,15 +148,7 @@ class Ceremony:
 
     def waiting_proposal(self) -> Proposal | None:
         """Return the proposal that waits for signatures, if any."""
-        path = self._home.staged_root
-        with durable.storage_errors(path):
-            if not path.exists():
-                return None
-            proposal = Proposal.decode(path.read_bytes(), str(path))
-        if proposal.proposed.version <= self._current.signed.version:
-            self._forget()  # a crash came between putting it in force and forgetting it
-            return None
-        return proposal
+        return read_waiting_proposal(self._home, self._repository)
 
     def require_proposal(self) -> Proposal:
         """Return the proposal that waits for signatures.
@@ -163,12 +156,7 @@ class Ceremony:
         Raises:
             ConfigurationError: ``ceremony.nothing``.
         """
-        proposal = self.waiting_proposal()
-        if proposal is None:
-            raise ConfigurationError(
-                "ceremony.nothing", "No root waits for signatures", todo="propose one: bundle keys rotate|add|revoke"
-            )
-        return proposal
+        return require_waiting_proposal(self._home, self._repository)
 
     def _propose(self, wanted: Root, *, sign: bool) -> RootOutcome:
         proposal = Proposal.after(self._current, wanted, self._expires)
@@ -230,6 +218,37 @@ class Ceremony:
     def _forget(self) -> None:
         with durable.storage_errors(self._home.staged_root):
             self._home.staged_root.unlink(missing_ok=True)
+
+
+def read_waiting_proposal(home: Home, repository: Repository) -> Proposal | None:
+    """Return the proposal that waits for signatures in a home, if any. Needs no lock and writes nothing.
+
+    Raises:
+        MalformedError: ``json.*``, ``ceremony.format``.
+        NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
+        StorageError: The file cannot be read.
+    """
+    path = home.staged_root
+    with durable.storage_errors(path):
+        if not path.exists():
+            return None
+        proposal = Proposal.decode(path.read_bytes(), str(path))
+    # One that is in force is left when a crash came before it was forgotten; the next proposal takes its place.
+    return None if proposal.proposed.version <= repository.root.version else proposal
+
+
+def require_waiting_proposal(home: Home, repository: Repository) -> Proposal:
+    """Return the proposal that waits for signatures; raises as :func:`read_waiting_proposal` too.
+
+    Raises:
+        ConfigurationError: ``ceremony.nothing``.
+    """
+    proposal = read_waiting_proposal(home, repository)
+    if proposal is None:
+        raise ConfigurationError(
+            "ceremony.nothing", "No root waits for signatures", todo="propose one: bundle keys rotate|add|revoke"
+        )
+    return proposal
 
 
 def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Signer]]) -> Proposal:

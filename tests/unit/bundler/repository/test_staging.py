@@ -266,3 +266,24 @@ def test_expiries_end_where_the_calendar_does(tmp_path):
     publisher = Publisher(tmp_path / "late", expiries=Expiries(root=3_000_000))
     staged = publisher.stage(A1, late)
     assert {signed(staged, name)["expires"] for name in names(staged)} == {"9999-12-31T23:59:59Z"}
+
+
+def test_a_role_with_little_left_is_signed_anew_while_its_keys_are_here_and_warned_about_else(publisher):
+    publisher.publish(A1)
+    publisher.renew_within = timedelta(days=60)
+    assert names(publisher.stage(A1, NOW + timedelta(days=120)))[-2:] == ["1.targets.json", "1.a.json"]
+    later = NOW + timedelta(days=120, seconds=1)
+    assert names(publisher.stage(A1, later))[-2:] == ["2.targets.json", "2.a.json"]
+    publisher.missing = {"targets", "a"}
+    staged = publisher.stage(A1, later)
+    assert names(staged)[-2:] == ["1.targets.json", "1.a.json"]
+    assert [warning.split(" until ")[0] for warning in staged.warnings] == ["a is good", "targets is good"]
+
+
+@pytest.mark.parametrize("life", [2, 31, 60, 61])
+def test_however_long_the_runway_what_was_just_signed_is_not_signed_again(tmp_path, life):
+    publisher = Publisher(tmp_path / "metadata", expiries=Expiries(sources=life, targets=life))
+    publisher.renew_within = timedelta(days=3650)
+    publisher.publish(A1, runway=timedelta(0))
+    staged = publisher.stage(A1, NOW + timedelta(days=life) / 2, timedelta(0))
+    assert names(staged)[-2:] == ["1.targets.json", "1.a.json"]
