@@ -13,7 +13,7 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Root
 
-from bundler.ceremony.proposal import Proposal, with_authority
+from bundler.ceremony.proposal import Proposal, read_proposal, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
 from bundler.repository.clock_check import clock_warning, last_sealed_at, require_good_after
@@ -113,6 +113,7 @@ class Ceremony:
             files: Signed copies of one proposal; signatures of copies accepted earlier count too.
 
         Raises:
+            UsageError: ``file.*``.
             MalformedError: ``json.*``, ``ceremony.format``.
             NotAuthenticError: ``ceremony.current``, ``ceremony.signature``, or ``ceremony.threshold``: what came
                 is kept, and more is needed.
@@ -171,8 +172,7 @@ class Ceremony:
     def _gather(self, files: Sequence[Path]) -> Proposal:
         proposal = self.waiting_proposal()
         for path in files:
-            with durable.storage_errors(path):
-                copy = Proposal.decode(path.read_bytes(), str(path))
+            copy = read_proposal(path)
             if copy.current.signed != self._current.signed:
                 raise ConfigurationError(
                     "ceremony.stale",
@@ -260,14 +260,13 @@ def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Sign
         signers: Shown the proposal; gives who signs it, or raises.
 
     Raises:
+        UsageError: ``file.*``.
         MalformedError: ``json.*``, ``ceremony.format``.
         NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
         ConfigurationError: ``ceremony.not-a-signer``.
         StorageError: The file cannot be read, or the disk is full, read-only or failing.
     """
-    with durable.storage_errors(path):
-        data = path.read_bytes()
-    proposal = Proposal.decode(data, str(path))
+    proposal = read_proposal(path)
     signed = proposal.signed_by(signers(proposal))
     durable.write_file(out, signed.encode())
     return signed

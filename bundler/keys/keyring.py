@@ -19,8 +19,12 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 from bundler.keys import hsm, pkcs8, public_keys
 from bundler.keys.secrets import Secrets
 from manifests.disk import durable
-from manifests.errors import ConfigurationError
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, UsageError
+from manifests.limits import KIB
 
+_PRIVATE_BYTES = 64 * KIB
+"""Ceiling on a private key file; an RSA key of 16,384 bits takes 13 KiB."""
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -84,15 +88,22 @@ def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> 
     return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
-def read_private_key(path: Path, secrets: Secrets) -> CryptoSigner:
+def read_private_key(
+    path: Path, secrets: Secrets, *, error: type[UsageError | ConfigurationError] = UsageError
+) -> CryptoSigner:
     """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
 
+    Args:
+        path: The file.
+        secrets: Opens it.
+        error: What is raised when it is no file of that size at all: by default a command line is wrong.
+
     Raises:
+        UsageError, ConfigurationError: ``file.*``.
         ConfigurationError: ``key.private``, ``passphrase.wrong``, ``passphrase.missing``.
         StorageError: The file cannot be read.
     """
-    with durable.storage_errors(path):
-        data = path.read_bytes()
+    data = read_given_file(path, max_bytes=_PRIVATE_BYTES, what="a private key (PEM)", error=error).data
 
     def open_with(passphrase: bytes | None) -> CryptoSigner | None:
         try:
@@ -120,11 +131,13 @@ def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
 
     Raises:
         ConfigurationError: ``key.private``, ``key.mismatch``, ``passphrase.*``, ``pkcs11.*``.
+        UsageError, ConfigurationError: ``file.*``.
         StorageError: The file cannot be read.
     """
     if uri.startswith("hsm:"):
         return hsm.token_signer(uri, hsm.read_token_key(uri, secrets)[1] if key is None else key, secrets)
-    signer = read_private_key(Path(uri.removeprefix("file:")), secrets)
+    whose = UsageError if key is None else ConfigurationError  # named by somebody just now, or a file of the home
+    signer = read_private_key(Path(uri.removeprefix("file:")), secrets, error=whose)
     if key is not None and signer.public_key.keyid != key.keyid:
         raise ConfigurationError(
             "key.mismatch",
@@ -144,15 +157,16 @@ class Keyring:
 
     @classmethod
     def load(cls, directory: Path) -> Keyring:
-        """Read every ``.pub`` of a directory.
+        """Read every ``.pub`` of a directory, but none that other programs hide there (``._x.pub``, ``.#x.pub``).
 
         Raises:
+            ConfigurationError: ``file.*``.
             MalformedError: ``json.*``, ``key.public``.
             StorageError: A file cannot be read.
         """
         entries: dict[str, KeyEntry] = {}
-        for path in sorted(directory.glob("*.pub")):
-            key, uri = public_keys.read_public_key(path)
+        for path in sorted(directory.glob("[!.]*.pub")):
+            key, uri = public_keys.read_public_key(path, error=ConfigurationError)
             private = path.with_suffix(".pem")
             if private.exists():
                 uri = f"file:{private}"
