@@ -16,6 +16,7 @@ from tuf.api.metadata import Metadata, Root
 from bundler.ceremony.proposal import Proposal, read_proposal, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
+from bundler.keys.keyring import KeyEntry, Keyring
 from bundler.repository.clock_check import clock_warning, last_sealed_at, require_good_after
 from bundler.repository.delegations import Authority, authority_of
 from bundler.repository.repository import Repository
@@ -133,14 +134,23 @@ class Ceremony:
             )
         return outcome
 
-    def discard_proposal(self) -> None:
+    def discard_proposal(self) -> tuple[KeyEntry, ...]:
         """Forget the proposal that waits for signatures.
+
+        Returns:
+            Keys it would have brought whose private halves are in the home: nothing needs them any more, unless a
+            copy of the proposal is on its way. They are not removed, because that cannot be taken back.
 
         Raises:
             ConfigurationError: ``ceremony.nothing``.
         """
-        self.require_proposal()
+        proposal = self.require_proposal()
         self._forget()
+        entries = Keyring.load(self._home.keys).entries
+        new = [keyid for keyid in proposal.proposed.keys if keyid not in self._current.signed.keys]
+        return tuple(
+            entries[keyid] for keyid in new if keyid in entries and (entries[keyid].uri or "").startswith("file:")
+        )
 
     def newest_root(self) -> Root:
         """Return the root that further changes start from: the one that waits for signatures, else the one in force."""
@@ -158,6 +168,10 @@ class Ceremony:
             ConfigurationError: ``ceremony.nothing``.
         """
         return require_waiting_proposal(self._home, self._repository)
+
+    def tell(self, lines: Sequence[str]) -> None:
+        """Show what somebody should know before a change is signed."""
+        self._show(lines)
 
     def _propose(self, wanted: Root, *, sign: bool) -> RootOutcome:
         proposal = Proposal.after(self._current, wanted, self._expires)

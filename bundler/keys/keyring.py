@@ -7,6 +7,7 @@ moved to a stick, or on a token that the ``.pub`` names by its URI.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, UsageError
 from manifests.limits import KIB
 
+_PRIVATE_SUFFIXES = frozenset({".pem", ".key"})
 _PRIVATE_BYTES = 64 * KIB
 """Ceiling on a private key file; an RSA key of 16,384 bits takes 13 KiB."""
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
@@ -56,14 +58,33 @@ def key_name(role: str, key: Key) -> str:
     return f"{role}-{key.keyid[:12]}"
 
 
+def public_name(path: Path) -> Path:
+    """Return the file of the public half beside a private key: ``.pub`` for ``.pem`` or ``.key``, else put behind.
+
+    A dot in a name begins no suffix of ours: ``plant.alice`` and ``plant.bob`` are two people.
+
+    Raises:
+        UsageError: ``key.name``: the name is that of a public key.
+    """
+    if path.suffix.lower() == ".pub":
+        raise UsageError(
+            "key.name",
+            f"{path} is the name of a public key",
+            need="a name for the private key, whose public half gets .pub beside it",
+            todo=f"--out {path.with_suffix('.pem')}",
+        )
+    return path.with_suffix(".pub") if path.suffix.lower() in _PRIVATE_SUFFIXES else path.with_name(f"{path.name}.pub")
+
+
 def generate_key_files(path: Path, passphrase: bytes | None) -> GeneratedKey:
-    """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
+    """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it, see :func:`public_name`.
 
     Args:
         path: The private key's file; must not exist.
         passphrase: Encrypts it; None leaves it open.
 
     Raises:
+        UsageError: ``key.name``.
         ConfigurationError: ``key.exists``.
         StorageError: The disk is full, read-only or failing.
     """
@@ -79,12 +100,13 @@ def generate_role_key_files(role: str, directory: Path, passphrase: bytes | None
 
 def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> GeneratedKey:
     signer = CryptoSigner(private)
-    public = path.with_suffix(".pub")
+    public = public_name(path)
     for file in (path, public):
-        if file.exists():
+        if os.path.lexists(file):
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
     durable.write_file(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
-    durable.write_file(public, public_keys.encode_public_key(signer.public_key))
+    with durable.removed_on_failure(path):  # or a full disk leaves a private key that nobody knows of
+        durable.write_file(public, public_keys.encode_public_key(signer.public_key))
     return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
