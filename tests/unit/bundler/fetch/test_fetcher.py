@@ -181,14 +181,3 @@ def test_the_first_bytes_are_read_and_no_more(bench: Bench, server: SourceSimula
         assert fetcher.head_bytes(server.url("/whole"), 512) == BODY[:512]
     assert server.seen[0].headers["range"] == "bytes=0-511"
     assert (server.seen[0].status, server.seen[0].body_bytes) == (206, 512)
-
-
-def test_content_of_the_batch_and_of_the_store_is_read_alike(bench: Bench) -> None:
-    with bench.workbench() as work:
-        old = work.batch.add([b"old"])
-    with bench.workbench() as work:
-        new = work.batch.add([b"new one"])
-        assert [b"".join(work.read(blob)) for blob in (old, new)] == [b"old", b"new one"]
-        with work.open(new) as file:
-            file.seek(4)
-            assert file.read() == b"one"
