@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bundler.config import Config
 from bundler.home import Home
-from manifests.blobs import BlobStore
 from manifests.clock import Clock
+from manifests.disk.blobs import BlobStore
 from manifests.progress import Progress
 
 

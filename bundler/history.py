@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from bundler.home import Home
-from manifests import durable, strictjson
 from manifests import manifest as manifest_format
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, MalformedError, UsageError
 from manifests.limits import MIB
 from manifests.manifest import Manifest, Target
+from manifests.schemas import strictjson
 
 FORMAT = "sealift-generation/1"
 _ORDER = "order.json"

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests import lock
-from manifests.blobs import BlobStore
+from manifests.disk import lock
+from manifests.disk.blobs import BlobStore
 from manifests.errors import ConfigurationError
 
 

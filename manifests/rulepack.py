@@ -13,12 +13,12 @@ from datetime import date
 from functools import total_ordering
 from typing import Any, BinaryIO, Literal, get_args
 
-from manifests import strictjson
 from manifests.archives.archive import open_archive
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS, ArchiveLimits, ArchiveMember
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.schemas import documents as schemas
+from manifests.schemas import strictjson
 
 RULE_PACK_FORMAT = "sealift-rulepack/1"
 RULE_TABLE_NAME = "rulepack.json"

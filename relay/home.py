@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive_lock
 from relay.state.last_refusal import LAST_REFUSAL
 
 

@@ -8,9 +8,9 @@ from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 
-from manifests import durable
+from manifests.disk import durable
+from manifests.disk.new_home import build_home
 from manifests.features import Connectivity
-from manifests.new_home import build_home
 from manifests.trust import trusted_root
 from relay.config import parse_listen
 from relay.home import Home

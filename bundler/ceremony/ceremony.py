@@ -19,7 +19,7 @@ from bundler.home import Home
 from bundler.repository.delegations import Authority, authority_of
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, NotAuthenticError
 
 RoleChange = Callable[[Authority], Authority]

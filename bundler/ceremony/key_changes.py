@@ -17,7 +17,7 @@ from bundler.keys.keyring import Keyring, generate_role_key_files, key_name
 from bundler.keys.secrets import Secrets
 from bundler.repository.delegations import Authority, authority_of, write_delegations
 from bundler.repository.repository import Repository, wishes_path
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, UsageError
 from manifests.schemas.configuration import nearest_word
 

@@ -22,9 +22,9 @@ from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
 from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.repository.delegations import Authority, authority_of
-from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS
+from manifests.schemas import strictjson
 
 FORMAT = "sealift-root-proposal/1"
 _BYTES = 2 * DEFAULT_LIMITS.root_bytes + 1024

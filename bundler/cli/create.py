@@ -116,7 +116,7 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
-    from manifests.durable import storage_errors
+    from manifests.disk.durable import storage_errors
     from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)

@@ -57,7 +57,7 @@ def show(files: tuple[Path, ...], output: str, *, rules: bool) -> None:
 
 
 def _newest_first(files: tuple[Path, ...]) -> list[tuple[Path, RulePack | None]]:
-    from manifests.durable import storage_errors
+    from manifests.disk.durable import storage_errors
     from manifests.rulepack import Release, read_rule_pack
 
     found: list[tuple[Path, RulePack | None]] = []

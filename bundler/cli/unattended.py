@@ -29,7 +29,7 @@ def run_unattended(settings: Settings, interval: str, make: Callable[[], Created
     """
     from bundler.home import open_home
     from bundler.jobs.every import Unattended, parse_interval
-    from manifests import lock
+    from manifests.disk import lock
 
     seconds = parse_interval(interval)
     ending = threading.Event()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str, *, accept_expired: bool) -> None:
     """Verify every byte of bundles against a trusted root. Stops at the first that fails."""
     from bundler.seal.verify import verify_sealed
-    from manifests.durable import storage_errors
+    from manifests.disk.durable import storage_errors
     from manifests.limits import DEFAULT_LIMITS
     from manifests.trust import trusted_root
 

@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from manifests import patches
-from manifests.blobs import Blob
 from manifests.bundle.claimed import claimed_manifest
 from manifests.container import Member, MemberReader, read_directory
-from manifests.durable import storage_errors
+from manifests.disk.blobs import Blob
+from manifests.disk.durable import storage_errors
 from manifests.errors import NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, MIB, Limits
 from manifests.manifest import BLOB_PREFIX, Manifest, PatchMember, Target

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from manifests import clock as times
-from manifests import durable, strictjson
 from manifests.clock import Clock
+from manifests.disk import durable
 from manifests.errors import FetchError, MalformedError
 from manifests.limits import MIB
+from manifests.schemas import strictjson
 
 LONGEST = timedelta(days=7)
 """Nobody is left alone longer, whatever was asked: a broken server must not silence a source for ever."""

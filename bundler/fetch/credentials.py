@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from bundler.sources.paths import absolute_path
+from manifests.disk.secret_file import read_secret
 from manifests.errors import ConfigurationError
-from manifests.secret_file import read_secret
 
 SecretPlace = Literal["env", "file", "keyring"]
 _PLACES: tuple[SecretPlace, ...] = get_args(SecretPlace)

@@ -16,7 +16,7 @@ from bundler.fetch.urls import shown_url
 from bundler.fetch.wanted import FetchedFile, WantedFile
 from bundler.sources.base import Workbench
 from bundler.sources.checksums import ChecksumError
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
 
 

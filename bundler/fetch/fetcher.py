@@ -19,7 +19,7 @@ from bundler.fetch.session import tls_context
 from bundler.fetch.transport import FetchTransport
 from bundler.fetch.wanted import FetchedFile, OfferedFile, WantedFile
 from bundler.sources.base import JSON, Workbench
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import SealiftError
 
 A = TypeVar("A")

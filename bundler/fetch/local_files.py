@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from bundler.sources.base import JSON
-from manifests.blobs import CHUNK_BYTES
+from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import FetchError
 from manifests.progress import Progress
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bundler.fetch.answer import GivenValidators
 from bundler.sources.base import JSON, Workbench
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 
 _DIGITS = frozenset("0123456789abcdef")
 

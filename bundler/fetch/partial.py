@@ -20,11 +20,11 @@ from typing import Any, Self
 
 from bundler.fetch.answer import Answer, GivenValidators
 from manifests import clock as times
-from manifests import strictjson
-from manifests.blobs import CHUNK_BYTES, Blob
 from manifests.clock import Clock
-from manifests.durable import make_directory, storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob
+from manifests.disk.durable import make_directory, storage_errors
 from manifests.errors import MalformedError
+from manifests.schemas import strictjson
 
 KEPT = timedelta(days=14)
 """What nobody came back for in this time is removed."""

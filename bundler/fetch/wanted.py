@@ -9,7 +9,7 @@ from datetime import datetime
 from bundler.fetch.errors import WrongLengthError
 from bundler.fetch.urls import shown_url
 from bundler.sources.checksums import Checksum
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 
 
 @dataclass(frozen=True)

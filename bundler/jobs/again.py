@@ -18,7 +18,7 @@ from bundler.repository.repository import Repository
 from bundler.seal.companions import ChooseCompanions, no_companions
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.write_verified import VerifiedWriter
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import IncompleteError
 from manifests.manifest import Manifest
 

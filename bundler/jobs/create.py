@@ -28,7 +28,7 @@ from bundler.seal.companions import ChooseCompanions, CompanionFile, SealedFile,
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.write import seal_volume
 from bundler.seal.write_verified import VerifiedWriter
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from manifests.errors import FetchError, UsageError
 from manifests.limits import DEFAULT_LIMITS
 

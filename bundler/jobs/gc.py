@@ -18,7 +18,7 @@ from bundler.seal.journal import finish_interrupted
 from bundler.sites.records import Site
 from bundler.sites.registry import Sites
 from bundler.sources import records
-from manifests import durable
+from manifests.disk import durable
 
 
 @dataclass(frozen=True)

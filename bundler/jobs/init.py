@@ -17,10 +17,10 @@ from bundler.config import Expiries
 from bundler.home import Home
 from bundler.keys import keyring as keys
 from bundler.repository.repository import Repository
-from manifests import durable
+from manifests.disk import durable
+from manifests.disk.new_home import build_home
 from manifests.errors import UsageError
 from manifests.names import check_publisher_name
-from manifests.new_home import build_home
 
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 MAX_ROOT_KEYS = 64

@@ -18,7 +18,7 @@ from bundler.plan.readers import (
 )
 from bundler.sites.records import Site
 from bundler.sites.registry import Sites
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.receipt import read_receipts
 
 

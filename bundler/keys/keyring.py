@@ -18,7 +18,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from bundler.keys import hsm, pkcs8, public_keys
 from bundler.keys.secrets import Secrets
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError
 
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"

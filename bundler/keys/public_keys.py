@@ -11,9 +11,10 @@ from securesystemslib.exceptions import UnverifiedSignatureError, VerificationEr
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Key, Signature, SSlibKey
 
-from manifests import durable, strictjson
+from manifests.disk import durable
 from manifests.errors import MalformedError
 from manifests.limits import KIB
+from manifests.schemas import strictjson
 
 _FILE_BYTES = 64 * KIB
 """Ceiling on a public key file; the largest key (ML-DSA-87) takes 6 KiB."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError
 
 FILE_VARIABLE = "SEALIFT_PASSPHRASE_FILE"

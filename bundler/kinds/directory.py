@@ -31,7 +31,7 @@ from bundler.sources.base import (
     state_of,
 )
 from bundler.sources.paths import absolute_path, require_target_path
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
 
 

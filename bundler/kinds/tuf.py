@@ -19,8 +19,8 @@ from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, Checksum
 from bundler.sources.paths import existing_file
-from manifests import durable
-from manifests.durable import storage_errors
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path

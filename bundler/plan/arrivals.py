@@ -10,8 +10,8 @@ from bundler.plan.compress import Compressed, may_be_deflated
 from bundler.plan.next_version import NextVersion
 from bundler.plan.patching import Bases, BestPatch, best_patch
 from bundler.plan.present import Present
-from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Ranges
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.manifest import Arrival, BlobMember, PatchMember, Target
 from manifests.progress import Progress
 

@@ -12,9 +12,9 @@ from queue import SimpleQueue
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.container import DEFLATE_SEGMENT_BYTES, MIN_GAIN_BYTES, Deflated, deflate_content, deflating_pays
-from manifests.durable import storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.disk.durable import storage_errors
 from manifests.manifest import TUF_PREFIX, BlobMember, DocumentMember
 from manifests.progress import Progress
 

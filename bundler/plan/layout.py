@@ -11,8 +11,8 @@ from bundler.plan.arrivals import Arrivals
 from bundler.plan.next_version import NextVersion
 from bundler.plan.volumes import Piece, Slice, Volume
 from manifests import manifest as manifest_format
-from manifests.blobs import BlobStore
 from manifests.byte_ranges import Ranges, gaps_in
+from manifests.disk.blobs import BlobStore
 from manifests.manifest import (
     BLOB_PREFIX,
     BlobMember,

@@ -15,8 +15,8 @@ from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDict
 
 from bundler.plan.patch_streams import find_streams
 from manifests import patches
-from manifests.blobs import CHUNK_BYTES, Blob
-from manifests.durable import removed_on_failure, storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob
+from manifests.disk.durable import removed_on_failure, storage_errors
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.patches import folded, hdiff, prefix

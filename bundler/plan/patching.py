@@ -18,9 +18,9 @@ from backports import zstd
 
 from bundler.plan.patch_engines import QUICK, SMALLEST_BASE_BYTES, make_patch, smallest_frame, window_starts
 from bundler.plan.patch_streams import is_archive
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.container import deflate_content
-from manifests.durable import storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.disk.durable import storage_errors
 from manifests.limits import MIB
 from manifests.manifest import Target
 from manifests.patches import Engine

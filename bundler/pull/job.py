@@ -11,7 +11,7 @@ from bundler.kinds import kind_class
 from bundler.pull.last_good import configuration_digest_of
 from bundler.sources.base import Pull, Source, Workbench
 from bundler.sources.records import PullRecord, load_record
-from manifests.blobs import Batch
+from manifests.disk.blobs import Batch
 from manifests.errors import (
     ConfigurationError,
     ExpiredError,

@@ -9,7 +9,7 @@ from bundler.home import Home
 from bundler.kinds import kind_class
 from bundler.pull.result import PullResult, SourceOutcome, pull_result
 from bundler.sources.records import PullRecord, configuration_digest, load_record
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from manifests.errors import FetchError, SealiftError
 
 

@@ -13,9 +13,10 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import Root
 
 from bundler.keys.public_keys import key_from_json, key_to_json
-from manifests import durable, strictjson
+from manifests.disk import durable
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
+from manifests.schemas import strictjson
 
 MIN_PREFIX = 6
 """Digits that name a key by hand: two keys of one role share them once in 16 million."""

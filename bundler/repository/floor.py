@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manifests import durable, strictjson
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
+from manifests.schemas import strictjson
 
 FORMAT = "sealift-floor/1"
 

@@ -19,7 +19,7 @@ from tuf.api.serialization import DeserializationError
 from bundler.repository import delegations
 from bundler.repository import floor as version_floor
 from bundler.repository.delegations import Authority, authority_of
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError
 
 TIMESTAMP = "timestamp.json"

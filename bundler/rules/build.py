@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifests import durable, strictjson
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
-from manifests.durable import storage_errors
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_target_path
 from manifests.rulepack import (
@@ -27,6 +27,7 @@ from manifests.rulepack import (
     decode_rule_table,
     read_rule_pack,
 )
+from manifests.schemas import strictjson
 
 
 @dataclass(frozen=True)

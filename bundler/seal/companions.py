@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from manifests import durable
+from manifests.disk import durable
 from manifests.manifest import Manifest
 
 

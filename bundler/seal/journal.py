@@ -17,9 +17,10 @@ from bundler.history import History, SealedVersion
 from bundler.home import Home
 from bundler.repository.repository import write_metadata
 from bundler.repository.staging import Staged
-from manifests import durable, strictjson
+from manifests.disk import durable
 from manifests.errors import StorageError, UsageError
 from manifests.limits import MIB
+from manifests.schemas import strictjson
 
 
 @dataclass(frozen=True)

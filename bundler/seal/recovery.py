@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.seal.companions import ChooseCompanions, Companion, SealedFile
-from manifests import durable, recovery
+from manifests import recovery
+from manifests.disk import durable
 from manifests.errors import UsageError
 from manifests.progress import Progress
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from manifests.blobs import CHUNK_BYTES
-from manifests.durable import storage_errors
+from manifests.disk.blobs import CHUNK_BYTES
+from manifests.disk.durable import storage_errors
 
 
 class RunningDigest:

@@ -17,11 +17,10 @@ from securesystemslib.signer import Signer
 from bundler.history import SealedVolume
 from bundler.plan.compress import Compressed, Spooled
 from manifests import manifest as manifest_format
-from manifests import signature
-from manifests.blobs import BlobStore
 from manifests.container import ContainerWriter, Member
-from manifests.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
-from manifests.manifest import BlobMember, DocumentMember, Manifest
+from manifests.disk.blobs import BlobStore
+from manifests.disk.durable import fsync_directory, removed_on_failure, start_writing, storage_errors
+from manifests.manifest import BlobMember, DocumentMember, Manifest, signature
 from manifests.progress import Progress
 
 WRITE_BEHIND_BYTES = 64 * 1024 * 1024

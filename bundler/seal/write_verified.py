@@ -20,8 +20,8 @@ from bundler.seal.journal import Journal, PendingFile
 from bundler.seal.running_digest import RunningDigest
 from bundler.seal.verify import verify_sealed
 from bundler.seal.write import write_bundle
-from manifests import durable
-from manifests.blobs import CHUNK_BYTES
+from manifests.disk import durable
+from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import StorageError
 from manifests.manifest import Manifest
 from manifests.trust import trusted_root

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bundler.home import Home
-from manifests import clock, durable, strictjson
+from manifests import clock
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.receipt import MAX_RECEIPT_BYTES, Receipt, SignedReceipt, check_site_name, verify_receipt
+from manifests.schemas import strictjson
 
 FORMAT = "sealift-site/1"
 

@@ -18,7 +18,8 @@ from bundler import config
 from bundler.home import Home
 from bundler.repository.repository import Repository
 from bundler.sites.records import Site, encode_record, read_record, record_path, records_directory
-from manifests import clock, durable
+from manifests import clock
+from manifests.disk import durable
 from manifests.errors import ConfigurationError, NotAuthenticError, UsageError
 from manifests.receipt import Receipt, SignedReceipt, check_site_name, key_fingerprint, verify_receipt
 

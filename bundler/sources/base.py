@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, ClassVar, Protocol, Self, TypeAlias
 
 from bundler.sources.globs import EVERY_PATH, GlobSet
 from bundler.sources.versions import Floor, Version, check_not_older
-from manifests.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
 from manifests.clock import Clock
-from manifests.durable import storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
+from manifests.disk.durable import storage_errors
 from manifests.manifest import TargetFacts
 from manifests.progress import Progress
 

@@ -17,11 +17,13 @@ from typing import Any
 from bundler.sources.base import Pull, PulledTarget
 from bundler.sources.globs import GlobSet
 from bundler.sources.versions import Floor
-from manifests import clock, durable, strictjson
-from manifests.blobs import Blob
+from manifests import clock
+from manifests.disk import durable
+from manifests.disk.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts
+from manifests.schemas import strictjson
 
 FORMAT = "sealift-source/1"
 _MAX_BYTES = 512 * MIB

@@ -27,7 +27,7 @@ from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompress
 from py7zr.io import Py7zIO, WriterFactory
 
 from manifests.archives.base import ArchiveEntry, ArchiveLimits, ContentSink
-from manifests.blobs import CHUNK_BYTES
+from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
 

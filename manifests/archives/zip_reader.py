@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from manifests.archives.base import ArchiveEntry, ContentSink
-from manifests.blobs import CHUNK_BYTES
+from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError
 
 _UNIX = 3

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from manifests import manifest as manifest_format
-from manifests import signature
 from manifests.bundle.members import read_member, read_required_member
 from manifests.container import read_directory
 from manifests.limits import DEFAULT_LIMITS, Limits
-from manifests.manifest import Manifest
+from manifests.manifest import Manifest, signature
 
 
 def claimed_manifest(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Manifest:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import IrregularFileError
 
 

@@ -20,12 +20,11 @@ from datetime import datetime
 from typing import BinaryIO
 
 from manifests import manifest as manifest_format
-from manifests import signature
 from manifests.bundle.members import not_as_signed, other_stored_bytes, read_member, read_required_member
 from manifests.container import Member, MemberReader, member_placed_at, read_directory, read_front
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember, signature
 from manifests.trust import TrustedState, Workflow, load_all_roles, update_roots
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import DamagedContainerError
 
 CHUNK_BYTES: Final = 1024 * 1024

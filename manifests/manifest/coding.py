@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from manifests import clock, strictjson
+from manifests import clock
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import rules
@@ -21,6 +21,7 @@ from manifests.manifest.types import (
     TargetFacts,
 )
 from manifests.schemas import documents as schemas
+from manifests.schemas import strictjson
 
 BUNDLE_FORMAT = "sealift-bundle/1"
 MANIFEST_NAME = "manifest.json"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.blobs import CHUNK_BYTES, Blob
-from manifests.durable import storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob
+from manifests.disk.durable import storage_errors
 from manifests.errors import MalformedError
 from manifests.patches import folded, hdiff, prefix
 

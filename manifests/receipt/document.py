@@ -9,12 +9,13 @@ from datetime import datetime
 from itertools import chain, pairwise
 from typing import Any, Literal
 
-from manifests import clock, strictjson
+from manifests import clock
 from manifests.byte_ranges import Ranges
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.names import check_publisher_name, check_source_name
 from manifests.schemas import documents as schemas
+from manifests.schemas import strictjson
 
 RECEIPT_FORMAT = "sealift-receipt/1"
 RECEIPT_NAME = "receipt"

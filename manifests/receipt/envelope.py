@@ -18,12 +18,12 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import MIB
 from manifests.receipt import document
 from manifests.receipt.document import RECEIPT_NAME, RECEIPT_PAYLOAD_TYPE, Receipt
 from manifests.schemas import documents as schemas
+from manifests.schemas import strictjson
 
 MAX_RECEIPT_BYTES = MIB
 """Ceiling on a receipt file: the largest document in base64, and some air."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import SealiftError
 from manifests.limits import MIB
 from manifests.receipt.texts import receipts_from_texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from manifests.durable import removed_on_failure, storage_errors
+from manifests.disk.durable import removed_on_failure, storage_errors
 from manifests.progress import Progress
 from manifests.recovery import program, side_file
 from manifests.recovery.packets import RecoverySet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import IncompleteError
 from manifests.progress import Progress
 from manifests.recovery import program, side_file

@@ -15,7 +15,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.blobs import CHUNK_BYTES
+from manifests.disk.blobs import CHUNK_BYTES
 from manifests.recovery.packets import (
     BLOCK_CHECKSUM,
     BLOCK_EXPONENT,

@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError
 from manifests.schemas.accept import compile_schema
 

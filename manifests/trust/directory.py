@@ -10,10 +10,10 @@ from urllib.parse import quote, unquote
 
 from tuf.api.metadata import Root, Snapshot, TargetFile, Timestamp
 
-from manifests import durable
-from manifests.durable import storage_errors
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive_lock
 from manifests.trust import TrustedState, trusted_root
 
 _LOCK_WAIT_SECONDS = 60.0

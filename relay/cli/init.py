@@ -33,7 +33,7 @@ from relay.config import DEFAULT_LISTEN
 @click.pass_obj
 def command(settings: Settings, root_path: Path, connectivity: Connectivity, listen: str, output: str) -> None:
     """Make a relay that trusts one publisher. An existing one is never touched."""
-    from manifests.durable import storage_errors
+    from manifests.disk.durable import storage_errors
     from relay.deliveries import suggest_place
     from relay.init import create_home, root_fingerprint
     from relay.server.tls import authority_file

@@ -80,7 +80,7 @@ def _check(name: str | None, note: str | None) -> None:
 
 
 def _write(out: Path, signed: SignedReceipt) -> Path:
-    from manifests import durable
+    from manifests.disk import durable
 
     receipt = signed.receipt
     path = out / f"{receipt.site_keyid[:12]}-{receipt.serial}.receipt.json" if out.is_dir() else out

@@ -64,7 +64,7 @@ def command(
 @click.pass_obj
 def init(options: _Options, root: Path) -> None:
     """Pin the trusted root that a person brought. No network."""
-    from manifests.durable import storage_errors
+    from manifests.disk.durable import storage_errors
     from manifests.trust.directory import MetadataDirectory
 
     with _refusals():

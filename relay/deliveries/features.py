@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from manifests import durable
+from manifests.disk import durable
 from manifests.features import FeatureList, Language, features_to_disable, load_catalogue, render_features
 from relay.config import Config
 from relay.home import Home

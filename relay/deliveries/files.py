@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from manifests.blobs import CHUNK_BYTES, Blob
-from manifests.durable import require_room, storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob
+from manifests.disk.durable import require_room, storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError, SealiftError, StorageError
 from relay.config import DeliveryConfig
 

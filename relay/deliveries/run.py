@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import LockedError, SealiftError, StorageError
-from manifests.lock import exclusive_lock
 from manifests.text import printable
 from relay.config import DeliveryConfig
 from relay.context import Context

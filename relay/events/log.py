@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import instant_text, parse_instant
-from manifests.durable import fsync_directory, replace_file, storage_errors
+from manifests.disk.durable import fsync_directory, replace_file, storage_errors
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from relay.home import Home

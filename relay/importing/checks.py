@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from manifests.bundle.verify import VerifiedBundle
-from manifests.durable import require_room
+from manifests.disk.durable import require_room
 from manifests.errors import IncompleteError, NotAuthenticError, SealiftError
 from manifests.manifest import TUF_PREFIX, Target
 from relay.config import Config

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import patches
-from manifests.blobs import Batch, Blob, check_blob
 from manifests.bundle.verify import VerifiedBundle
 from manifests.byte_ranges import Range
-from manifests.durable import storage_errors
+from manifests.disk.blobs import Batch, Blob, check_blob
+from manifests.disk.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.manifest import BlobMember, PatchMember, Target
 from relay.context import Context

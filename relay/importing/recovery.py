@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import BinaryIO
 
 from manifests import recovery
-from manifests.blobs import CHUNK_BYTES
 from manifests.bundle.opening import open_bundle
-from manifests.durable import require_room, storage_errors
+from manifests.disk.blobs import CHUNK_BYTES
+from manifests.disk.durable import require_room, storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
 from manifests.progress import CancelToken, Progress

@@ -12,7 +12,7 @@ from manifests import recovery
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from manifests.container.recognise import begins_with_member
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import (
     DamagedBundleError,
     IncompleteError,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from manifests.durable import fsync_directory
+from manifests.disk.durable import fsync_directory
 from relay.config import Dispose
 from relay.inbox.listing import ARCHIVE_NAME, stamp_of
 from relay.inbox.readiness import FileStamp

@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from manifests import durable
 from manifests.bundle.opening import open_bundle
 from manifests.clock import instant_text, parse_instant
+from manifests.disk import durable
 from manifests.errors import MalformedError, SealiftError, StorageError, UsageError
 from manifests.text import printable
 from relay.config import Config

@@ -17,8 +17,8 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any, BinaryIO
 
-from manifests.blobs import Blob
-from manifests.durable import storage_errors
+from manifests.disk.blobs import Blob
+from manifests.disk.durable import storage_errors
 from manifests.errors import NotAuthenticError
 
 KEY_BYTES = 32

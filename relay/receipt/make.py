@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from manifests import durable
-from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Ranges
+from manifests.disk import durable
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.features import Connectivity, features_to_disable, load_catalogue, render_features
 from manifests.receipt import (
     MAX_DIGESTS,

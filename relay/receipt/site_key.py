@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
-from manifests import durable
+from manifests.disk import durable
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import ConfigurationError
-from manifests.lock import exclusive_lock
 from relay.home import Home
 
 _WAIT_SECONDS = 10.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
-from manifests.blobs import BlobStore
 from manifests.clock import Clock
+from manifests.disk.blobs import BlobStore
 from manifests.errors import SealiftError
 from relay.server.content import DamagedBlob, FileResponder, Representation, represent_file
 from relay.server.messages import (

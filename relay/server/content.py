@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from manifests.limits import KIB, MIB
 from relay.server.byte_range import RequestedRange, parse_range
 from relay.server.conditional import Conditions, Validators, evaluate_conditions, http_date, range_applies

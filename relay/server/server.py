@@ -12,8 +12,8 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from manifests.blobs import BlobStore
 from manifests.clock import Clock
+from manifests.disk.blobs import BlobStore
 from relay.server.app import Application, DamagedBlob, ViewProvider
 from relay.server.limits import DEFAULT, ServerLimits
 from relay.server.listening import close_listeners, open_listeners

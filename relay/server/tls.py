@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError
 
 if TYPE_CHECKING:

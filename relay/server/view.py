@@ -13,7 +13,7 @@ from threading import Lock
 from time import monotonic
 from types import MappingProxyType
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.config import Config
 from relay.home import Home
 from relay.rings.mounting import choose_mounted_source

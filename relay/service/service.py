@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from manifests.clock import Clock
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import DamagedBundleError, SealiftError, StorageError
-from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError, CancelToken
 from relay.afterwards import FollowUp, follow_import
 from relay.config import Config

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from manifests import durable
 from manifests.clock import instant_text, parse_instant
+from manifests.disk import durable
 from manifests.errors import MalformedError
 from relay.state.records import LastOutcome
 

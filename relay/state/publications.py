@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from manifests.blobs import Blob
 from manifests.clock import instant_text, parse_instant
+from manifests.disk.blobs import Blob
 from relay.state.records import Ring
 from relay.state.schema import database_errors
 from relay.state.table_group import TableGroup

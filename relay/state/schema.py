@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from manifests.durable import free_bytes
+from manifests.disk.durable import free_bytes
 from manifests.errors import ConfigurationError, LockedError, StorageError
 from relay.state.last_refusal import take_over_last_refusal
 

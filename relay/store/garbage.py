@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.progress import CancelToken
 from relay.context import Context
 from relay.home import Home

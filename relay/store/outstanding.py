@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import Range
 from manifests.clock import instant_text
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import CountedBackError, OtherVersionError, SealiftError
 from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 from relay.store.parts import assembled_ranges

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.byte_ranges import Range, gaps_in, merge_ranges
-from manifests.durable import fsync_directory, storage_errors
+from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.disk.durable import fsync_directory, storage_errors
 from manifests.errors import NotAuthenticError
 
 if TYPE_CHECKING:  # slow to import, and a status needs neither

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 
 _REPAIR_PREFIX = "repair-"
 

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from manifests.blobs import Blob
-from manifests.durable import storage_errors, sync_filesystem
+from manifests.disk.blobs import Blob
+from manifests.disk.durable import storage_errors, sync_filesystem
 from manifests.errors import StorageError
 from manifests.progress import CancelToken, Progress
 from relay.home import Home

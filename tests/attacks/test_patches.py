@@ -13,7 +13,7 @@ from backports import zstd
 
 from bundler.plan import patch_engines
 from manifests import patches
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.patches import folded, prefix
 from manifests.patches.deflate import MAX_FOLDED_BYTES, unfold_streams

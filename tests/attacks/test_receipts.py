@@ -15,9 +15,9 @@ from bundler.home import Home
 from bundler.jobs.renumber import renumber_above
 from bundler.sites.holdings import holdings_of
 from bundler.sites.registry import Sites
-from manifests import strictjson
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError, SealiftError
 from manifests.receipt import RECEIPT_PAYLOAD_TYPE, receipt_to_texts, receipts_from_texts
+from manifests.schemas import strictjson
 from tests.support.relay_bundles import BundleForge
 from tests.support.sites import NOW, ours, publisher_home, registry, yes
 

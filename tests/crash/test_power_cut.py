@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from manifests import durable
+from manifests.disk import durable
 from tests.support.crash_relay import LAST, Crossing
 from tests.support.power_cut import PowerCutDisk, fast_directory
 from tests.support.relay_homes import make_home

@@ -13,9 +13,9 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 
 from manifests import manifest as manifest_format
-from manifests import signature
 from manifests.bundle import verify as bundle
 from manifests.container import ContainerWriter, MemberReader, read_directory
+from manifests.manifest import signature
 from manifests.trust import trusted_root
 from tests.support import format_example as example
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from tests.support.commands import BIN, run
 from tests.support.publisher import Publisher
 

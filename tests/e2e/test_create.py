@@ -243,7 +243,7 @@ def test_two_runs_at_once_do_not_meet(publisher: Publisher) -> None:
 
 HOLD = """
 import pathlib, signal, sys
-from manifests.lock import exclusive_lock
+from manifests.disk.lock import exclusive_lock
 with exclusive_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from manifests import patches
-from manifests.blobs import Blob, BlobStore
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.manifest import Manifest, Target
 from tests.support.commands import BIN, run
 from tests.support.content import lay_out

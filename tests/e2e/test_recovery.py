@@ -14,7 +14,7 @@ import pytest
 from bundler.seal.recovery import write_recovery
 from manifests import recovery
 from manifests.errors import IncompleteError
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from relay.home import Home
 from relay.importing import recovery as repair
 from tests.support.commands import BIN, run
@@ -29,11 +29,11 @@ BUNDLE, SIDE = "forge-000001-full.zip", "forge-000001-full.zip.par2"
 _ATTEMPT = """
 import json, sys
 from pathlib import Path
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from manifests.errors import SealiftError
 from relay.importing import recovery as repair
 try:
-    found = repair.attempt(Path(sys.argv[1]), Path(sys.argv[2]), NoProgress())
+    found = repair.repair_bundle(Path(sys.argv[1]), Path(sys.argv[2]), NoProgress(), CancelToken())
 except SealiftError as error:
     print(json.dumps(error.to_json()))
 else:
@@ -65,12 +65,12 @@ class Stick:
         shutil.copytree(self.home.path, path)
         return Home(path)
 
-    def import_it(self, home: Home) -> repair.Repaired | None:
+    def import_it(self, home: Home) -> repair.RepairedBundle | None:
         """Plug in the stick and import what is on it, repaired if need be."""
         mount_point = self.path / "mnt"
         mount_point.mkdir(exist_ok=True)
         with fat_image(mount_point, self.image):
-            repaired = repair.attempt(mount_point / BUNDLE, home.path / "tmp", QUIET)
+            repaired = repair.repair_bundle(mount_point / BUNDLE, home.path / "tmp", QUIET, CancelToken())
             if repaired is None:
                 assert (mount_point / BUNDLE).read_bytes() == self.bundle
                 import_bundle(home, mount_point / BUNDLE, self.forge.clock())
@@ -159,7 +159,7 @@ def test_damage_above_the_rate_is_told_with_its_counts_and_nothing_changes(stick
     blocks = len(pages_of(len(stick.bundle)))
     spoil_pages(tmp_path / BUNDLE, random.Random(0).sample(range(blocks), blocks // 5))
     with pytest.raises(IncompleteError) as caught:
-        repair.attempt(tmp_path / BUNDLE, tmp_path / "home" / "tmp", QUIET)
+        repair.repair_bundle(tmp_path / BUNDLE, tmp_path / "home" / "tmp", QUIET, CancelToken())
     assert caught.value.code == "recovery.too-damaged"
     assert caught.value.details == {
         "damaged_blocks": blocks // 5,

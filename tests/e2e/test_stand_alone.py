@@ -27,9 +27,9 @@ import pytest
 
 from manifests import patches
 from manifests.archives.seven_zip import _program_path
-from manifests.blobs import BlobStore
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
+from manifests.disk.blobs import BlobStore
 from tests.support import dsm_simulator
 from tests.support.commands import run, wait_for
 from tests.support.dsm_simulator import DsmSimulator

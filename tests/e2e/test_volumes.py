@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from manifests.blobs import BlobStore
 from manifests.bundle import verify as bundle
 from manifests.bundle.claimed import claimed_manifest
 from manifests.bundle.opening import open_bundle
 from manifests.clock import system_clock
+from manifests.disk.blobs import BlobStore
 from manifests.manifest import Manifest
 from manifests.trust import trusted_root
 from tests.support.commands import BIN, clean_environment, run

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import RollbackError
 from manifests.progress import CancelToken, NoProgress
 from relay.afterwards import follow_import

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 from bundler.plan import patch_engines
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.limits import MIB
 
 MEMORY = 1024 * MIB

@@ -6,11 +6,11 @@ import json
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from manifests import strictjson
 from manifests.receipt import (
     RECEIPT_PAYLOAD_TYPE,
     document,
 )
+from manifests.schemas import strictjson
 from tests.support.sites import realistic_receipt
 
 SIGNER = CryptoSigner.generate_ed25519()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.seal.recovery import write_recovery
 from manifests import recovery
-from manifests.progress import NoProgress
+from manifests.progress import CancelToken, NoProgress
 from manifests.recovery.packets import (
     FILE_PACKET,
     MAIN_PACKET,
@@ -41,10 +41,10 @@ class Stick:
         self.bundle.write_bytes(self.content)
         self.side = write_recovery(self.bundle, percent, QUIET, workspace=self.temporary)
 
-    def attempt(self) -> repair.Repaired | None:
-        return repair.attempt(self.bundle, self.temporary, QUIET)
+    def attempt(self) -> repair.RepairedBundle | None:
+        return repair.repair_bundle(self.bundle, self.temporary, QUIET, CancelToken())
 
-    def check_whole(self) -> repair.Repaired:
+    def check_whole(self) -> repair.RepairedBundle:
         """Repair; the copy is what was sealed, the medium as it was, and nothing is left."""
         before = self.fingerprint()
         repaired = self.attempt()

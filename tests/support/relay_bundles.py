@@ -36,10 +36,9 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from manifests import manifest as manifest_format
-from manifests import signature
 from manifests.clock import Clock, instant_text
 from manifests.container import deflate_content
-from manifests.manifest import DocumentMember, Manifest, SourceRecord
+from manifests.manifest import DocumentMember, Manifest, SourceRecord, signature
 from manifests.manifest.types import bundle_file_name
 from tests.support.relay_cargo import Cargo, digest_of, load, write_zip
 

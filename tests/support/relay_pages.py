@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.server.app import Application
 from relay.state import DeliveryProblem
 from relay.state.records import RoleTrust, SourceState

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server

@@ -22,7 +22,7 @@ from bundler.repository.signers import signers_of
 from bundler.seal.companions import no_companions
 from bundler.seal.recovery import recovery_companions
 from bundler.sites.registry import ImportedReceipt, Sites
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.manifest import Manifest
 from manifests.progress import NoProgress
 from relay.config import load_config as load_relay_config

@@ -109,7 +109,7 @@ def show_changes(lines: Sequence[str]) -> None:
 def tell_outcome(session: CeremonySession, outcome: RootOutcome | None) -> None:
     """Say what became of a change, and what comes next."""
     from bundler.report.keys import outcome_to_json, outcome_to_text
-    from manifests import durable
+    from manifests.disk import durable
 
     out = session.options.out
     if outcome is not None and not outcome.in_force and out is not None:

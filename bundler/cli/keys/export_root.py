@@ -18,7 +18,7 @@ def command(settings: Settings, out: Path | None) -> None:
     """Print the newest root, after verifying its whole chain. Its SHA-256 goes to stderr: compare it by another way."""
     from bundler.home import open_home
     from bundler.repository.repository import Repository
-    from manifests import durable
+    from manifests.disk import durable
 
     data = Repository.load(open_home(settings.home).metadata).roots[-1]
     if out is None:

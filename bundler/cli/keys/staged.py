@@ -19,7 +19,7 @@ def command(settings: Settings, out: Path | None, output: str, *, discard: bool)
     """Show, copy out or discard the root that waits for signatures."""
     from bundler.ceremony.ceremony import RootOutcome
     from bundler.report.keys import outcome_to_json, proposal_to_text
-    from manifests import durable
+    from manifests.disk import durable
 
     with open_ceremony(settings, CeremonyOptions()) as session:
         proposal = session.ceremony.require_proposal()

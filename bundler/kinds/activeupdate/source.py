@@ -23,7 +23,7 @@ from bundler.kinds.activeupdate.components import SECTIONS, Component, shown_ver
 from bundler.kinds.activeupdate.index import FoundIndex, find_index
 from bundler.kinds.activeupdate.selection import Selection
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts

@@ -27,7 +27,7 @@ from bundler.kinds.clamav.files import (
     read_header,
 )
 from bundler.sources.base import JSON, PulledTarget, Workbench
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
 from manifests.limits import MIB
 

@@ -15,8 +15,8 @@ from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, 
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.archives.archive import archive_kind_of
 from manifests.archives.zip_reader import ZipReader
-from manifests.blobs import Blob
-from manifests.durable import storage_errors
+from manifests.disk.blobs import Blob
+from manifests.disk.durable import storage_errors
 from manifests.errors import ArchiveMethodError, MalformedError
 from manifests.limits import GIB
 

@@ -17,7 +17,7 @@ from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, Source
 from bundler.sources.paths import existing_file, require_target_path
 from bundler.sources.versions import Floor
 from manifests import clock, rulepack
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
 from manifests.errors import ConfigurationError, FetchError
 from manifests.manifest import TargetFacts

@@ -12,7 +12,7 @@ from bundler.kinds.http.files import FoundFiles, RemoteFile
 from bundler.kinds.http.signatures import SIGNATURE_BYTES, Signature
 from bundler.sources.base import PulledTarget, Workbench
 from bundler.sources.checksums import ALGORITHMS, Algorithm, parse_checksum_file
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args
 from bundler.kinds.http import signatures_ed25519 as ed25519
 from bundler.kinds.http.errors import WrongSignatureError
 from bundler.sources.paths import absolute_path
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError
 
 SigningProgram = Literal["gpg", "minisign", "signify"]

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bundler.kinds.http.errors import WrongSignatureError
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 
 SigningProgram = Literal["minisign", "signify"]

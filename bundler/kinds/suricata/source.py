@@ -28,7 +28,7 @@ from bundler.rules.rule import MAX_FILE_BYTES
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ChecksumError, parse_checksum_file
 from bundler.sources.paths import require_target_path
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts

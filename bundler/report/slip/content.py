@@ -11,10 +11,11 @@ from tuf.api.serialization import DeserializationError
 
 from bundler.diff.rules import SourceRules
 from bundler.diff.targets import Difference
-from manifests import recovery, signature, strictjson
+from manifests import recovery
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT_LIMITS
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line, signature
+from manifests.schemas import strictjson
 from manifests.text import size_text
 
 MAX_NOTE_LINES = 8

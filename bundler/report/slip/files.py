@@ -12,12 +12,11 @@ from bundler.history import History
 from bundler.home import Home
 from bundler.report.slip import SlipVolume, prepare_slip, render_html, render_text
 from bundler.seal.companions import ChooseCompanions, Companion, SealedFile, write_companion
-from manifests import signature
-from manifests.blobs import Blob, BlobStore
 from manifests.bundle.claimed import claimed_documents
 from manifests.bundle.opening import open_bundle
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError
-from manifests.manifest import Manifest, Target
+from manifests.manifest import Manifest, Target, signature
 
 
 def slip_beside(home: Home, recovery_percent: float | None = None) -> ChooseCompanions:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
 from manifests.rulepack import Release
 from relay.rings.policy import DEFAULT_RING

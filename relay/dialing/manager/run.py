@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from manifests.disk.lock import exclusive_lock
 from manifests.dsm import signed_in
 from manifests.errors import SealiftError
-from manifests.lock import exclusive_lock
 from relay.context import Context
 from relay.dialing.manager.addresses import find_private_address
 from relay.dialing.manager.channel import LanChannel

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from manifests.disk.secret_file import read_secret
 from manifests.dsm import SOAP_PATH, Account
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import configuration
-from manifests.secret_file import read_secret
 from relay.config import config_schema
 from relay.home import Home
 

@@ -20,8 +20,8 @@ from urllib.parse import quote
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import TargetFile
 
-from manifests import durable
-from manifests.durable import storage_errors
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import Workflow, find_target, refresh_top_roles, update_roots

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import IncompleteError
-from manifests.lock import exclusive_lock
 from manifests.progress import CancelledError
 from manifests.receipt import verify_receipt
 from relay.afterwards import FollowUp, follow_import

@@ -13,7 +13,7 @@ from bundler.diff.content import ClaimedBundle, ClaimedContent
 from bundler.diff.rules import compare_rules
 from bundler.diff.targets import compare_targets
 from bundler.plan import patch_engines
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import NotAuthenticError
 from manifests.manifest import BlobMember, Manifest, Part, Parted, PatchMember
 from tests.support.relay_bundles import BundleForge, Forgery

@@ -18,9 +18,9 @@ from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FetchOptions
 from bundler.jobs.gc import collect_garbage
 from bundler.sources.checksums import Checksum
-from manifests import strictjson
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
+from manifests.schemas import strictjson
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import Exchange, SourceSimulator

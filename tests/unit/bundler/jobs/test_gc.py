@@ -9,7 +9,7 @@ import pytest
 from bundler.history import History
 from bundler.jobs.again import create_again
 from bundler.jobs.gc import collect_garbage
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from tests.support.small_publisher import SmallPublisher
 
 

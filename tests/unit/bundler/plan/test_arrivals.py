@@ -11,8 +11,8 @@ from bundler.plan.arrivals import Arrivals, compressible_blobs, decide_arrivals
 from bundler.plan.compress import Compressed
 from bundler.plan.next_version import NextVersion
 from bundler.plan.present import Present
-from manifests.blobs import Blob, BlobStore
 from manifests.clock import parse_instant
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.manifest import Target
 from manifests.progress import NoProgress
 from tests.support.sealed_versions import A, B, C, D

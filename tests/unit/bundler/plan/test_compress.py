@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.plan.compress import compress_blobs, may_be_deflated
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.progress import NoProgress
 
 TEXT = b"alert tcp any any -> any any (msg: x; sid: 1;)\n" * 500

@@ -9,7 +9,7 @@ import pytest
 
 from bundler.plan.patching import MAX_CANDIDATES, MIN_TARGET_BYTES, Bases, best_patch
 from manifests import patches
-from manifests.blobs import Blob, BlobStore
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.manifest import Target
 
 

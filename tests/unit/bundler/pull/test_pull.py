@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bundler.pull.last_good import read_last_good
-from manifests import strictjson
 from manifests.errors import ConfigurationError, StorageError, UsageError
 from manifests.manifest import Target
+from manifests.schemas import strictjson
 from manifests.text import age_text
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench

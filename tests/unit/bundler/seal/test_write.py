@@ -9,7 +9,7 @@ import pytest
 from bundler.history import History
 from bundler.plan.compress import compress_blobs
 from bundler.seal.write import write_bundle
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import StorageError
 from manifests.progress import NoProgress
 from tests.support.small_publisher import SmallPublisher

@@ -14,8 +14,8 @@ from bundler.context import Context
 from bundler.home import Home
 from bundler.seal.journal import finish_interrupted
 from bundler.seal.write_verified import VerifiedWriter, advised_about
-from manifests import durable
 from manifests.clock import parse_instant
+from manifests.disk import durable
 from manifests.errors import StorageError
 from manifests.manifest import BlobMember, DocumentMember, Manifest, SourceRecord, Target
 from manifests.progress import NoProgress

@@ -17,8 +17,8 @@ from bundler.pull.last_good import read_last_good
 from bundler.pull.result import PullResult
 from bundler.sources.records import PullRecord, load_record, save_record
 from bundler.sources.versions import Floor, check_not_older, raise_floor
-from manifests import strictjson
 from manifests.errors import ConfigurationError
+from manifests.schemas import strictjson
 from tests.support import clamav_forge as forge
 from tests.support import dsm_simulator as dsm
 from tests.support import source_simulator as upstream

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests import manifest as m
-from manifests import strictjson
 from manifests.errors import MalformedError
 from manifests.limits import Limits
+from manifests.schemas import strictjson
 from tests.support.manifests import CREATED, GOOD, A, B, C, document, sha256
 
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True).filter(

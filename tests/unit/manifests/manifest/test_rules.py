@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from manifests import manifest as m
-from manifests import strictjson
 from manifests.errors import MalformedError
+from manifests.schemas import strictjson
 from tests.support.manifests import GOOD, A, B, C, document, sha256
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bundler.plan import patch_engines
 from manifests import patches
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.errors import MalformedError, StorageError
 from tests.support.patches import ENGINES, MEMORY, blob, by_engine, changed
 
@@ -69,7 +69,7 @@ _PEAK = """
 import sys
 from pathlib import Path
 from manifests import patches
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 
 def kilobytes(name):
     lines = Path("/proc/self/status").read_text().splitlines()

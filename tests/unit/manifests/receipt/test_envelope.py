@@ -8,7 +8,6 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.receipt import (
     MAX_RECEIPT_BYTES,
@@ -17,6 +16,7 @@ from manifests.receipt import (
     verify_receipt,
 )
 from manifests.receipt.envelope import compact_receipt, expand_receipt
+from manifests.schemas import strictjson
 from tests.support.receipts import SIGNER, resigned
 from tests.support.sites import receipt_of
 

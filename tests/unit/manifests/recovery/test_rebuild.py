@@ -15,6 +15,7 @@ from manifests.errors import (
     NotAuthenticError,
     StorageError,
 )
+from manifests.progress import CancelToken
 from relay.importing import recovery as repair
 from relay.store.temporary import remove_repair_directories
 from tests.support.damage import pages_of, spoil_pages
@@ -102,7 +103,7 @@ def test_without_recovery_data_nothing_is_tried(stick: Stick) -> None:
     (IncompleteError("base.missing", "x"), False),
 ])  # fmt: skip
 def test_a_repair_is_tried_where_damage_explains_the_refusal(error: Exception, worth: bool) -> None:
-    assert repair.worth_trying(error) is worth
+    assert repair.may_be_medium_damage(error) is worth
 
 
 def test_links_and_devices_called_so_are_not_opened(stick: Stick) -> None:
@@ -134,7 +135,7 @@ def test_recovery_blocks_of_somebody_elses_making_lead_nowhere_and_leave_nothing
 def test_without_room_the_repair_is_not_begun(stick: Stick) -> None:
     spoil_pages(stick.bundle, [7])
     with pytest.raises(StorageError) as caught:
-        repair.attempt(stick.bundle, stick.temporary, QUIET, reserve_bytes=2**60)
+        repair.repair_bundle(stick.bundle, stick.temporary, QUIET, CancelToken(), reserve_bytes=2**60)
     assert caught.value.code == "storage.space"
     assert list(stick.temporary.iterdir()) == []
 

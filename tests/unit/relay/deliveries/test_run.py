@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import ConfigurationError, LockedError
-from manifests.lock import exclusive_lock
 from manifests.manifest import Manifest
 from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.config import DeliveryConfig, load_config

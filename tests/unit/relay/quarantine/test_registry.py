@@ -141,7 +141,7 @@ def test_an_id_may_be_shortened_while_it_is_one(home, tmp_path):
 
 
 def test_of_a_file_for_which_the_disk_has_no_room_only_the_record_is_kept(home, tmp_path, monkeypatch):
-    monkeypatch.setattr("manifests.durable.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("manifests.disk.durable.free_bytes", lambda _: 1000)
     (tmp_path / "bad.zip").write_bytes(b"x" * 101)
     assert not take(home, tmp_path / "bad.zip", reserve_bytes=900).kept
     assert take(home, tmp_path / "bad.zip", reserve_bytes=899).kept

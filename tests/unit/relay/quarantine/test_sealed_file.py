@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import NotAuthenticError, StorageError
 from relay.quarantine import sealed_file
 from relay.quarantine.sealed_file import CHUNK_BYTES, KEY_BYTES, seal_file, unsealed_chunks, write_new_file

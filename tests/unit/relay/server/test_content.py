@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.server.app import Application
 from relay.server.content import CACHE_BYTES, SMALL_FILE_BYTES, BlobCache, DamagedBlob
 from relay.server.media import content_type

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.server.pages.table import PAGES
 from relay.server.routes import MetadataFile, StoredFile, resolve_path
 from tests.support.relay_server import NOW, empty_view, view_of

@@ -1,4 +1,4 @@
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from tests.support.relay_bundles import CREATED

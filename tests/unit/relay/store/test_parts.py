@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.blobs import Blob, BlobStore
 from manifests.byte_ranges import gaps_in, merge_ranges
+from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import NotAuthenticError
 from manifests.manifest import Part
 from relay.store.parts import PartAssembly, PartSlot, abandoned_files, assembled_ranges, assembly_path

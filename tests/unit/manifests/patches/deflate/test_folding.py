@@ -18,7 +18,7 @@ from bundler.plan import patch_engines
 from bundler.plan.patch_streams import find_streams
 from bundler.plan.patching import best_patch
 from manifests import patches
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from manifests.errors import MalformedError
 from manifests.patches.deflate import fold_streams, unfold_streams
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import (
     ConfigurationError,
     FetchError,
@@ -18,7 +19,6 @@ from manifests.errors import (
     SealiftError,
     UsageError,
 )
-from manifests.lock import exclusive_lock
 from relay.context import Context
 from relay.dialing.manager.delivery import RulePackOrder, RulePackReport
 from relay.dialing.manager.run import deliver_rule_packs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from relay.server.app import Application
 from relay.state.records import RoleTrust, SourceState
 from tests.support.relay_server import NOW, GivenViews, store_in, view_of

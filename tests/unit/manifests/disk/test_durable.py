@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import StorageError
 
 
@@ -42,7 +42,7 @@ def traced(strace: list[str], code: str, *arguments: object) -> subprocess.Compl
 WRITE = """
 import sys
 from pathlib import Path
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import StorageError
 try:
     durable.write_file(Path(sys.argv[1]), b"new")
@@ -121,7 +121,7 @@ def test_a_file_is_synced_before_it_is_renamed_and_its_directory_after(tmp_path:
 @pytest.mark.needs("strace")
 def test_syncing_a_failing_file_system_is_an_error(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from manifests import durable\n"
+        "import sys; from pathlib import Path; from manifests.disk import durable\n"
         "try:\n durable.sync_filesystem(Path(sys.argv[1]))\nexcept OSError as error:\n print(error.errno)"
     )
     done = traced(["-e", "inject=syncfs:error=EIO"], code, tmp_path)

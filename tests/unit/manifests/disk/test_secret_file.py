@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from manifests.disk.secret_file import read_secret
 from manifests.errors import ConfigurationError
-from manifests.secret_file import read_secret
 
 
 def test_the_end_of_the_line_is_no_part_of_the_secret(tmp_path: Path) -> None:

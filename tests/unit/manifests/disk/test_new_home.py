@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from manifests.disk.new_home import build_home
 from manifests.errors import ConfigurationError, StorageError
-from manifests.new_home import build_home
 
 
 def test_a_home_gets_its_name_once_it_is_whole(tmp_path: Path) -> None:

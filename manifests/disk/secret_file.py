@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError
 
 _MAX_BYTES = 16 * 1024

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from manifests import durable
+from manifests.disk import durable
 from manifests.errors import ConfigurationError
 
 

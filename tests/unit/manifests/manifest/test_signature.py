@@ -7,8 +7,9 @@ import json
 import pytest
 from securesystemslib.signer import CryptoSigner, Signer
 
-from manifests import signature, strictjson
 from manifests.errors import MalformedError, NotAuthenticError
+from manifests.manifest import signature
+from manifests.schemas import strictjson
 
 DOCUMENT = b'{"a": 1}\n'
 ALICE, BOB, MALLORY = sorted((CryptoSigner.generate_ed25519() for _ in range(3)), key=lambda s: s.public_key.keyid)

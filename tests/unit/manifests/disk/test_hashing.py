@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.hashing import WORTHWHILE_BYTES, SideHasher
+from manifests.disk.hashing import WORTHWHILE_BYTES, SideHasher
 
 PIECES = st.sampled_from([b"", b"a", b"bc" * 50, b"d" * (WORTHWHILE_BYTES - 1), b"e" * WORTHWHILE_BYTES, b"f" * 2**20])
 

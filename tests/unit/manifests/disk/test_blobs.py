@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.blobs import CHUNK_BYTES, Blob, BlobStore
+from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.errors import NotAuthenticError, StorageError
 from manifests.progress import NoProgress
 
@@ -154,7 +154,7 @@ def test_a_full_disk_leaves_nothing_of_the_batch(small_store: BlobStore) -> None
 COMMIT = """
 import sys
 from pathlib import Path
-from manifests.blobs import BlobStore
+from manifests.disk.blobs import BlobStore
 from manifests.errors import StorageError
 base = Path(sys.argv[1])
 store = BlobStore(base / "blobs", base / "tmp")

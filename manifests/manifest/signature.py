@@ -12,10 +12,10 @@ from itertools import pairwise
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, Signer
 
-from manifests import strictjson
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.schemas import documents as schemas
+from manifests.schemas import strictjson
 
 SIGNATURE_NAME = "manifest.sig.json"
 MANIFEST_PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"

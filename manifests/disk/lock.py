@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manifests.durable import storage_errors
+from manifests.disk.durable import storage_errors
 from manifests.errors import LockedError
 
 _POLL_SECONDS = 0.1

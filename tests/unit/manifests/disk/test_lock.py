@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from manifests.disk.lock import exclusive_lock
 from manifests.errors import LockedError, StorageError
-from manifests.lock import exclusive_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from manifests.lock import exclusive_lock
+from manifests.disk.lock import exclusive_lock
 with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests import strictjson
 from manifests.errors import MalformedError
+from manifests.schemas import strictjson
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(lambda t: unicodedata.normalize("NFC", t))
 WHOLE = st.integers(-strictjson.MAX_INTEGER, strictjson.MAX_INTEGER)

@@ -17,9 +17,9 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 
-from manifests.durable import make_directory, removed_on_failure, storage_errors, sync_filesystem
+from manifests.disk.durable import make_directory, removed_on_failure, storage_errors, sync_filesystem
+from manifests.disk.hashing import SideHasher
 from manifests.errors import NotAuthenticError
-from manifests.hashing import SideHasher
 from manifests.progress import CancelToken, Progress
 
 CHUNK_BYTES = 1024 * 1024

@@ -1,0 +1,1 @@
+"""What is on this machine's disks: durable writes, content by its digest, locks, secrets."""
