@@ -17,7 +17,7 @@ from bundler.fetch.transport import FetchTransport
 from bundler.fetch.wanted import WantedFile
 from bundler.sources.base import Pull, PulledTarget
 from bundler.sources.checksums import Checksum
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator

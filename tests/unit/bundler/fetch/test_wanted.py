@@ -9,7 +9,7 @@ import pytest
 from bundler.fetch.errors import WrongLengthError
 from bundler.fetch.wanted import WantedFile
 from bundler.sources.checksums import Checksum
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 
 URL = "https://up.invalid/a?token=t0ken"
 DATA = b"content"

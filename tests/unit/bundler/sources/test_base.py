@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, TargetState, state_of
-from manifests.blobs import Blob
+from manifests.disk.blobs import Blob
 from manifests.errors import RollbackError, StorageError
 from tests.support.benches import Bench
 
