@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from manifests.archives.rulepack import Release
 from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
-from manifests.rulepack import Release
 from relay.context import Context
 from relay.dialing.manager.packs import RulePack, load_verified_content
 from relay.state import Event, State

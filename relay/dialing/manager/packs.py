@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from manifests.archives.rulepack import Release
 from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
-from manifests.rulepack import Release
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 
