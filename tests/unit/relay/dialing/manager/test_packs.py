@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from manifests.archives.rulepack import Release
 from manifests.disk.blobs import Blob
 from manifests.errors import IncompleteError
-from manifests.rulepack import Release
 from relay.dialing.manager.packs import RulePack, list_rule_packs
 from relay.state import State
 from tests.support.dsm_simulator import MAGIC, DsmSimulator
