@@ -9,7 +9,7 @@ import pytest
 from manifests.archives.rulepack import Release
 from manifests.disk.blobs import Blob
 from manifests.errors import IncompleteError
-from relay.dialing.manager.packs import RulePack, list_rule_packs
+from relay.dialing.manager.packs import CarriedRulePack, list_rule_packs
 from relay.state import State
 from tests.support.dsm_simulator import MAGIC, DsmSimulator
 from tests.support.relay_homes import make_home
@@ -46,5 +46,5 @@ def test_the_packs_of_the_named_sources_come_the_oldest_first(site: Site) -> Non
     [("dsm/26-031.dsru", "26-031.dsru", Release(2026, 31)), ("a/b/own.zip", "own.zip", None)],
 )
 def test_a_pack_is_known_by_its_file_name(path: str, name: str, release: Release | None) -> None:
-    pack = RulePack.of_target(path, Blob("0" * 64, 1))
+    pack = CarriedRulePack.of_target(path, Blob("0" * 64, 1))
     assert (pack.name, pack.path, pack.release) == (name, path, release)
