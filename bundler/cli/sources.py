@@ -50,6 +50,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     Leaves with 10 when one does not answer as it should, with 3 when bundler.toml has errors; the other sources are
     asked all the same.
     """
+    from bundler.cli.own_places import own_places_of
     from bundler.config import read_config
     from bundler.context import Context
     from bundler.home import open_home
@@ -66,7 +67,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     results: list[CheckResult] = []
     if wanted or not sources:
         with show_progress(settings) as shown:
-            results += check_all(Context(home, config, system_clock, shown), wanted)
+            results += check_all(Context(home, config, system_clock, shown, own_places_of(config)), wanted)
     results += [CheckResult(source.name, source.kind, None, error) for source in broken for error in source.errors]
     here = {source.name: SourceStatus(source.name, source.kind) for source in broken}
     here |= {status.name: status for status in read_source_statuses(home, config)}
