@@ -45,12 +45,14 @@ class SealedVersion:
         volumes: In their order.
         volume_size: What no volume exceeds, in bytes; None: one bundle, however large.
         recovery_percent: How much recovery data was asked for beside each volume.
+        readers: For whom it was made, for people; None where an older version of Sealift sealed it.
     """
 
     version: int
     volumes: tuple[SealedVolume, ...]
     volume_size: int | None = None
     recovery_percent: int | None = None
+    readers: str | None = None
 
 
 class History:
@@ -88,6 +90,7 @@ class History:
             volumes=tuple(self._volume(version, index) for index in range(1, order["volumes"] + 1)),
             volume_size=order["volume_size"],
             recovery_percent=order["recovery_percent"],
+            readers=order.get("readers"),
         )
 
     def read_targets(self, version: int) -> tuple[Target, ...]:
@@ -128,6 +131,7 @@ class History:
             "volumes": len(sealed.volumes),
             "volume_size": sealed.volume_size,
             "recovery_percent": sealed.recovery_percent,
+            **({} if sealed.readers is None else {"readers": sealed.readers}),
         }
         durable.write_file(staged / _ORDER, strictjson.encode_json(order))
 

@@ -19,7 +19,7 @@ from manifests.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
     from bundler.home import Home
-    from bundler.jobs.create import CreatedBundles
+    from bundler.jobs.create import CreatedBundles, NothingNew
     from bundler.seal.companions import ChooseCompanions
     from manifests.progress import Progress
 
@@ -40,6 +40,8 @@ class _Wishes:
     no_pull: bool
     allow_partial: bool
     every: str | None
+    mkdir: bool
+    only_if_changed: bool | None
 
 
 class Percent(click.ParamType[int]):
@@ -57,6 +59,7 @@ class Percent(click.ParamType[int]):
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where the bundle goes.")
+@click.option("--mkdir", is_flag=True, help="Make the directory of --out if it is not there.")
 @click.option("--full", is_flag=True, help="Carry everything, whatever the sites have.")
 @click.option(
     "--since",
@@ -74,6 +77,11 @@ class Percent(click.ParamType[int]):
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
 @click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")
 @click.option("--every", metavar="INTERVAL", help=EVERY_HELP)
+@click.option(
+    "--only-if-changed/--always",
+    default=None,
+    help="Seal nothing when nothing is new since the last version; with --every that is the default.",
+)
 @secrets_options
 @output_option
 @click.pass_obj
@@ -82,7 +90,13 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
     With --volume-size: as many bundles as it takes, each of use by itself.
     """
-    from bundler.report.created import created_to_json, created_to_text
+    from bundler.jobs.create import NothingNew
+    from bundler.report.created import (
+        created_to_json,
+        created_to_text,
+        nothing_new_to_json,
+        nothing_new_to_text,
+    )
 
     wishes = _Wishes(**options)
     if wishes.every is not None:
@@ -91,6 +105,12 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
         run_unattended(settings, wishes.every, lambda: _create(settings, wishes))
         return
     created = _create(settings, wishes)
+    if isinstance(created, NothingNew):
+        if output == "json":
+            print_json(nothing_new_to_json(created))
+        else:
+            click.echo(nothing_new_to_text(created))
+        return
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
     if output == "json":
@@ -106,7 +126,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
         )
 
 
-def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
+def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles | NothingNew:
     from bundler.cli.notes import read_notes
     from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
@@ -114,19 +134,22 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.history import History
     from bundler.home import open_home
     from bundler.jobs.again import create_again
-    from bundler.jobs.create import BundleOrder, create_bundles
+    from bundler.jobs.create import BundleOrder, create_bundles, create_if_changed
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
 
     _check(wishes)
+    _require_out(wishes)
     home = open_home(settings.home)
     config = load_config(home.config)
     if wishes.again is not None:
-        percent = History(home).read_version(wishes.again).recovery_percent
+        sealed = History(home).read_version(wishes.again)
         with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
-            return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
+            return create_again(
+                context, wishes.again, wishes.out, _companions(home, sealed.recovery_percent, sealed.readers, shown)
+            )
     notes = None if wishes.note is None else read_notes(wishes.note)
     order = BundleOrder(
         out=wishes.out,
@@ -143,19 +166,36 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with show_progress(settings) as shown:
         context = Context(home, config, system_clock, shown, own)
-        return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))
+        companions = _companions(home, wishes.recovery, order.readers.named, shown)
+        only_if_changed = wishes.every is not None if wishes.only_if_changed is None else wishes.only_if_changed
+        make = create_if_changed if only_if_changed else create_bundles
+        return make(context, order, signers, companions)
 
 
-def _companions(home: Home, recovery_percent: int | None, shown: Progress) -> ChooseCompanions:
+def _require_out(wishes: _Wishes) -> None:
+    """Refuse a directory that is not there: a stick that is not mounted is no success.
+
+    Raises:
+        UsageError: ``create.out``.
+    """
+    if not wishes.mkdir and not wishes.out.is_dir():
+        raise UsageError(
+            "create.out",
+            f"There is no directory {wishes.out}",
+            todo="is the stick mounted? To make the directory: add --mkdir",
+        )
+
+
+def _companions(home: Home, recovery_percent: int | None, readers: str | None, shown: Progress) -> ChooseCompanions:
     """Return what goes beside the bundles: the slip, and recovery data when asked for."""
     from bundler.report.slip import files as slips
     from bundler.seal.companions import all_companions
     from bundler.seal.recovery import recovery_companions
 
     if recovery_percent is None:
-        return slips.slip_beside(home)
+        return slips.slip_beside(home, readers=readers)
     recovery = recovery_companions(recovery_percent, home.temporary, shown)
-    return all_companions(slips.slip_beside(home, recovery_percent), recovery)
+    return all_companions(slips.slip_beside(home, recovery_percent, readers), recovery)
 
 
 def _check(wishes: _Wishes) -> None:
@@ -173,6 +213,7 @@ def _check(wishes: _Wishes) -> None:
         "--note": wishes.note is not None,
         "--recovery": wishes.recovery is not None,
         "--every": wishes.every is not None,
+        "--only-if-changed": bool(wishes.only_if_changed),
     }
     for option, there in given.items():
         if wishes.again is not None and there:

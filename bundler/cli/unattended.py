@@ -15,12 +15,12 @@ from manifests.clock import system_clock
 from manifests.console.commands import Settings
 
 if TYPE_CHECKING:
-    from bundler.jobs.create import CreatedBundles
+    from bundler.jobs.create import CreatedBundles, NothingNew
 
 HELP = "Do it now and then once per INTERVAL (30m, 6h, 1d), unattended: one line of JSON per run."
 
 
-def run_unattended(settings: Settings, interval: str, make: Callable[[], CreatedBundles]) -> None:
+def run_unattended(settings: Settings, interval: str, make: Callable[[], CreatedBundles | NothingNew]) -> None:
     """Make bundles until SIGTERM or SIGINT; a run that has begun is finished, a second signal does not wait for it.
 
     Raises:

@@ -68,7 +68,9 @@ def create_again(
                 written.journal.commit(home)
             finally:
                 finish_interrupted(home)
-        return CreatedBundles(written.files, written.companions, warnings=_warnings(home, version))
+        return CreatedBundles(
+            written.files, written.companions, warnings=_warnings(home, version), readers=sealed.readers
+        )
 
 
 def _warnings(home: Home, version: int) -> tuple[str, ...]:

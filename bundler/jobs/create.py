@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuf.api.metadata import Timestamp
+from tuf.api.metadata import Targets, Timestamp
 
 from bundler.context import Context
 from bundler.history import History, SealedVersion
@@ -31,6 +31,7 @@ from bundler.seal.write_verified import VerifiedWriter
 from manifests.disk.blobs import BlobStore
 from manifests.errors import FetchError, UsageError
 from manifests.limits import DEFAULT_LIMITS
+from manifests.manifest import SourceRecord, one_line
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class BundleOrder:
 class CreatedBundles:
     """Sealed, verified, committed bundles, one per volume; what lies beside them; what failed, what to look after.
 
-    ``unchanged`` names the sources that gave what they gave last time.
+    ``unchanged`` names the sources that gave what they gave last time; ``readers`` for whom they were made, in words,
+    None where nobody wrote that down.
     """
 
     files: tuple[SealedFile, ...]
@@ -70,6 +72,33 @@ class CreatedBundles:
     failures: tuple[SourceFailure, ...] = ()
     warnings: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
+    readers: str | None = None
+
+
+@dataclass(frozen=True)
+class NothingNew:
+    """No source gave anything that the last version does not have, so nothing was sealed."""
+
+    version: int
+    sources: tuple[str, ...]
+
+
+def create_if_changed(
+    context: Context,
+    order: BundleOrder,
+    signers: HomeSigners,
+    choose_companions: ChooseCompanions = no_companions,
+) -> CreatedBundles | NothingNew:
+    """Make the bundles of one version as :func:`create_bundles` does, if there is a reason to.
+
+    There is when content, sources, failures, keys or release notes differ from the last version, and when that version
+    has less than half of its life left: sites that get no newer one would call it stale, and then refuse it.
+    """
+    with context.home.lock():
+        repository, pulled = _pull(context, order)
+        if _is_sealed_already(context, order, repository, pulled):
+            return NothingNew(repository.snapshot_version, tuple(sorted(pulled.targets)))
+        return _seal(context, order, signers, choose_companions, repository, pulled)
 
 
 def create_bundles(
@@ -103,57 +132,115 @@ def create_bundles(
         StorageError: The disk is full or failing; no bundle, no new version.
         LockedError: Another process works in the home.
     """
+    with context.home.lock():
+        return _seal(context, order, signers, choose_companions, *_pull(context, order))
+
+
+def _pull(context: Context, order: BundleOrder) -> tuple[Repository, PullResult]:
+    """Steps 1 and 2."""
+    home = context.home
+    # 1. The journal decides first: what it has committed belongs to the repository that is loaded.
+    finish_interrupted(home)
+    repository = Repository.load(home.metadata)
+    # 2. Pull.
+    pulled = pull_all(context) if order.pull else read_last_good(home, context.config)
+    _refuse_failures(pulled, order)
+    return repository, pulled
+
+
+def _seal(
+    context: Context,
+    order: BundleOrder,
+    signers: HomeSigners,
+    choose_companions: ChooseCompanions,
+    repository: Repository,
+    pulled: PullResult,
+) -> CreatedBundles:
+    """Steps 3 to 8."""
     home, config, store = context.home, context.config, context.store
-    with home.lock():
-        # 1. The journal decides first: what it has committed belongs to the repository that is loaded.
-        finish_interrupted(home)
-        repository = Repository.load(home.metadata)
-        # 2. Pull.
-        pulled = pull_all(context) if order.pull else read_last_good(home, config)
-        _refuse_failures(pulled, order)
-        # 3. Metadata.
-        signers_of_role = signers.of_repository(repository)
-        staged = stage_version(
-            repository,
-            pulled.targets,
-            context.clock(),
-            signers_of_role,
-            config.expiries,
-            config.lifetime,
-            renew_within=config.runway,
+    # 3. Metadata.
+    signers_of_role = signers.of_repository(repository)
+    staged = stage_version(
+        repository,
+        pulled.targets,
+        context.clock(),
+        signers_of_role,
+        config.expiries,
+        config.lifetime,
+        renew_within=config.runway,
+    )
+    _refuse_long_notes(order)
+    version = compose_version(config.publisher, order.tool, pulled, staged, order.notes)
+    # 4. Documents: before anything is deflated, since they are read from the store like all other content.
+    _keep_documents(version, store)
+    # 5. How everything travels. What is deflated stays open until it is written.
+    present = find_present(History(home).read_all_targets() if order.readers.holdings else {}, order.readers)
+    timestamp_signers = tuple(signers_of_role(Timestamp.type))
+    with compress_blobs(compressible_blobs(version, present), store, context.progress) as compressed:
+        arrivals = decide_arrivals(
+            version.targets, present, compressed, store, context.progress, volume_size=order.volume_size
         )
-        _refuse_long_notes(order)
-        version = compose_version(config.publisher, order.tool, pulled, staged, order.notes)
-        # 4. Documents: before anything is deflated, since they are read from the store like all other content.
-        _keep_documents(version, store)
-        # 5. How everything travels. What is deflated stays open until it is written.
-        present = find_present(History(home).read_all_targets() if order.readers.holdings else {}, order.readers)
-        timestamp_signers = tuple(signers_of_role(Timestamp.type))
-        with compress_blobs(compressible_blobs(version, present), store, context.progress) as compressed:
-            arrivals = decide_arrivals(
-                version.targets, present, compressed, store, context.progress, volume_size=order.volume_size
+        manifests = lay_out(
+            version,
+            arrivals,
+            [compressed.document(name, data) for name, data in version.documents],
+            store,
+            volume_size=order.volume_size,
+            signers=len(timestamp_signers),
+        )
+        writer = VerifiedWriter(context, repository.roots[0], choose_companions)
+        try:
+            # 6. Journal: whatever is interrupted from here on, the next command knows what to remove.
+            journal = writer.begin_journal(order.out, manifests, version.snapshot_version)
+            # 7. Sign, write, verify.
+            volumes = tuple(seal_volume(manifest, timestamp_signers) for manifest in manifests)
+            written = writer.write_volumes(journal, volumes, version.documents, compressed)
+            # 8. Commit. What carries everything serves everybody, for whomever it was made.
+            readers = EVERYBODY if manifests[0].since is None else order.readers
+            sealed = SealedVersion(
+                version.snapshot_version, volumes, order.volume_size, order.recovery_percent, readers.named
             )
-            manifests = lay_out(
-                version,
-                arrivals,
-                [compressed.document(name, data) for name, data in version.documents],
-                store,
-                volume_size=order.volume_size,
-                signers=len(timestamp_signers),
-            )
-            writer = VerifiedWriter(context, repository.roots[0], choose_companions)
-            try:
-                # 6. Journal: whatever is interrupted from here on, the next command knows what to remove.
-                journal = writer.begin_journal(order.out, manifests, version.snapshot_version)
-                # 7. Sign, write, verify.
-                volumes = tuple(seal_volume(manifest, timestamp_signers) for manifest in manifests)
-                written = writer.write_volumes(journal, volumes, version.documents, compressed)
-                # 8. Commit.
-                sealed = SealedVersion(version.snapshot_version, volumes, order.volume_size, order.recovery_percent)
-                written.journal.commit(home, staged, sealed)
-            finally:
-                finish_interrupted(home)
-        return CreatedBundles(written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged)
+            written.journal.commit(home, staged, sealed)
+        finally:
+            finish_interrupted(home)
+    return CreatedBundles(
+        written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged, order.readers.named
+    )
+
+
+def _is_sealed_already(context: Context, order: BundleOrder, repository: Repository, pulled: PullResult) -> bool:
+    """Tell whether the last version is what would be sealed now, and still has long enough to live."""
+    history = History(context.home)
+    version = repository.snapshot_version
+    if version not in history.list_versions() or order.notes is not None or repository.timestamp is None:
+        return False
+    last = history.read_version(version).volumes[0].manifest
+    same_content = {(t.path, t.sha256) for t in last.targets} == {
+        (t.path, t.sha256) for targets in pulled.targets.values() for t in targets
+    }
+    same_sources = [_said_of(source) for source in last.sources] == sorted(map(_said_of, pulled.records))
+    same_absent = [s.name for s in last.absent] == sorted(s.name for s in pulled.absent)
+    same_trust = last.root_version == repository.root.version and repository.floor < version
+    left = repository.timestamp.signed.expires - context.clock()
+    good = left >= context.config.expiries.of(Timestamp.type) / 2
+    return same_content and same_sources and same_absent and same_trust and good and not _keys_changed(repository)
+
+
+def _said_of(source: SourceRecord) -> tuple[str, ...]:
+    """Return what sites are told of a source, but for the time and the details of a pull."""
+    texts = (source.version, source.licence, source.mount, source.deliver, source.fresh_days, source.failure is None)
+    return source.name, *(one_line(str(text)) for text in texts)
+
+
+def _keys_changed(repository: Repository) -> bool:
+    """Tell whether a source shall be signed by others than those who signed its role last."""
+    top = repository.targets.get(Targets.type)
+    roles = {} if top is None or top.signed.delegations is None else top.signed.delegations.roles or {}
+    return any(
+        (sorted(role.keyids), role.threshold)
+        != (sorted(repository.authority(name).keyids), repository.authority(name).threshold)
+        for name, role in roles.items()
+    )
 
 
 def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:

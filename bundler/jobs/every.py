@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.jobs.create import CreatedBundles
+from bundler.jobs.create import CreatedBundles, NothingNew
 from manifests import clock
 from manifests.clock import Clock
 from manifests.errors import ConfigurationError, FetchError, PartialError, SealiftError, UsageError
@@ -57,7 +57,7 @@ class Unattended:
     """
 
     interval_seconds: float
-    make: Callable[[], CreatedBundles]
+    make: Callable[[], CreatedBundles | NothingNew]
     clock: Clock
     wait: Wait
     report: Callable[[Mapping[str, Any]], None]
@@ -98,7 +98,14 @@ def _failed(error: SealiftError) -> dict[str, Any]:
     }
 
 
-def _created(created: CreatedBundles) -> dict[str, Any]:
+def _created(created: CreatedBundles | NothingNew) -> dict[str, Any]:
+    if isinstance(created, NothingNew):
+        return {
+            "outcome": "unchanged",
+            "exit_code": 0,
+            "version": created.version,
+            "sources": {name: _source(None, unchanged=True) for name in created.sources},
+        }
     failed = {failure.name: failure.error for failure in created.failures}
     manifest = created.files[0].manifest
     names = sorted({record.name for record in manifest.sources} | set(failed))

@@ -35,7 +35,7 @@ class Publisher:
 
     def create(self, out: Path, *options: str, warm: tuple[Path, ...] = ()) -> Sample:
         """Time ``bundle create``, the whole command: decide, write, sync, read back, verify, hash."""
-        return run(["bundle", "--home", self.home, "--quiet", "create", "--out", out, *options], warm)
+        return run(["bundle", "--home", self.home, "--quiet", "create", "--mkdir", "--out", out, *options], warm)
 
 
 @dataclass(frozen=True)

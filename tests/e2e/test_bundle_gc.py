@@ -44,7 +44,7 @@ def blobs(publisher: Publisher) -> dict[str, int]:
 
 
 def again(publisher: Publisher, version: int, out: Path) -> int:
-    return publisher.bundle("create", "--again", version, "--out", out, check=False).returncode
+    return publisher.bundle("create", "--mkdir", "--again", version, "--out", out, check=False).returncode
 
 
 def register(publisher: Publisher, home: Path, *taken: int) -> None:

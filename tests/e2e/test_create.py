@@ -51,7 +51,7 @@ def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publ
 def test_every_file_that_was_written_is_listed_with_its_size_and_digest(publisher: Publisher, again: bool) -> None:
     options: list[object] = ["--recovery", "5%", "--volume-size", "90KB"]
     if again:
-        publisher.bundle("create", "--out", publisher.home / "first", *options)
+        publisher.bundle("create", "--mkdir", "--out", publisher.home / "first", *options)
         options = ["--again", "1"]
     said = json.loads(publisher.bundle("create", "--out", publisher.out, *options, "-o", "json").stdout)
     listed = {Path(file["file"]): file for file in (*said["files"], *said["beside"])}
@@ -96,12 +96,12 @@ def test_metadata_of_many_targets_is_deflated_and_roots_are_not(publisher: Publi
     stored = ("manifest.json", "manifest.sig.json", "tuf/1.root.json", "tuf/timestamp.json")
     assert {methods[name] for name in stored} == {zipfile.ZIP_STORED}
     again = publisher.home / "again"
-    publisher.bundle("create", "--again", 1, "--out", again)
+    publisher.bundle("create", "--mkdir", "--again", 1, "--out", again)
     assert (again / bundle.name).read_bytes() == bundle.read_bytes()
 
 
 def test_people_read_the_same_list_on_80_columns(publisher: Publisher) -> None:
-    command = [BIN / "bundle", "--home", publisher.home, "create", "--out", "out", "--recovery", "5%"]
+    command = [BIN / "bundle", "--home", publisher.home, "create", "--mkdir", "--out", "out", "--recovery", "5%"]
     said = run(command, cwd=publisher.home).stdout
     written = sorted((publisher.home / "out").iterdir())
     assert len(written) == 4
@@ -278,3 +278,31 @@ def test_when_no_source_ever_gave_anything_the_reasons_are_said(publisher: Publi
     assert "[create.nothing]" in done.stderr
     assert "patterns:" in done.stderr
     assert "bundle sources check" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--again", "1"), ("--every", "1d"), ("--full", "--no-pull")])
+def test_a_directory_that_is_not_there_is_made_only_when_asked(publisher: Publisher, options: tuple[str, ...]) -> None:
+    publisher.create()
+    stick = publisher.home.parent / "media" / "stick"
+    done = publisher.bundle("create", "--out", stick, *options, check=False)
+    assert (done.returncode, "[create.out]" in done.stderr, "--mkdir" in done.stderr) == (2, True, True), done.stderr
+    assert not stick.parent.exists()
+    assert publisher.version() == 1
+
+
+def test_with_mkdir_the_directory_is_made_and_a_file_is_none(publisher: Publisher) -> None:
+    stick = publisher.home.parent / "media" / "stick"
+    publisher.bundle("create", "--mkdir", "--out", stick)
+    assert (stick / "plant-000001-full.zip").is_file()
+    assert publisher.bundle("create", "--mkdir", "--out", publisher.root, check=False).returncode == 2
+
+
+def test_only_if_changed_makes_nothing_when_nothing_is_new_and_says_so(publisher: Publisher) -> None:
+    assert "1 file" not in publisher.bundle("create", "--out", publisher.out, "--only-if-changed").stderr
+    done = publisher.bundle("create", "--out", publisher.out, "--only-if-changed")
+    assert done.stdout == "Nothing is new since version 1; nothing was sealed.\n"
+    said = json.loads(publisher.bundle("create", "--out", publisher.out, "--only-if-changed", "-o", "json").stdout)
+    assert said == {"outcome": "unchanged", "snapshot_version": 1, "unchanged": ["patterns", "rules"]}
+    assert (bundles(publisher), publisher.version()) == (["plant-000001-full.zip"], 1)
+    publisher.create()
+    assert publisher.version() == 2

@@ -148,7 +148,7 @@ def test_the_rest_itself_comes_in_volumes_in_any_order_and_can_be_made_again(
         assert site.relay("import", path, check=False).returncode == 24
     site.relay("import", made[0])
     assert site.served() == content(publisher)
-    publisher.bundle("create", "--again", 2, "--out", tmp_path / "again")
+    publisher.bundle("create", "--mkdir", "--again", 2, "--out", tmp_path / "again")
     assert all((tmp_path / "again" / path.name).read_bytes() == path.read_bytes() for path in made)
 
 

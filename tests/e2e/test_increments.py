@@ -98,7 +98,7 @@ def test_a_lost_bundle_costs_one_more_increment_and_never_a_full_one(
 def test_every_bundle_is_made_again_bit_for_bit(real: tuple[Publisher, dict[int, Path]], tmp_path: Path) -> None:
     publisher, made = real
     for date, path in made.items():
-        publisher.bundle("create", "--again", date, "--out", tmp_path)
+        publisher.bundle("create", "--mkdir", "--again", date, "--out", tmp_path)
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
     assert publisher.version() == 3
 
@@ -336,7 +336,7 @@ def test_contradicting_options_are_refused(publisher: Publisher, options: tuple[
 def test_again_needs_the_content_and_says_what_is_gone(publisher: Publisher, tmp_path: Path) -> None:
     (target,) = (t for t in manifest_of(publisher.out / "plant-000001-full.zip").targets if "p.bin" in t.path)
     store_of(publisher).path(target.sha256).unlink()
-    done = publisher.bundle("create", "--again", 1, "--out", tmp_path / "again", check=False)
+    done = publisher.bundle("create", "--mkdir", "--again", 1, "--out", tmp_path / "again", check=False)
     assert done.returncode == 24
     assert "[again.content-gone]" in done.stderr
     assert not (tmp_path / "again").exists()

@@ -33,7 +33,7 @@ def test_create_and_import_keep_to_150_megabytes(tmp_path: Path, length: int) ->
     with (dmz / "bundler.toml").open("a", encoding="utf-8") as file:
         file.write(f'\n[[source]]\nname = "patterns"\nkind = "directory"\npath = "{content}"\n')
     run([BIN / "bundle", "--home", dmz, "keys", "export-root", "--out", tmp_path / "root.json"])
-    creating = peak_memory([BIN / "bundle", "--home", dmz, "--quiet", "create", "--out", tmp_path / "out"])
+    creating = peak_memory([BIN / "bundle", "--home", dmz, "--quiet", "create", "--mkdir", "--out", tmp_path / "out"])
     (bundle,) = (tmp_path / "out").glob("*.zip")
     assert bundle.stat().st_size > length
     run([BIN / "relay", "--home", site, "init", "--root", tmp_path / "root.json"])

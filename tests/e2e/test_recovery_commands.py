@@ -200,7 +200,7 @@ def check_minimal(site: Site, goods: Goods, lost: set[str], name: str) -> None:
     everything = set(goods.blob_pages())
     assert site.stored() == everything - lost
     done = goods.publisher.bundle(
-        "create", "--out", site.base / "out", "--since", site.receipt(name), "--no-pull", "-o", "json"
+        "create", "--mkdir", "--out", site.base / "out", "--since", site.receipt(name), "--no-pull", "-o", "json"
     )
     increment = Path(json.loads(done.stdout)["file"])
     assert {blob.sha256 for blob in manifest_of(increment).blobs} == lost
@@ -266,6 +266,7 @@ def test_every_volume_is_repaired_from_its_own_side_file_in_any_order(goods: Goo
     publisher = Publisher(goods.publisher.home, goods.publisher.content, tmp_path / "out", goods.publisher.root)
     done = publisher.bundle(
         "create",
+        "--mkdir",
         "--out",
         publisher.out,
         "--full",

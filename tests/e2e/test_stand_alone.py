@@ -123,7 +123,7 @@ def sealed(empty: EmptyRoot) -> str:
     with (empty.path / "dmz" / "bundler.toml").open("a") as config:
         config.write('\n[[source]]\nname = "rules"\nkind = "directory"\npath = "/feeds/rules"\n')
         config.write('\n[[source]]\nname = "packs"\nkind = "rulepack"\npath = "/feeds/25-054.dsru"\n')
-    created = json.loads(empty.bundle("create", "--out", "/stick", "-o", "json").stdout)
+    created = json.loads(empty.bundle("create", "--mkdir", "--out", "/stick", "-o", "json").stdout)
     empty.bundle("keys", "export-root", "--out", "/root.json")
     return str(created["file"])
 
@@ -256,7 +256,9 @@ def test_the_features_to_disable_are_said_in_both_languages(empty: EmptyRoot, si
 
 def test_the_service_imports_from_its_inbox_and_serves_to_the_outside(empty: EmptyRoot, site: str) -> None:
     (empty.path / "feeds" / "rules" / "second.yar").write_text("rule second { condition: false }\n")
-    bundle = empty.path / json.loads(empty.bundle("create", "--out", "/stick", "-o", "json").stdout)["file"].lstrip("/")
+    bundle = empty.path / json.loads(empty.bundle("create", "--mkdir", "--out", "/stick", "-o", "json").stdout)[
+        "file"
+    ].lstrip("/")
     log = empty.path / "relay.log"
     with log.open("w") as file:
         command = empty.command("/opt/relay/relay", "--home", "/site", "run", "--log", "json")
@@ -343,7 +345,7 @@ def crossing(empty: EmptyRoot) -> Crossing:
     for version, options in ((1, ["--full"]), (2, ["--since", "last", "--recovery", "20%"])):
         for name, data in patterns(version).items():
             (content / name).write_bytes(data)
-        said = json.loads(run_bundle("create", "--out", "/far/stick", *options, "-o", "json").stdout)
+        said = json.loads(run_bundle("create", "--mkdir", "--out", "/far/stick", *options, "-o", "json").stdout)
         if version == 1:
             empty.run("relay", "--home", "/far/site", "--quiet", "init", "--root", "/far/root.json")
             empty.run("relay", "--home", "/far/site", "--quiet", "import", said["file"])

@@ -57,7 +57,18 @@ def test_it_asks_for_no_passphrase_even_on_a_terminal(tmp_path: Path) -> None:
     with (home / "bundler.toml").open("a") as config:
         config.write(f'[[source]]\nname = "rules"\nkind = "directory"\npath = "{tmp_path}/rules"\n')
     person, terminal = os.openpty()
-    command = [BIN / "bundle", "--quiet", "--home", home, "create", "--out", tmp_path / "out", "--every", "1d"]
+    command = [
+        BIN / "bundle",
+        "--quiet",
+        "--home",
+        home,
+        "create",
+        "--mkdir",
+        "--out",
+        tmp_path / "out",
+        "--every",
+        "1d",
+    ]
     with os.fdopen(person), os.fdopen(terminal, "r+b", 0) as stdin:
         assert stdin.isatty()
         done = subprocess.run(

@@ -95,7 +95,7 @@ def test_the_first_volume_carries_all_rules(publisher: Publisher) -> None:
 def test_volumes_are_made_again_bit_for_bit(publisher: Publisher, tmp_path: Path) -> None:
     files = create(publisher)
     publisher.create("--full")
-    publisher.bundle("create", "--again", 1, "--out", tmp_path / "again")
+    publisher.bundle("create", "--mkdir", "--again", 1, "--out", tmp_path / "again")
     made = sorted((tmp_path / "again").iterdir())
     assert [path.name for path in made] == sorted(path.name for path in publisher.out.glob("plant-000001-*"))
     assert {path.name for path in files} < {path.name for path in made}

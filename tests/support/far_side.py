@@ -28,6 +28,7 @@ class NearSide:
     def make(cls, base: Path) -> NearSide:
         side = cls(base / "home", base / "out")
         side.bundle("init", "--publisher", "plant", "--no-passphrase")
+        side.out.mkdir(exist_ok=True)
         return side
 
     def bundle(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -39,7 +40,7 @@ class NearSide:
             file.write(f"\n{text}")
 
     def seal(self) -> Path:
-        done = self.bundle("create", "--out", self.out, "-o", "json")
+        done = self.bundle("create", "--mkdir", "--out", self.out, "-o", "json")
         return Path(json.loads(done.stdout)["file"])
 
     def manifest(self, bundle: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Publisher:
         """Make a publisher ``plant`` below ``base`` with one ``directory`` source per name."""
         publisher = cls(base / "home", base / "content", base / "out", base / "root.json")
         publisher.bundle("init", "--publisher", "plant", "--no-passphrase")
+        publisher.out.mkdir()
         publisher.bundle("keys", "export-root", "--out", publisher.root)
         with (publisher.home / "bundler.toml").open("a", encoding="utf-8") as config:
             for source in sources:
@@ -40,7 +41,7 @@ class Publisher:
 
     def create(self, *arguments: object) -> Path:
         """Run ``bundle create`` into ``out`` and return the bundle."""
-        done = self.bundle("create", "--out", self.out, *arguments, "-o", "json")
+        done = self.bundle("create", "--mkdir", "--out", self.out, *arguments, "-o", "json")
         return Path(json.loads(done.stdout)["file"])
 
     def version(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bundler.config import load_config
 from bundler.context import Context
 from bundler.home import Home
-from bundler.jobs.create import BundleOrder, CreatedBundles, create_bundles
+from bundler.jobs.create import BundleOrder, CreatedBundles, NothingNew, create_bundles, create_if_changed
 from bundler.jobs.init import NewPublisher, create_publisher
 from bundler.repository.signers import signers_of
 from manifests.clock import parse_instant
@@ -40,3 +40,8 @@ class SmallPublisher:
         """Seal the next version as ``bundle create`` does."""
         wanted = BundleOrder(out=self.path / "out", tool="sealift test", **order)  # type: ignore[arg-type]
         return create_bundles(self.context, wanted, signers_of(self.home, self.context.config))
+
+    def create_if_changed(self, **order: object) -> CreatedBundles | NothingNew:
+        """Seal the next version as ``bundle create --only-if-changed`` does."""
+        wanted = BundleOrder(out=self.path / "out", tool="sealift test", **order)  # type: ignore[arg-type]
+        return create_if_changed(self.context, wanted, signers_of(self.home, self.context.config))

@@ -11,6 +11,7 @@ from tuf.api.serialization import DeserializationError
 
 from bundler.diff.rules import SourceRules
 from bundler.diff.targets import Difference
+from bundler.plan.readers import EVERYBODY
 from manifests import recovery
 from manifests.errors import MalformedError
 from manifests.limits import DEFAULT_LIMITS
@@ -89,6 +90,7 @@ class Slip:
         roles: Until when each role is good, the first to end first.
         sources: By name.
         absent: What was meant to be there and is not: the name of each such source, and why.
+        readers: For whom it is, in words, if that is known.
         previous: The version that changes are counted from, if any.
         notes: The first lines of the release notes.
         more_notes: How many lines follow.
@@ -105,6 +107,7 @@ class Slip:
     roles: tuple[RoleEnd, ...]
     sources: tuple[SourceLine, ...]
     absent: tuple[tuple[str, str], ...] = ()
+    readers: str | None = None
     previous: int | None = None
     notes: tuple[str, ...] = ()
     more_notes: int = 0
@@ -114,6 +117,15 @@ class Slip:
     def kind(self) -> str:
         """What a site must hold for it, in words."""
         return "full" if self.since is None else f"increment since version {self.since}"
+
+    @property
+    def audience(self) -> str | None:
+        """For whom it is, and what others need, in words."""
+        if self.readers is None:
+            return None
+        if self.since is None:
+            return EVERYBODY.named
+        return f"{self.readers}; a new site needs a full bundle: bundle create --full"
 
     @property
     def recovery(self) -> str | None:
@@ -139,6 +151,7 @@ def prepare_slip(
     difference: Difference | None = None,
     rules: Sequence[SourceRules] = (),
     recovery_percent: float | None = None,
+    readers: str | None = None,
 ) -> Slip:
     """Gather what a slip says of a bundle that was sealed and verified.
 
@@ -150,6 +163,7 @@ def prepare_slip(
         difference: What changed since the version before, if it is known.
         rules: What changed rule by rule.
         recovery_percent: How much recovery data goes beside each file, if any does.
+        readers: For whom it is, in words.
 
     Raises:
         MalformedError: ``slip.metadata``, ``json.*``: the documents are none.
@@ -174,6 +188,7 @@ def prepare_slip(
         notes=notes[:MAX_NOTE_LINES],
         more_notes=max(0, len(notes) - MAX_NOTE_LINES),
         recovery_percent=recovery_percent,
+        readers=readers,
     )
 
 

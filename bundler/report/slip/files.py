@@ -19,21 +19,24 @@ from manifests.errors import ConfigurationError
 from manifests.manifest import Manifest, Target, signature
 
 
-def slip_beside(home: Home, recovery_percent: float | None = None) -> ChooseCompanions:
+def slip_beside(home: Home, recovery_percent: float | None = None, readers: str | None = None) -> ChooseCompanions:
     """Return what puts the slip of a run beside its bundles: one for all volumes, as text and as HTML.
 
     Args:
         home: Whose history says what the version before was, and whose store holds its rules.
         recovery_percent: How much recovery data goes beside each bundle, if any does.
+        readers: For whom the bundles are, in words.
     """
 
     def choose(files: Sequence[SealedFile]) -> Sequence[Companion]:
-        return tuple(_slip_files(home, files, recovery_percent)) if files else ()
+        return tuple(_slip_files(home, files, recovery_percent, readers)) if files else ()
 
     return choose
 
 
-def _slip_files(home: Home, files: Sequence[SealedFile], recovery_percent: float | None) -> Sequence[Companion]:
+def _slip_files(
+    home: Home, files: Sequence[SealedFile], recovery_percent: float | None, readers: str | None
+) -> Sequence[Companion]:
     ordered = sorted(files, key=lambda file: file.manifest.volume_index)
     first = ordered[0]
     compared = changes_since_previous(home, first.manifest)
@@ -44,6 +47,7 @@ def _slip_files(home: Home, files: Sequence[SealedFile], recovery_percent: float
         difference=compared,
         rules=() if compared is None else compare_rules(compared, _content_of(home.store())),
         recovery_percent=recovery_percent,
+        readers=readers,
     )
     texts = ((f"{slip.file_stem}.txt", render_text(slip)), (f"{slip.file_stem}.html", render_html(slip)))
     return [Companion("slip", name, _writer(text)) for name, text in texts]

@@ -90,6 +90,7 @@ _NOTE_COLUMNS = 100
 """So much of a note fits on a line."""
 _NARROW_COLUMNS = 32
 """So much of a licence fits on a line beside changes."""
+_AUDIENCE_COLUMNS = 2 * _NOTE_COLUMNS
 _LICENCE_COLUMNS = 65
 """So much of a licence as the text has room for, too."""
 
@@ -111,6 +112,7 @@ def _lines(slip: Slip) -> float:
     sources = sum(_height(source) for source in abridge_sources(slip.sources)[0])
     notes = sum(1 + len(line) // _NOTE_COLUMNS for line in slip.notes) + (slip.more_notes > 0)
     sources += sum(1 + len(failure) // _NOTE_COLUMNS for _, failure in abridge_absent(slip)[0])
+    sources += 0 if slip.audience is None else 1 + (len(slip.audience) > _NOTE_COLUMNS)
     return _VOLUME_LINES * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + notes
 
 
@@ -127,6 +129,7 @@ def _head(slip: Slip) -> str:
         + _facts(
             (
                 ("Kind", escape(slip.kind)),
+                *((("For", escape(fit_text(slip.audience, _AUDIENCE_COLUMNS))),) if slip.audience else ()),
                 ("Sealed", f"{moment_text(slip.created)} by {escape(slip.tool)}"),
                 ("Holds", escape(totals_text(slip))),
             ),

@@ -39,6 +39,8 @@ def _head(slip: Slip) -> Iterator[str]:
     yield "=" * COLUMNS
     yield _row("Publisher", slip.publisher)
     yield _row("Version", f"{slip.version}, {slip.kind}")
+    if slip.audience is not None:
+        yield from wrap_text(f"{'For':<{_LABEL}}", slip.audience, COLUMNS)
     yield _row("Sealed", f"{moment_text(slip.created)} by {slip.tool}")
     yield _row("Holds", totals_text(slip))
 

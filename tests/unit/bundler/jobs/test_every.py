@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundler.jobs.create import CreatedBundles
+from bundler.jobs.create import CreatedBundles, NothingNew
 from bundler.jobs.every import Unattended, parse_interval
 from bundler.pull.result import SourceFailure
 from bundler.seal.companions import SealedFile
@@ -124,3 +124,15 @@ def test_a_configuration_that_becomes_wrong_later_is_reported_and_waited_out() -
     loop = Loop(60, takes(1), fails(ConfigurationError("config.value", "Wrong")), takes(1))
     loop.run()
     assert [report["exit_code"] for report in loop.reports] == [0, 3, 0]
+
+
+def test_a_run_that_found_nothing_new_is_reported_as_unchanged() -> None:
+    loop = Loop(60, lambda _: NothingNew(7, ("patterns", "rules")))
+    loop.run()
+    (report,) = loop.reports
+    assert {key: report[key] for key in ("outcome", "exit_code", "version")} == {
+        "outcome": "unchanged",
+        "exit_code": 0,
+        "version": 7,
+    }
+    assert {source["state"] for source in report["sources"].values()} == {"unchanged"}

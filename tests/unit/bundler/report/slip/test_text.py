@@ -90,3 +90,19 @@ def test_what_was_meant_to_be_there_and_is_not_is_said_on_both_slips(count: int)
     assert more is None or more in text
     assert all(len(line) <= 78 for line in text.splitlines())
     assert Page(page).open == []
+
+
+def test_both_slips_say_for_whom_a_bundle_is_and_what_a_new_site_needs() -> None:
+    many = "sites " + ", ".join(f"site-{number}" for number in range(60))
+    for readers in ("sites north, south", many):
+        slip = replace(PLAIN, readers=readers)
+        text, page = render_text(slip), Page(render_html(slip)).text
+        assert "For           sites " in text
+        assert all(len(line) <= 78 for line in text.splitlines())
+        assert "For sites " in page
+    assert "sites north, south; a new site needs a full bundle" in render_html(
+        replace(PLAIN, readers="sites north, south")
+    )
+    full = render_text(replace(PLAIN, readers="site north", since=None))
+    assert "For           every site, whatever it has" in full
+    assert "\nFor " not in render_text(PLAIN)
