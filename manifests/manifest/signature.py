@@ -75,6 +75,8 @@ def verify_signature(
                 "signature.unknown-key",
                 f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it",
                 need="the keys of the publisher's timestamp role",
+                todo="is it the right publisher? A DMZ that came back from a backup, or works in two homes, lacks the "
+                "root that this site has: operators.md, What to back up, says how it gets that root",
             )
         try:
             key.verify_signature(Signature(row["keyid"], row["sig"]), message)
