@@ -14,7 +14,7 @@ from bundler.fetch.download import Downloads, may_be_page
 from bundler.fetch.errors import FORBIDDEN, GoneError, HttpStatusError, NoSuchRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.portal import is_page, refuse_portal
+from bundler.fetch.portal import beginning_of, is_page, refuse_portal
 from bundler.fetch.session import tls_context
 from bundler.fetch.transport import FetchTransport
 from bundler.fetch.wanted import FetchedFile, OfferedFile, WantedFile
@@ -133,7 +133,7 @@ class Fetcher:
         def attempt() -> OfferedFile:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
-                    refuse_portal(wanted.url, answer)
+                    refuse_portal(wanted.url, answer, beginning_of(answer))
                 here = self._bench.remembered(wanted.path) if answer.unchanged else None
                 length = answer.length if here is None else here.length
                 return OfferedFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
