@@ -45,6 +45,7 @@ class Fetcher:
         self._transports: list[FetchTransport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
+        self._came_from: dict[str, str] = {}
         self._memory = Memory(bench)
         self._downloads = Downloads(bench, name, self._memory)
 
@@ -193,6 +194,14 @@ class Fetcher:
         """
         return self._read[url]
 
+    def document_url(self, url: str) -> str:
+        """Return the URL at the end of the redirects that :meth:`document` followed last from this one.
+
+        Raises:
+            KeyError: It was not read yet.
+        """
+        return self._came_from[url]
+
     def head_bytes(self, url: str, count: int) -> bytes:
         """Return the first ``count`` bytes of a file, fewer if it is shorter; no more of it is read.
 
@@ -262,6 +271,7 @@ class Fetcher:
         known = self._memory.document(url)
         ask = Ask(unless=known[0]) if known and known[0] and known[1].length <= max_bytes else Ask()
         with self._transport.get(url, ask, max_bytes=max_bytes) as answer:
+            self._came_from[url] = answer.url
             if answer.unchanged and known is not None:
                 self._memory.keep_document(url, known[0].updated(answer.validators), known[1])
                 self._read[url] = known[1]

@@ -110,7 +110,7 @@ class HttpSource:
     def _find(self, fetcher: Fetcher, bench: Workbench) -> FoundFiles:
         """Return the files that will be carried."""
         if isinstance(self.origin, DirectoryIndex):
-            found = self.sidecars.without(self.origin.find(fetcher))
+            found = self.sidecars.without(self.origin.find(fetcher, bench.globs))
         elif isinstance(self.origin, Template):
             found = self.origin.find(fetcher, bench)
         else:
@@ -120,7 +120,9 @@ class HttpSource:
             raise FetchError(
                 "source.nothing-included",
                 f"Source {self.name!r}: include and exclude leave nothing of what its upstream has",
-                have=f"{len(found.files):,} files, the first is {found.files[0].path}",
+                have=f"{len(found.files):,} files, the first is {found.files[0].path}"
+                if found.files
+                else "directories",
                 todo="correct the globs in bundler.toml",
             )
         return self.sidecars.listed(FoundFiles(taken, found.version))
