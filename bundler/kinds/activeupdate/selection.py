@@ -56,5 +56,6 @@ class Selection:
         count, listed = len(self.files), len({component.path for component in self.index.components})
         some = f"{count:,} of {listed:,}" if count < listed else f"all {count:,}"
         said = f"{some} components of {self.found.origin}; each with its signature, carried, not verified"
-        strange = len(self.index.strange)
-        return f"{said}; {strange:,} lines of an unknown form left out" if strange else said
+        strange = len(self.index.strange) + len(self.index.odd)
+        lines = "1 line" if strange == 1 else f"{strange:,} lines"
+        return f"{said}; {lines} of an unknown form left out" if strange else said

@@ -15,10 +15,10 @@ from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, FoundFiles, Remote
 from bundler.kinds.http.listing import DirectoryIndex
 from bundler.kinds.http.sidecars import Sidecars
 from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
-from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
+from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, ChecksumError
-from bundler.sources.versions import UPSTREAM
+from bundler.sources.versions import UPSTREAM, read_version
 from manifests.errors import ConfigurationError, FetchError
 
 
@@ -89,7 +89,7 @@ class HttpSource:
             verification=self._verification(found.files, signers, signed),
             memo=fetcher.memo(),
             version=found.version,
-            floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
+            floor={} if found.version is None else {UPSTREAM: read_version(found.version)},
         )
 
     def check(self, bench: Workbench) -> SourceCheck:

@@ -52,7 +52,7 @@ def index(text: str) -> ComponentIndex:
 
 def refusal(text: str) -> MalformedError:
     with pytest.raises(MalformedError) as caught:
-        index(text)
+        Choice().of(index(text), EVERY_PATH)
     return caught.value
 
 
@@ -216,12 +216,13 @@ def test_a_product_that_is_left_out_takes_its_whole_section_and_its_line_with_it
 
 
 def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
-    text = DOCUMENTED + "[Other]\nX.1=thing,other/file.bin,1\nNote=no file\n"
+    text = DOCUMENTED + "[Other]\nX.1=thing,other/file.bin,1\nX.2=1,../../x.zip,2\nNote=no file\n"
     found = index(text.replace("[ENGINE]\n", "[ENGINE]\nE.4.Delta=engine/delta.bin,1,2\n"))
-    assert [line.key for line in found.strange] == ["E.4.Delta", "X.1"]
+    assert [line.key for line in found.strange] == ["E.4.Delta", "X.1", "X.2"]
     mirrored = found.mirrored(lambda _: True)
     assert b"\n;E.4.Delta=" in mirrored
     assert b"\n;X.1=" in mirrored
+    assert b"\n;X.2=" in mirrored
     assert b"\nNote=no file" in mirrored
 
 
@@ -273,7 +274,6 @@ def test_a_component_that_is_not_a_file_of_the_tree_is_refused_with_its_line(val
         ("[PATTERN]\nP.4=pattern/x.zip,1,1\nP.5=pattern/x.zip,1,2\n", "activeupdate.length-conflict"),
         ("[ENGINE]\nE.1=N,../x.zip,1,1\n", "activeupdate.traversal"),
         ("[Info_1]\nPath=..\\x.zip,1\n", "activeupdate.traversal"),
-        ("[Other]\nFile=1,../../x.zip,2\n[PATTERN]\nP.4=x.zip,1,1\n", "activeupdate.traversal"),
         ("[PATTERN]\nMax=4\n", "activeupdate.empty"),
         ("<html><body>Sign in</body></html>\n", "activeupdate.empty"),
         ("", "activeupdate.empty"),
@@ -301,7 +301,9 @@ def test_whatever_an_index_says_only_files_of_the_tree_come_of_it(text):
 @pytest.mark.parametrize("version", ["9" * 100, "9" * 18, ".".join("9" * 10), "1..2", "\u0661"])
 def test_a_version_of_any_length_is_read_or_refused(version):
     try:
-        number = index(f"[PATTERN]\nP.1=a/b.zip,{version},1\n").components[0].number
+        found = index(f"[PATTERN]\nP.1=a/b.zip,{version},1\n")
+        Choice().of(found, EVERY_PATH)
+        number = found.components[0].number
     except MalformedError as error:
         number = error.code
     expected = {18: (10**18 - 1,), 19: (9,) * 10}
@@ -309,8 +311,9 @@ def test_a_version_of_any_length_is_read_or_refused(version):
 
 
 def test_bytes_that_are_no_text_are_shown_as_numbers():
+    found = read_components(parse_ini(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
     with pytest.raises(MalformedError) as caught:
-        read_components(parse_ini(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
+        Choice().of(found, EVERY_PATH)
     assert caught.value.what == ("server.ini: line 3, Path of [Info_1], holds '\\udcff' as a version or name")
 
 
@@ -320,3 +323,41 @@ def test_the_mirror_of_a_whole_tree_lists_all_of_it(components):
     found = read_components(parse_ini(tree.ini, "server.ini"))
     assert len({component.path for component in found.components}) == components
     assert set(listed_by_a_client(found.mirrored(lambda _: True))) == set(tree.listed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[PATTERN]\nP.9=tmwhite/odd.zip,1\n",
+        "[PATTERN]\nP.9=../../w_odd.zip,1,1\n",
+        "[PATTERN]\nP.9=tmwhite\\odd.zip,1,1\n",
+        "[PATTERN]\nP.9=/tmwhite.zip,1,none\n",
+        "[PATTERN]\nP.9=icrc/ok.zip,1,1\nP.9.Merge.1=icrc/v_9.8,1,1\n",
+        "[PATTERN]\nP.9=icrc/ok.zip,1,1\nP.9.Merge.1=v_1.2,1\n",
+        "[PATTERN]\nP.8=icrc/two.zip,1,1\nP.9=icrc/two.zip,1,2\n",
+        "[ENGINE]\nE.9=TSC_NT_I386,engine/tsc.zip,1\n",
+        "[Info_9_1]\nVersion=1\nPath=product/x.zip,none\n",
+        "[Other]\nX=1,../../x.zip,2\n",
+    ],
+)
+@pytest.mark.parametrize("way", ["families", "include", "exclude"])
+def test_an_odd_line_in_what_nobody_chose_harms_nobody(line, way):
+    text = "[PATTERN]\nP.4=pattern/vsapi349.zip,1736100,5000\n"
+    text = text + line.removeprefix("[PATTERN]\n") if line.startswith("[PATTERN]") else text + line
+    choice = Choice(families=("vsapi",)) if way == "families" else Choice()
+    globs = {"include": GlobSet(include=("pattern/*",)), "exclude": GlobSet(exclude=(_NOT_PATTERNS))}.get(
+        way, EVERY_PATH
+    )
+    assert chosen(choice, globs, text) == {"pattern/vsapi349.zip": 5000}
+    if not line.startswith("[Other]"):
+        refusal(text)
+
+
+_NOT_PATTERNS = ("tmwhite/**", "../**", "tmwhite*", "/**", "icrc/**", "v_1.2", "engine/**", "product/**")
+
+
+@pytest.mark.parametrize("line", ["P.9=", "P.9=vsapi/../x.zip,1,1", "P.4.Merge.1=v_9.8,1,1", "P.4.Merge.1=tmwhite.zip"])
+def test_an_odd_line_that_may_be_of_what_was_chosen_is_refused(line):
+    text = f"[PATTERN]\nP.4=pattern/vsapi349.zip,1736100,5000\n{line}\n"
+    with pytest.raises(MalformedError):
+        chosen(Choice(families=("vsapi",)), EVERY_PATH, text)
