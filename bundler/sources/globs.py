@@ -23,6 +23,11 @@ class GlobSet:
         """Tell whether ``path`` is taken."""
         return bool(self._included.fullmatch(path)) and not self._excluded.fullmatch(path)
 
+    @property
+    def literals(self) -> tuple[str, ...] | None:
+        """The very paths that ``include`` names; ``None`` when there are globs among them."""
+        return None if any("*" in glob or "?" in glob for glob in self.include) else self.include
+
     def may_take_below(self, directory: str, *, deeper: bool = True) -> bool:
         """Tell whether any path below a directory could be taken; where that is hard to tell it could.
 
