@@ -135,10 +135,11 @@ class TufSource:
         refresh_top_roles(workflow, read)
         listed = find_targets(workflow, read, bench.globs)
         if not listed:
+            count = len(workflow.listed_paths)
             raise FetchError(
                 "tuf.no-targets",
                 f"Source {self.name!r}: the repository lists no target that would be carried",
-                have=f"{len(workflow.listed_paths):,} targets in the roles that were read",
+                have=f"{count:,} {'target' if count == 1 else 'targets'} in the roles that were read",
                 todo="correct include and exclude, or ask its publisher",
             )
         for path in listed:

@@ -27,7 +27,7 @@ from manifests.schemas import strictjson
 
 FORMAT = "sealift-source/1"
 _MAX_BYTES = 512 * MIB
-_VERSION = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19})*")
+_VERSION = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})*")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ Version: TypeAlias = "tuple[int, ...]"
 Floor: TypeAlias = Mapping[str, Version]
 """What an upstream must not go back behind: thing to version. A kind chooses how it names things."""
 
-_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
-_CANDIDATE = 10**18
+_NUMBER = re.compile(r"\d{1,17}", re.ASCII)
+_CANDIDATE = 10**17
 """Stands in a version where a release candidate begins; no number in a version is as large."""
 _STAGES = ("dev", "alpha", "beta", "pre", "rc")
 _STAGE_OF = {
