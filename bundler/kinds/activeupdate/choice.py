@@ -13,7 +13,7 @@ from bundler.kinds.activeupdate.components import (
     Section,
     check_lengths,
 )
-from bundler.sources.globs import GlobSet
+from bundler.sources.globs import EVERY_PATH, GlobSet
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "vsapi": ("vsapi", "v_"),
@@ -68,7 +68,13 @@ class Choice:
         return frozenset(component.line.number for component in taken)
 
     def _may_take(self, odd: OddLine, globs: GlobSet) -> bool:
-        """Tell whether a line would be chosen if it were a component; where that cannot be told, it would."""
+        """Tell whether a line would be chosen if it were a component; where that cannot be told, it would.
+
+        What stands where no component does is harmless for who chose some, and a reason to distrust the whole index
+        for who takes all.
+        """
+        if odd.section is None:
+            return self == Choice() and globs == EVERY_PATH
         names = odd.words[:1] if odd.section == "engine" else ()
         path = next(iter(odd.words[len(names) :]), "")
         return (

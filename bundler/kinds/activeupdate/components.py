@@ -94,16 +94,16 @@ class Component:
 
 @dataclass(frozen=True)
 class OddLine:
-    """A line that stands where a component does and is none.
+    """A line that stands where a component does and is none, or leads out of the tree wherever it stands.
 
     Args:
-        section: Where it stands.
+        section: Where it stands; ``None`` where no component does.
         line: The line.
         error: What is wrong with it.
         belongs_to: The key of the pattern that it would be an increment of.
     """
 
-    section: Section
+    section: Section | None
     line: IniLine
     error: MalformedError
     belongs_to: str | None = None
@@ -170,12 +170,15 @@ def read_components(ini: IniFile) -> ComponentIndex:
             continue
         reader = _SectionReader(section, {(line.key or "").casefold(): line for line in lines})
         for line in lines:
-            found = reader.read(line)
-            if isinstance(found, Component):
+            try:
+                found = reader.component(line)
+                points = found is None and points_to_file(line)
+            except MalformedError as error:
+                odd.append(reader.odd(line, error))
+                continue
+            if found is not None:
                 components.append(found)
-            elif isinstance(found, OddLine):
-                odd.append(found)
-            elif points_to_file(line):
+            elif points:
                 strange.append(line)
     _check_count(len(components) + len(odd))
     return ComponentIndex(ini, tuple(components), tuple(strange), tuple(odd))
@@ -195,15 +198,12 @@ class _SectionReader:
     section: str
     lines: Mapping[str, IniLine]
 
-    def read(self, line: IniLine) -> Component | OddLine | None:
-        """Return what a line says; ``None`` for one that stands for no file of a known form."""
-        try:
-            return self._component(line)
-        except MalformedError as error:
-            merge = _MERGE_KEY.fullmatch(line.key or "")
-            return OddLine(self._kind or "pattern", line, error, merge[1].casefold() if merge else None)
+    def odd(self, line: IniLine, error: MalformedError) -> OddLine:
+        """Return a line that is no component though it should be one."""
+        merge = _MERGE_KEY.fullmatch(line.key or "")
+        return OddLine(self._kind, line, error, merge[1].casefold() if merge else None)
 
-    def _component(self, line: IniLine) -> Component | None:
+    def component(self, line: IniLine) -> Component | None:
         key = line.key or ""
         if self._kind == "pattern":
             if _PATTERN_KEY.fullmatch(key):

@@ -43,9 +43,16 @@ def _check_inside(line: IniLine, path: str) -> None:
 
 
 def points_to_file(line: IniLine) -> bool:
-    """Tell whether a line that is no component names files, wherever they would be; nobody carries them."""
+    """Tell whether a line that is no component names files.
+
+    Raises:
+        MalformedError: ``activeupdate.traversal``.
+    """
     fields = [field.strip() for field in line.value.split(",")]
-    return any(_FILE.fullmatch(field) or ".." in re.split(r"[/\\]", field) for field in fields)
+    for field in fields:
+        if ".." in re.split(r"[/\\]", field):
+            _check_inside(line, field)
+    return any(_FILE.fullmatch(field) for field in fields)
 
 
 def line_error(line: IniLine, code: str, what: str) -> MalformedError:
