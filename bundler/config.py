@@ -14,6 +14,7 @@ from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, CommonOptions
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
 from manifests.schemas import configuration
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,9 @@ def _sources(tables: list[dict[str, Any]], kinds: Kinds, path: Path) -> tuple[So
         at = f"source[{number}]"
         source = _source(table, kinds, path, at)
         if source.name in sources:
-            raise ConfigurationError("config.duplicate-source", f"{path}: {at}: the source {source.name} stands twice")
+            raise ConfigurationError(
+                "config.duplicate-source", f'{path}: {at}: the source "{source.name}" is defined twice'
+            )
         sources[source.name] = source
     return tuple(sources.values())
 
@@ -172,7 +175,7 @@ def _check_days(config: Config, path: Path) -> None:
         if days < floor:
             raise ConfigurationError(
                 "config.value",
-                f"{path}: {key} is {days} days, shorter than {floor_key}",
+                f"{path}: {key} is {count_text(days, 'day')}, shorter than {floor_key}",
                 need=f"at least {floor}",
                 key=key,
             )

@@ -43,7 +43,7 @@ def keys_to_text(keys: Sequence[KeyRow], roles: Sequence[RoleRow]) -> str:
     return "\n\n".join(
         (
             table_text(key_lines, ("ROLE", "KEY", "SCHEME", "PRIVATE KEY")),
-            table_text(role_lines, ("ROLE", "SIGNED BY", "GOOD UNTIL", "DAYS LEFT")),
+            table_text(role_lines, ("ROLE", "SIGNED BY", "VALID UNTIL", "DAYS LEFT")),
         )
     )
 

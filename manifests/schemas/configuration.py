@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError
 from manifests.schemas.accept import compile_schema
+from manifests.schemas.words import rule_text, value_text
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -105,9 +106,9 @@ def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
         hint = f"change it to {match!r}" if match else None
         need = "one of " + ", ".join(allowed)
         return ConfigurationError(
-            "config.value", f"{file}: {place} is {error.instance!r}", need=need, todo=hint, key=place
+            "config.value", f"{file}: {place} is {value_text(error.instance)}", need=need, todo=hint, key=place
         )
-    said = _USER.sub("//***@", error.message)[:300]
+    said = _USER.sub("//***@", rule_text(error))[:300]
     return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {said}", key=place)
 
 

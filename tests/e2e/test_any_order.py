@@ -135,7 +135,7 @@ def test_the_last_volume_missing_is_named_with_the_command_and_nothing_is_lost(s
     shown = site.relay("status").stdout
     assert "volumes 1, 3 of 3, " in shown
     assert todo in shown
-    assert "Not whole yet: volumes 1, 3 of 3, " in site.relay("generations").stdout
+    assert "Incomplete: volumes 1, 3 of 3, " in site.relay("generations").stdout
     assert take(site, first, second) == (0, "")
     assert served(site) == site.forge.files
 

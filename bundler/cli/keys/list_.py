@@ -6,6 +6,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import count_text
 
 
 @click.command("list")
@@ -30,4 +31,5 @@ def command(settings: Settings, output: str) -> None:
     click.echo(keys_to_text(keys, roles))
     for row in short_roles(roles, config.runway_days):
         remedy = "bundle keys renew" if row.role == "root" else "bundle create"
-        click.echo(f"WARNING: {row.role} is good for {row.days} more days only: {remedy}", err=True)
+        left = count_text(row.days or 0, "more day")
+        click.echo(f"WARNING: {row.role} is valid for {left}. Run: {remedy}", err=True)

@@ -19,6 +19,7 @@ from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import TargetFacts
 from manifests.names import check_path_set
+from manifests.text import count_text
 
 DATABASES = ("main", "daily", "bytecode")
 _CUSTOM = re.compile(
@@ -159,12 +160,12 @@ class ClamavSource:
         total = len(databases)
         verified = sum(found.known.verified for found in databases)
         increments = sum(found.increments for found in databases)
-        said = [f"{total} of {total} databases match the MD5 in their header"] if databases else []
+        said = [f"MD5 in the header matches: {total} of {count_text(total, 'database')}"] if databases else []
         if verified:
-            said.append(f"{verified} of {total} signatures verified by sigtool")
-        carried = [f"{total - verified} of {total} signatures"] if verified < total else []
-        carried += [f"{increments} increments"] if increments else []
-        carried += [f"{len(custom)} custom databases"] if custom else []
+            said.append(f"{verified} of {count_text(total, 'signature')} verified by sigtool")
+        carried = [f"{total - verified} of {count_text(total, 'signature')}"] if verified < total else []
+        carried += [count_text(increments, "increment")] if increments else []
+        carried += [count_text(len(custom), "custom database")] if custom else []
         said += [f"{', '.join(carried)} {NOT_VERIFIED}"] if carried else []
         return "; ".join(said)
 
@@ -194,7 +195,7 @@ def _custom(source: str, url: str) -> WantedFile:
     if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
         raise ConfigurationError(
             "source.url",
-            f"Source {source!r}: {path!r} is no custom database of ClamAV",
+            f"Source {source!r}: {path!r} is not a custom database of ClamAV",
             need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo="a signed .cvd belongs into databases",
         )
