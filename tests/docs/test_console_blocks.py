@@ -50,6 +50,9 @@ def test_a_page_that_says_something_else_is_noticed() -> None:
         Step(2, "echo one two", "one two", 0),
         Step(2, "false", "", 1),
     ]
+    assert steps("```console\n$ cat <<END\n> a\n>   b\n>\n> END\na\n```\n") == [
+        Step(2, "cat <<END\na\n  b\n\nEND", "a", 0)
+    ]
     assert matches("a ... z", "a b c z")
     assert not matches("a ... z", "a b c")
 

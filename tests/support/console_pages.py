@@ -1,7 +1,7 @@
 """The ``console`` blocks of a page, typed into one shell.
 
-``$ `` begins a command; the lines below it are its output, in which ``...`` stands for anything. A
-block with a last line ``[exit N]`` must end with N, any other with 0.
+``$ `` begins a command and ``> `` goes on with it; the lines below are its output, in which ``...`` stands for
+anything. A block with a last line ``[exit N]`` must end with N, any other with 0.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def steps(text: str) -> list[Step]:
         line = text.count("\n", 0, block.start(1)) + 1
         for part in re.split(r"^\$ ", block[1], flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
-            while command.endswith("\\"):
+            while command.endswith("\\") or output.startswith(("> ", ">\n")):
                 more, _, output = output.partition("\n")
-                command = command[:-1] + more.lstrip("> ")
+                more = more.removeprefix(">").removeprefix(" ")
+                command = command[:-1] + more.lstrip() if command.endswith("\\") else f"{command}\n{more}"
             exits = _EXIT.search(output)
             found.append(Step(line, command, _EXIT.sub("", output).strip(), int(exits[1]) if exits else 0))
     return found
@@ -68,7 +69,13 @@ def matches(expected: str, actual: str) -> bool:
 
 
 def type_in(
-    commands: Sequence[Step], *, directory: Path, records: Path, environment: Mapping[str, str], seconds: float = 300
+    commands: Sequence[Step],
+    *,
+    directory: Path,
+    records: Path,
+    environment: Mapping[str, str],
+    before: Sequence[str] = (),
+    seconds: float = 300,
 ) -> list[Outcome]:
     """Type commands into one shell, to the first that ends otherwise than it should.
 
@@ -79,18 +86,23 @@ def type_in(
         directory: Where the shell begins.
         records: An empty directory of the test's, for what is printed.
         environment: The shell's, all of it.
+        before: What comes before the shell on its command line, to run it somewhere else.
         seconds: For all of it.
     """
     script = records / "script"
     script.write_text("".join(_typed(records, number, step) for number, step in enumerate(commands)), "utf-8")
     shell = subprocess.Popen(
-        ["bash", str(script)], cwd=directory, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+        [*before, "bash", str(script)], cwd=directory, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
     )
     try:
         shell.wait(seconds)
     finally:
         _end_group(shell)
-    return [_outcome(records, number, step) for number, step in enumerate(commands) if _record(records, number, "code").exists()]
+    return [
+        _outcome(records, number, step)
+        for number, step in enumerate(commands)
+        if _record(records, number, "code").exists()
+    ]
 
 
 def _typed(records: Path, number: int, step: Step) -> str:
