@@ -107,6 +107,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 
 def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
+    from bundler.cli.notes import read_notes
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
@@ -116,8 +117,6 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
-    from manifests.disk.durable import storage_errors
-    from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)
     home = open_home(settings.home)
@@ -127,10 +126,7 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
         with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
             return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
-    notes = None
-    if wishes.note is not None:
-        with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create_bundles refuses them
+    notes = None if wishes.note is None else read_notes(wishes.note)
     order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",

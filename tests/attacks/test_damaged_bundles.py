@@ -142,7 +142,7 @@ def test_two_copies_that_are_damaged_in_different_places_make_the_generation(hom
     overwrite(path, good.index(FILES["rules/4"]), b"damage")
     result = import_bundle(home, path, forge.clock())
     assert result.outcome == "imported"
-    assert "1 members were damaged, their content was here already" in result.text
+    assert "content here already made up for 1 damaged member" in result.text
 
 
 def test_just_the_rest_makes_the_generation_when_the_publisher_sends_it(home, forge, tmp_path):

@@ -63,7 +63,7 @@ class MirrorDirectory:
         Raises:
             ChangedError: Somebody writes to it.
             FetchError: ``clamav.missing``; as :class:`LocalFiles`.
-            MalformedError: ``clamav.header``, ``clamav.cld``, ``clamav.cdiff``, ``clamav.sign``.
+            MalformedError: ``clamav.header``, ``clamav.cld``, ``clamav.cdiff``.
             NotAuthenticError: ``clamav.md5``, ``clamav.sha256``, ``clamav.signature``.
             RollbackError: ``source.older``.
         """

@@ -141,12 +141,11 @@ def test_the_three_official_databases_are_meant_where_none_is_named(bench: Bench
         (lambda kept: (kept / "x.cvd").write_bytes(forge.cvd(6)[:-9]), "clamav.md5"),
         (lambda kept: (kept / "x.cvd").write_bytes(b"<html>"), "clamav.header"),
         (lambda kept: (kept / "x.cvd").write_bytes(b""), "clamav.header"),
-        (lambda kept: (kept / "x-5.cdiff").write_bytes(b"no"), "clamav.cdiff"),
-        (lambda kept: (kept / "x-6.cvd.sign").write_bytes(b"no"), "clamav.sign"),
+        (lambda kept: (kept / "x-5.cdiff").write_bytes(forge.cdiff(5, said=4)), "clamav.cdiff"),
         (lambda kept: (kept / "x.cvd").rename(kept / "y") and (kept / "x.cvd").symlink_to("y"), "directory.link"),
         (lambda kept: kept.rename(kept.with_name("gone")), "directory.missing"),
     ],
-    ids=["damaged", "page", "empty", "increment", "sign", "link", "no-directory"],
+    ids=["damaged", "page", "empty", "increment", "link", "no-directory"],
 )
 def test_what_is_wrong_in_the_directory_is_refused(bench: Bench, kept: Path, spoil: Any, code: str) -> None:
     spoil(kept)
