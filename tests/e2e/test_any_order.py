@@ -386,6 +386,6 @@ def test_recovery_data_goes_into_the_inbox_and_out_of_it_with_its_bundle(site: S
         shutil.copyfile(copy, site.inbox / "update.zip")
         event = service.until("imported")
         assert "3 of " in event["text"]
-        assert "blocks were rebuilt from UPDATE.ZIP.PAR2" in event["text"]
+        assert "blocks from UPDATE.ZIP.PAR2" in event["text"]
         wait_for(lambda: not list(site.inbox.iterdir()), seconds=10, what="an empty inbox")
     assert served(site) == site.forge.files

@@ -29,7 +29,7 @@ def test_scattered_pages_up_to_the_rate_are_rebuilt(stick: Stick, kind: str) -> 
     repaired = stick.check_whole()
     assert (repaired.damaged_blocks, repaired.blocks, repaired.unreadable_bytes) == (lost, 171, 0)
     assert repaired.text.startswith(
-        "The medium is damaged: 8 of 171 blocks were rebuilt from acme-000007-full.zip.par2"
+        "The medium is damaged: rebuilt 8 of 171 blocks from acme-000007-full.zip.par2"
     )
 
 
