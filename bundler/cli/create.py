@@ -108,6 +108,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.cli.notes import read_notes
+    from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
@@ -137,10 +138,11 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
+    own = own_places_of(config, wishes.passphrase_file, wishes.pin_file, out=wishes.out)
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with show_progress(settings) as shown:
-        context = Context(home, config, system_clock, shown)
+        context = Context(home, config, system_clock, shown, own)
         return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))
 
 
