@@ -18,6 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from bundler.fetch.beginning import PatientResponse, say_what_is_wrong
 from bundler.fetch.errors import TooSlowError
+from manifests.text import count_text
 
 
 def impatient_pools(seconds: float) -> dict[str, Any]:
@@ -112,5 +113,5 @@ class _Impatient(HTTPConnection):
                     raise TooSlowError(
                         "http.too-slow",
                         f"{self.host} took too long {what}",
-                        need=f"{need} within {self.ceiling:g} seconds",
+                        need=f"{need} within {count_text(self.ceiling, 'second')}",
                     )

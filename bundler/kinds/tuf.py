@@ -24,6 +24,7 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path
+from manifests.text import count_text
 from manifests.trust import TrustedState, Workflow, find_targets, refresh_top_roles, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
@@ -135,11 +136,10 @@ class TufSource:
         refresh_top_roles(workflow, read)
         listed = find_targets(workflow, read, bench.globs)
         if not listed:
-            count = len(workflow.listed_paths)
             raise FetchError(
                 "tuf.no-targets",
                 f"Source {self.name!r}: the repository lists no target that would be carried",
-                have=f"{count:,} {'target' if count == 1 else 'targets'} in the roles that were read",
+                have=f"{count_text(len(workflow.listed_paths), 'file')} in the roles that were read",
                 todo="correct include and exclude, or ask its publisher",
             )
         for path in listed:
