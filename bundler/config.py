@@ -120,7 +120,7 @@ def load_config(path: Path, kinds: Kinds | None = None) -> Config:
         retention_generations=int(value.get("retention_generations", Config.retention_generations)),
         pkcs11_module=value.get("pkcs11", {}).get("module"),
     )
-    _check_days(config, path)
+    check_days(config, path)
     return config
 
 
@@ -157,7 +157,7 @@ def _source(table: dict[str, Any], kinds: Kinds, path: Path, at: str) -> SourceC
     return SourceConfig(name, kind, MappingProxyType(options), CommonOptions.from_table(keys))
 
 
-def _check_days(config: Config, path: Path) -> None:
+def check_days(config: Config, path: Path) -> None:
     """Refuse lifetimes that no bundle could keep to."""
     expiries = config.expiries
     least = {

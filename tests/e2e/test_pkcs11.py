@@ -158,7 +158,7 @@ def test_a_wrong_pin_seals_nothing(publisher, token, tmp_path):
     wrong.write_text("000000\n")
     done = bundle(publisher, token, "create", "--out", publisher.out, check=False, SEALIFT_PIN_FILE=str(wrong))
     assert done.returncode == 3
-    assert "[pkcs11.token]" in done.stderr
+    assert "[pkcs11.pin]" in done.stderr
     assert publisher.version() == 0
     assert not list(publisher.out.glob("*")) if publisher.out.exists() else True
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.keys.common import show_changes
-from bundler.cli.options import secrets_from, secrets_options
+from bundler.cli.options import KeyName, input_file, secrets_from, secrets_options
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
@@ -24,9 +24,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=input_file)
 @click.option(
-    "--key", "uris", multiple=True, metavar="KEY", help="A private key file or hsm:...; no home is needed then."
+    "--key",
+    "uris",
+    type=KeyName(),
+    multiple=True,
+    metavar="KEY",
+    help="A private key file or hsm:...; no home is needed then.",
 )
 @click.option("--out", type=_FILE, help="Where the signed copy goes.  [default: FILE itself]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -37,7 +42,7 @@ def command(
     file: Path,
     uris: tuple[str, ...],
     out: Path | None,
-    passphrase_file: Path | None,
+    passphrase_files: tuple[Path, ...],
     pin_file: Path | None,
     *,
     yes: bool,
@@ -45,7 +50,7 @@ def command(
     """Sign FILE, a proposed root; shows what it changes and asks first."""
     from bundler.ceremony.ceremony import sign_copy
 
-    secrets = secrets_from(passphrase_file, pin_file)
+    secrets = secrets_from(passphrase_files, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
         show_changes((*proposal.summary(), *proposal.changes()))

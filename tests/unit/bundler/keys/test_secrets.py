@@ -25,7 +25,7 @@ class Person:
 def test_a_wrong_passphrase_from_a_file_is_refused_at_once(tmp_path):
     keys.generate_key_files(tmp_path / "k.pem", PASSPHRASE)
     with pytest.raises(ConfigurationError) as caught:
-        keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, passphrase_file(tmp_path, "wrong one")))
+        keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, [passphrase_file(tmp_path, "wrong one")]))
     assert caught.value.code == "passphrase.wrong"
 
 
@@ -44,7 +44,7 @@ def test_a_person_may_mistype_twice_and_is_not_asked_again_for_the_next_key(tmp_
 
 def test_a_new_passphrase_is_asked_twice_and_must_agree(tmp_path):
     assert Secrets(Person("correct horse", "correct horse")).new_passphrase() == PASSPHRASE
-    assert Secrets(nobody, passphrase_file(tmp_path)).new_passphrase() == PASSPHRASE
+    assert Secrets(nobody, [passphrase_file(tmp_path)]).new_passphrase() == PASSPHRASE
     for answers, code in (
         (("correct horse", "correct house"), "passphrase.differs"),
         (("short12",), "passphrase.short"),
@@ -60,7 +60,7 @@ def test_the_command_line_goes_before_the_environment_for_secrets(tmp_path):
     one.write_text("first line\nrest\n")
     two.write_text("second line\r\n")
     environment = {"SEALIFT_PASSPHRASE_FILE": str(two), "SEALIFT_PIN_FILE": str(two)}
-    assert Secrets.choose(nobody, environment, one, None).new_passphrase() == b"first line"
-    assert Secrets.choose(nobody, environment, None, None).new_passphrase() == b"second line"
-    assert Secrets.choose(nobody, environment, None, None).pin("token") == "second line"
-    assert Secrets.choose(Person("1234"), {}, None, None).pin("token") == "1234"
+    assert Secrets.choose(nobody, environment, [one], None).new_passphrase() == b"first line"
+    assert Secrets.choose(nobody, environment, [], None).new_passphrase() == b"second line"
+    assert Secrets.choose(nobody, environment, [], None).pin("token") == "second line"
+    assert Secrets.choose(Person("1234"), {}, [], None).pin("token") == "1234"

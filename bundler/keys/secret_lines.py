@@ -1,0 +1,114 @@
+"""The first line of a file that holds a passphrase or a PIN: read once, however people write such files."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from manifests.errors import ConfigurationError
+
+MAX_LINE_BYTES = 4096
+"""Longer than any passphrase, shorter than what somebody names by mistake."""
+
+Warn = Callable[[str], None]
+"""Takes a sentence for the operator."""
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+"""What Windows' editors and shells put in front of a text."""
+
+
+class SecretLine:
+    """The secret in the first line of a file. A pipe is read once, up to the end of that line.
+
+    Args:
+        path: The file, the pipe, or the end of one that the shell calls ``/dev/fd/63``.
+        option: What names it, for errors.
+        warn: Told when others may read it.
+    """
+
+    def __init__(self, path: Path, option: str, warn: Warn) -> None:
+        self._path = path
+        self._option = option
+        self._warn = warn
+        self._text: str | None = None
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def read(self) -> str:
+        """Return the secret.
+
+        Raises:
+            ConfigurationError: ``passphrase.file``: it cannot be read; ``passphrase.empty``; ``passphrase.utf8``;
+                ``passphrase.long``; ``passphrase.key``: it is a key file.
+        """
+        if self._text is None:
+            self._text = self._checked(_decode(self._line(), self._path))
+        return self._text
+
+    def _line(self) -> bytes:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if stat.S_ISREG(mode):
+                    warn_readable(self._path, mode, self._warn)
+                    return file.read(2 * MAX_LINE_BYTES) or b""
+                return _read_line(file.fileno())
+        except OSError as error:
+            raise ConfigurationError(
+                "passphrase.file",
+                f"{self._path} cannot be read ({error.strerror})",
+                need=f"the file that {self._option} names, with the secret in its first line",
+            ) from None
+
+    def _checked(self, text: str) -> str:
+        line = text.split("\n", 1)[0].rstrip("\r")
+        if len(line.encode("utf-8")) >= MAX_LINE_BYTES:
+            raise ConfigurationError(
+                "passphrase.long",
+                f"The first line of {self._path} is too long for a secret",
+                need=f"fewer than {MAX_LINE_BYTES:,} bytes in the file that {self._option} names",
+            )
+        if not line:
+            raise ConfigurationError(
+                "passphrase.empty",
+                f"The first line of {self._path} is empty",
+                need=f"the secret in the first line of the file that {self._option} names",
+                todo="a pipe gives its text once: name a file where it is read by several commands",
+            )
+        if line.startswith("-----BEGIN "):
+            raise ConfigurationError(
+                "passphrase.key",
+                f"{self._path} is a key file",
+                need=f"a file with the secret in its first line for {self._option}",
+            )
+        return line
+
+
+def warn_readable(path: Path, mode: int, warn: Warn) -> None:
+    """Say what to type when others than its owner may read a secret file."""
+    if mode & 0o077:
+        warn(f"{path} can be read by others (mode {stat.S_IMODE(mode):o}). Run: chmod 600 {path}")
+
+
+def _read_line(descriptor: int) -> bytes:
+    """Read up to the end of a line and not a byte further: the next line may be another secret."""
+    line = bytearray()
+    while len(line) <= MAX_LINE_BYTES and (byte := os.read(descriptor, 1)) not in (b"", b"\n"):
+        line += byte
+    return bytes(line)
+
+
+def _decode(data: bytes, path: Path) -> str:
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8":
+        data = data.split(b"\n", 1)[0]  # what follows may have any encoding
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "passphrase.utf8", f"{path} is not UTF-8 text", todo=f"write its first line again, as UTF-8: {path}"
+        ) from None
