@@ -13,9 +13,10 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Root
 
-from bundler.ceremony.proposal import Proposal, with_authority
+from bundler.ceremony.proposal import Proposal, read_proposal, with_authority
 from bundler.config import Expiries
 from bundler.home import Home
+from bundler.keys.keyring import KeyEntry, Keyring
 from bundler.repository.delegations import Authority, authority_of
 from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
@@ -94,6 +95,7 @@ class Ceremony:
             files: Signed copies of one proposal; signatures of copies accepted earlier count too.
 
         Raises:
+            UsageError: ``file.*``.
             MalformedError: ``json.*``, ``ceremony.format``.
             NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
             ConfigurationError: ``ceremony.stale``, ``ceremony.different``.
@@ -102,14 +104,23 @@ class Ceremony:
         proposal = self._gather(files)
         return self._settle(proposal)
 
-    def discard_proposal(self) -> None:
+    def discard_proposal(self) -> tuple[KeyEntry, ...]:
         """Forget the proposal that waits for signatures.
+
+        Returns:
+            Keys it would have brought whose private halves are in the home: nothing needs them any more, unless a
+            copy of the proposal is on its way. They are not removed, because that cannot be taken back.
 
         Raises:
             ConfigurationError: ``ceremony.nothing``.
         """
-        self.require_proposal()
+        proposal = self.require_proposal()
         self._forget()
+        entries = Keyring.load(self._home.keys).entries
+        new = [keyid for keyid in proposal.proposed.keys if keyid not in self._current.signed.keys]
+        return tuple(
+            entries[keyid] for keyid in new if keyid in entries and (entries[keyid].uri or "").startswith("file:")
+        )
 
     def newest_root(self) -> Root:
         """Return the root that further changes start from: the one that waits for signatures, else the one in force."""
@@ -141,6 +152,10 @@ class Ceremony:
             )
         return proposal
 
+    def tell(self, lines: Sequence[str]) -> None:
+        """Show what somebody should know before a change is signed."""
+        self._show(lines)
+
     def _propose(self, wanted: Root, *, sign: bool) -> RootOutcome:
         proposal = Proposal.after(self._current, wanted, self._expires)
         self._show(proposal.changes())
@@ -151,8 +166,7 @@ class Ceremony:
     def _gather(self, files: Sequence[Path]) -> Proposal:
         proposal = self.waiting_proposal()
         for path in files:
-            with durable.storage_errors(path):
-                copy = Proposal.decode(path.read_bytes(), str(path))
+            copy = read_proposal(path)
             if copy.current.signed != self._current.signed:
                 raise ConfigurationError(
                     "ceremony.stale",
@@ -193,14 +207,13 @@ def sign_copy(path: Path, out: Path, signers: Callable[[Proposal], Sequence[Sign
         signers: Shown the proposal; gives who signs it, or raises.
 
     Raises:
+        UsageError: ``file.*``.
         MalformedError: ``json.*``, ``ceremony.format``.
         NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
         ConfigurationError: ``ceremony.not-a-signer``.
         StorageError: The file cannot be read, or the disk is full, read-only or failing.
     """
-    with durable.storage_errors(path):
-        data = path.read_bytes()
-    proposal = Proposal.decode(data, str(path))
+    proposal = read_proposal(path)
     signed = proposal.signed_by(signers(proposal))
     durable.write_file(out, signed.encode())
     return signed

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from securesystemslib.exceptions import UnverifiedSignatureError
@@ -22,6 +23,7 @@ from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
 from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.repository.delegations import Authority, authority_of
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.schemas import strictjson
@@ -191,6 +193,17 @@ class Proposal:
         return self.proposed.get_root_verification_result(
             self.current.signed, metadata.signed_bytes, metadata.signatures
         )
+
+
+def read_proposal(path: Path) -> Proposal:
+    """Read a proposal from a file that somebody named, and verify it.
+
+    Raises:
+        UsageError: ``file.*``: it is no file of that size at all.
+        MalformedError, NotAuthenticError: As :meth:`Proposal.decode`.
+        StorageError: The file cannot be read.
+    """
+    return Proposal.decode(read_given_file(path, max_bytes=_BYTES, what="a proposed root").data, str(path))
 
 
 def with_authority(root: Root, role: str, wanted: Authority) -> Root:

@@ -137,6 +137,7 @@ def _with_warnings(created: CreatedBundles, noticed: list[str]) -> CreatedBundle
 
 
 def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> CreatedBundles:
+    from bundler.cli.notes import read_notes
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
@@ -145,8 +146,6 @@ def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> Create
     from bundler.jobs.create import BundleOrder, create_bundles, open_keys
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
-    from manifests.disk.durable import storage_errors
-    from manifests.limits import DEFAULT_LIMITS
 
     home = open_home(settings.home)
     config = load_config(home.config)
@@ -155,10 +154,7 @@ def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> Create
         with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
             return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
-    notes = None
-    if wishes.note is not None:
-        with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create_bundles refuses them
+    notes = None if wishes.note is None else read_notes(wishes.note)
     order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",

@@ -57,12 +57,12 @@ def show(files: tuple[Path, ...], output: str, *, rules: bool) -> None:
 
 
 def _newest_first(files: tuple[Path, ...]) -> list[tuple[Path, RulePack | None]]:
-    from manifests.disk.durable import storage_errors
+    from manifests.disk.given_file import open_given_file
     from manifests.rulepack import Release, read_rule_pack
 
     found: list[tuple[Path, RulePack | None]] = []
     for path in files:
-        with storage_errors(path), path.open("rb") as file:
+        with open_given_file(path, what="a rule pack (.dsru)") as file:
             found.append((path, read_rule_pack(file)))
 
     def release(entry: tuple[Path, RulePack | None]) -> Release:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,11 +14,12 @@ from bundler.keys import pkcs8
 from bundler.keys.secret_lines import Warn, warn_readable
 from bundler.keys.secrets import Secrets
 from manifests.disk import durable
-from manifests.errors import ConfigurationError
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, UsageError
 from manifests.limits import KIB
 
 _FILE_BYTES = 64 * KIB
-"""Ceiling on a private key file; the largest key (RSA of 16,384 bits) takes 13 KiB."""
+"""Ceiling on a private key file; an RSA key of 16,384 bits takes 13 KiB."""
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -33,14 +32,19 @@ class PrivateKeyFile:
     mode: int
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, error: type[UsageError | ConfigurationError] = ConfigurationError) -> Self:
         """Read a file, whatever is in it.
 
+        Args:
+            path: The file.
+            error: What is raised when it is no file of that size at all.
+
         Raises:
+            UsageError, ConfigurationError: ``file.*``.
             StorageError: It cannot be read.
         """
-        with durable.storage_errors(path), path.open("rb") as file:
-            return cls(path, file.read(_FILE_BYTES), os.fstat(file.fileno()).st_mode)
+        given = read_given_file(path, max_bytes=_FILE_BYTES, what="a private key (PEM)", error=error)
+        return cls(path, given.data, given.mode)
 
     @property
     def encrypted(self) -> bool:
@@ -59,7 +63,7 @@ class PrivateKeyFile:
             raise ConfigurationError(
                 "key.mode",
                 f"{self.path} is not encrypted, and others can read it",
-                have=f"mode {stat.S_IMODE(self.mode):o}",
+                have=f"mode {self.mode:o}",
                 need="mode 600, or a passphrase",
                 todo=f"chmod 600 {self.path}; on a stick that keeps no modes: bundle keys passphrase {self.path}",
             )

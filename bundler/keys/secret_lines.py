@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
+from manifests.limits import KIB
 
-MAX_LINE_BYTES = 4096
+_FILE_BYTES = 16 * KIB
+"""Ceiling on the file of a secret."""
+MAX_LINE_BYTES = 4 * KIB
 """Longer than any passphrase, shorter than what somebody names by mistake."""
 
 Warn = Callable[[str], None]
@@ -21,7 +23,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 
 class SecretLine:
-    """The secret in the first line of a file. A pipe is read once, up to the end of that line.
+    """The secret in the first line of a file. A pipe is read once.
 
     Args:
         path: The file, the pipe, or the end of one that the shell calls ``/dev/fd/63``.
@@ -42,27 +44,17 @@ class SecretLine:
         """Return the secret.
 
         Raises:
-            ConfigurationError: ``passphrase.file``: it cannot be read; ``passphrase.empty``; ``passphrase.utf8``;
-                ``passphrase.long``; ``passphrase.key``: it is a key file.
+            ConfigurationError: ``passphrase.empty``; ``passphrase.utf8``; ``passphrase.long``; ``passphrase.key``:
+                it is a key file.
+            UsageError: ``file.*``: there is no such file, or it is none that can be read.
+            StorageError: It cannot be read.
         """
         if self._text is None:
-            self._text = self._checked(_decode(self._line(), self._path))
+            what = f"the file of {self._option}, with the secret in its first line"
+            given = read_given_file(self._path, max_bytes=_FILE_BYTES, what=what)
+            warn_readable(self._path, given.mode, self._warn)
+            self._text = self._checked(_decode(given.data, self._path))
         return self._text
-
-    def _line(self) -> bytes:
-        try:
-            with self._path.open("rb", buffering=0) as file:
-                mode = os.fstat(file.fileno()).st_mode
-                if stat.S_ISREG(mode):
-                    warn_readable(self._path, mode, self._warn)
-                    return file.read(2 * MAX_LINE_BYTES) or b""
-                return _read_line(file.fileno())
-        except OSError as error:
-            raise ConfigurationError(
-                "passphrase.file",
-                f"{self._path} cannot be read ({error.strerror})",
-                need=f"the file that {self._option} names, with the secret in its first line",
-            ) from None
 
     def _checked(self, text: str) -> str:
         line = text.split("\n", 1)[0].rstrip("\r")
@@ -91,15 +83,7 @@ class SecretLine:
 def warn_readable(path: Path, mode: int, warn: Warn) -> None:
     """Say what to type when others than its owner may read a secret file."""
     if mode & 0o077:
-        warn(f"{path} can be read by others (mode {stat.S_IMODE(mode):o}). Run: chmod 600 {path}")
-
-
-def _read_line(descriptor: int) -> bytes:
-    """Read up to the end of a line and not a byte further: the next line may be another secret."""
-    line = bytearray()
-    while len(line) <= MAX_LINE_BYTES and (byte := os.read(descriptor, 1)) not in (b"", b"\n"):
-        line += byte
-    return bytes(line)
+        warn(f"{path} can be read by others (mode {mode:o}). Run: chmod 600 {path}")
 
 
 def _decode(data: bytes, path: Path) -> str:

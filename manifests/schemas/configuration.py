@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
+from manifests.limits import MIB
 from manifests.schemas.accept import compile_schema
+from manifests.text import decode_text
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
 """User and password in a URL: no URL of a configuration may have them, and no error shows those of one that does."""
+
+_MAX_BYTES = 4 * MIB
+"""Ceiling on a configuration file: ten thousand sources, each with a page of options."""
 
 
 @cache
@@ -42,17 +48,20 @@ def read_configuration(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
         rules: Its JSON Schema (2020-12); ``additionalProperties: false`` wherever keys are fixed.
 
     Raises:
-        ConfigurationError: ``config.missing``, ``config.syntax``, or as :func:`check_configuration`.
+        ConfigurationError: ``config.missing``, ``config.syntax``, ``file.*``, or as :func:`check_configuration`.
         StorageError: The file cannot be read.
     """
     with storage_errors(path):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise ConfigurationError("config.missing", f"There is no {path}") from None
+        if not path.exists():
+            raise ConfigurationError("config.missing", f"There is no {path}")
+    data = read_given_file(path, max_bytes=_MAX_BYTES, what="a TOML file", error=ConfigurationError).data
     try:
-        value = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        value = tomllib.loads(decode_text(data))
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "config.syntax", f"{path} is not UTF-8 text", todo="save it as UTF-8 in your editor"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError("config.syntax", f"{path} is not TOML: {error}") from None
     check_configuration(value, rules, file=path)
     return value

@@ -25,11 +25,16 @@ def command(settings: Settings, out: Path | None, output: str, *, discard: bool)
         proposal = session.ceremony.require_proposal()
         if out is not None:
             durable.write_file(out, proposal.encode())
-        if discard:
-            session.ceremony.discard_proposal()
+        unused = session.ceremony.discard_proposal() if discard else ()
     if output == "json":
         print_json(outcome_to_json(RootOutcome(proposal, in_force=False)))
         return
     click.echo(proposal_to_text(proposal))
     if discard:
         click.echo("Discarded.")
+    for entry in unused:
+        private = str(entry.uri).removeprefix("file:")
+        click.echo(
+            f"The private key {entry.name} was made for it, and signs for nothing now. Unless a copy of the proposal "
+            f"is still on its way, run: rm {private} {private.removesuffix('.pem')}.pub"
+        )
