@@ -9,6 +9,7 @@ from pathlib import Path
 from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
 from manifests.limits import KIB
+from manifests.text import decode_text
 
 _FILE_BYTES = 16 * KIB
 """Ceiling on the file of a secret."""
@@ -17,9 +18,6 @@ MAX_LINE_BYTES = 4 * KIB
 
 Warn = Callable[[str], None]
 """Takes a sentence for the operator."""
-
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-"""What Windows' editors and shells put in front of a text."""
 
 
 class SecretLine:
@@ -87,11 +85,10 @@ def warn_readable(path: Path, mode: int, warn: Warn) -> None:
 
 
 def _decode(data: bytes, path: Path) -> str:
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-    if encoding == "utf-8":
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.split(b"\n", 1)[0]  # what follows may have any encoding
     try:
-        return data.decode(encoding)
+        return decode_text(data)
     except UnicodeDecodeError:
         raise ConfigurationError(
             "passphrase.utf8", f"{path} is not UTF-8 text", todo=f"write its first line again, as UTF-8: {path}"
