@@ -138,6 +138,7 @@ def _with_warnings(created: CreatedBundles, noticed: list[str]) -> CreatedBundle
 
 def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> CreatedBundles:
     from bundler.cli.notes import read_notes
+    from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
@@ -165,9 +166,10 @@ def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> Create
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
+    own = own_places_of(config, *wishes.passphrase_files, wishes.pin_file, out=wishes.out)
     open_keys(home, config, signers)  # before anything is pulled, and before a display would hide the question
     with show_progress(settings) as shown:
-        context = Context(home, config, system_clock, shown)
+        context = Context(home, config, system_clock, shown, own)
         return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))
 
 

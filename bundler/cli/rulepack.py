@@ -10,7 +10,7 @@ import click
 from manifests.console.commands import output_option, print_json
 
 if TYPE_CHECKING:
-    from manifests.rulepack import RulePack
+    from manifests.archives.rulepack import RulePack
 
 
 @click.group()
@@ -57,8 +57,8 @@ def show(files: tuple[Path, ...], output: str, *, rules: bool) -> None:
 
 
 def _newest_first(files: tuple[Path, ...]) -> list[tuple[Path, RulePack | None]]:
+    from manifests.archives.rulepack import Release, read_rule_pack
     from manifests.disk.given_file import open_given_file
-    from manifests.rulepack import Release, read_rule_pack
 
     found: list[tuple[Path, RulePack | None]] = []
     for path in files:

@@ -49,6 +49,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     Leaves with 10 when one does not answer as it should.
     """
+    from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
@@ -60,7 +61,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     home = open_home(settings.home)
     config = load_config(home.config)
     with show_progress(settings) as shown:
-        results = check_all(Context(home, config, system_clock, shown), sources)
+        results = check_all(Context(home, config, system_clock, shown, own_places_of(config)), sources)
     here = {status.name: status for status in read_source_statuses(home, config)}
     now = system_clock()
     if output == "json":

@@ -10,6 +10,7 @@ from bundler.context import Context
 from bundler.kinds import kind_class
 from bundler.pull.last_good import configuration_digest_of
 from bundler.sources.base import Pull, Source, Workbench
+from bundler.sources.own_files import OwnFiles
 from bundler.sources.records import PullRecord, load_record
 from manifests.disk.blobs import Batch
 from manifests.errors import (
@@ -64,6 +65,7 @@ class SourceJob:
             globs=common.globs,
             allow_older=common.allow_older,
             floor=self.record.floor,
+            own=OwnFiles.of(context.own_places),
         )
 
 

@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
-from manifests.disk import durable
-from manifests.disk.durable import storage_errors
-from manifests.disk.given_file import read_given_file
-from manifests.errors import ConfigurationError, MalformedError
-from manifests.names import check_target_path
-from manifests.rulepack import (
+from manifests.archives.rulepack import (
     MAX_TABLE_BYTES,
     RULE_PACK_FORMAT,
     RULE_PACK_SUFFIX,
@@ -28,6 +23,11 @@ from manifests.rulepack import (
     decode_rule_table,
     read_rule_pack,
 )
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.names import check_target_path
 from manifests.schemas import strictjson
 
 
