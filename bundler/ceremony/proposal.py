@@ -23,6 +23,7 @@ from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
 from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.repository.delegations import Authority, authority_of
+from manifests.clock import instant_text
 from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS
@@ -168,6 +169,19 @@ class Proposal:
     def changes(self) -> tuple[str, ...]:
         """Say line by line what the proposed root changes."""
         return describe_changes(self.current.signed, self.proposed)
+
+    def doubts(self, now: datetime) -> tuple[str, ...]:
+        """Say what about its expiry cannot be meant, or makes the clock of some machine look wrong.
+
+        Args:
+            now: The system's time, where it is proposed or signed.
+        """
+        expires_at, before = self.proposed.expires, self.current.signed.expires
+        if expires_at <= now:
+            return (f"by the clock of this machine, {instant_text(now)}, it has ended already",)
+        if expires_at < before:
+            return ("it ends earlier than the root in force; is the clock right where it was proposed?",)
+        return ()
 
     def summary(self) -> tuple[str, ...]:
         """Say line by line what the proposed root is as a whole, and which root it claims to follow.

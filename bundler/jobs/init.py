@@ -48,7 +48,7 @@ class NewPublisher:
 
     def root_expires_at(self, now: datetime) -> datetime:
         """Return when the first root ends that is signed at ``now``."""
-        return now + self.expiries.of(Root.type)
+        return self.expiries.end_of(Root.type, now)
 
 
 def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
@@ -94,7 +94,8 @@ def check_new_publisher(path: Path, wanted: NewPublisher) -> None:
             f"{wanted.threshold} of {wanted.root_keys} root keys cannot be",
             need=f"1 <= threshold <= root keys <= {MAX_ROOT_KEYS}",
         )
-    config.check_days(config.Config(wanted.publisher, expiries=wanted.expiries), Home(path).config)
+    for wrong in config.wrong_days(config.Config(wanted.publisher, expiries=wanted.expiries), Home(path).config):
+        raise wrong
     refuse_existing(path, _TODO)
 
 
