@@ -110,7 +110,9 @@ def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
     match = _LISTEN.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
         raise ConfigurationError(
-            "config.listen", f"{where}: {text!r} is no address to listen on", need="HOST:PORT, such as 127.0.0.1:4122"
+            "config.listen",
+            f"{where}: {text!r} is not a valid address to listen on",
+            need="HOST:PORT, such as 127.0.0.1:4122",
         )
     return match["host"].strip("[]"), int(match["port"])
 

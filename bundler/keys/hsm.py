@@ -17,6 +17,7 @@ from securesystemslib.signer import Key, Signature, Signer, SSlibKey
 from bundler.keys.secrets import Secrets, TokenPinError, TokenTries
 from bundler.keys.token_uri import TokenKey, id_text, parse_token_uri
 from manifests.errors import ConfigurationError
+from manifests.text import cause_text
 
 MODULE_VARIABLE = "PYKCS11LIB"
 """Names the token's library, as for ``securesystemslib``."""
@@ -272,6 +273,6 @@ def _token_errors(uri: str) -> Iterator[None]:
     except (ValueError, RuntimeError, AttributeError, PKCS11Error) as error:
         raise ConfigurationError(
             "pkcs11.token",
-            f"{uri}: {str(error) or type(error).__name__}",
+            f"{uri}: {cause_text(error)}",
             need=f"the token in its reader, its PIN, and its library in [pkcs11] module or {MODULE_VARIABLE}",
         ) from error

@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Import bundles, of a directory every one, oldest first. The files are left where they are.
 
-    Volumes come in any order. Leave with 24 when a generation is still incomplete after all files; what has
+    Volumes come in any order. Exits with 24 when a generation is still incomplete after all files; what has
     arrived of it is kept.
     """
     from relay.afterwards import FollowUp, follow_import
@@ -86,7 +86,7 @@ def _to_text(attempt: Attempt, followed: FollowUp) -> str:
     elif attempt.error is not None:
         said = f"refused, {attempt.error.code}"
     else:
-        said = f"passed over. {attempt.passed_over}"
+        said = f"skipped. {attempt.passed_over}"
     return "\n".join((f"{attempt.path.name}: {said}", *after))
 
 

@@ -20,7 +20,7 @@ from manifests.bundle.opening import open_bundle
 from manifests.clock import instant_text, parse_instant
 from manifests.disk import durable
 from manifests.errors import MalformedError, SealiftError, StorageError, UsageError
-from manifests.text import printable
+from manifests.text import count_text, printable
 from relay.config import Config
 from relay.home import Home
 from relay.quarantine.sealed_file import KEY_BYTES, seal_file, unsealed_chunks, write_new_file
@@ -111,7 +111,9 @@ def find_refused_bundle(home: Home, prefix: str) -> RefusedBundle:
     if len(found) != 1 or not prefix:
         code = "quarantine.ambiguous" if found else "quarantine.unknown"
         raise UsageError(
-            code, f"{len(found)} files in quarantine have an id like {prefix!r}", todo="relay quarantine list"
+            code,
+            f"The id {prefix!r} fits {count_text(len(found), 'file')} in quarantine",
+            todo="relay quarantine list",
         )
     return found[0]
 

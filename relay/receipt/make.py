@@ -31,6 +31,7 @@ from manifests.receipt import (
     sign_receipt,
 )
 from manifests.receipt.document import MAX_GENERATIONS
+from manifests.text import count_text
 from relay.context import Context
 from relay.receipt.site_key import open_site_key
 from relay.rings.policy import DEFAULT_RING
@@ -229,6 +230,7 @@ def _source_ages(state: State, served: int | None) -> tuple[SourceAge, ...]:
 
 
 def _event(receipt: Receipt, data: bytes, now: datetime) -> Event:
-    text = f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
+    lost = f"{count_text(len(receipt.without), 'file')} missing or damaged"
+    text = f"Receipt {receipt.serial}: generation {receipt.newest}, {lost}"
     details: dict[str, Detail] = {"serial": receipt.serial, "sha256": hashlib.sha256(data).hexdigest()}
     return Event(now, KIND, text, details)

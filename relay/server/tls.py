@@ -118,7 +118,7 @@ def check_tls_files(tls: TlsFiles) -> None:
         if not path.is_file():
             raise ConfigurationError(
                 "tls.missing",
-                f"There is no certificate or key at {path}",
+                f"There is not a certificate or key at {path}",
                 todo="relay init, or correct serve.tls in relay.toml",
             )
     try:
@@ -163,7 +163,7 @@ def leaf_expires_at(tls: TlsFiles) -> datetime:
     try:
         return x509.load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
     except (OSError, ValueError) as error:
-        raise ConfigurationError("tls.unreadable", f"{tls.certificate} is no certificate") from error
+        raise ConfigurationError("tls.unreadable", f"{tls.certificate} is not a certificate") from error
 
 
 def _issue(

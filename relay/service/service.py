@@ -18,6 +18,7 @@ from manifests.clock import Clock
 from manifests.disk.lock import exclusive_lock
 from manifests.errors import DamagedBundleError, SealiftError, StorageError
 from manifests.progress import CancelledError, CancelToken
+from manifests.text import count_text
 from relay.afterwards import FollowUp, follow_import
 from relay.config import Config
 from relay.context import Context
@@ -165,7 +166,10 @@ class Service:
         """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
         done = collect_garbage(self._context, wait_seconds=_LOCK_WAIT_SECONDS)
         if done.blobs:
-            self._report("gc", f"{done.blobs:,} files that nothing needs were removed, {done.bytes:,} bytes")
+            self._report(
+                "gc",
+                f"Removed {count_text(done.blobs, 'file')} that nothing needs, {count_text(done.bytes, 'byte')}",
+            )
 
     def _look_at_state(self) -> None:
         """Build the view that is served next; what another process imported wakes files that waited for it."""
@@ -208,8 +212,8 @@ class Service:
         notify_manager(self._notify_address, "READY=1")
 
     def _damaged(self, damage: DamagedBlob) -> None:
-        found = "is not there" if damage.found is None else f"has {damage.found:,} bytes"
-        text = f"{damage.name}: its content {found}, {damage.length:,} bytes were stored; do: relay check"
+        found = "is not there" if damage.found is None else f"has {count_text(damage.found, 'byte')}"
+        text = f"{damage.name}: its content {found}, {count_text(damage.length, 'byte')} were stored; do: relay check"
         self._report("damaged", text, sha256=damage.sha256)
         self._record(Event(self._clock(), "damage", text, {"sha256": damage.sha256}))
 

@@ -11,6 +11,7 @@ from manifests.byte_ranges import Range
 from manifests.clock import instant_text
 from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import CountedBackError, OtherVersionError, SealiftError
+from manifests.text import count_text
 from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 from relay.store.parts import assembled_ranges
 
@@ -43,13 +44,13 @@ class OutstandingContent:
     def have(self) -> str:
         """What is here, for people."""
         volumes = f"{_volumes(self.seen)} of {self.volume_count}, " if self.volume_count > 1 else ""
-        held = f"{self.targets - self.missing_targets:,} of {self.targets:,} targets"
+        held = f"{self.targets - self.missing_targets:,} of {count_text(self.targets, 'file')}"
         return f"{volumes}{held} of generation {self.generation}"
 
     @property
     def need(self) -> str:
         """What is not, for people."""
-        content = f"{self.missing_targets:,} targets, {self.missing_bytes:,} bytes"
+        content = f"{count_text(self.missing_targets, 'file')}, {count_text(self.missing_bytes, 'byte')}"
         if not self.missing_targets:
             return "none of its content, only a bundle of it that is whole"
         return f"{_volumes(self.unseen)} of {self.volume_count}: {content}" if self.unseen else content

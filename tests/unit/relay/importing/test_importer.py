@@ -119,8 +119,8 @@ def test_a_missing_base_is_named_with_the_command_to_type(home, forge, tmp_path)
         import_bundle(home, third, forge.clock())
     error = caught.value
     assert error.code == "base.missing"
-    assert error.have == "generation 1, 2 of 3 targets"
-    assert error.need == "1 targets, 2 bytes, as in generation 2"
+    assert error.have == "generation 1, 2 of 3 files"
+    assert error.need == "1 file, 2 bytes, as in generation 2"
     assert error.todo == "in the DMZ: bundle create --since 1"
     assert fingerprint(home) == before
 
@@ -129,7 +129,7 @@ def test_a_site_without_any_generation_is_told_to_ask_for_a_full_bundle(home, fo
     forge.seal(tmp_path / "1.zip")
     with pytest.raises(IncompleteError) as caught:
         import_bundle(home, forge.seal(tmp_path / "2.zip", since=1), forge.clock())
-    assert caught.value.have == "no generation yet, 0 of 2 targets"
+    assert caught.value.have == "no generation yet, 0 of 2 files"
     assert caught.value.todo == "in the DMZ: bundle create --full"
 
 
@@ -141,7 +141,7 @@ def test_content_that_the_store_lost_comes_back_with_the_same_bundle(home, forge
         digest = next(target.sha256 for target in state.generations.list_targets(1))
     home.store.path(digest).unlink()
     result = import_bundle(home, path, forge.clock())
-    assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 targets")
+    assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 file")
     assert content(home) == before
     assert import_bundle(home, path, forge.clock()).outcome == "already-imported"
 

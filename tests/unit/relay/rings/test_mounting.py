@@ -128,10 +128,10 @@ def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
     forge.said = {"au": {"fresh_days": 2, "version": "17.361.00"}, "patterns": {"fresh_days": 90}}
     status = view().status
     assert not status.is_stale(CREATED + timedelta(days=2))
-    assert status.stale_reasons(CREATED + timedelta(days=3)) == ("the source au is 3 days old, more than 2",)
+    assert status.stale_reasons(CREATED + timedelta(days=3)) == ("the source au is 3 days old, more than 2 days",)
     assert status.stale_reasons(CREATED + timedelta(days=40)) == (
-        "the generation is 40 days old, more than 30",
-        "the source au is 40 days old, more than 2",
+        "the generation is 40 days old, more than 30 days",
+        "the source au is 40 days old, more than 2 days",
     )
     assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status_to_text(
         status, CREATED + timedelta(days=3)
@@ -148,7 +148,7 @@ def test_where_every_source_has_its_own_limit_the_sites_does_not_count(view, for
 def test_content_that_was_carried_because_a_pull_failed_is_as_old_as_its_pull(view, forge):
     forge.said["rules"] = {"pulled_at": CREATED - timedelta(days=31), "failure": "timed out"}
     status = view().status
-    assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30",)
+    assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30 days",)
     assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status_to_text(status, CREATED)
 
 

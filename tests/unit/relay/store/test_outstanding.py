@@ -34,8 +34,8 @@ LEFT = OutstandingContent(
 
 def test_volumes_that_nobody_brought_are_what_is_needed():
     assert LEFT.unseen == (2,)
-    assert LEFT.have == "volumes 1, 3 of 3, 6 of 10 targets of generation 7"
-    assert LEFT.need == "volume 2 of 3: 4 targets, 5,000 bytes"
+    assert LEFT.have == "volumes 1, 3 of 3, 6 of 10 files of generation 7"
+    assert LEFT.need == "volume 2 of 3: 4 files, 5,000 bytes"
     assert (
         LEFT.todo.startswith("import acme-000007-from-000006.vol2of3.zip; if it is lost")
         or "bundle create --again 7" in LEFT.todo
@@ -45,11 +45,11 @@ def test_volumes_that_nobody_brought_are_what_is_needed():
 @pytest.mark.parametrize(
     ("change", "need"),
     [
-        ({"seen": (1, 2, 3), "damaged": (2,)}, "4 targets, 5,000 bytes"),
+        ({"seen": (1, 2, 3), "damaged": (2,)}, "4 files, 5,000 bytes"),
         ({"missing_targets": 0, "missing_bytes": 0}, "none of its content, only a bundle of it that is whole"),
         (
             {"volume_count": 40, "seen": ()},
-            "volumes " + ", ".join(map(str, range(1, 21))) + ", ... of 40: 4 targets, 5,000 bytes",
+            "volumes " + ", ".join(map(str, range(1, 21))) + ", ... of 40: 4 files, 5,000 bytes",
         ),
     ],
 )
