@@ -13,7 +13,7 @@ from relay.state.arriving import ArrivingGenerations
 from relay.state.deliveries import Deliveries
 from relay.state.event_rows import EventRows
 from relay.state.follow_ups import FollowUpFailures
-from relay.state.generations import HeldGenerations
+from relay.state.generations import Generations
 from relay.state.last_import import LastImport
 from relay.state.manager_deliveries import ManagerDeliveries
 from relay.state.publications import RingPublications
@@ -41,7 +41,7 @@ class State:
         self.path = path
         self._connection = schema.connect(path)
         self.trusted = TrustedMetadata(self._connection, path)
-        self.generations = HeldGenerations(self._connection, path, self.trusted)
+        self.generations = Generations(self._connection, path, self.trusted)
         self.publications = RingPublications(self._connection, path)
         self.arriving = ArrivingGenerations(self._connection, path)
         self.deliveries = Deliveries(self._connection, path)
