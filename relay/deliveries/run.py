@@ -117,7 +117,7 @@ class _DeliveryRun:
         self._problems += todo.problems
         # 2. what is no longer wanted: first, for a name that it has may be wanted by another file
         for row in todo.remove:
-            self._try(row.wanted, partial(self._remove, row, "the active generation no longer has it", None))
+            self._try(row.wanted, partial(self._remove, row, "the served generation no longer has it", None))
         for row in todo.withdraw:
             self._try(row.wanted, partial(self._remove, row, "its time was up", "withdrawn"))
         for row in todo.keep:

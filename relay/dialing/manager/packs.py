@@ -1,4 +1,4 @@
-"""Which rule packs of the active generation are for the manager."""
+"""Which rule packs of the served generation are for the manager."""
 
 from __future__ import annotations
 
