@@ -17,7 +17,7 @@ from relay.state.generations import Generations
 from relay.state.last_import import LastImport
 from relay.state.manager_deliveries import ManagerDeliveries
 from relay.state.publications import RingPublications
-from relay.state.receipts import ReceiptSerials
+from relay.state.receipts import Receipts
 from relay.state.records import Event
 from relay.state.schema import database_errors
 from relay.state.trusted import TrustedMetadata
@@ -46,7 +46,7 @@ class State:
         self.arriving = ArrivingGenerations(self._connection, path)
         self.deliveries = Deliveries(self._connection, path)
         self.manager_deliveries = ManagerDeliveries(self._connection, path)
-        self.receipts = ReceiptSerials(self._connection, path)
+        self.receipts = Receipts(self._connection, path)
         self.follow_ups = FollowUpFailures(self._connection, path)
         self.last_import = LastImport(self._connection, path)
         self.event_rows = EventRows(self._connection, path)
