@@ -1,6 +1,6 @@
 """The quarantine: which bundles were refused and why, with a sealed copy of each as long as there is room.
 
-``<id>.sealed`` is the copy (:mod:`relay.quarantine.sealed_file`), ``<id>.json`` the record; ``id`` is the first half
+``<id>.sealed`` is the copy (:mod:`relay.quarantine.encrypted_copy`), ``<id>.json`` the record; ``id`` is the first half
 of the content's SHA-256 digits. ``key`` seals them all.
 """
 
@@ -23,7 +23,7 @@ from manifests.errors import MalformedError, SealiftError, StorageError, UsageEr
 from manifests.text import printable
 from relay.config import Config
 from relay.home import Home
-from relay.quarantine.sealed_file import KEY_BYTES, seal_file, unsealed_chunks, write_new_file
+from relay.quarantine.encrypted_copy import KEY_BYTES, seal_file, unsealed_chunks, write_new_file
 
 _ID_DIGITS = 32
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from manifests.disk.blobs import Blob
 from manifests.errors import NotAuthenticError, StorageError
-from relay.quarantine import sealed_file
-from relay.quarantine.sealed_file import KEY_BYTES, SEALED_CHUNK_BYTES, seal_file, unsealed_chunks, write_new_file
+from relay.quarantine import encrypted_copy
+from relay.quarantine.encrypted_copy import KEY_BYTES, SEALED_CHUNK_BYTES, seal_file, unsealed_chunks, write_new_file
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -58,7 +58,7 @@ def test_the_same_content_is_sealed_otherwise_each_time(tmp_path):
 def test_no_bit_of_a_sealed_file_can_be_changed(tmp_path_factory, bit):
     tmp_path = tmp_path_factory.mktemp("sealed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sealed_file, "SEALED_CHUNK_BYTES", 100)
+        patch.setattr(encrypted_copy, "SEALED_CHUNK_BYTES", 100)
         seal(tmp_path, bytes(300))
         data = bytearray((tmp_path / "sealed").read_bytes())
         data[bit // 8] ^= 1 << bit % 8
