@@ -20,9 +20,9 @@ from typing import TypeVar
 from manifests.errors import LockedError, SealiftError, StorageError
 from relay.context import Context
 from relay.deliveries import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
-from relay.deliveries.features import write_feature_files
 from relay.deliveries.run import FAILED as DELIVERY_FAILED
 from relay.events.log import log_event
+from relay.feature_files import write_feature_files
 from relay.receipt.make import make_receipt
 from relay.rings.activate import move_rings
 from relay.state import Event, State

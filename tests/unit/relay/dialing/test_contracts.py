@@ -43,7 +43,7 @@ def test_nothing_in_the_relay_names_the_delivery_but_its_own_command() -> None:
     [
         ("relay/service/service.py", "from relay.dialing.manager import run as _run"),
         ("relay/importing/importer.py", "from relay.cli import deliver_rules as _rules"),
-        ("relay/deliveries/features.py", "from manifests import dsm as _dsm"),
+        ("relay/feature_files.py", "from manifests import dsm as _dsm"),
         ("relay/server/routes.py", "import http.client as _client"),
         ("relay/cli/status.py", "from relay.dialing.tuf import client as _client"),
     ],
