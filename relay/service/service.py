@@ -33,7 +33,7 @@ from relay.server.limits import ServerLimits
 from relay.server.server import Server
 from relay.server.tls import TlsFiles, renew_leaf, server_files
 from relay.server.view import Views
-from relay.service.jobs import Job, JobRunner, run_in_thread
+from relay.service.job_runner import Job, JobRunner, run_in_thread
 from relay.service.notify import notify_manager
 from relay.state import Event
 from relay.store.garbage import collect_garbage

@@ -8,7 +8,7 @@ import pytest
 
 from manifests.errors import StorageError
 from manifests.progress import CancelledError
-from relay.service.jobs import LONGEST_WAIT_SECONDS, Job, JobRunner, run_in_thread
+from relay.service.job_runner import LONGEST_WAIT_SECONDS, Job, JobRunner, run_in_thread
 
 
 class Bench:
