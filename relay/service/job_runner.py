@@ -1,4 +1,4 @@
-"""The jobs of the service: what it does again and again, each by itself and outside the event loop.
+"""The runner of the jobs that :mod:`relay.service.jobs` lists: each by itself and outside the event loop.
 
 A job that fails is reported and comes again; one that hangs keeps nobody, and is not begun a second time meanwhile.
 """
