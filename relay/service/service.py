@@ -18,7 +18,7 @@ from manifests.clock import Clock
 from manifests.disk.lock import exclusive_lock
 from manifests.errors import DamagedBundleError, StorageError
 from manifests.progress import CancelToken
-from relay.config import Config
+from relay.config import Config, TlsFiles
 from relay.context import Context
 from relay.events.log import log_event
 from relay.home import Home
@@ -30,7 +30,7 @@ from relay.inbox.watcher import Watcher
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
-from relay.server.tls import TlsFiles, server_files
+from relay.server.tls import server_files
 from relay.server.view import Views
 from relay.service.job_runner import JobRunner, run_in_thread
 from relay.service.jobs import LOCK_WAIT_SECONDS, ServiceJobs
@@ -132,8 +132,7 @@ class Service:
             stopped.cancel()
 
     def _tls(self) -> TlsFiles:
-        own = self._config.tls
-        return server_files(self._home.tls) if own is None else TlsFiles(own.certificate, own.key)
+        return self._config.tls or server_files(self._home.tls)
 
     def _reload_certificate(self) -> None:
         if self._loop is not None:
