@@ -11,6 +11,7 @@ import pytest
 
 from bundler.jobs.create import CreatedBundles, NothingNew
 from bundler.jobs.every import Unattended, parse_interval
+from bundler.keys.secrets import TokenPinError
 from bundler.pull.result import SourceFailure
 from bundler.seal.companions import SealedFile
 from manifests.errors import ConfigurationError, FetchError, LockedError, SealiftError, UsageError
@@ -136,3 +137,11 @@ def test_a_run_that_found_nothing_new_is_reported_as_unchanged() -> None:
         "version": 7,
     }
     assert {source["state"] for source in report["sources"].values()} == {"unchanged"}
+
+
+def test_a_pin_that_a_token_refuses_ends_the_loop_in_whichever_run() -> None:
+    wrong = TokenPinError("pkcs11.pin", "The PIN is wrong")
+    loop = Loop(60, takes(0), fails(ConfigurationError("passphrase.wrong", "It does not open")), fails(wrong), takes(0))
+    with pytest.raises(TokenPinError):
+        loop.run()
+    assert [report["outcome"] for report in loop.reports] == ["created", "failed"]
