@@ -55,7 +55,7 @@ def assert_nothing_pulled_yet(terminal: Terminal) -> None:
 
 
 def test_create_asks_before_it_pulls_and_the_question_stays_on_the_screen(dmz: Dmz) -> None:
-    with dmz.terminal("create", "--out", dmz.out) as terminal:
+    with dmz.terminal("create", "--mkdir", "--out", dmz.out) as terminal:
         terminal.answer(r"Passphrase of timestamp-\w+\.pem: ", "oops")
         assert not list((dmz.home / "sources").glob("*"))
         terminal.answer(r"Passphrase of timestamp-\w+\.pem: ", SECRET)
@@ -79,7 +79,7 @@ def test_a_passphrase_file_that_will_not_do_is_said_before_anything_is_pulled(
 ) -> None:
     if text is not None:
         dmz.secret(name, "").write_text(text)
-    with dmz.terminal("create", "--out", dmz.out, "--passphrase-file", name) as terminal:
+    with dmz.terminal("create", "--mkdir", "--out", dmz.out, "--passphrase-file", name) as terminal:
         assert terminal.end() in (2, 3)
     assert said in terminal.whole().replace("\n", " ")
     assert not list((dmz.home / "sources").glob("*"))
@@ -120,7 +120,7 @@ def test_a_new_key_is_opened_by_what_opens_the_others_though_her_key_signed(dmz:
         terminal.answer(r"Passphrase of alice\.pem: ", HERS)
         terminal.answer(r"Passphrase of timestamp-\w+\.pem: ", SECRET)
         assert terminal.end() == 0
-    dmz.run("create", "--out", dmz.out, "--passphrase-file", dmz.passphrase)
+    dmz.run("create", "--mkdir", "--out", dmz.out, "--passphrase-file", dmz.passphrase)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_the_first_receipt_of_a_site_asks_for_its_fingerprint(tmp_path: Path) ->
 
 
 def test_an_interrupted_question_ends_with_130_and_leaves_nothing(dmz: Dmz) -> None:
-    with dmz.terminal("create", "--out", dmz.out) as terminal:
+    with dmz.terminal("create", "--mkdir", "--out", dmz.out) as terminal:
         terminal.answer("Passphrase of .*: ", "\x03")
         assert terminal.end() == 130
     assert not dmz.out.exists()
