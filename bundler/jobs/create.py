@@ -114,7 +114,13 @@ def create_bundles(
         # 3. Metadata.
         signers_of_role = signers.of_repository(repository)
         staged = stage_version(
-            repository, pulled.targets, context.clock(), signers_of_role, config.expiries, config.lifetime
+            repository,
+            pulled.targets,
+            pulled.records,
+            context.clock(),
+            signers_of_role,
+            config.expiries,
+            config.lifetime,
         )
         _refuse_long_notes(order)
         version = compose_version(config.publisher, order.tool, pulled, staged, order.notes)

@@ -23,6 +23,7 @@ every delegated role must be believed     bundles only: a bundle is whole, nothi
 from __future__ import annotations
 
 from manifests.trust.documents import TimestampExtension
+from manifests.trust.sources import SourcePolicy, policies_extension, pulled_extension, read_policies, read_pulled_at
 from manifests.trust.toplevel import TrustedState
 from manifests.trust.walk import (
     MetadataReader,
@@ -38,12 +39,17 @@ from manifests.trust.workflow import BelievedRole, Workflow
 __all__ = [
     "BelievedRole",
     "MetadataReader",
+    "SourcePolicy",
     "TimestampExtension",
     "TrustedState",
     "Workflow",
     "find_target",
     "load_all_roles",
     "load_delegated_roles",
+    "policies_extension",
+    "pulled_extension",
+    "read_policies",
+    "read_pulled_at",
     "refresh_top_roles",
     "trusted_root",
     "update_roots",

@@ -26,7 +26,7 @@ from manifests.errors import MalformedError
 from manifests.trust import refusals
 
 EXTENSION = "x-sealift"
-"""Name of the signed extension in ``timestamp.json``."""
+"""Name of the signed extension in the timestamp and in a publisher's targets roles."""
 
 _FOREIGN_ERRORS = (
     ValueError,  # with it UnicodeError and json.JSONDecodeError

@@ -19,7 +19,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from manifests.errors import SealiftError
 from tests.support.keys import nobody
-from tests.support.tuf_publisher import NOW, RUNWAY, target
+from tests.support.tuf_publisher import NOW, RUNWAY, records, target
 
 OPEN = NewKeys(None)
 
@@ -66,7 +66,13 @@ class Site:
     def publish(self) -> None:
         repository = self.repository
         staged = stage_version(
-            repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
+            repository,
+            CONTENT,
+            records(CONTENT),
+            self.now,
+            self.signers.of_repository(repository),
+            config.Expiries(),
+            RUNWAY,
         )
         write_metadata(repository.directory, staged.documents)
 
