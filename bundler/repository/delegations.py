@@ -17,6 +17,7 @@ from manifests.disk import durable
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import strictjson
+from manifests.trust import count_keys, key_identity
 
 MIN_PREFIX = 6
 """Digits that name a key by hand: two keys of one role share them once in 16 million."""
@@ -35,8 +36,9 @@ class Authority:
         return tuple(key.keyid for key in self.keys)
 
     def with_keys(self, *keys: Key) -> Authority:
-        """Return the authority with more keys, after those that are there."""
-        return Authority(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+        """Return the authority with more keys, after those that are there; the same key in another form is there."""
+        here = {key_identity(key) for key in self.keys}
+        return Authority(self.keys + tuple(key for key in keys if key_identity(key) not in here), self.threshold)
 
     def without_keys(self, *keyids: str) -> Authority:
         """Return the authority without some of its keys."""
@@ -52,10 +54,10 @@ class Authority:
         Raises:
             ConfigurationError: ``keys.threshold``.
         """
-        if not 1 <= self.threshold <= len(self.keys):
+        if not 1 <= self.threshold <= count_keys(self.keys):
             raise ConfigurationError(
                 "keys.threshold",
-                f"The role {role} would need {self.threshold} signatures and have {len(self.keys)} keys",
+                f"The role {role} would need {self.threshold} signatures and have {count_keys(self.keys)} keys",
                 need="at least one signature, and as many keys",
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )

@@ -31,7 +31,7 @@ from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import SourceRecord, Target
 from manifests.names import MAX_SEGMENTS, check_source_name
-from manifests.trust import SourcePolicy, policies_extension, pulled_extension, read_pulled_at
+from manifests.trust import SourcePolicy, count_keys, policies_extension, pulled_extension, read_pulled_at
 
 EXTENSION = "x-sealift"
 ADVISED_TARGETS = 30_000
@@ -209,11 +209,12 @@ class _Stage:
             if signer.public_key.keyid in authority.keyids:
                 signature = signer.sign(payload)
                 metadata.signatures[signature.keyid] = signature
-        if len(metadata.signatures) < authority.threshold:
+        signed_by = count_keys(key for key in authority.keys if key.keyid in metadata.signatures)
+        if signed_by < authority.threshold:
             raise ConfigurationError(
                 "keys.unavailable",
                 f"The role {role} must be signed, and its keys are not here",
-                have=f"{len(metadata.signatures)} of {len(authority.keys)} keys",
+                have=f"{signed_by} of {len(authority.keys)} keys",
                 need=f"{authority.threshold}",
                 todo="bring the keys back into keys/, or give the role others: bundle keys rotate " + role,
                 role=role,
@@ -322,10 +323,10 @@ def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFil
 def _is_signed(metadata: Metadata[Targets], authority: Authority) -> bool:
     """Tell whether enough of the keys that count from now on have signed."""
     payload = metadata.signed_bytes
-    valid = 0
+    valid = []
     for key in authority.keys:
         if key.keyid in metadata.signatures:
             with suppress(UnverifiedSignatureError):
                 key.verify_signature(metadata.signatures[key.keyid], payload)
-                valid += 1
-    return valid >= authority.threshold
+                valid.append(key)
+    return count_keys(valid) >= authority.threshold

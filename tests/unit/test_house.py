@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,18 @@ def test_a_violation_of_a_contract_is_caught(name: str, tmp_path: Path) -> None:
     done = subprocess.run([linter, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
     assert f"{name} BROKEN" in done.stdout
+
+
+def test_what_a_script_installs_is_pinned_by_its_hash() -> None:
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix != ".lock"]
+    installing = [
+        (path.name, line.strip())
+        for path in scripts
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"\bpip install\b|^install ", line) and "$@" not in line and not line.lstrip().startswith("#")
+    ]
+    assert installing
+    own = "--no-deps --no-build-isolation --editable ."  # this repository itself
+    assert [row for row in installing if "--require-hashes" not in row[1] and own not in row[1]] == []
+    for path in (ROOT / "scripts").glob("*.lock"):
+        assert re.findall(r"^[a-z0-9].*==[^\\]*$", path.read_text("utf-8"), re.MULTILINE) == [], path.name
