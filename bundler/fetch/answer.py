@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 import requests
 
-from bundler.fetch.errors import WrongRangeError
+from bundler.fetch.errors import UnboundedError, WrongRangeError
 from bundler.fetch.urls import shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", re.IGNORECASE)
+"""Names of units are compared without case (RFC 9110 section 14.1)."""
 _SETTLED = timedelta(seconds=60)
 """A Last-Modified this much older than the answer is a strong validator (RFC 7232 section 2.2.2)."""
 
@@ -63,6 +64,11 @@ class Ask:
     start: int | None = None
     end: int | None = None
     if_range: str | None = None
+
+    @property
+    def is_peek(self) -> bool:
+        """Whether the first bytes are asked for, to look at them."""
+        return self.start == 0 and self.end is not None
 
     def headers(self) -> dict[str, str]:
         """Return it as request headers."""
@@ -133,10 +139,10 @@ def require_bounded(url: str, answer: Answer) -> None:
     """Refuse a body that ends with its connection, and so may be cut short unnoticed (RFC 9112 section 8).
 
     Raises:
-        FetchError: ``http.unbounded``.
+        UnboundedError: ``http.unbounded``.
     """
     if not answer.bounded:
-        raise FetchError(
+        raise UnboundedError(
             "http.unbounded",
             f"{shown_url(url)}: its server says neither how long it is nor where it ends, "
             "so it may be cut short unnoticed",
@@ -166,6 +172,27 @@ def read_length(url: str, headers: Mapping[str, str]) -> int | None:
 
 def _transfer(headers: Mapping[str, str]) -> str:
     return headers.get("Transfer-Encoding", "identity").strip().lower()
+
+
+def check_beginning(url: str, headers: Mapping[str, str]) -> None:
+    """Check that a 206 gives a file from its first byte on, however much of it.
+
+    Caches answer with whole blocks, with all of the file, or leave ``Content-Range`` out. What came is the beginning
+    of a file that is read whole afterwards.
+
+    Raises:
+        WrongRangeError: ``http.range``: it says that it begins elsewhere, or it comes in several parts.
+    """
+    said = headers.get("Content-Range", "").strip()
+    match = _CONTENT_RANGE.fullmatch(said)
+    several = headers.get("Content-Type", "").strip().lower().startswith("multipart/byteranges")
+    if several or (said and (match is None or int(match[1]) != 0)):
+        raise WrongRangeError(
+            "http.range",
+            f"{shown_url(url)} answers with another part than it was asked for",
+            have="several parts" if several else f"Content-Range {said[:80]!r}",
+            need="its first bytes",
+        )
 
 
 def check_range(url: str, ask: Ask, headers: Mapping[str, str]) -> int:

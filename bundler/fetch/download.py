@@ -105,7 +105,7 @@ class Downloads:
         if answer.unchanged and known is not None:
             return None, known, self._memory.file(wanted.path, wanted.url).updated(answer.validators)
         wanted.check_length(answer.total)
-        if wanted.check is None and wanted.length is None:
+        if wanted.check is None and wanted.length is None and not wanted.proves_itself:
             require_bounded(wanted.url, answer)
         if announce:
             self._bench.progress.start(f"{self._name}: {wanted.path}", answer.total)

@@ -8,6 +8,8 @@
       x HttpStatusError        the server refused: some refusals pass
           x GoneError          404 or 410: it has no such file
           x BusyError          429 or 503: come back later; whoever says when is left alone until then
+      x WebPageError           a web page came where a file was asked for
+      x UnboundedError         nobody says where the file ends
       x WrongBodyError         what comes is not the file that is wanted: what came so far is of no use
           x WrongLengthError   it is not as long as its index says: either may be about to change
           x WrongRangeError    it is another part than was asked for: try again, from the beginning
@@ -26,6 +28,8 @@ GONE = frozenset({404, 410})
 """Status codes that say: there is no such file."""
 FORBIDDEN = 403
 """Some stores answer this for what they do not have, so as not to tell what there is."""
+RANGE_REFUSALS = frozenset({400, 405, 406, 412, 501})
+"""What servers and what stands before them say to a range that they do not understand."""
 BUSY = frozenset({429, 503})
 TOO_MANY = 429
 """We asked too often: a host that says so is left alone, also when it does not say until when."""
@@ -61,6 +65,11 @@ class HttpStatusError(FetchError):
         """Whether it is worth asking again in a moment."""
         return self.status in BUSY | BROKEN
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server will not give it, and would not later either: what many say of a file they do not have."""
+        return 400 <= self.status < 500 and not self.may_pass
+
 
 class GoneError(HttpStatusError):
     """The server has no such file, or has it no longer."""
@@ -82,6 +91,14 @@ class BusyError(HttpStatusError):
     ) -> None:
         super().__init__(code, what, status=status, have=have, retry_after_seconds=retry_after_seconds, host=host)
         self._fix(host=host, retry_after_seconds=retry_after_seconds)
+
+
+class WebPageError(FetchError):
+    """A web page came where a file was asked for: ``http.captive-portal``."""
+
+
+class UnboundedError(FetchError):
+    """A body ends with its connection, and so may be cut short unnoticed: ``http.unbounded``."""
 
 
 class WrongBodyError(FetchError):

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from bundler.fetch.answer import Ask, require_bounded
+from bundler.fetch.answer import ALL, Ask, require_bounded
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.download import Downloads, may_be_page
-from bundler.fetch.errors import FORBIDDEN, GoneError, HttpStatusError, NoSuchRangeError
+from bundler.fetch.errors import FORBIDDEN, RANGE_REFUSALS, GoneError, HttpStatusError, WrongRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.portal import is_page, refuse_portal
@@ -196,22 +196,24 @@ class Fetcher:
     def head_bytes(self, url: str, count: int) -> bytes:
         """Return the first ``count`` bytes of a file, fewer if it is shorter; no more of it is read.
 
+        They are asked for as a range; where that gives no sense or too little, without one.
+
         Raises:
             FetchError: As :meth:`get`.
         """
 
         def attempt() -> bytes:
-            with self._transport.get(url, Ask(start=0, end=count - 1)) as answer:
-                data = bytearray()
-                while len(data) < count and (chunk := next(answer.chunks, b"")):
-                    data += chunk
-                refuse_portal(url, answer, bytes(data))
-                return bytes(data[:count])
+            try:
+                data = self._peek(url, Ask(start=0, end=count - 1), count)
+            except WrongRangeError:
+                data = b""
+            except HttpStatusError as error:
+                if error.status not in RANGE_REFUSALS:
+                    raise
+                data = b""
+            return data if len(data) == count else self._peek(url, ALL, count)
 
-        try:
-            return self._transport.retrying(attempt)
-        except NoSuchRangeError:  # there is no first byte
-            return b""
+        return self._transport.retrying(attempt)
 
     def once_more(self, attempt: Callable[[], T], passing: tuple[type[SealiftError], ...]) -> T:
         """Run ``attempt`` once more, after a pause, if it fails with one of these errors.
@@ -247,6 +249,14 @@ class Fetcher:
         if found is not None:
             return found
         return self._transport.retrying(lambda: self._downloads.bring(self._transport, wanted, announce=announce))
+
+    def _peek(self, url: str, ask: Ask, count: int) -> bytes:
+        with self._transport.get(url, ask) as answer:
+            data = bytearray()
+            while len(data) < count and (chunk := next(answer.chunks, b"")):
+                data += chunk
+            refuse_portal(url, answer, bytes(data))
+            return bytes(data[:count])
 
     def _document(self, url: str, max_bytes: int, html: bool) -> bytes:
         known = self._memory.document(url)

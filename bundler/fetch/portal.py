@@ -7,8 +7,8 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from bundler.fetch.answer import Answer
+from bundler.fetch.errors import WebPageError
 from bundler.fetch.urls import shown_url
-from manifests.errors import FetchError
 
 _SNIFFED_BYTES = 512
 _SUFFIXES = (".html", ".htm", ".xhtml")
@@ -23,7 +23,7 @@ def without_portal(url: str, answer: Answer) -> Iterator[bytes]:
     """Yield the body if it is no web page.
 
     Raises:
-        FetchError: ``http.captive-portal``.
+        WebPageError: ``http.captive-portal``.
     """
     if answer.start or is_page(urlsplit(url).path):
         return answer.chunks
@@ -38,11 +38,11 @@ def refuse_portal(url: str, answer: Answer, beginning: bytes = b"") -> None:
     """Refuse a web page, by what it is called and by how it begins.
 
     Raises:
-        FetchError: ``http.captive-portal``.
+        WebPageError: ``http.captive-portal``.
     """
     start = beginning[:_SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not answer.unchanged and (answer.html or start.startswith((b"<!doctype html", b"<html"))):
-        raise FetchError(
+        raise WebPageError(
             "http.captive-portal",
             f"{shown_url(url)} answered with a web page instead of a file",
             todo="sign in to the network or proxy, correct the URL, or give the file's checksum",

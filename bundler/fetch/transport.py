@@ -203,7 +203,9 @@ class FetchTransport:
     def _answer(self, url: str, current: str, response: requests.Response, ask: Ask, bounds: _Bounds) -> Answer:
         start = 0
         unchanged = response.status_code == 304 and ask.unless is not None
-        if response.status_code == 206 and ask.start is not None:
+        if response.status_code == 206 and ask.is_peek:
+            reading.check_beginning(url, response.headers)
+        elif response.status_code == 206 and ask.start is not None:
             start = reading.check_range(url, ask, response.headers)
         elif not unchanged and response.status_code != 200:
             raise self._refusal(url, current, response, ask)

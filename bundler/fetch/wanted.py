@@ -22,6 +22,8 @@ class WantedFile:
         length: What it must turn out to be, in bytes, if the index says.
         check: The checksum that it must have; content that has it is not fetched again.
         max_bytes: A lower ceiling than the options'.
+        proves_itself: It shows whether it is whole, such as by a digest in it, and the kind looks: nobody need say
+            how long it is.
         immutable: Its name says its content: what is here of it is never asked for again.
     """
 
@@ -30,6 +32,7 @@ class WantedFile:
     length: int | None = None
     check: Checksum | None = None
     max_bytes: int | None = None
+    proves_itself: bool = False
     immutable: bool = False
 
     def is_met_by(self, blob: Blob, chunks: Callable[[], Iterable[bytes]]) -> bool:

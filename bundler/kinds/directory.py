@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,8 +18,8 @@ from bundler.fetch.local_files import (
     require_regular,
     settled_chunks,
     settled_fingerprints,
-    taken_for_changes,
 )
+from bundler.fetch.local_tree import TreeEntry, walk_tree
 from bundler.sources.base import (
     NOT_VERIFIED,
     CheckedTarget,
@@ -30,6 +30,7 @@ from bundler.sources.base import (
     Workbench,
     state_of,
 )
+from bundler.sources.own_files import refuse_home, refuse_own_content
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
@@ -130,31 +131,22 @@ class DirectorySource:
 
     def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> Blob:
         with open_settled(self.path / path, mark) as file:
+            with read_errors(self.path / path):
+                refuse_own_content(self.name, path, self.path / path, file)
             return bench.batch.add(settled_chunks(self.path / path, file, mark, bench.progress))
 
     def _find(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
-        with read_errors(self.path):
-            root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for path, status in _walk(root, self.path, ""):
-                if not bench.globs.takes(path):
-                    continue
-                if self._regular(path, status):
-                    files[
-                        require_target_path(
-                            self.name,
-                            path,
-                            what=f"the file {path!r}",
-                            code="directory.name",
-                            todo="rename or exclude it",
-                        )
-                    ] = Fingerprint.of(status)
-                else:
-                    skipped.append(path)
-        finally:
-            os.close(root)
+        for entry in walk_tree(self.path, bench.globs.may_take_below):
+            if entry.is_directory:
+                bench.own.refuse_directory(self.name, entry.path, entry.at, entry.status, bench.globs)
+            elif not bench.globs.takes(entry.path):
+                continue
+            elif self._regular(entry.path, entry.status):
+                files[self._carried_as(bench, entry)] = Fingerprint.of(entry.status)
+            else:
+                skipped.append(entry.path)
         if not files and not self.allow_empty:
             raise FetchError(
                 "directory.empty",
@@ -163,35 +155,20 @@ class DirectorySource:
             )
         return DirectoryListing(files, tuple(sorted(skipped)))
 
+    def _carried_as(self, bench: Workbench, entry: TreeEntry) -> str:
+        """Return the target path of a file, unless it is one of ours or cannot be carried under its name."""
+        if entry.home is not None:
+            refuse_home(self.name, entry.home.path, entry.home.at, entry.home.kind)
+        bench.own.refuse_file(self.name, entry.path, entry.at, entry.status)
+        what = f"the file {entry.path!r}"
+        return require_target_path(self.name, entry.path, what=what, code="directory.name", todo="rename or exclude it")
+
     def _regular(self, path: str, status: os.stat_result) -> bool:
         if not stat.S_ISREG(status.st_mode) and self.skip_links:
             return False
         todo = "replace it by a file, exclude it, or write skip_links = true"
         require_regular(self.name, self.path / path, status.st_mode, todo)
         return True
-
-
-def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything but directories below an open directory, never following a link.
-
-    Raises:
-        ChangedError: An entry went away meanwhile.
-        FetchError: ``directory.unreadable``.
-    """
-    with read_errors(at), os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries)
-    for name in names:
-        with read_errors(at / name), taken_for_changes(at / name):
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISDIR(status.st_mode):
-            yield prefix + name, status
-            continue
-        with read_errors(at / name), taken_for_changes(at / name):
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            yield from _walk(inner, at / name, f"{prefix}{name}/")
-        finally:
-            os.close(inner)
 
 
 def _passed_over(listing: DirectoryListing) -> str:

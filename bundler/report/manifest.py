@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from manifests.clock import instant_text
 from manifests.manifest import Manifest, SourceRecord, Target
-from manifests.text import table_text
+from manifests.text import printable, table_text
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
         "content_bytes": sum(target.length for target in manifest.targets),
         "carried_bytes": carried_bytes(manifest),
         "sources": [_source_to_json(source, manifest) for source in manifest.sources],
+        "absent": [asdict(source) for source in manifest.absent],
     }
     if targets:
         value["target_list"] = [target_to_json(target) for target in manifest.targets]
@@ -51,7 +53,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
     lines = [
         f"publisher  {manifest.publisher}",
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
-        f"created    {instant_text(manifest.created)} by {manifest.tool}",
+        printable(f"created    {instant_text(manifest.created)} by {manifest.tool}"),
         f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
         f"{carried_bytes(manifest) if carried is None else carried:,} bytes carried",
     ]
@@ -59,7 +61,10 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
         this = f"{manifest.volume_index} of " if carried is None else ""
         lines.append(f"volume{'s' if carried is not None else ' '}    {this}{manifest.volume_count}")
     for source in manifest.sources:
-        lines += ["", *_source_to_lines(source, manifest)]
+        lines += ["", *map(printable, _source_to_lines(source, manifest))]
+    for absent in manifest.absent:
+        said = f"{absent.name} ({absent.kind}): NOTHING OF IT IS HERE", f"  failed: {absent.failure}"
+        lines += ["", *map(printable, said)]
     if targets:
         rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
         lines += ["", table_text(rows, ("sha256", "        bytes", "path"))]

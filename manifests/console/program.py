@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -12,8 +11,9 @@ from typing import NoReturn
 
 import click
 
-from manifests.console.commands import LazyGroup, Settings
+from manifests.console.commands import LazyGroup, Settings, json_text
 from manifests.errors import ConfigurationError, SealiftError
+from manifests.text import printable_lines
 
 _HOMES = ".local/share/sealift"
 """Below a user's directory, where the programs keep theirs unless told otherwise."""
@@ -71,9 +71,9 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
         sys.exit(_invoke(group, name, given))
     except SealiftError as error:
         if _wants_json(given):
-            click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
+            click.echo(json_text({"error": error.to_json()}), err=True)
         else:
-            click.echo(f"{name}: {error} [{error.code}]", err=True)
+            click.echo(printable_lines(f"{name}: {error} [{error.code}]"), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

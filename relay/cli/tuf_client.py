@@ -12,6 +12,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.errors import SealiftError, UsageError
+from manifests.text import printable_lines
 
 if TYPE_CHECKING:
     from relay.dialing.tuf.client import TufClient
@@ -64,12 +65,12 @@ def command(
 @click.pass_obj
 def init(options: _Options, root: Path) -> None:
     """Pin the trusted root that a person brought. No network."""
-    from manifests.disk.durable import storage_errors
+    from manifests.disk.given_file import read_given_file
+    from manifests.limits import DEFAULT_LIMITS
     from manifests.trust.directory import MetadataDirectory
 
     with _refusals():
-        with storage_errors(root):
-            data = root.read_bytes()
+        data = read_given_file(root, max_bytes=DEFAULT_LIMITS.root_bytes, what="the trusted root.json").data
         MetadataDirectory(options.metadata_dir).initialise(data)
 
 
@@ -116,7 +117,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except SealiftError as error:
-        click.echo(f"relay tuf-client: {error} [{error.code}]", err=True)
+        click.echo(printable_lines(f"relay tuf-client: {error} [{error.code}]"), err=True)
         raise click.exceptions.Exit(1) from error
 
 

@@ -248,3 +248,33 @@ with exclusive_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()
 """
+
+
+def test_a_source_that_never_gave_anything_is_named_everywhere_also_inside(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    shutil.rmtree(publisher.content / "patterns")
+    done = publisher.bundle("create", "--out", publisher.out, "--allow-partial", "-o", "json", check=False)
+    assert done.returncode == 11
+    (absent,) = json.loads(done.stdout)["absent"]
+    assert (absent["name"], absent["kind"]) == ("patterns", "directory")
+    sealed = publisher.out / "plant-000001-full.zip"
+    assert json.loads(publisher.bundle("inspect", "-o", "json", sealed).stdout)[0]["absent"] == [absent]
+    assert "patterns (directory): NOTHING OF IT IS HERE" in publisher.bundle("inspect", sealed).stdout
+    for slip in publisher.out.glob("*.slip.*"):
+        assert "missing" in slip.read_text().lower()
+    home = tmp_path / "relay"
+    run([BIN / "relay", "--home", home, "init", "--root", publisher.root])
+    run([BIN / "relay", "--home", home, "import", sealed])
+    status = json.loads(run([BIN / "relay", "--home", home, "status", "-o", "json"]).stdout)
+    assert status["absent_sources"] == [absent]
+    assert [source["name"] for source in status["sources"]] == ["rules"]
+
+
+def test_when_no_source_ever_gave_anything_the_reasons_are_said(publisher: Publisher) -> None:
+    shutil.rmtree(publisher.content)
+    done = publisher.bundle("create", "--out", publisher.out, "--allow-partial", check=False)
+    assert done.returncode == 10
+    assert "[create.nothing]" in done.stderr
+    assert "patterns:" in done.stderr
+    assert "bundle sources check" in done.stderr

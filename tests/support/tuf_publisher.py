@@ -37,6 +37,7 @@ class Publisher:
     ) -> None:
         self.directory = directory
         self.expiries = expiries or Expiries()
+        self.renew_within = timedelta(0)
         self.missing: set[str] = set()
         self.asked: list[str] = []
         self.root_signers = [CryptoSigner.generate_ed25519() for _ in range(root_keys)]
@@ -49,7 +50,7 @@ class Publisher:
             sign_first_root(
                 {role: [signer.public_key for signer in signers] for role, signers in self.keys.items()},
                 threshold,
-                NOW + self.expiries.of("root"),
+                self.expiries.end_of("root", NOW),
                 self.root_signers,
             )
         )
@@ -71,7 +72,9 @@ class Publisher:
         """Stage a version; all sources were pulled at ``NOW`` unless something else is ``said`` of them."""
         self.asked.clear()
         said = records(targets) if said is None else said
-        return stage_version(self.load(), targets, said, now, self.signers, self.expiries, runway)
+        return stage_version(
+            self.load(), targets, said, now, self.signers, self.expiries, runway, renew_within=self.renew_within
+        )
 
     def publish(
         self,

@@ -9,12 +9,13 @@ has no last increment, an empty one takes its place, ClamAV's own sign for "take
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+from bundler.fetch.errors import GoneError, HttpStatusError, UnboundedError, WebPageError
 from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.files import (
@@ -23,7 +24,8 @@ from bundler.kinds.clamav.files import (
     DatabaseHeader,
     check_body,
     check_cdiff,
-    check_sign,
+    is_cdiff,
+    is_sign,
     read_header,
 )
 from bundler.sources.base import JSON, PulledTarget, Workbench
@@ -32,6 +34,8 @@ from manifests.errors import FetchError
 from manifests.limits import MIB
 
 _CDIFF_BYTES = 256 * MIB
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ class Mirror:
 
         Raises:
             FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``.
-            MalformedError: ``clamav.header``, ``clamav.cdiff``, ``clamav.sign``.
+            MalformedError: ``clamav.header``, ``clamav.cdiff``.
             NotAuthenticError: ``clamav.md5``, ``clamav.signature``.
             RollbackError: ``source.older``.
         """
@@ -169,12 +173,12 @@ class Mirror:
         It is asked for under a name of its own for each version, so unconditionally: a mirror whose file times stand
         still would call it unchanged.
         """
-        return self.fetcher.get(WantedFile(f"{self.url}/{name}.cvd", f"{name}-{probe.header.version}.cvd")).blob
+        file = f"{name}-{probe.header.version}.cvd"
+        return self.fetcher.get(WantedFile(f"{self.url}/{name}.cvd", file, proves_itself=True)).blob
 
     def _checked(self, file: str, blob: Blob, probe: DatabaseProbe) -> DatabaseProbe:
         """Check a database that was just fetched, which may be a newer one than was asked about."""
-        with self.bench.open(blob) as stream:
-            data = stream.read(HEADER_BYTES)
+        data = self._beginning(blob)
         header = read_header(data, name=file)
         if header.version < probe.header.version:
             raise FetchError(
@@ -204,7 +208,7 @@ class Mirror:
         for number in range(version, lowest - 1, -1):
             found = self._increment(name, number, ask=not (known and known.complete and number < known.version))
             if not found:
-                complete = number < version
+                complete = number < version and found is not None
                 break
             chain += found
         else:
@@ -213,29 +217,63 @@ class Mirror:
             chain.append(PulledTarget(f"{name}-{version}.cdiff", self.bench.batch.add(())))
         return tuple(chain), complete
 
-    def _increment(self, name: str, number: int, *, ask: bool) -> tuple[PulledTarget, ...]:
-        """Return one increment and its signature; nothing when the upstream does not have it."""
+    def _increment(self, name: str, number: int, *, ask: bool) -> tuple[PulledTarget, ...] | None:
+        """Return one increment and its signature.
+
+        Returns:
+            Nothing when the upstream says that it has none; ``None`` when it does not give it, for whatever reason.
+        """
         file = f"{name}-{number}.cdiff"
         here = self.bench.remembered(file)
         if here is not None and here.length > 0:
             sign = self.bench.remembered(f"{file}.sign")
             return (PulledTarget(file, here), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
-        fetched = (
-            self.fetcher.get_or_none(WantedFile(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)) if ask else None
-        )
-        if fetched is None:
+        if not ask:
             return ()
+        wanted = WantedFile(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)
+        try:
+            fetched = _beside(lambda: self.fetcher.get(wanted))
+        except GoneError:
+            return ()
+        if fetched is None or not is_cdiff(self._beginning(fetched.blob)):
+            return None
         check_cdiff(self.bench.read(fetched.blob), number, name=file)
         signed = self._sign(f"{file}.sign")
         return (PulledTarget(file, fetched.blob), *([signed] if signed else []))
+
+    def _beginning(self, blob: Blob) -> bytes:
+        with self.bench.open(blob) as stream:
+            return stream.read(HEADER_BYTES)
 
     def _sign(self, file: str) -> PulledTarget | None:
         """Return a ``.sign`` file where the upstream has one; its name says the version, so it never changes."""
         here = self.bench.remembered(file)
         if here is not None:
             return PulledTarget(file, here)
-        data = self.fetcher.document_or_none(f"{self.url}/{file}", max_bytes=SIGN_BYTES)
-        return None if data is None else PulledTarget(file, self.bench.batch.add([check_sign(data, name=file)]))
+        url = f"{self.url}/{file}"
+        data = _beside(lambda: self.fetcher.document_or_none(url, max_bytes=SIGN_BYTES))
+        return None if data is None or not is_sign(data) else PulledTarget(file, self.bench.batch.add([data]))
+
+
+def _beside(fetch: Callable[[], T]) -> T | None:
+    """Return a file that stands beside a database which came well, or ``None`` where the upstream does not give it.
+
+    Who has no such file does not always say 404: object stores answer 403, some servers a web page. And one whose end
+    nobody says would be cut short unnoticed; ``freshclam`` does without it.
+
+    Raises:
+        FetchError: There is none (404 or 410), or the fetch failed in a way that may pass.
+    """
+    try:
+        return fetch()
+    except GoneError:
+        raise
+    except (WebPageError, UnboundedError):
+        return None
+    except HttpStatusError as error:
+        if error.is_refusal:
+            return None
+        raise
 
 
 def _digest(data: bytes) -> str:

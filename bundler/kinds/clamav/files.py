@@ -28,7 +28,8 @@ _INFLATED_BYTES = 1024 * 1024
 _MAGIC = "ClamAV-VDB"
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_CDIFF = re.compile(rb"ClamAV-Diff:([0-9]{1,10}):([0-9]{1,10}):")
+_DIFF = b"ClamAV-Diff:"
+_CDIFF = re.compile(_DIFF + rb"([0-9]{1,10}):([0-9]{1,10}):")
 _SIGN = b"#clamsign-"
 
 
@@ -171,12 +172,11 @@ def _bad_cdiff(name: str, have: str, need: str | None = None) -> MalformedError:
     return MalformedError("clamav.cdiff", f"{name} is no sound increment", have=have, need=need)
 
 
-def check_sign(data: bytes, *, name: str) -> bytes:
-    """Return a ``.sign`` file that looks like one.
+def is_cdiff(beginning: bytes) -> bool:
+    """Tell whether a file may be an increment, by how it begins; some servers answer a text for what they lack."""
+    return not beginning or beginning.startswith(_DIFF)
 
-    Raises:
-        MalformedError: ``clamav.sign``.
-    """
-    if not data.startswith(_SIGN):
-        raise MalformedError("clamav.sign", f"{name} is no signature file of ClamAV", have=repr(data[:40]))
-    return data
+
+def is_sign(data: bytes) -> bool:
+    """Tell whether a file may be a ``.sign`` file, by how it begins."""
+    return data.startswith(_SIGN)

@@ -100,7 +100,7 @@ class ClamavSource:
 
         Raises:
             FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``.
-            MalformedError: ``clamav.header``, ``clamav.cdiff``, ``clamav.sign``.
+            MalformedError: ``clamav.header``, ``clamav.cdiff``.
             NotAuthenticError: ``clamav.md5``, ``clamav.signature``.
             RollbackError: ``source.older``.
             ConfigurationError: ``clamav.no-sigtool``.

@@ -15,7 +15,7 @@ from bundler.sources.checksums import Checksum
 from manifests.errors import FetchError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
-from tests.support.source_simulator import Exchange, SourceSimulator
+from tests.support.source_simulator import Exchange, Respond, SourceSimulator
 
 BODY = b"alert tcp any any\n" * 10_000
 
@@ -183,12 +183,44 @@ def test_the_first_bytes_are_read_and_no_more(bench: Bench, server: SourceSimula
     assert (server.seen[0].status, server.seen[0].body_bytes) == (206, 512)
 
 
-def test_content_of_the_batch_and_of_the_store_is_read_alike(bench: Bench) -> None:
-    with bench.workbench() as work:
-        old = work.batch.add([b"old"])
-    with bench.workbench() as work:
-        new = work.batch.add([b"new one"])
-        assert [b"".join(work.read(blob)) for blob in (old, new)] == [b"old", b"new one"]
-        with work.open(new) as file:
-            file.seek(4)
-            assert file.read() == b"one"
+def part(said: str | None, body: bytes, **headers: str) -> Respond:
+    """Return a responder that answers a range with this part and these headers, and everything else well."""
+
+    def respond(exchange: Exchange) -> None:
+        if "Range" in exchange.headers:
+            exchange.answer(206, {**({} if said is None else {"Content-Range": said}), **headers}, body)
+        else:
+            exchange.answer(200, {}, BODY)
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    ("responds", "requests"),
+    [
+        pytest.param(part(f"bytes 0-{len(BODY) - 1}/{len(BODY)}", BODY), 1, id="all of it"),
+        pytest.param(part(f"bytes 0-1023/{len(BODY)}", BODY[:1024]), 1, id="a whole block of a cache"),
+        pytest.param(part("bytes 0-511/*", BODY[:512]), 1, id="length unknown"),
+        pytest.param(part(None, BODY[:512]), 1, id="no Content-Range"),
+        pytest.param(part(f"Bytes 0-511/{len(BODY)}", BODY[:512]), 1, id="unit with a capital"),
+        pytest.param(part(f"bytes 0-99/{len(BODY)}", BODY[:100]), 2, id="less than was asked for"),
+        pytest.param(part(f"bytes 512-1023/{len(BODY)}", BODY[512:1024]), 2, id="another part"),
+        pytest.param(part("0-511", BODY[:512]), 2, id="no sense"),
+        pytest.param(part(None, b"--x\r\n", **{"Content-Type": "multipart/byteranges; boundary=x"}), 2, id="multipart"),
+    ],
+)
+def test_the_first_bytes_are_taken_from_whatever_part_begins_at_the_beginning(
+    bench: Bench, server: SourceSimulator, responds: Respond, requests: int
+) -> None:
+    server.on("/a", responds)
+    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        assert fetcher.head_bytes(server.url("/a"), 512) == BODY[:512]
+    assert (server.asked("/a"), bench.pauses) == (requests, [])
+
+
+@pytest.mark.parametrize("code", [400, 405, 406, 412, 416, 501])
+def test_a_server_that_refuses_ranges_is_asked_without_one(bench: Bench, server: SourceSimulator, code: int) -> None:
+    server.on("/a", upstream.status(code), upstream.file(BODY))
+    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        assert fetcher.head_bytes(server.url("/a"), 512) == BODY[:512]
+    assert [seen.headers.get("range") for seen in server.seen] == ["bytes=0-511", None]

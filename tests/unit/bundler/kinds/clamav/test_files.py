@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.clamav.files import HEADER_BYTES, DatabaseHeader, check_body, check_cdiff, check_sign, read_header
+from bundler.kinds.clamav.files import (
+    HEADER_BYTES,
+    DatabaseHeader,
+    check_body,
+    check_cdiff,
+    is_cdiff,
+    is_sign,
+    read_header,
+)
 from manifests.errors import MalformedError, NotAuthenticError
 from tests.support import clamav_forge as forge
 from tests.support.content import DATA
@@ -110,11 +118,13 @@ def test_what_is_no_whole_increment_is_refused(data: bytes, have: str) -> None:
         assert have in str(caught.value.have)
 
 
-def test_a_sign_file_begins_as_one() -> None:
-    assert check_sign(forge.sign(4), name="x") == forge.sign(4)
-    with pytest.raises(MalformedError) as caught:
-        check_sign(b"not found", name="x-4.cvd.sign")
-    assert caught.value.code == "clamav.sign"
+def test_side_files_are_told_by_how_they_begin() -> None:
+    assert is_sign(forge.sign(4))
+    assert is_cdiff(forge.cdiff(4))
+    assert is_cdiff(b"")
+    for other in (b"not found", b"<html>", b'{"error":404}', forge.cvd(4)):
+        assert not is_sign(other)
+        assert not is_cdiff(other)
 
 
 @pytest.mark.needs("shared/data")
@@ -124,6 +134,7 @@ def test_genuine_databases_and_increments_are_read(version: int) -> None:
     found = read_header(data, name="test.cvd")
     assert (found.version, found.functionality_level) == (version, 81)
     check_body(found, [data], name="test.cvd")
-    check_sign((GENUINE / f"test-{version}.cvd.sign").read_bytes(), name="sign")
+    assert is_sign((GENUINE / f"test-{version}.cvd.sign").read_bytes())
     if version > 1:
+        assert is_cdiff((GENUINE / f"test-{version}.cdiff").read_bytes())
         check_cdiff([(GENUINE / f"test-{version}.cdiff").read_bytes()], version, name="cdiff")

@@ -222,8 +222,81 @@ def test_an_empty_increment_of_the_upstream_is_a_sound_one(bench: Bench, server:
 
 def test_an_upstream_that_fails_at_an_increment_fails_the_pull(bench: Bench, server: SourceSimulator) -> None:
     lay_out(server, 6)
-    server.on("/db/x-5.cdiff", upstream.status(403))
+    server.on("/db/x-5.cdiff", upstream.status(500))
+    assert refused(bench, server).code == "http.server"
+
+
+ABSENT = [
+    pytest.param(upstream.status(400), id="400"),
+    pytest.param(upstream.status(401), id="401"),
+    pytest.param(upstream.status(403), id="403"),
+    pytest.param(upstream.status(405), id="405"),
+    pytest.param(upstream.status(451), id="451"),
+    pytest.param(upstream.portal(), id="a page"),
+    pytest.param(upstream.file(b"404 not found"), id="a text"),
+    pytest.param(upstream.file(b'{"error": "NoSuchKey"}'), id="JSON"),
+]
+"""What servers say of a file that they do not have, beside 404."""
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_a_mirror_may_say_in_its_own_way_that_a_side_file_is_not_there(
+    bench: Bench, server: SourceSimulator, absent: upstream.Respond
+) -> None:
+    lay_out(server, 6, since=5)
+    for file in ("x-4.cdiff", "x-5.cdiff.sign", "x-6.cdiff.sign", "x-6.cvd.sign"):
+        server.on(f"/db/{file}", absent)
+    first = pulled(bench, server)
+    assert names(first) == ["x-5.cdiff", "x-6.cdiff", "x.cvd"]
+    server.serve("/db/x-4.cdiff", forge.cdiff(4))  # it was not surely gone, so it is asked for again
+    assert names(pulled(bench, server, first)) == ["x-4.cdiff", "x-5.cdiff", "x-6.cdiff", "x.cvd"]
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_without_the_last_increment_whatever_the_mirror_says_clients_are_sent_to_the_whole_database(
+    bench: Bench, server: SourceSimulator, absent: upstream.Respond
+) -> None:
+    lay_out(server, 6, since=7)
+    server.on("/db/x-6.cdiff", absent)
+    assert bench.contents(pulled(bench, server))["x-6.cdiff"] == b""
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_mirror_that_refuses_the_database_itself_fails_the_pull(
+    bench: Bench, server: SourceSimulator, code: int
+) -> None:
+    server.on("/db/x.cvd", upstream.status(code))
     assert refused(bench, server).code == "http.status"
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"])
+def test_a_database_whose_length_nobody_says_is_proven_by_its_md5(
+    bench: Bench, server: SourceSimulator, head: bytes
+) -> None:
+    lay_out(server, 4)
+    server.on("/db/x.cvd", upstream.raw(head + forge.cvd(4)))
+    for number in (2, 3, 4):  # nothing proves that an increment is whole
+        server.on(f"/db/x-{number}.cdiff", upstream.raw(head + forge.cdiff(number)))
+    found = pulled(bench, server)
+    assert names(found) == ["x-4.cdiff", "x.cvd"]
+    assert bench.contents(found) == {"x-4.cdiff": b"", "x.cvd": forge.cvd(4)}
+
+
+def test_a_database_whose_length_nobody_says_is_refused_when_it_was_cut(bench: Bench, server: SourceSimulator) -> None:
+    lay_out(server, 4)
+    server.on("/db/x.cvd", upstream.raw(b"HTTP/1.0 200 OK\r\n\r\n" + forge.cvd(4)[:-1]))
+    assert refused(bench, server).code == "clamav.md5"
+    server.serve("/db/x.cvd", forge.cvd(4))
+    assert bench.contents(pulled(bench, server))["x.cvd"] == forge.cvd(4)
+
+
+@pytest.mark.parametrize("span", ["bytes 0-1023/4", "Bytes 0-511/*", None], ids=["a block", "capital", "no range"])
+def test_a_header_that_comes_in_an_odd_part_is_read(bench: Bench, server: SourceSimulator, span: str | None) -> None:
+    lay_out(server, 4)
+    well = upstream.file(forge.cvd(4))
+    said = {} if span is None else {"Content-Range": span}
+    server.on("/db/x.cvd", lambda e: e.answer(206, said, forge.cvd(4)[:1024]) if "Range" in e.headers else well(e))
+    assert bench.contents(pulled(bench, server))["x.cvd"] == forge.cvd(4)
 
 
 def test_a_damaged_increment_is_refused(bench: Bench, server: SourceSimulator) -> None:
@@ -249,12 +322,6 @@ def test_a_sign_file_that_comes_later_is_still_carried(bench: Bench, server: Sou
     first = pulled(bench, server)
     server.serve("/db/x-4.cvd.sign", forge.sign(4))
     assert "x-4.cvd.sign" in names(pulled(bench, server, first))
-
-
-def test_what_is_no_sign_file_is_refused(bench: Bench, server: SourceSimulator) -> None:
-    lay_out(server, 4)
-    server.serve("/db/x-4.cvd.sign", b"404 not found")
-    assert refused(bench, server).code == "clamav.sign"
 
 
 def test_a_database_with_a_wrong_md5_is_refused_and_nothing_is_kept(bench: Bench, server: SourceSimulator) -> None:
