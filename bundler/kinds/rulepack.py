@@ -205,7 +205,8 @@ def _expanded(pattern: Path) -> list[Path]:
         return [pattern]
     with read_errors(pattern.parent):
         pattern.parent.stat()
-        return sorted(pattern.parent.glob(pattern.name))
+        hidden = pattern.name.startswith(".")  # as in a shell: a star fits no ._name that another system left
+        return sorted(path for path in pattern.parent.glob(pattern.name) if hidden or not path.name.startswith("."))
 
 
 def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -19,7 +19,8 @@ class _Lines:
 
     def start(self, step: str, total: int | None = None) -> None:
         size = "" if total is None else f" ({total:,} bytes)"
-        click.echo(f"{printable(step)}{size}", err=True)
+        with suppress(OSError):  # a full disk below a log is no reason to stop the work
+            click.echo(f"{printable(step)}{size}", err=True)
 
     def advance(self, done: int) -> None:
         pass

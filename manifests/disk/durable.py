@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manifests.errors import StorageError
+from manifests.errors import StorageError, UsageError
 
 _CAUSES = {
     errno.ENOSPC: ("storage.full", "The disk is full"),
@@ -27,6 +27,7 @@ _CAUSES = {
 
 _SYNC_FILE_RANGE_WRITE = 2
 
+_DEVICES = Path("/dev")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -141,8 +142,10 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the content of ``path`` durably and at once.
 
     Raises:
+        UsageError: ``file.kind``: there is a device, a pipe or a directory, which a file would take the place of.
         StorageError: The disk is full, read-only or failing; the old content is untouched.
     """
+    _require_replaceable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with storage_errors(path), removed_on_failure(temporary):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -151,6 +154,15 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         replace_file(temporary, path)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse what no file may take the place of; ``/dev/stdout`` is a link to one, and stays."""
+    with storage_errors(path):
+        if not path.exists() or (path.is_file() and not (path.is_symlink() and path.parent == _DEVICES)):
+            return
+        kind = "a directory" if path.is_dir() else "a device or a pipe"
+    raise UsageError("file.kind", f"{path} is {kind}", need="the name of a file to write")
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> None:

@@ -97,7 +97,7 @@ def quarantine_bundle(home: Home, config: Config, path: Path, error: SealiftErro
 def refused_bundles(home: Home) -> tuple[RefusedBundle, ...]:
     """Return the record of every refused bundle, oldest first."""
     with durable.storage_errors(home.quarantine):
-        found = [_read_record(path) for path in home.quarantine.glob("*.json")]
+        found = [_read_record(path) for path in home.quarantine.glob("[!.]*.json")]
     return tuple(sorted(found, key=lambda record: (record.at, record.id)))
 
 

@@ -230,6 +230,25 @@ def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(
     assert publisher.create().name == "plant-000001-full.zip"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_stopped_leaves_nothing_on_the_stick(publisher: Publisher, number: signal.Signals) -> None:
+    with (publisher.content / "patterns" / "large.bin").open("wb") as file:
+        for seed in range(40):
+            file.write(random.Random(seed).randbytes(5_000_000))
+    publisher.out.mkdir(exist_ok=True)
+    command = [BIN / "bundle", "--quiet", "--home", publisher.home, "create", "--out", publisher.out]
+    with subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not any(publisher.out.iterdir()):
+            pass
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert "Traceback" not in err
+    assert list(publisher.out.iterdir()) == []
+    assert not (publisher.home / "journal.json").exists()
+    assert publisher.version() == 0
+
+
 def test_two_runs_at_once_do_not_meet(publisher: Publisher) -> None:
     command = [str(part) for part in (BIN / "python", "-c", HOLD, publisher.home / "lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=clean_environment(), text=True) as holder:
