@@ -5,12 +5,9 @@ Source: 7zFormat.txt of the LZMA SDK; APPNOTE 4.3.12, 4.3.16.
 
 from __future__ import annotations
 
-import io
 import lzma
 import struct
-import tarfile
 import zlib
-from collections.abc import Iterator
 
 _FILTER = {"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": 1 << 24, "lc": 3, "lp": 0, "pb": 2}
 _PROPERTIES = bytes([(2 * 5 + 0) * 9 + 3]) + struct.pack("<I", 1 << 24)
@@ -100,14 +97,3 @@ def zip_directory(count: int, declared: int | None = None) -> bytes:
     front, told = b"PK\x03\x04" + bytes(26), min(count, 65_535) if declared is None else declared
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, told, told, len(record) * count, len(front), 0)
     return front + record * count + end
-
-
-def tar_headers(count: int) -> Iterator[bytes]:
-    """A tar of so many empty files, then one with a long pax header, then one with a long name."""
-    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        file = io.BytesIO()
-        with tarfile.open(fileobj=file, mode="w", format=form) as tar:
-            for index in range(count):
-                member = tarfile.TarInfo(f"{index}.rules" if form == tarfile.GNU_FORMAT else "é" * 3000 + f"{index}")
-                tar.addfile(member)
-        yield file.getvalue()
