@@ -24,6 +24,7 @@ from bundler.repository.signers import HomeSigners
 from manifests.clock import instant_text
 from manifests.disk import durable
 from manifests.errors import ConfigurationError, NotAuthenticError
+from manifests.text import count_text
 
 RoleChange = Callable[[Authority], Authority]
 """What shall become of a role's keys and threshold."""
@@ -128,7 +129,7 @@ class Ceremony:
             raise NotAuthenticError(
                 "ceremony.threshold",
                 f"Root {proposal.proposed.version} is not signed by enough keys; the signatures that came are kept",
-                have=f"{len(proposal.signatures)} signatures",
+                have=count_text(len(proposal.signatures), "signature"),
                 need=" and ".join(proposal.missing),
                 todo=f"let their owners sign a copy of {self._home.staged_root}: bundle keys sign FILE --key KEY",
             )

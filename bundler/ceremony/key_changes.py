@@ -21,6 +21,7 @@ from bundler.repository.repository import Repository, wishes_path
 from manifests.disk import durable
 from manifests.errors import ConfigurationError, UsageError
 from manifests.schemas.configuration import nearest_word
+from manifests.text import count_text
 
 ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
 
@@ -161,7 +162,7 @@ class KeyChanges:
         if len(before.keys) > 1 and not all(keyring.is_here(keyid) for keyid in before.keyids):
             raise ConfigurationError(
                 "keys.which",
-                f"The role {role} has {len(before.keys)} keys, and not all of them are here",
+                f"The role {role} has {count_text(len(before.keys), 'key')}, and not all of them are here",
                 have=", ".join(keyid[:12] for keyid in before.keyids),
                 todo=f"say which one to replace: bundle keys rotate {role} --replace KEYID",
             )

@@ -70,7 +70,7 @@ class Percent(click.ParamType[int]):
     type=Percent(),
     help="Write recovery data beside each bundle: so many of its blocks may be lost on the way, such as 5%.",
 )
-@click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Make this version's files once more.")
+@click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Recreate this version's files.")
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
 @click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")

@@ -13,6 +13,7 @@ from bundler.cli.options import no_passphrase_option, passphrase_option, secrets
 from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
+from manifests.text import count_text
 
 if TYPE_CHECKING:
     from bundler.config import Expiries
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "expiries",
     multiple=True,
     metavar="ROLE=DAYS",
-    help="For how long a role's signatures are good: root, targets, sources, snapshot, timestamp.",
+    help="For how long a role's signatures are valid: root, targets, sources, snapshot, timestamp.",
 )
 @passphrase_option
 @no_passphrase_option
@@ -74,7 +75,7 @@ def command(
         return
     click.echo(
         f"The publisher {publisher} is in {home.path}\n"
-        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {root_expires_at}\n"
+        f"Root: {wanted.threshold} of {count_text(root_keys, 'key')} must sign; valid until {root_expires_at}\n"
         "\nNext:\n"
         f"  1. say what to carry:            edit {home.config}, then: bundle sources check\n"
         "  2. give each site its trust:     bundle keys export-root --out root.json\n"

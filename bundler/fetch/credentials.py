@@ -14,6 +14,7 @@ from bundler.fetch.urls import host_and_port_of, is_sound
 from bundler.sources.paths import absolute_path
 from manifests.disk.secret_file import read_secret
 from manifests.errors import ConfigurationError
+from manifests.text import cause_text
 
 SecretPlace = Literal["env", "file", "keyring"]
 _PLACES: tuple[SecretPlace, ...] = get_args(SecretPlace)
@@ -114,7 +115,7 @@ class Secret:
     def _unreadable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(
             "source.credentials",
-            f"{self} cannot be read: {type(error).__name__}",
+            f"{self} cannot be read: {cause_text(error)}",
             todo="unlock the keyring, or give the secret in a file",
         )
 

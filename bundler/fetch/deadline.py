@@ -17,6 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from bundler.fetch.errors import TooSlowError
+from manifests.text import count_text
 
 
 def impatient_pools(seconds: float) -> dict[str, Any]:
@@ -110,5 +111,5 @@ class _Impatient(HTTPConnection):
                     raise TooSlowError(
                         "http.too-slow",
                         f"{self.host} took too long {what}",
-                        need=f"{need} within {self.ceiling:g} seconds",
+                        need=f"{need} within {count_text(self.ceiling, 'second')}",
                     )

@@ -21,6 +21,7 @@ from bundler.fetch.wanted import FetchedFile, OfferedFile, WantedFile
 from bundler.sources.base import JSON, Workbench
 from manifests.disk.blobs import Blob
 from manifests.errors import SealiftError
+from manifests.text import count_text
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class Fetcher:
         if len(wanted) < 2 or self._options.parallel == 1:
             return tuple(self.get(one) for one in wanted)
         total = sum(one.length or 0 for one in wanted) if all(one.length is not None for one in wanted) else None
-        self._bench.progress.start(f"{self._name}: {len(wanted):,} files", total)
+        self._bench.progress.start(f"{self._name}: {count_text(len(wanted), 'file')}", total)
         return self.each(lambda one: self._get(one, announce=False), wanted)
 
     def each(self, work: Callable[[A], T], items: Sequence[A]) -> tuple[T, ...]:

@@ -38,7 +38,7 @@ from bundler.fetch.session import HttpClient, silence_error
 from bundler.fetch.urls import host_and_port_of, is_sound, redirect_target, shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
-from manifests.text import printable
+from manifests.text import count_text, printable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READ_BYTES = 256 * 1024
@@ -172,7 +172,7 @@ class FetchTransport:
         raise FetchError(
             "http.redirects",
             f"{shown_url(url)} redirects without end",
-            need=f"at most {self._options.redirects} redirects",
+            need=f"at most {count_text(self._options.redirects, 'redirect')}",
         )
 
     def _credentials(self, url: str) -> dict[str, str]:
@@ -212,7 +212,7 @@ class FetchTransport:
         reading.check_encoding(url, response.headers)
         length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
-            raise _too_large(url, f"{start + length:,} bytes announced", bounds)
+            raise _too_large(url, f"{count_text(start + length, 'byte')} announced", bounds)
         return Answer(
             unchanged=unchanged,
             start=start,
@@ -230,7 +230,7 @@ class FetchTransport:
         while chunk := self._read(url, response, received, length, bounds):
             received += len(chunk)
             if start + received > bounds.max_bytes:
-                raise _too_large(url, f"{start + received:,} bytes and more", bounds)
+                raise _too_large(url, f"{count_text(start + received, 'byte')} and more", bounds)
             yield chunk
         if length is not None and received != length:
             raise _truncated(url, received, length)
@@ -251,7 +251,7 @@ class FetchTransport:
         return TooSlowError(
             "http.too-slow",
             f"{shown_url(url)} took too long",
-            have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
+            have=f"{count_text(received, 'byte')} in {count_text(self._options.total_seconds, 'second')}",
         )
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
@@ -259,7 +259,7 @@ class FetchTransport:
         what = f"{shown_url(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
         if status in BUSY:
             seconds = reading.read_retry_after(response, self._clock)
-            later = None if seconds is None else f"come back in {seconds:,} seconds"
+            later = None if seconds is None else f"come back in {count_text(seconds, 'second')}"
             host = host_and_port_of(current)
             return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
@@ -299,5 +299,7 @@ def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
 
 
 def _truncated(url: str, received: int, length: int | None) -> BrokenTransferError:
-    need = "the end of the last chunk" if length is None else f"{length:,} bytes"
-    return BrokenTransferError("http.truncated", f"{shown_url(url)} broke off", have=f"{received:,} bytes", need=need)
+    need = "the end of the last chunk" if length is None else count_text(length, "byte")
+    return BrokenTransferError(
+        "http.truncated", f"{shown_url(url)} broke off", have=count_text(received, "byte"), need=need
+    )

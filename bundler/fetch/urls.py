@@ -13,6 +13,8 @@ BASE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^
 """Where a tree begins: no query."""
 FILE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
 """Where a file is."""
+FILE_NAME_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^[^\\s/:?#]+$"}
+"""A file of a directory that is named elsewhere."""
 
 _USER = re.compile(r"//[^\s'\"]*@")
 _PORTS = {"http": 80, "https": 443}

@@ -36,7 +36,7 @@ def parse_interval(text: str) -> int:
     if seconds < MIN_SECONDS:
         raise UsageError(
             "create.interval",
-            f"{text!r} is no interval",
+            f"{text!r} is not a valid interval",
             need=f"a number with s, m, h or d, such as 6h; at least {MIN_SECONDS}s",
         )
     return seconds

@@ -21,6 +21,7 @@ from manifests.disk import durable
 from manifests.disk.new_home import build_home
 from manifests.errors import UsageError
 from manifests.names import check_publisher_name
+from manifests.text import count_text
 
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 MAX_ROOT_KEYS = 64
@@ -68,8 +69,8 @@ def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
     if not 1 <= wanted.threshold <= wanted.root_keys <= MAX_ROOT_KEYS:
         raise UsageError(
             "init.threshold",
-            f"{wanted.threshold} of {wanted.root_keys} root keys cannot be",
-            need=f"1 <= threshold <= root keys <= {MAX_ROOT_KEYS}",
+            _wrong_numbers(wanted.threshold, wanted.root_keys),
+            need=f"1 to {MAX_ROOT_KEYS} root keys, and a threshold from 1 to their number",
         )
     with build_home(path, todo="bundle --home OTHER init, or go on with this one: bundle keys list") as fresh:
         home = Home(fresh)
@@ -129,3 +130,11 @@ def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     data = sign_first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
     durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)
+
+
+def _wrong_numbers(threshold: int, root_keys: int) -> str:
+    if not 1 <= root_keys <= MAX_ROOT_KEYS:
+        return f"{count_text(root_keys, 'root key')} cannot be made"
+    if threshold < 1:
+        return f"The threshold ({threshold}) is smaller than 1"
+    return f"The threshold ({threshold}) is larger than the number of root keys ({root_keys})"

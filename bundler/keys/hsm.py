@@ -13,6 +13,7 @@ from securesystemslib.signer import HSMSigner, Key, Signature, Signer
 
 from bundler.keys.secrets import Secrets
 from manifests.errors import ConfigurationError
+from manifests.text import cause_text
 
 MODULE_VARIABLE = "PYKCS11LIB"
 """Where ``securesystemslib`` looks for the token's library."""
@@ -104,6 +105,6 @@ def _token_errors(uri: str) -> Iterator[None]:
     except (ValueError, RuntimeError, AttributeError, PKCS11Error) as error:
         raise ConfigurationError(
             "pkcs11.token",
-            f"{uri}: {str(error) or type(error).__name__}",
+            f"{uri}: {cause_text(error)}",
             need=f"the token in its reader, its PIN, and its library in [pkcs11] module or {MODULE_VARIABLE}",
         ) from error

@@ -139,7 +139,7 @@ def ask_nobody(question: str) -> str:
 def _nobody(question: str, terminal: str) -> ConfigurationError:
     return ConfigurationError(
         "passphrase.missing",
-        f"There is nobody to ask: {question}",
+        f"{question} is needed, but there is no terminal to ask on",
         need=f"{terminal}--passphrase-file (--pin-file), or {FILE_VARIABLE} ({PIN_FILE_VARIABLE})",
     )
 

@@ -34,6 +34,7 @@ from bundler.sources.own_files import refuse_home, refuse_own_content
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -173,4 +174,7 @@ class DirectorySource:
 
 def _passed_over(listing: DirectoryListing) -> str:
     count = len(listing.skipped)
-    return f"; {count} links or special files passed over (first: {listing.skipped[0]!r})" if count else ""
+    if not count:
+        return ""
+    skipped = count_text(count, "link or special file", "links or special files")
+    return f"; skipped {skipped} (first: {listing.skipped[0]!r})"

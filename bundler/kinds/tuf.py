@@ -24,6 +24,7 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path
+from manifests.text import count_text
 from manifests.trust import TrustedState, Workflow, load_delegated_roles, refresh_top_roles, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
@@ -137,7 +138,7 @@ class TufSource:
             raise FetchError(
                 "tuf.no-targets",
                 f"Source {self.name!r}: the repository lists no target that would be carried",
-                have=f"{len(workflow.all_targets()):,} targets in all",
+                have=f"{count_text(len(workflow.all_targets()), 'file')} in all",
                 todo="correct include and exclude, or ask its publisher",
             )
         for path in listed:

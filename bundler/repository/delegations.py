@@ -17,6 +17,7 @@ from manifests.disk import durable
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import strictjson
+from manifests.text import count_text
 from manifests.trust import count_keys, key_identity
 
 MIN_PREFIX = 6
@@ -57,7 +58,8 @@ class Authority:
         if not 1 <= self.threshold <= count_keys(self.keys):
             raise ConfigurationError(
                 "keys.threshold",
-                f"The role {role} would need {self.threshold} signatures and have {count_keys(self.keys)} keys",
+                f"The role {role} would need {count_text(self.threshold, 'signature')}",
+                have=count_text(count_keys(self.keys), "key"),
                 need="at least one signature, and as many keys",
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )

@@ -16,6 +16,7 @@ from manifests.archives.archive import open_archive
 from manifests.archives.base import ArchiveLimits
 from manifests.errors import MalformedError
 from manifests.limits import MIB
+from manifests.text import cause_text, count_text
 
 MAX_ENTRIES = 10_000
 MAX_HEADER_BYTES = 32 * MIB
@@ -44,7 +45,7 @@ def read_tar(data: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:
             if len(rules) > MAX_FILE_RULES:
                 break
     except _FOREIGN as error:
-        raise MalformedError("rules.archive", f"It is no sound .tar.gz ({type(error).__name__})") from None
+        raise MalformedError("rules.archive", f"It is not a valid .tar.gz ({cause_text(error)[:200]})") from None
     return bounded_rules(rules)
 
 
@@ -110,7 +111,7 @@ class _Forward(io.RawIOBase):
     def content(self, size: int) -> bytes:
         """Read the whole content of a member."""
         if size > MAX_FILE_BYTES:
-            raise _bomb(f"a member of {size:,} bytes")
+            raise _bomb(f"a member of {count_text(size, 'byte')}")
         data = self._take(size)
         if len(data) != size:
             raise EOFError

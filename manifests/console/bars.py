@@ -11,14 +11,14 @@ import click
 
 from manifests.console.commands import Settings
 from manifests.progress import NoProgress, Progress
-from manifests.text import printable
+from manifests.text import count_text, printable
 
 
 class _Lines:
     """One line per step, for logs and pipes."""
 
     def start(self, step: str, total: int | None = None) -> None:
-        size = "" if total is None else f" ({total:,} bytes)"
+        size = "" if total is None else f" ({count_text(total, 'byte')})"
         with suppress(OSError):  # a full disk below a log is no reason to stop the work
             click.echo(f"{printable(step)}{size}", err=True)
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from manifests.errors import StorageError, UsageError
+from manifests.text import count_text
 
 _CAUSES = {
     errno.ENOSPC: ("storage.full", "The disk is full"),
@@ -78,8 +79,8 @@ def require_room(
     raise StorageError(
         "storage.space",
         what or f"There is too little room in {directory}",
-        have=f"{free:,} bytes free in {directory}",
-        need=f"{needed:,} bytes" + (f", {reserve_bytes:,} of them in reserve" if reserve_bytes else ""),
+        have=f"{count_text(free, 'byte')} free in {directory}",
+        need=count_text(needed, "byte") + (f", {reserve_bytes:,} of them in reserve" if reserve_bytes else ""),
         todo=todo or "make room, then try again: nothing has changed",
         path=directory,
         free=free,

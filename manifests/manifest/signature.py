@@ -16,6 +16,7 @@ from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
+from manifests.text import count_text
 from manifests.trust.keys import count_keys
 
 SIGNATURE_NAME = "manifest.sig.json"
@@ -74,7 +75,7 @@ def verify_signature(
         if key is None:
             raise NotAuthenticError(
                 "signature.unknown-key",
-                f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it",
+                f"The manifest is signed by key {row['keyid'][:16]}, a key that this relay does not trust",
                 need="the keys of the publisher's timestamp role",
             )
         try:
@@ -88,6 +89,6 @@ def verify_signature(
         raise NotAuthenticError(
             "signature.threshold",
             "The manifest is not signed by enough keys",
-            have=f"valid signatures of {signed} {'key' if signed == 1 else 'keys'}",
+            have=f"valid signatures of {count_text(signed, 'key')}",
             need=f"{threshold}",
         )

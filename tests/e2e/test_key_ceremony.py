@@ -233,7 +233,7 @@ def test_a_root_that_runs_short_is_warned_about(tmp_path):
     text = config.read_text().replace("\nroot = 70\n", "\n").replace("#runway_days = 60", "runway_days = 100")
     config.write_text(text)
     done = bundle(home, "keys", "list")
-    assert re.fullmatch(r"WARNING: root is good for (69|70) more days only: bundle keys renew\n", done.stderr)
+    assert re.fullmatch(r"WARNING: root is valid for (69|70) more days. Run: bundle keys renew\n", done.stderr)
     assert json.loads(bundle(home, "keys", "list", "-o", "json").stdout)["short"] == ["root"]
     bundle(home, "keys", "renew")
     assert bundle(home, "keys", "list").stderr == ""

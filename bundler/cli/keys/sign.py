@@ -64,7 +64,9 @@ def command(
 
 def _confirm(proposal: Proposal) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("keys.confirm", "There is nobody to confirm the change", todo="look at it, then add --yes")
+        raise UsageError(
+            "keys.confirm", "The change must be confirmed, but there is no terminal", todo="look at it, then add --yes"
+        )
     click.confirm(f"Sign root {proposal.proposed.version}?", abort=True, err=True)
 
 

@@ -23,6 +23,7 @@ from bundler.kinds.activeupdate.ini import IniFile, IniLine
 from bundler.kinds.activeupdate.paths import component_path, line_error, points_to_file
 from manifests.errors import MalformedError
 from manifests.limits import GIB
+from manifests.text import count_text
 
 Section: TypeAlias = Literal["pattern", "engine", "product"]
 SECTIONS: tuple[Section, ...] = ("pattern", "engine", "product")
@@ -220,7 +221,9 @@ def _fields(line: IniLine, count: int) -> list[str]:
     """Return the first fields; what may stand behind them changes nothing for us and is carried."""
     fields = [field.strip() for field in line.value.split(",")]
     if not all(fields[:count]) or not count <= len(fields) <= _MAX_FIELDS:
-        raise line_error(line, "activeupdate.component", f"does not hold the {count} fields of a component")
+        raise line_error(
+            line, "activeupdate.component", f"does not hold the {count_text(count, 'field')} of a component"
+        )
     return fields[:count]
 
 

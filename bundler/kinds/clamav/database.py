@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from bundler.fetch.errors import GoneError, HttpStatusError, UnboundedError, WebPageError
-from bundler.fetch.fetcher import Fetcher, WantedFile
+from bundler.fetch.fetcher import FetchedFile, WantedFile
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.files import (
     HEADER_BYTES,
@@ -70,6 +70,19 @@ class KnownDatabase:
         return {"header": self.header, "verified": self.verified, "complete": self.complete}
 
 
+class Upstream(Protocol):
+    """Where a mirror's files come from: a server, or a directory of this machine."""
+
+    def head_bytes(self, url: str, count: int) -> bytes:
+        """Return the first bytes of a file."""
+
+    def get(self, wanted: WantedFile) -> FetchedFile:
+        """Bring one file into the batch."""
+
+    def document_or_none(self, url: str, *, max_bytes: int) -> bytes | None:
+        """Return a small file whole in memory, or ``None`` when there is none."""
+
+
 @dataclass(frozen=True)
 class Database:
     """One database as it will be carried.
@@ -80,6 +93,7 @@ class Database:
         targets: All its files.
         increments: So many increments lead to it; 0 when clients must take it whole.
         known: What to remember.
+        patched: freshclam patched it on this machine: a ``.cld``, with no signature as a whole.
     """
 
     name: str
@@ -87,6 +101,12 @@ class Database:
     targets: tuple[PulledTarget, ...]
     increments: int
     known: KnownDatabase
+    patched: bool = False
+
+    @property
+    def file(self) -> str:
+        """The name that ClamAV knows it by: a ``.cld`` is one that freshclam patched."""
+        return f"{self.name}.{'cld' if self.patched else 'cvd'}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +144,7 @@ class Mirror:
     source: str
     url: str
     cdiffs: int
-    fetcher: Fetcher
+    fetcher: Upstream
     bench: Workbench
     sigtool: Path | None
 

@@ -20,6 +20,7 @@ from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget
 from bundler.sources.checksums import ALGORITHMS, ChecksumError
 from bundler.sources.versions import UPSTREAM
 from manifests.errors import ConfigurationError, FetchError
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class HttpSource:
             raise FetchError(
                 "source.nothing-included",
                 f"Source {self.name!r}: include and exclude leave nothing of what its upstream has",
-                have=f"{len(found.files):,} files, the first is {found.files[0].path}",
+                have=f"{count_text(len(found.files), 'file')}, the first is {found.files[0].path}",
                 todo="correct the globs in bundler.toml",
             )
         return FoundFiles(taken, found.version)

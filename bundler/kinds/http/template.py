@@ -56,7 +56,7 @@ class Page:
                 "http.version",
                 f"{shown_url(self.url)} names no version",
                 have=repr(text[:80]),
-                need=f"something that fits {self.pattern.pattern}",
+                need=f"text that the source's probe.pattern fits: {self.pattern.pattern}",
             )
         return max(found, key=lambda version: (number_of(version), version))
 

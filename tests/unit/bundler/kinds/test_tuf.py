@@ -105,7 +105,7 @@ def test_only_what_is_included_is_fetched(upstream: Upstream) -> None:
 def test_globs_that_take_nothing_are_an_error(upstream: Upstream) -> None:
     with pytest.raises(FetchError) as caught:
         upstream.pull(include=["nothing"])
-    assert (caught.value.code, caught.value.have) == ("tuf.no-targets", "3 targets in all")
+    assert (caught.value.code, caught.value.have) == ("tuf.no-targets", "3 files in all")
 
 
 def test_a_repository_without_consistent_snapshots_is_read_too(tmp_path: Path) -> None:

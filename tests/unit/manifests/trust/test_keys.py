@@ -100,7 +100,7 @@ def test_a_threshold_of_two_is_not_met_by_one_key_in_two_forms(kind: str) -> Non
         document = parse_metadata(Timestamp, metadata.to_bytes(), "timestamp", 100_000)
         with pytest.raises(NotAuthenticError) as caught:
             check_signatures(root, "timestamp", document)
-        assert (caught.value.code, caught.value.have) == ("tuf.signature.timestamp", "1 valid signatures")
+        assert (caught.value.code, caught.value.have) == ("tuf.signature.timestamp", "1 valid signature")
         metadata.sign(other, append=True)
         check_signatures(root, "timestamp", parse_metadata(Timestamp, metadata.to_bytes(), "timestamp", 100_000))
 

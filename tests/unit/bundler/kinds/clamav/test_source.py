@@ -81,7 +81,7 @@ def test_the_first_pull_takes_the_database_and_the_whole_chain_that_there_is(
     assert bench.contents(found)["x-5.cdiff"] == forge.cdiff(5)
     assert found.version == "x 6"
     assert found.verification == (
-        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures, 3 increments carried, not verified"
+        "MD5 in the header matches: 1 of 1 database; 1 of 1 signature, 3 increments carried, not verified"
     )
 
 
@@ -304,7 +304,7 @@ def test_a_damaged_increment_is_refused(bench: Bench, server: SourceSimulator) -
     server.serve("/db/x-5.cdiff", forge.cdiff(4))
     error = refused(bench, server)
     assert (error.code, error.exit_code) == ("clamav.cdiff", 21)
-    assert error.what == "x-5.cdiff is no sound increment"
+    assert error.what == "x-5.cdiff is not a valid increment"
 
 
 def test_sign_files_are_carried_under_the_names_that_freshclam_asks_for(bench: Bench, server: SourceSimulator) -> None:
@@ -380,7 +380,7 @@ def test_where_sigtool_is_installed_it_verifies_each_database_once(
     lay_out(server, 4, signs=True)
     first = pulled(bench, server)
     assert first.verification == (
-        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures verified by sigtool; "
+        "MD5 in the header matches: 1 of 1 database; 1 of 1 signature verified by sigtool; "
         "3 increments carried, not verified"
     )
     assert first.items[0].label == "ClamAV database, signature verified by sigtool"
@@ -397,9 +397,9 @@ def test_a_sigtool_that_was_installed_later_verifies_what_is_here(
 ) -> None:
     lay_out(server, 1)
     first = pulled(bench, server)
-    assert first.verification.endswith("1 of 1 signatures carried, not verified")
+    assert first.verification.endswith("1 of 1 signature carried, not verified")
     forge.program(tools, VERIFIED)
-    assert pulled(bench, server, first).verification.endswith("1 of 1 signatures verified by sigtool")
+    assert pulled(bench, server, first).verification.endswith("1 of 1 signature verified by sigtool")
 
 
 def test_a_database_whose_signature_sigtool_refuses_is_refused(
@@ -438,7 +438,7 @@ def test_several_databases_and_custom_ones_stand_side_by_side(bench: Bench, serv
     ]
     assert found.version == "daily 5, main 3"
     assert found.verification == (
-        "2 of 2 databases match the MD5 in their header; "
+        "MD5 in the header matches: 2 of 2 databases; "
         "2 of 2 signatures, 6 increments, 2 custom databases carried, not verified"
     )
     assert [item.path for item in found.items] == ["daily.cvd", "main.cvd", "airgap.ndb", "airgap.yar"]
@@ -457,7 +457,7 @@ def test_custom_databases_need_no_mirror(bench: Bench, server: SourceSimulator) 
     made = make("clamav", custom=[server.url("/own/a.hsb")])
     found = bench.pull(made)
     assert (names(found), found.version) == (["a.hsb"], None)
-    assert found.verification == "1 custom databases carried, not verified"
+    assert found.verification == "1 custom database carried, not verified"
     with bench.workbench(found) as work:
         checked = made.check(work)
     assert (checked.note, checked.version) == ("custom databases alone", None)
