@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from manifests.disk import durable
 from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
+from relay.config import TlsFiles
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -37,14 +37,6 @@ _PEM_BYTES = MIB
 """Ceiling on a certificate chain or key; a long chain takes 20 KiB."""
 _SUPPORTED = "ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits"
 _NEW_AUTHORITY = "relay init makes a new authority; agents must then be given the new ca.pem"
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """A certificate chain (PEM, leaf first) and its key (PEM, not encrypted); they may be one file."""
-
-    certificate: Path
-    key: Path
 
 
 def server_files(directory: Path) -> TlsFiles:
