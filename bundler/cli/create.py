@@ -17,6 +17,7 @@ from manifests.clock import system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from bundler.home import Home
@@ -121,7 +122,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
             click.echo(nothing_new_to_text(created))
         return
     for warning in created.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(printable(f"warning: {warning}"), err=True)
     if output == "json":
         print_json(created_to_json(created))
     else:

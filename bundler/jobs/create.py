@@ -165,6 +165,7 @@ def _seal(
     staged = stage_version(
         repository,
         pulled.targets,
+        pulled.records,
         context.clock(),
         signers_of_role,
         config.expiries,
