@@ -37,7 +37,7 @@ def created_to_text(created: CreatedBundles) -> str:
     first = created.files[0].manifest
     lines = [describe.manifest_to_text(first, targets=False, carried=_carried_bytes(created.files))]
     if created.unchanged:
-        lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
+        lines += ["", f"unchanged since the last pull: {', '.join(created.unchanged)}"]
     for file in created.files:
         lines += ["", *_checked(file)]
     for beside in created.companions:
