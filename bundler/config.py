@@ -189,7 +189,7 @@ def read_config(path: Path, kinds: Kinds | None = None) -> ConfigReading:
     sources, broken = _sources(tables if listed else [], _shipped_kinds() if kinds is None else kinds, path)
     config = None if general else _config(value, sources)
     if config is not None:
-        general = tuple(_wrong_days(config, path))
+        general = tuple(wrong_days(config, path))
     return ConfigReading(general, broken, None if general else config)
 
 
@@ -263,7 +263,7 @@ def _source(table: Mapping[str, Any]) -> SourceConfig:
     return SourceConfig(table["name"], table["kind"], MappingProxyType(options), CommonOptions.from_table(keys))
 
 
-def _wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
+def wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
     """Yield an error for each lifetime that no bundle could keep to."""
     expiries = config.expiries
     least = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli.options import no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
+from bundler.cli.options import files_given, no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
 from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
@@ -46,16 +46,15 @@ def command(
     no_passphrase: bool,
 ) -> None:
     """Make a publisher: keys, first signed root, commented bundler.toml."""
-    from bundler.jobs.init import NewPublisher, create_publisher
+    from bundler.jobs.init import NewPublisher, check_new_publisher, create_publisher
 
     if no_passphrase and passphrase_file is not None:
         raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")
-    passphrase = None
+    enough = max(1, root_keys - 1) if threshold is None else threshold
+    wanted = NewPublisher(publisher, root_keys, enough, expiries=_expiries(expiries))
+    check_new_publisher(settings.home, wanted)
     if not no_passphrase:
-        passphrase = secrets_from(passphrase_file).new_passphrase()
-    wanted = NewPublisher(
-        publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase, _expiries(expiries)
-    )
+        wanted = replace(wanted, passphrase=secrets_from(files_given(passphrase_file)).new_passphrase())
     now = system_clock()
     home = create_publisher(settings.home, wanted, now)
     root_expires_at = instant_text(wanted.root_expires_at(now))

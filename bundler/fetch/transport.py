@@ -202,6 +202,7 @@ class FetchTransport:
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
             raise _too_large(url, f"{count_text(start + length, 'byte')} announced", bounds)
         return Answer(
+            url=current,
             unchanged=unchanged,
             start=start,
             length=None if unchanged else length,
@@ -256,6 +257,9 @@ class FetchTransport:
             return NoSuchRangeError("http.range", what, status=status)
         if status in GONE:
             return GoneError("http.status", what, status=status)
+        if status == 511:
+            todo = "sign in to the network"
+            return HttpStatusError("http.status", what, status=status, todo=todo)
         if status == 401:
             todo = "give the upstream's user and password, or token: credentials in bundler.toml"
             return HttpStatusError("http.status", what, status=status, todo=todo)

@@ -104,7 +104,7 @@ def _to_json(attempt: Attempt, followed: FollowUp) -> dict[str, Any]:
             "text": result.text,
             "outstanding": None if result.outstanding is None else result.outstanding.to_json(),
             "deliveries": [
-                {"event": event.kind, "text": event.text, **event.details} for event in followed.deliveries.events
+                {"event": event.kind, "text": event.text, **event.details} for event in followed.delivery_events
             ],
             "delivery_problems": [problem.to_json() for problem in followed.deliveries.problems],
         }

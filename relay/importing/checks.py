@@ -14,9 +14,10 @@ from manifests.manifest import TUF_PREFIX, Target
 from manifests.text import count_text
 from relay.config import Config
 from relay.home import Home
+from relay.importing.advice import advise_increment
 from relay.importing.content import ContentIntake, TakenContent
 from relay.state import State
-from relay.store.outstanding import advise_increment, find_newest_whole
+from relay.store.outstanding import find_newest_whole
 
 _METADATA_FACTOR = 8
 """Room in the database for one generation, as a multiple of the manifest's length: rows, indexes, log."""

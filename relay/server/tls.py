@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.disk import durable
 from manifests.errors import ConfigurationError
+from relay.config import TlsFiles
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -33,14 +33,6 @@ BACKDATED = timedelta(days=2)
 
 _SUPPORTED = "ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits"
 _NEW_AUTHORITY = "relay init makes a new authority; agents must then be given the new ca.pem"
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """A certificate chain (PEM, leaf first) and its key (PEM, not encrypted); they may be one file."""
-
-    certificate: Path
-    key: Path
 
 
 def server_files(directory: Path) -> TlsFiles:

@@ -58,5 +58,5 @@ class Selection:
         some = f"{count:,} of " if count < listed else "" if count == 1 else "all "
         said = f"{some}{count_text(listed, 'component')} of {self.found.origin}"
         said += "; each with its signature, carried, not verified"
-        strange = len(self.index.strange)
+        strange = len(self.index.strange) + len(self.index.odd)
         return f"{said}; {count_text(strange, 'line')} of an unknown form left out" if strange else said

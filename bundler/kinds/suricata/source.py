@@ -26,7 +26,8 @@ from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules.readers import reader_of
 from bundler.rules.rule import MAX_FILE_BYTES
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
-from bundler.sources.checksums import ChecksumError, parse_checksum_file
+from bundler.sources.checksum_list import parse_checksum_file
+from bundler.sources.checksums import ChecksumError
 from bundler.sources.paths import require_target_path
 from manifests.disk.blobs import Blob
 from manifests.errors import ConfigurationError, MalformedError

@@ -210,7 +210,7 @@ def _chosen(packs: Sequence[CarriedRulePack], order: RulePackOrder) -> CarriedRu
             return pack
     raise UsageError(
         "manager.unknown-pack",
-        f"The active generation has no rule pack {order.pack!r} for the manager",
+        f"The served generation has no rule pack {order.pack!r} for the manager",
         have=", ".join(pack.name for pack in packs),
     )
 

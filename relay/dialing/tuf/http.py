@@ -1,4 +1,4 @@
-"""The one HTTP transport of the relay's side, for ``relay tuf-client`` alone. The service cannot import it.
+"""The HTTP transport of ``relay tuf-client``, which alone has it. The service cannot import it.
 
 Nothing it fetches is believed: it only bounds what a server can do (length, time, redirects).
 """

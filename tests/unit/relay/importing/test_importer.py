@@ -11,13 +11,11 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.trust import refusals
 from relay.context import Context
 from relay.importing.importer import import_or_quarantine
 from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import tells_of_lost_count
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import (
     fingerprint,
@@ -233,17 +231,3 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
     assert caught.value.code == "tuf.version.rules"
     assert "bundle restored --above 2, then bundle create" in caught.value.todo
     assert fingerprint(home) == before
-
-
-@pytest.mark.parametrize(
-    ("refusal", "lost"),
-    [
-        (refusals.other_content("timestamp"), True),
-        (refusals.rollback("rules", 1, 2), True),
-        (refusals.removed("rules"), True),
-        (refusals.rollback("timestamp", 1, 2), False),
-        (refusals.signatures("rules", 0, 1), False),
-    ],
-)
-def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
-    assert tells_of_lost_count(refusal) is lost

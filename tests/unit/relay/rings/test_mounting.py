@@ -9,6 +9,7 @@ import pytest
 
 from relay.rings.mounting import choose_mounted_source, list_mount_conflicts
 from relay.server.app import Application
+from relay.server.pages.status import answer_status
 from relay.server.routes import resolve_path
 from relay.server.view import Views, build_view
 from relay.state import State
@@ -85,7 +86,7 @@ def test_a_source_that_asks_for_the_root_is_served_there_too(view, forge):
     assert resolve_path(found, "/server.ini") == resolve_path(found, "/au/server.ini")
     assert resolve_path(found, "/server.ini").name == "au/server.ini"
     assert resolve_path(found, "/-/rings/default/server.ini").name == "au/server.ini"
-    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == ("status", "status")
+    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == (answer_status, answer_status)
     assert (resolve_path(found, "/"), resolve_path(found, "/pattern/x.zip"), resolve_path(found, "/a")) == (
         "absent",
     ) * 3
@@ -109,7 +110,7 @@ def test_the_site_can_switch_the_root_off_or_give_it_to_another(view, forge, con
     found = view(mount_at_root=configured)
     resource = resolve_path(found, "/server.ini")
     assert (resource if isinstance(resource, str) else resource.name) == expected
-    assert resolve_path(found, "/") == ("status" if configured is False else "absent")
+    assert resolve_path(found, "/") == (answer_status if configured is False else "absent")
 
 
 def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, home, forge):

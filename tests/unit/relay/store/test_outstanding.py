@@ -8,8 +8,6 @@ import pytest
 from relay.state import GenerationTarget, State
 from relay.store.outstanding import (
     OutstandingContent,
-    advise_increment,
-    advise_renumber,
     find_missing_targets,
     find_newest_whole,
     list_outstanding,
@@ -62,12 +60,6 @@ def test_a_damaged_volume_is_asked_for_by_its_name():
     assert left.todo.startswith(
         "import acme-000007-since-000006-v2-of-3.zip from an undamaged copy (in the DMZ: bundle create --again 7); "
     )
-
-
-def test_an_increment_is_since_what_is_whole_and_full_without_any():
-    assert advise_increment(3) == "bundle create --since 3"
-    assert advise_increment(0) == "bundle create --full"
-    assert "bundle restored --above 9" in advise_renumber(9)
 
 
 def test_the_newest_whole_generation_is_the_one_of_which_nothing_is_lost(tmp_path):

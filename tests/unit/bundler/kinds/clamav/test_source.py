@@ -537,3 +537,29 @@ def test_an_upstream_that_is_not_there_is_a_failed_pull(bench: Bench, server: So
     error = refused(bench, server)
     assert isinstance(error, FetchError)
     assert error.code == "http.status"
+
+
+@pytest.mark.parametrize(("late", "signed"), [(6, False), (6, True), (5, True), (3, True)])
+def test_the_signature_of_an_increment_may_appear_later(
+    bench: Bench, server: SourceSimulator, late: int, signed: bool
+) -> None:
+    lay_out(server, 6, since=3, signs=signed)
+    server.on(f"/db/x-{late}.cdiff.sign", upstream.status(404))
+    first = pulled(bench, server)
+    assert f"x-{late}.cdiff.sign" not in names(first)
+    server.serve(f"/db/x-{late}.cdiff.sign", forge.sign(late))
+    second = pulled(bench, server, first)
+    assert bench.contents(second)[f"x-{late}.cdiff.sign"] == forge.sign(late)
+    asked(server)
+    pulled(bench, server, second)
+    assert not [path for path in asked(server) if path.endswith(".cdiff.sign")]
+
+
+def test_an_upstream_without_signatures_is_asked_for_that_of_its_newest_increment_alone(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6, since=3)
+    first = pulled(bench, server)
+    asked(server)
+    pulled(bench, server, first)
+    assert [path for path in asked(server) if path.endswith(".cdiff.sign")] == ["x-6.cdiff.sign"]
