@@ -50,7 +50,8 @@ class DirectorySource:
     Args:
         path: An absolute directory.
         skip_links: Pass over links and special files instead of refusing them.
-        allow_empty: An empty directory is no error (by itself it looks like a file system that is not mounted).
+        allow_empty: An empty directory is no error, whatever the source's table says; by itself it looks like a file
+            system that is not mounted.
     """
 
     TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = frozenset()
@@ -61,7 +62,6 @@ class DirectorySource:
         "properties": {
             "path": {"type": "string", "minLength": 1},
             "skip_links": {"type": "boolean"},
-            "allow_empty": {"type": "boolean"},
         },
     }
 
@@ -81,7 +81,6 @@ class DirectorySource:
             name,
             absolute_path(name, options["path"]),
             options.get("skip_links", False),
-            options.get("allow_empty", False),
         )
 
     def pull(self, bench: Workbench) -> Pull:
@@ -155,7 +154,7 @@ class DirectorySource:
                     skipped.append(path)
         finally:
             os.close(root)
-        if not files and not self.allow_empty:
+        if not files and not (self.allow_empty or bench.allow_empty):
             raise FetchError(
                 "directory.empty",
                 f"Source {self.name!r}: there is no file to carry in {self.path}",

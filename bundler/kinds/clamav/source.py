@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown_url
+from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.kinds.clamav import sigtool as clamav_sigtool
+from bundler.kinds.clamav.custom import CUSTOM_SCHEMA, describe_custom, read_custom
 from bundler.kinds.clamav.database import Database, Mirror
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
-from bundler.sources.paths import require_target_path
 from manifests import clock
-from manifests.errors import ConfigurationError, MalformedError
+from manifests.errors import ConfigurationError
 from manifests.manifest import TargetFacts
-from manifests.names import check_path_set
 
 DATABASES = ("main", "daily", "bytecode")
-_CUSTOM = re.compile(
-    r"\.(?:cat|cbc|cdb|cfg|crb|cud|fp|ftm|gdb|[hmn]d[bu]|[hm]s[bu]|idb|ign2?|imp|info|ld[bu]|pdb|pwdb|sfp|wdb|yara?)",
-    re.IGNORECASE,
-)
-"""Suffixes of the databases that ClamAV loads, apart from the signed ones."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class ClamavSource:
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_]{0,63}$"},
             },
             "cdiffs": {"type": "integer", "minimum": 0, "maximum": 1000},
-            "custom": {"type": "array", "uniqueItems": True, "items": FILE_URL_SCHEMA},
+            "custom": CUSTOM_SCHEMA,
             "require_signature": {"type": "boolean"},
             **FETCH_KEYS,
         },
@@ -75,16 +68,12 @@ class ClamavSource:
             ConfigurationError: ``source.url`` when there are databases and no ``url``, or nothing at all, or a custom
                 database that is none; ``source.*`` as :func:`fetch_options`.
         """
-        custom = tuple(sorted((_custom(name, url) for url in options.get("custom", ())), key=lambda file: file.path))
+        custom = read_custom(name, options.get("custom", ()))
         databases = tuple(sorted(options.get("databases", DATABASES if "url" in options else ())))
         if (databases and "url" not in options) or not (databases or custom):
             raise ConfigurationError(
                 "source.url", f"Source {name!r} has nowhere to fetch databases from", need="url, custom or both"
             )
-        try:
-            check_path_set(file.path for file in custom)
-        except MalformedError as error:
-            raise ConfigurationError("source.url", f"Source {name!r}: {error.what}") from error
         return cls(
             name,
             options.get("url", "").rstrip("/"),
@@ -99,7 +88,7 @@ class ClamavSource:
         """Fetch what is new.
 
         Raises:
-            FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``.
+            FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``, ``source.empty``.
             MalformedError: ``clamav.header``, ``clamav.cdiff``.
             NotAuthenticError: ``clamav.md5``, ``clamav.signature``.
             RollbackError: ``source.older``.
@@ -117,7 +106,7 @@ class ClamavSource:
         return Pull(
             targets=ordered,
             verification=self._verification(databases, custom),
-            items=(*(_item(found) for found in databases), *(TargetFacts(file.path, _CUSTOM_LABEL) for file in custom)),
+            items=(*(_item(found) for found in databases), *describe_custom(self.name, bench, custom)),
             memo=memo,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
             floor={found.name: (found.header.version,) for found in databases},
@@ -169,9 +158,6 @@ class ClamavSource:
         return "; ".join(said)
 
 
-_CUSTOM_LABEL = "custom database"
-
-
 def _item(found: Database) -> TargetFacts:
     header = found.header
     state = "verified by sigtool" if found.known.verified else NOT_VERIFIED
@@ -187,16 +173,3 @@ def _item(found: Database) -> TargetFacts:
             ("increments", found.increments),
         ),
     )
-
-
-def _custom(source: str, url: str) -> WantedFile:
-    path = file_name_of(url)
-    if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
-        raise ConfigurationError(
-            "source.url",
-            f"Source {source!r}: {path!r} is no custom database of ClamAV",
-            need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
-            todo="a signed .cvd belongs into databases",
-        )
-    require_target_path(source, path, what=shown_url(url), code="source.url", error=ConfigurationError)
-    return WantedFile(url, path)

@@ -141,7 +141,7 @@ def test_a_tree_deeper_than_a_target_path_is_refused(bench: Bench, tree: Path) -
 def test_an_empty_directory_looks_unmounted_and_is_refused(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert refused(bench, path=str(tmp_path / "empty")).code == "directory.empty"
-    assert bench.pull(make("directory", path=str(tmp_path / "empty"), allow_empty=True)).targets == ()
+    assert bench.pull(make("directory", path=str(tmp_path / "empty")), allow_empty=True).targets == ()
 
 
 def test_a_missing_directory_is_named(bench: Bench, tmp_path: Path) -> None:
