@@ -6,10 +6,10 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
-from bundler.fetch.urls import shown_url
+from bundler.fetch.urls import decoded_name, escape_stray_bytes, shown_url
 from bundler.kinds.http.files import FoundFiles, RemoteFile
 from manifests.errors import FetchError
 from manifests.limits import MIB
@@ -54,6 +54,7 @@ class DirectoryIndex:
             for link in read_listing(url, fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)):
                 path = _path(self.url, link)
                 if not link.endswith("/"):
+                    _require_new(self.url, files.get(path), link)
                     files[path] = RemoteFile(link, path)
                 elif level < self.depth:
                     directories.append((link, level + 1))
@@ -79,7 +80,7 @@ def read_listing(url: str, page: bytes) -> tuple[str, ...]:
     Raises:
         FetchError: ``http.listing`` when it does not call itself a listing: a sign-in page has links too.
     """
-    text = _HIDDEN.sub("", page.decode("utf-8", "replace"))
+    text = _HIDDEN.sub("", escape_stray_bytes(page.decode("utf-8", "surrogateescape")))
     headings = [" ".join(html.unescape(match[1]).split()) for match in _HEADING.finditer(text)]
     if not any(heading.lower().startswith(("index of", "directory listing")) for heading in headings):
         raise FetchError(
@@ -111,13 +112,29 @@ def _below(url: str, links: list[str]) -> Iterator[str]:
             yield target
 
 
+def _require_new(index: str, known: RemoteFile | None, link: str) -> None:
+    """Refuse two files that would be carried under one path, so that one of them would be lost.
+
+    Raises:
+        FetchError: ``http.listing``.
+    """
+    if known is not None and unquote_to_bytes(known.url) != unquote_to_bytes(link):
+        raise FetchError(
+            "http.listing",
+            f"{shown_url(index)} lists two files that would get one path",
+            have=f"{shown_url(known.url)} and {shown_url(link)}",
+            need="a path for each",
+            todo="have one of them renamed",
+        )
+
+
 def _path(index: str, link: str) -> str:
     """Return the path of a link below the index, decoded.
 
     Raises:
         FetchError: ``http.listing`` when there is a slash in a name or leads elsewhere.
     """
-    parts = [unquote(part, errors="replace") for part in link.removeprefix(index).split("/")]
+    parts = [decoded_name(part) for part in link.removeprefix(index).split("/")]
     if any("/" in part or part in {".", ".."} or "\\" in part for part in parts):
         raise FetchError(
             "http.listing", f"{shown_url(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
