@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from bundler.kinds import KINDS, kind_class
 from bundler.sources.common import COMMON_KEYS, NOTHING_SAID, CommonOptions
+from manifests.clock import add_time
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
 from manifests.schemas import configuration
@@ -53,6 +54,17 @@ class Expiries:
         }
         return timedelta(days=known.get(role, self.sources))
 
+    def end_of(self, role: str, signed_at: datetime) -> datetime:
+        """Return when a signature of a role ends that is made at an instant."""
+        return add_time(signed_at, self.of(role))
+
+    def runway_of(self, role: str, runway: timedelta) -> timedelta:
+        """Return with how much left a role is signed anew, or warned about: half of its life at most.
+
+        What was just signed is never short then, however long the runway is.
+        """
+        return min(runway, self.of(role) / 2)
+
 
 @dataclass(frozen=True)
 class SourceConfig:
@@ -72,7 +84,8 @@ class Config:
         publisher: Begins the names of the bundles.
         sources: In the order of the file.
         lifetime_days: For so long can a bundle be imported after it was sealed: a promise that sealing keeps.
-        runway_days: A role with less left than this is signed anew when possible, else warned about.
+        runway_days: A role with less left than this is signed anew when possible, else warned about: at half of its
+            life at the latest.
         expiries: Per role.
         retention_generations: So many of the newest versions can be made again, and can be what an increment
             stands on; more are kept for sites that may need them.
@@ -107,58 +120,150 @@ def load_config(path: Path, kinds: Kinds | None = None) -> Config:
 
     Raises:
         ConfigurationError: ``config.missing``, ``config.syntax``, ``config.unknown-key``,
-            ``config.missing-key``, ``config.value`` or ``config.duplicate-source``.
+            ``config.missing-key``, ``config.value`` or ``config.duplicate-source``: the first of all that is wrong.
         StorageError: The file cannot be read.
     """
-    value = configuration.read_configuration(path, configuration.load_configuration_schema("bundler", "bundler"))
-    config = Config(
+    reading = read_config(path, kinds)
+    for error in reading.errors:
+        raise error
+    return reading.sound_part
+
+
+@dataclass(frozen=True)
+class BrokenSource:
+    """A ``[[source]]`` table that cannot be used: its name, or its place where it has none, and all that is wrong."""
+
+    name: str
+    kind: str
+    errors: tuple[ConfigurationError, ...]
+
+
+@dataclass(frozen=True)
+class ConfigReading:
+    """All that is wrong in a ``bundler.toml``, and what can be used of it all the same.
+
+    Args:
+        general: What is wrong beside the sources.
+        broken: The sources that cannot be used, in the order of the file.
+        sound: With the sources that can be used; None where something beside them is wrong.
+    """
+
+    general: tuple[ConfigurationError, ...]
+    broken: tuple[BrokenSource, ...]
+    sound: Config | None
+
+    @property
+    def errors(self) -> tuple[ConfigurationError, ...]:
+        """All that is wrong."""
+        return self.general + tuple(error for source in self.broken for error in source.errors)
+
+    @property
+    def sound_part(self) -> Config:
+        """What can be used.
+
+        Raises:
+            ConfigurationError: Something beside the sources is wrong.
+        """
+        if self.sound is None:
+            raise self.general[0]
+        return self.sound
+
+
+def read_config(path: Path, kinds: Kinds | None = None) -> ConfigReading:
+    """Read ``bundler.toml`` and find all that is wrong in it, rather than the first.
+
+    Args:
+        path: The file.
+        kinds: The kinds of source; those that ship when None.
+
+    Raises:
+        ConfigurationError: ``config.missing``, ``config.syntax``, ``file.*``: it cannot be read as a whole.
+        StorageError: The file cannot be read.
+    """
+    value = configuration.parse_configuration(path)
+    rules = configuration.load_configuration_schema("bundler", "bundler")
+    tables = value.get("source", [])
+    listed = isinstance(tables, list)
+    general = configuration.find_violations({**value, "source": []} if listed else value, rules, file=path)
+    sources, broken = _sources(tables if listed else [], _shipped_kinds() if kinds is None else kinds, path)
+    config = None if general else _config(value, sources)
+    if config is not None:
+        general = tuple(_wrong_days(config, path))
+    return ConfigReading(general, broken, None if general else config)
+
+
+def _config(value: Mapping[str, Any], sources: tuple[SourceConfig, ...]) -> Config:
+    return Config(
         publisher=value["publisher"],
-        sources=_sources(value.get("source", []), _shipped_kinds() if kinds is None else kinds, path),
+        sources=sources,
         lifetime_days=int(value.get("lifetime_days", Config.lifetime_days)),
         runway_days=int(value.get("runway_days", Config.runway_days)),
         expiries=Expiries(**{role: int(days) for role, days in value.get("expiry_days", {}).items()}),
         retention_generations=int(value.get("retention_generations", Config.retention_generations)),
         pkcs11_module=value.get("pkcs11", {}).get("module"),
     )
-    _check_days(config, path)
-    return config
 
 
 def _shipped_kinds() -> Kinds:
     return Kinds(tuple(KINDS), lambda kind: kind_class(kind).OPTIONS_SCHEMA)
 
 
-def _sources(tables: list[dict[str, Any]], kinds: Kinds, path: Path) -> tuple[SourceConfig, ...]:
+def _sources(tables: list[Any], kinds: Kinds, path: Path) -> tuple[tuple[SourceConfig, ...], tuple[BrokenSource, ...]]:
     sources: dict[str, SourceConfig] = {}
+    broken: list[BrokenSource] = []
     for number, table in enumerate(tables, 1):
         at = f"source[{number}]"
-        source = _source(table, kinds, path, at)
-        if source.name in sources:
-            raise ConfigurationError("config.duplicate-source", f"{path}: {at}: the source {source.name} stands twice")
-        sources[source.name] = source
-    return tuple(sources.values())
+        errors = _wrong_in_source(table, kinds, path, at)
+        if not errors and table["name"] in sources:
+            what = f"{path}: {at}: the source {table['name']} stands twice"
+            errors = [ConfigurationError("config.duplicate-source", what)]
+        if errors:
+            broken.append(BrokenSource(*_shown_name(table, at), tuple(errors)))
+        else:
+            sources[table["name"]] = _source(table)
+    return tuple(sources.values()), tuple(broken)
 
 
-def _source(table: dict[str, Any], kinds: Kinds, path: Path, at: str) -> SourceConfig:
+def _shown_name(table: Any, at: str) -> tuple[str, str]:
+    """Return what to call a broken source, and its kind."""
+    given = table if isinstance(table, dict) else {}
+    return str(given.get("name", at)), str(given.get("kind", ""))
+
+
+def _wrong_in_source(table: Any, kinds: Kinds, path: Path, at: str) -> list[ConfigurationError]:
+    """Return all that is wrong in one table."""
+    every = configuration.load_configuration_schema("bundler", "bundler")["properties"]["source"]["items"]
+    errors = list(configuration.find_violations(table, every, file=path, at=at))
+    given = table if isinstance(table, dict) else {}
+    name, kind = given.get("name"), given.get("kind")
     try:
-        name = check_source_name(table["name"])
+        check_source_name(name if isinstance(name, str) else "sound")
     except MalformedError as error:
-        raise ConfigurationError(
-            "config.value", f"{path}: {at}.name: {error.what}", need=error.need, key=f"{at}.name"
-        ) from None
-    kind = table["kind"]
-    configuration.check_configuration(kind, {"enum": sorted(kinds.names)}, file=path, at=f"{at}.kind")
-    keys = {key: item for key, item in table.items() if key not in {"name", "kind"}}
+        what = f"{path}: {at}.name: {error.what}"
+        errors.append(ConfigurationError("config.value", what, need=error.need, key=f"{at}.name"))
+    if not isinstance(kind, str):
+        return errors
+    unknown = configuration.find_violations(kind, {"enum": sorted(kinds.names)}, file=path, at=f"{at}.kind")
+    if unknown:
+        return [*errors, *unknown]
     own = kinds.options_schema(kind)
     properties = {**own.get("properties", {}), **COMMON_KEYS}
     rules = {"type": "object", "additionalProperties": False, **own, "properties": properties}
-    configuration.check_configuration(keys, rules, file=path, at=at)
+    return [*errors, *configuration.find_violations(_own_keys(given), rules, file=path, at=at)]
+
+
+def _own_keys(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in table.items() if key not in {"name", "kind"}}
+
+
+def _source(table: Mapping[str, Any]) -> SourceConfig:
+    keys = _own_keys(table)
     options = {key: item for key, item in keys.items() if key not in COMMON_KEYS}
-    return SourceConfig(name, kind, MappingProxyType(options), CommonOptions.from_table(keys))
+    return SourceConfig(table["name"], table["kind"], MappingProxyType(options), CommonOptions.from_table(keys))
 
 
-def _check_days(config: Config, path: Path) -> None:
-    """Refuse lifetimes that no bundle could keep to."""
+def _wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
+    """Yield an error for each lifetime that no bundle could keep to."""
     expiries = config.expiries
     least = {
         "runway_days": (config.runway_days, "lifetime_days", config.lifetime_days),
@@ -170,7 +275,7 @@ def _check_days(config: Config, path: Path) -> None:
     }
     for key, (days, floor_key, floor) in least.items():
         if days < floor:
-            raise ConfigurationError(
+            yield ConfigurationError(
                 "config.value",
                 f"{path}: {key} is {days} days, shorter than {floor_key}",
                 need=f"at least {floor}",

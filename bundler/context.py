@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bundler.config import Config
 from bundler.home import Home
+from bundler.sources.own_files import OwnPlace
 from manifests.clock import Clock
 from manifests.disk.blobs import BlobStore
 from manifests.progress import Progress
@@ -20,12 +21,14 @@ class Context:
         config: As it was read from there.
         clock: Tells the time.
         progress: Told about each step.
+        own_places: Files and directories of ours that may lie where a source looks, such as secrets and ``--out``.
     """
 
     home: Home
     config: Config
     clock: Clock
     progress: Progress
+    own_places: tuple[OwnPlace, ...] = ()
 
     @property
     def store(self) -> BlobStore:

@@ -63,6 +63,11 @@ class Home:
         return self.path / "journal.json"
 
     @property
+    def left_behind(self) -> Path:
+        """Names of partial files on media that were taken out, see :mod:`bundler.seal.left_behind`."""
+        return self.path / "left-behind.json"
+
+    @property
     def staged_metadata(self) -> Path:
         """Metadata of a bundle whose commit is decided and not finished."""
         return self.path / "repository" / "staged"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 import sys
 import textwrap
@@ -11,6 +12,17 @@ from datetime import timedelta
 
 COLUMNS = 80
 """Of a terminal, where nothing else is known of it."""
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a file that a person wrote in some editor: UTF-8, or UTF-16 that says so, without its mark.
+
+    Raises:
+        UnicodeDecodeError: It is neither.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
 
 
 def printable(text: str) -> str:

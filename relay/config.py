@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from manifests.errors import ConfigurationError
-from manifests.features import CONNECTIVITIES, Connectivity, Language
+from manifests.features import Connectivity, Language
 from manifests.limits import MIB
+from manifests.schemas import configuration
 
 Dispose = Literal["delete", "keep", "archive"]
 
@@ -119,6 +121,11 @@ def config_schema() -> dict[str, Any]:
     return value
 
 
+def config_path(home: Path) -> Path:
+    """Return where the configuration of a relay stands."""
+    return home / "relay.toml"
+
+
 def load_config(home: Path) -> Config:
     """Read ``<home>/relay.toml``.
 
@@ -128,31 +135,35 @@ def load_config(home: Path) -> Config:
     Raises:
         ConfigurationError: ``config.*``: the file is missing, is not TOML, or breaks the schema.
     """
-    from manifests.schemas.configuration import read_configuration
-
-    path = home / "relay.toml"
-    return config_from_values(read_configuration(path, config_schema()), home)
+    path = config_path(home)
+    return config_from_values(configuration.read_configuration(path, config_schema()), home)
 
 
-def load_config_unchecked(home: Path) -> Config:
-    """Read ``<home>/relay.toml`` without its schema, which is slow to load, where nothing is decided by it.
-
-    Raises:
-        ConfigurationError: As :func:`load_config`, which is asked when anything looks odd.
-    """
+def find_config_errors(home: Path) -> tuple[ConfigurationError, ...]:
+    """Return all that is wrong in ``<home>/relay.toml``, rather than the first."""
     try:
-        values = tomllib.loads((home / "relay.toml").read_text("utf-8"))
-        if values["connectivity"] in CONNECTIVITIES and isinstance(values.get("stale_after_days", 1), int):
-            return config_from_values(values, home)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return load_config(home)
+        values = configuration.parse_configuration(config_path(home))
+    except ConfigurationError as error:
+        return (error,)
+    errors = configuration.find_violations(values, config_schema(), file=config_path(home))
+    if errors:
+        return errors
+    found: list[ConfigurationError] = []
+    parts: list[Callable[[], object]] = [partial(_listen_of, values)]
+    parts += [partial(_deliveries, [entry], home) for entry in values.get("delivery", [])]
+    parts.append(partial(config_from_values, values, home))
+    for part in parts:
+        try:
+            part()
+        except ConfigurationError as error:
+            found.append(error)
+    return tuple({str(error): error for error in found}.values())
 
 
 def config_from_values(values: dict[str, Any], home: Path) -> Config:
     """Build the configuration from values that the schema allows."""
     serve, store = values.get("serve", {}), values.get("store", {})
-    host, port = parse_listen(serve.get("listen", DEFAULT_LISTEN), where="relay.toml: serve.listen")
+    host, port = _listen_of(values)
     tls = serve.get("tls")
     inboxes = [InboxConfig(home / "inbox")] if values.get("default_inbox", True) else []
     inboxes += [_inbox(entry, home) for entry in values.get("inbox", [])]
@@ -170,6 +181,10 @@ def config_from_values(values: dict[str, Any], home: Path) -> Config:
         languages=tuple(values.get("languages", Config.languages)),
         deliveries=_deliveries(values.get("delivery", []), home),
     )
+
+
+def _listen_of(values: dict[str, Any]) -> tuple[str, int]:
+    return parse_listen(values.get("serve", {}).get("listen", DEFAULT_LISTEN), where="relay.toml: serve.listen")
 
 
 def _inbox(entry: dict[str, Any], home: Path) -> InboxConfig:

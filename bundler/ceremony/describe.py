@@ -31,8 +31,25 @@ def describe_changes(old: Root, new: Root) -> tuple[str, ...]:
         lines.append(f"  consistent snapshots: {old.consistent_snapshot} -> {new.consistent_snapshot}")
     if old.unrecognized_fields != new.unrecognized_fields:
         lines.append("  fields that this program does not know differ")
+    known = _shared_keys(old)
+    lines += [warn_shared_key(*shared) for shared in _shared_keys(new) if shared not in known]
     lines.append(f"  expires: {clock.instant_text(old.expires)} -> {clock.instant_text(new.expires)}")
     return tuple(lines)
+
+
+def warn_shared_key(keyid: str, role: str) -> str:
+    """Say what it means that a key of root signs for another role too."""
+    return (
+        f"  WARNING: key {keyid[:12]} signs for root and for {role}: whoever gets at the key of the daily work can "
+        "change every key. Give root a key of its own: bundle keys generate"
+    )
+
+
+def _shared_keys(root: Root) -> list[tuple[str, str]]:
+    """Return the keys of root that another role has too, each with that role."""
+    ours = authority_of(root, Root.type).keyids
+    others = sorted(role for role in root.roles if role != Root.type)
+    return [(keyid, role) for role in others for keyid in authority_of(root, role).keyids if keyid in ours]
 
 
 def _describe_key(key: Key) -> str:

@@ -11,9 +11,10 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import Root
 
 from bundler.ceremony.ceremony import Ceremony, RoleChange, RootOutcome
+from bundler.ceremony.describe import warn_shared_key
 from bundler.home import Home
 from bundler.keys import hsm, public_keys
-from bundler.keys.keyring import Keyring, generate_role_key_files, key_name
+from bundler.keys.keyring import GeneratedKey, Keyring, generate_role_key_files, key_name
 from bundler.keys.secrets import Secrets
 from bundler.repository.delegations import Authority, authority_of, write_delegations
 from bundler.repository.repository import Repository, wishes_path
@@ -121,6 +122,7 @@ class KeyChanges:
         return self._apply(role, lambda before: before.with_threshold(threshold))
 
     def _apply(self, role: str, change: RoleChange) -> RootOutcome | None:
+        self._warn_of_shared_keys(role, change(self._before(role)))
         if role in ROOT_ROLES:
             return self._ceremony.change_role(role, change, sign=self._sign)
         wishes = dict(self._repository.wishes)
@@ -135,6 +137,16 @@ class KeyChanges:
             del wishes[role]
         write_delegations(wishes_path(self._home.metadata), wishes)
         return None
+
+    def _warn_of_shared_keys(self, role: str, after: Authority) -> None:
+        """Say that a key would sign for root and for a source; of root's own four the proposal says it."""
+        before = self._before(role).keyids
+        sources = {role: after} if role not in ROOT_ROLES else self._repository.wishes if role == Root.type else {}
+        ours = after.keyids if role == Root.type else authority_of(self._ceremony.newest_root(), Root.type).keyids
+        shared = [(keyid, source) for source in sources for keyid in sources[source].keyids if keyid in ours]
+        warnings = [warn_shared_key(keyid, source) for keyid, source in shared if keyid not in before]
+        if warnings:
+            self._ceremony.tell(warnings)
 
     def _before(self, role: str) -> Authority:
         """Return a role's keys as the next version would have them without a change."""
@@ -169,8 +181,9 @@ class KeyChanges:
     @contextmanager
     def _made(self, role: str, new: NewKeys, count: int) -> Iterator[tuple[Key, ...]]:
         """Make keys, and take their files away again when what they were made for fails."""
-        made = [generate_role_key_files(role, self._home.keys, new.passphrase) for _ in range(count)]
+        made: list[GeneratedKey] = []
         try:
+            made.extend(generate_role_key_files(role, self._home.keys, new.passphrase) for _ in range(count))
             yield tuple(generated.entry.key for generated in made)
         except BaseException:
             for generated in made:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from securesystemslib.exceptions import UnverifiedSignatureError
@@ -22,6 +23,8 @@ from tuf.api.serialization.json import JSONDeserializer, JSONSerializer
 
 from bundler.ceremony.describe import describe_changes, describe_root
 from bundler.repository.delegations import Authority, authority_of
+from manifests.clock import instant_text
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.schemas import strictjson
@@ -167,6 +170,19 @@ class Proposal:
         """Say line by line what the proposed root changes."""
         return describe_changes(self.current.signed, self.proposed)
 
+    def doubts(self, now: datetime) -> tuple[str, ...]:
+        """Say what about its expiry cannot be meant, or makes the clock of some machine look wrong.
+
+        Args:
+            now: The system's time, where it is proposed or signed.
+        """
+        expires_at, before = self.proposed.expires, self.current.signed.expires
+        if expires_at <= now:
+            return (f"by the clock of this machine, {instant_text(now)}, it has ended already",)
+        if expires_at < before:
+            return ("it ends earlier than the root in force; is the clock right where it was proposed?",)
+        return ()
+
     def summary(self) -> tuple[str, ...]:
         """Say line by line what the proposed root is as a whole, and which root it claims to follow.
 
@@ -191,6 +207,17 @@ class Proposal:
         return self.proposed.get_root_verification_result(
             self.current.signed, metadata.signed_bytes, metadata.signatures
         )
+
+
+def read_proposal(path: Path) -> Proposal:
+    """Read a proposal from a file that somebody named, and verify it.
+
+    Raises:
+        UsageError: ``file.*``: it is no file of that size at all.
+        MalformedError, NotAuthenticError: As :meth:`Proposal.decode`.
+        StorageError: The file cannot be read.
+    """
+    return Proposal.decode(read_given_file(path, max_bytes=_BYTES, what="a proposed root").data, str(path))
 
 
 def with_authority(root: Root, role: str, wanted: Authority) -> Root:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bundler.ceremony.key_changes import ROOT_ROLES
+from bundler.config import Config
 from bundler.home import Home
 from bundler.keys.keyring import Keyring
 from bundler.repository.repository import Repository, role_runways
@@ -24,13 +25,23 @@ class KeyRow:
 
 @dataclass(frozen=True)
 class RoleRow:
-    """A role: how many of its keys must sign, and until when it is good; None before its first version."""
+    """A role: how many of its keys must sign, and until when it is good; None before its first version.
+
+    ``short_below``: with fewer whole days left than this it is warned about. ``signable``: enough of its keys are here.
+    """
 
     role: str
     threshold: int
     keys: int
     expires_at: datetime | None
     days: int | None
+    short_below: int = 0
+    signable: bool = True
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it ends soon, so that somebody has to do something."""
+        return self.days is not None and self.days < self.short_below
 
 
 def key_rows(home: Home, repository: Repository, sources: Sequence[str]) -> tuple[KeyRow, ...]:
@@ -51,11 +62,17 @@ def key_rows(home: Home, repository: Repository, sources: Sequence[str]) -> tupl
     return tuple(rows)
 
 
-def role_rows(repository: Repository, sources: Sequence[str], now: datetime) -> tuple[RoleRow, ...]:
-    """Return a row per role, root first."""
+def role_rows(home: Home, repository: Repository, config: Config, now: datetime) -> tuple[RoleRow, ...]:
+    """Return a row per role, root first.
+
+    Raises:
+        MalformedError: ``json.*``, ``key.public``.
+        StorageError: A file cannot be read.
+    """
+    keyring = Keyring.load(home.keys)
     good = {row.role: row for row in role_runways(repository, now)}
     rows = []
-    for role in _roles(repository, sources):
+    for role in _roles(repository, [source.name for source in config.sources]):
         authority = repository.authority(role)
         until = good.get(role)
         rows.append(
@@ -65,6 +82,8 @@ def role_rows(repository: Repository, sources: Sequence[str], now: datetime) -> 
                 len(authority.keys),
                 until.expires_at if until else None,
                 until.days if until else None,
+                short_below=config.expiries.runway_of(role, config.runway).days,
+                signable=sum(keyring.is_here(keyid) for keyid in authority.keyids) >= authority.threshold,
             )
         )
     return tuple(rows)

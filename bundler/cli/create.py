@@ -107,6 +107,8 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
 
 
 def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
+    from bundler.cli.notes import read_notes
+    from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.history import History
@@ -116,8 +118,6 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
     from bundler.repository.signers import signers_of
-    from manifests.disk.durable import storage_errors
-    from manifests.limits import DEFAULT_LIMITS
 
     _check(wishes)
     home = open_home(settings.home)
@@ -127,10 +127,7 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
         with show_progress(settings) as shown:
             context = Context(home, config, system_clock, shown)
             return create_again(context, wishes.again, wishes.out, _companions(home, percent, shown))
-    notes = None
-    if wishes.note is not None:
-        with storage_errors(wishes.note), wishes.note.open("rb") as file:
-            notes = file.read(DEFAULT_LIMITS.notes_bytes + 1)  # one more than may be: then create_bundles refuses them
+    notes = None if wishes.note is None else read_notes(wishes.note)
     order = BundleOrder(
         out=wishes.out,
         tool=f"sealift {version('sealift')}",
@@ -141,10 +138,11 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
+    own = own_places_of(config, wishes.passphrase_file, wishes.pin_file, out=wishes.out)
     attended = wishes.every is None
     signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
     with show_progress(settings) as shown:
-        context = Context(home, config, system_clock, shown)
+        context = Context(home, config, system_clock, shown, own)
         return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))
 
 

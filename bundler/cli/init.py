@@ -85,11 +85,18 @@ def command(
 
 def _expiries(given: Sequence[str]) -> Expiries:
     from bundler.config import Expiries
+    from manifests.schemas.configuration import load_configuration_schema
 
+    schema = load_configuration_schema("bundler", "bundler")
     days: dict[str, int] = {}
     for text in given:
         role, _, number = text.partition("=")
         if role not in {field.name for field in fields(Expiries)} or not number.isdecimal():
             raise UsageError("init.expiry", f"--expiry {text} is not understood", need="ROLE=DAYS, such as root=730")
+        most = schema["properties"]["expiry_days"]["properties"][role]["maximum"]
+        if len(number) > len(str(most)) or not 1 <= int(number) <= most:
+            raise UsageError(
+                "init.expiry", f"--expiry {role}: that many days cannot be", need=f"1 to {most:,} for {role}"
+            )
         days[role] = int(number)
     return Expiries(**days)

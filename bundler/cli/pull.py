@@ -23,6 +23,7 @@ def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
 
     Leaves with 10 when every source failed, with 11 when some did; what was pulled last is kept.
     """
+    from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
     from bundler.context import Context
     from bundler.home import open_home
@@ -33,7 +34,7 @@ def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     config = load_config(home.config)
     with home.lock(), show_progress(settings) as shown:
         home.store().sweep()
-        result = pull_all(Context(home, config, system_clock, shown), sources)
+        result = pull_all(Context(home, config, system_clock, shown, own_places_of(config)), sources)
     if output == "json":
         print_json(_to_json(result))
     else:

@@ -10,7 +10,7 @@ import click
 from manifests.console.commands import output_option, print_json
 
 if TYPE_CHECKING:
-    from manifests.rulepack import RulePack
+    from manifests.archives.rulepack import RulePack
 
 
 @click.group()
@@ -57,12 +57,12 @@ def show(files: tuple[Path, ...], output: str, *, rules: bool) -> None:
 
 
 def _newest_first(files: tuple[Path, ...]) -> list[tuple[Path, RulePack | None]]:
-    from manifests.disk.durable import storage_errors
-    from manifests.rulepack import Release, read_rule_pack
+    from manifests.archives.rulepack import Release, read_rule_pack
+    from manifests.disk.given_file import open_given_file
 
     found: list[tuple[Path, RulePack | None]] = []
     for path in files:
-        with storage_errors(path), path.open("rb") as file:
+        with open_given_file(path, what="a rule pack (.dsru)") as file:
             found.append((path, read_rule_pack(file)))
 
     def release(entry: tuple[Path, RulePack | None]) -> Release:

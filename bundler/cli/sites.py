@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -50,14 +52,14 @@ def command(ctx: click.Context, output: str) -> None:
 
 
 @command.command(name="import")
-@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT...", type=click.File("rb"))
+@click.argument("receipts", nargs=-1, required=True, metavar="RECEIPT...", type=click.Path(allow_dash=True))
 @click.option("--name", help="What to call the site, of one receipt.")
 @click.option("--fingerprint", "known", metavar="FP", help="That of the site's key, instead of being asked.")
 @click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for another command.")
 @output_option
 @click.pass_obj
 def import_(
-    settings: Settings, receipts: tuple[BinaryIO, ...], name: str | None, known: str | None, wait: float, output: str
+    settings: Settings, receipts: tuple[str, ...], name: str | None, known: str | None, wait: float, output: str
 ) -> None:
     """Take in receipts: files of `relay receipt --out`, or texts read off its QR codes (- for stdin).
 
@@ -104,11 +106,25 @@ def remove(settings: Settings, site: str) -> None:
     click.echo(f"{removed.name}: forgotten, key {removed.keyid[:12]}")
 
 
-def _brought(files: tuple[BinaryIO, ...]) -> BroughtReceipts:
+class _Input(io.BytesIO):
+    """What one input held, and what it is called."""
+
+    def __init__(self, name: str) -> None:
+        from manifests.disk.given_file import read_given_file
+        from manifests.receipt import MAX_INPUT_BYTES
+
+        self.name = name
+        if name == "-":
+            super().__init__(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1))
+        else:
+            super().__init__(read_given_file(Path(name), max_bytes=MAX_INPUT_BYTES, what="a receipt").data)
+
+
+def _brought(names: tuple[str, ...]) -> BroughtReceipts:
     """Read the receipts out of the inputs; inputs without any are refused."""
     from manifests.receipt import read_receipts
 
-    brought = read_receipts(files)
+    brought = read_receipts(_Input(name) for name in names)
     if brought.oversized:
         raise _no_receipt(f"{brought.oversized[0]} is too large for a receipt")
     if not brought.receipts and brought.refusal is None:

@@ -47,21 +47,30 @@ def command(ctx: click.Context, output: str) -> None:
 def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     """Ask the upstreams whether they answer and what a pull would yield; store nothing.
 
-    Leaves with 10 when one does not answer as it should.
+    Leaves with 10 when one does not answer as it should, with 3 when bundler.toml has errors; the other sources are
+    asked all the same.
     """
-    from bundler.config import load_config
+    from bundler.cli.own_places import own_places_of
+    from bundler.config import read_config
     from bundler.context import Context
     from bundler.home import open_home
-    from bundler.pull.check import check_all
-    from bundler.pull.status import read_source_statuses
+    from bundler.pull.check import CheckResult, check_all
+    from bundler.pull.status import SourceStatus, read_source_statuses
     from manifests.clock import system_clock
-    from manifests.errors import FetchError
+    from manifests.errors import ConfigurationError, FetchError
 
     home = open_home(settings.home)
-    config = load_config(home.config)
-    with show_progress(settings) as shown:
-        results = check_all(Context(home, config, system_clock, shown), sources)
-    here = {status.name: status for status in read_source_statuses(home, config)}
+    reading = read_config(home.config)
+    config = reading.sound_part
+    broken = [source for source in reading.broken if not sources or source.name in sources]
+    wanted = [name for name in sources if name not in {source.name for source in broken}]
+    results: list[CheckResult] = []
+    if wanted or not sources:
+        with show_progress(settings) as shown:
+            results += check_all(Context(home, config, system_clock, shown, own_places_of(config)), wanted)
+    results += [CheckResult(source.name, source.kind, None, error) for source in broken for error in source.errors]
+    here = {source.name: SourceStatus(source.name, source.kind) for source in broken}
+    here |= {status.name: status for status in read_source_statuses(home, config)}
     now = system_clock()
     if output == "json":
         print_json([_check_to_json(result, here[result.name], now) for result in results])
@@ -69,6 +78,12 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
         rows = [_check_row(result, here[result.name], now) for result in results]
         header = ("source", "kind", "state", "there", "here", "age", "targets", "new", "says")
         click.echo(table_text(rows, header) if rows else "No source is configured.")
+    if broken:
+        raise ConfigurationError(
+            "sources.broken",
+            f"Sources of bundler.toml that cannot be used: {', '.join(source.name for source in broken)}",
+            todo="correct them; bundle check-config names every error",
+        )
     failed = [result.name for result in results if result.error is not None]
     if failed:
         raise FetchError("sources.unreachable", f"Sources that would fail: {', '.join(failed)}")

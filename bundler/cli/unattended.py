@@ -36,10 +36,11 @@ def run_unattended(settings: Settings, interval: str, make: Callable[[], Created
 
     def end(number: int, _: FrameType | None) -> None:
         ending.set()
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before[number])
 
     with lock.exclusive_lock(open_home(settings.home).unattended):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        for number in before:
             signal.signal(number, end)
         Unattended(seconds, make, system_clock, lambda wait: not ending.wait(wait), _print_line).run_until_ended()
 

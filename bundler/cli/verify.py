@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 def command(settings: Settings, files: tuple[Path, ...], root: Path, output: str, *, accept_expired: bool) -> None:
     """Verify every byte of bundles against a trusted root. Stops at the first that fails."""
     from bundler.seal.verify import verify_sealed
-    from manifests.disk.durable import storage_errors
+    from manifests.disk.given_file import read_given_file
     from manifests.limits import DEFAULT_LIMITS
     from manifests.trust import trusted_root
 
-    with refusals_name(root, "give the file of bundle keys export-root"), storage_errors(root), root.open("rb") as file:
-        state = trusted_root(file.read(DEFAULT_LIMITS.root_bytes + 1))
+    data = read_given_file(root, max_bytes=DEFAULT_LIMITS.root_bytes, what="the trusted root.json").data
+    with refusals_name(root, "give the file of bundle keys export-root"):
+        state = trusted_root(data)
 
     def verified(path: Path) -> Manifest:
         with refusals_name(path), show_progress(settings) as shown:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from bundler.diff.targets import Difference, SourceDifference
 from bundler.rules.readers import reader_of
 from bundler.rules.rule import MAX_FILE_BYTES, Rule
+from manifests.archives.rulepack import RULE_PACK_SUFFIX, Release
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.manifest import Manifest, Target
-from manifests.rulepack import RULE_PACK_SUFFIX, Release
 
 MAX_SOURCE_RULES = 500_000
 """Rules of one source that are in memory at once; some 400 bytes each."""

@@ -107,8 +107,12 @@ def _changing(source: str, what: object) -> FetchError:
 
 
 @contextmanager
-def read_errors(path: Path) -> Iterator[None]:
+def read_errors(path: Path, todo: str | None = None) -> Iterator[None]:
     """Turn an ``OSError`` of the block into a :class:`FetchError` that names the file.
+
+    Args:
+        path: The file or directory.
+        todo: What the operator can do where it may not be read.
 
     Raises:
         FetchError: ``directory.missing`` or ``directory.unreadable``.
@@ -118,7 +122,9 @@ def read_errors(path: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FetchError("directory.missing", f"{str(path)!r} is not there, or no directory") from error
     except OSError as error:
-        raise FetchError("directory.unreadable", f"{str(path)!r} cannot be read ({error.strerror})") from error
+        raise FetchError(
+            "directory.unreadable", f"{str(path)!r} cannot be read ({error.strerror})", todo=todo
+        ) from error
 
 
 @contextmanager

@@ -114,7 +114,13 @@ def create_bundles(
         # 3. Metadata.
         signers_of_role = signers.of_repository(repository)
         staged = stage_version(
-            repository, pulled.targets, context.clock(), signers_of_role, config.expiries, config.lifetime
+            repository,
+            pulled.targets,
+            context.clock(),
+            signers_of_role,
+            config.expiries,
+            config.lifetime,
+            renew_within=config.runway,
         )
         _refuse_long_notes(order)
         version = compose_version(config.publisher, order.tool, pulled, staged, order.notes)
@@ -162,7 +168,11 @@ def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:
         )
     if not any(pulled.targets.values()):
         raise FetchError(
-            "create.nothing", "No source has anything to seal", todo="add a [[source]] to bundler.toml: bundle sources"
+            "create.nothing",
+            "No source has anything to seal",
+            have="; ".join(f"{failure.name}: {failure.error}" for failure in pulled.failures) or None,
+            todo="bundle sources check" if pulled.failures else "add a [[source]] to bundler.toml: bundle sources",
+            failures={failure.name: failure.error for failure in pulled.failures},
         )
 
 

@@ -47,7 +47,7 @@ class NewPublisher:
 
     def root_expires_at(self, now: datetime) -> datetime:
         """Return when the first root ends that is signed at ``now``."""
-        return now + self.expiries.of(Root.type)
+        return self.expiries.end_of(Root.type, now)
 
 
 def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:

@@ -7,6 +7,7 @@ moved to a stick, or on a token that the ``.pub`` names by its URI.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,13 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 from bundler.keys import hsm, pkcs8, public_keys
 from bundler.keys.secrets import Secrets
 from manifests.disk import durable
-from manifests.errors import ConfigurationError
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, UsageError
+from manifests.limits import KIB
 
+_PRIVATE_SUFFIXES = frozenset({".pem", ".key"})
+_PRIVATE_BYTES = 64 * KIB
+"""Ceiling on a private key file; an RSA key of 16,384 bits takes 13 KiB."""
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
@@ -52,14 +58,33 @@ def key_name(role: str, key: Key) -> str:
     return f"{role}-{key.keyid[:12]}"
 
 
+def public_name(path: Path) -> Path:
+    """Return the file of the public half beside a private key: ``.pub`` for ``.pem`` or ``.key``, else put behind.
+
+    A dot in a name begins no suffix of ours: ``plant.alice`` and ``plant.bob`` are two people.
+
+    Raises:
+        UsageError: ``key.name``: the name is that of a public key.
+    """
+    if path.suffix.lower() == ".pub":
+        raise UsageError(
+            "key.name",
+            f"{path} is the name of a public key",
+            need="a name for the private key, whose public half gets .pub beside it",
+            todo=f"--out {path.with_suffix('.pem')}",
+        )
+    return path.with_suffix(".pub") if path.suffix.lower() in _PRIVATE_SUFFIXES else path.with_name(f"{path.name}.pub")
+
+
 def generate_key_files(path: Path, passphrase: bytes | None) -> GeneratedKey:
-    """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it as ``.pub``.
+    """Make an Ed25519 key: ``path`` (PKCS#8, owner only) and the public half beside it, see :func:`public_name`.
 
     Args:
         path: The private key's file; must not exist.
         passphrase: Encrypts it; None leaves it open.
 
     Raises:
+        UsageError: ``key.name``.
         ConfigurationError: ``key.exists``.
         StorageError: The disk is full, read-only or failing.
     """
@@ -75,24 +100,32 @@ def generate_role_key_files(role: str, directory: Path, passphrase: bytes | None
 
 def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> GeneratedKey:
     signer = CryptoSigner(private)
-    public = path.with_suffix(".pub")
+    public = public_name(path)
     for file in (path, public):
-        if file.exists():
+        if os.path.lexists(file):
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
     durable.write_file(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
-    durable.write_file(public, public_keys.encode_public_key(signer.public_key))
+    with durable.removed_on_failure(path):  # or a full disk leaves a private key that nobody knows of
+        durable.write_file(public, public_keys.encode_public_key(signer.public_key))
     return GeneratedKey(KeyEntry(path.stem, signer.public_key, f"file:{path}"), signer)
 
 
-def read_private_key(path: Path, secrets: Secrets) -> CryptoSigner:
+def read_private_key(
+    path: Path, secrets: Secrets, *, error: type[UsageError | ConfigurationError] = UsageError
+) -> CryptoSigner:
     """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
 
+    Args:
+        path: The file.
+        secrets: Opens it.
+        error: What is raised when it is no file of that size at all: by default a command line is wrong.
+
     Raises:
+        UsageError, ConfigurationError: ``file.*``.
         ConfigurationError: ``key.private``, ``passphrase.wrong``, ``passphrase.missing``.
         StorageError: The file cannot be read.
     """
-    with durable.storage_errors(path):
-        data = path.read_bytes()
+    data = read_given_file(path, max_bytes=_PRIVATE_BYTES, what="a private key (PEM)", error=error).data
 
     def open_with(passphrase: bytes | None) -> CryptoSigner | None:
         try:
@@ -120,11 +153,13 @@ def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
 
     Raises:
         ConfigurationError: ``key.private``, ``key.mismatch``, ``passphrase.*``, ``pkcs11.*``.
+        UsageError, ConfigurationError: ``file.*``.
         StorageError: The file cannot be read.
     """
     if uri.startswith("hsm:"):
         return hsm.token_signer(uri, hsm.read_token_key(uri, secrets)[1] if key is None else key, secrets)
-    signer = read_private_key(Path(uri.removeprefix("file:")), secrets)
+    whose = UsageError if key is None else ConfigurationError  # named by somebody just now, or a file of the home
+    signer = read_private_key(Path(uri.removeprefix("file:")), secrets, error=whose)
     if key is not None and signer.public_key.keyid != key.keyid:
         raise ConfigurationError(
             "key.mismatch",
@@ -144,15 +179,16 @@ class Keyring:
 
     @classmethod
     def load(cls, directory: Path) -> Keyring:
-        """Read every ``.pub`` of a directory.
+        """Read every ``.pub`` of a directory, but none that other programs hide there (``._x.pub``, ``.#x.pub``).
 
         Raises:
+            ConfigurationError: ``file.*``.
             MalformedError: ``json.*``, ``key.public``.
             StorageError: A file cannot be read.
         """
         entries: dict[str, KeyEntry] = {}
-        for path in sorted(directory.glob("*.pub")):
-            key, uri = public_keys.read_public_key(path)
+        for path in sorted(directory.glob("[!.]*.pub")):
+            key, uri = public_keys.read_public_key(path, error=ConfigurationError)
             private = path.with_suffix(".pem")
             if private.exists():
                 uri = f"file:{private}"

@@ -11,8 +11,8 @@ from securesystemslib.exceptions import UnverifiedSignatureError, VerificationEr
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Key, Signature, SSlibKey
 
-from manifests.disk import durable
-from manifests.errors import MalformedError
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, MalformedError, UsageError
 from manifests.limits import KIB
 from manifests.schemas import strictjson
 
@@ -52,15 +52,19 @@ def key_from_json(value: Mapping[str, Any], file: Path) -> Key:
     return key
 
 
-def read_public_key(path: Path) -> tuple[Key, str | None]:
+def read_public_key(path: Path, *, error: type[UsageError | ConfigurationError] = UsageError) -> tuple[Key, str | None]:
     """Read a public key file: the key, and the URI of the token on which its private half is.
 
+    Args:
+        path: The file.
+        error: What is raised when it is no file of that size at all: by default a command line is wrong.
+
     Raises:
+        UsageError, ConfigurationError: ``file.*``.
         MalformedError: ``json.*``, ``key.public``.
         StorageError: The file cannot be read.
     """
-    with durable.storage_errors(path):
-        data = path.read_bytes()
+    data = read_given_file(path, max_bytes=_FILE_BYTES, what="a public key (.pub)", error=error).data
     value = strictjson.decode_json(data, name=str(path), max_bytes=_FILE_BYTES)
     uri = value.pop("uri", None) if isinstance(value, dict) else None
     if not (uri is None or isinstance(uri, str)):

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
+from manifests.limits import KIB
 
 FILE_VARIABLE = "SEALIFT_PASSPHRASE_FILE"
 PIN_FILE_VARIABLE = "SEALIFT_PIN_FILE"
 MIN_CHARACTERS = 8
 """NIST SP 800-63B section 5.1.1.1: the least that a memorised secret may have."""
+_SECRET_BYTES = 16 * KIB
+"""Ceiling on a file with a passphrase or PIN."""
 ATTEMPTS = 3
 """Times that a person may mistype."""
 
@@ -146,8 +149,7 @@ def _path(text: str | None) -> Path | None:
 
 
 def _first_line(path: Path) -> str:
-    with storage_errors(path):
-        data = path.read_bytes()
+    data = read_given_file(path, max_bytes=_SECRET_BYTES, what="a file whose first line is the secret").data
     try:
         return data.decode("utf-8").split("\n", 1)[0].rstrip("\r")
     except UnicodeDecodeError:

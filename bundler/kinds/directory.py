@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -18,8 +18,8 @@ from bundler.fetch.local_files import (
     require_regular,
     settled_chunks,
     settled_fingerprints,
-    taken_for_changes,
 )
+from bundler.fetch.local_tree import TreeEntry, walk_tree
 from bundler.sources.base import (
     NOT_VERIFIED,
     CheckedTarget,
@@ -30,17 +30,28 @@ from bundler.sources.base import (
     Workbench,
     state_of,
 )
+from bundler.sources.own_files import refuse_home, refuse_own_content
 from bundler.sources.paths import absolute_path, require_target_path
+from bundler.sources.private_files import is_bare_repository, is_private
 from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
+
+_SPOKEN_OF = 3
 
 
 @dataclass(frozen=True)
 class DirectoryListing:
-    """What stands below the directory: target path to fingerprint, and what was passed over."""
+    """What stands below the directory: target path to fingerprint, and what was passed over.
+
+    Args:
+        files: What is carried.
+        skipped: Links and special files.
+        private: Version control, what editors leave, secrets; a directory ends in a slash.
+    """
 
     files: Mapping[str, Fingerprint]
     skipped: tuple[str, ...]
+    private: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class DirectorySource:
     Args:
         path: An absolute directory.
         skip_links: Pass over links and special files instead of refusing them.
+        skip_private: Pass over version control, what editors leave and secrets, and say so.
         allow_empty: An empty directory is no error, whatever the source's table says; by itself it looks like a file
             system that is not mounted.
     """
@@ -62,12 +74,14 @@ class DirectorySource:
         "properties": {
             "path": {"type": "string", "minLength": 1},
             "skip_links": {"type": "boolean"},
+            "skip_private": {"type": "boolean"},
         },
     }
 
     name: str
     path: Path
     skip_links: bool = False
+    skip_private: bool = True
     allow_empty: bool = False
 
     @classmethod
@@ -81,6 +95,7 @@ class DirectorySource:
             name,
             absolute_path(name, options["path"]),
             options.get("skip_links", False),
+            options.get("skip_private", True),
         )
 
     def pull(self, bench: Workbench) -> Pull:
@@ -129,38 +144,50 @@ class DirectorySource:
 
     def _read(self, bench: Workbench, path: str, mark: Fingerprint) -> Blob:
         with open_settled(self.path / path, mark) as file:
+            with read_errors(self.path / path):
+                refuse_own_content(self.name, path, self.path / path, file)
             return bench.batch.add(settled_chunks(self.path / path, file, mark, bench.progress))
 
     def _find(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
-        with read_errors(self.path):
-            root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for path, status in _walk(root, self.path, ""):
-                if not bench.globs.takes(path):
-                    continue
-                if self._regular(path, status):
-                    files[
-                        require_target_path(
-                            self.name,
-                            path,
-                            what=f"the file {path!r}",
-                            code="directory.name",
-                            todo="rename or exclude it",
-                        )
-                    ] = Fingerprint.of(status)
-                else:
-                    skipped.append(path)
-        finally:
-            os.close(root)
+        private: list[str] = []
+        for entry in walk_tree(self.path, lambda path: self._enters(bench, path, private)):
+            if entry.is_directory:
+                bench.own.refuse_directory(self.name, entry.path, entry.at, entry.status, bench.globs)
+            elif not bench.globs.takes(entry.path):
+                continue
+            elif self.skip_private and is_private(entry.at.name):
+                private.append(entry.path)
+            elif self._regular(entry.path, entry.status):
+                files[self._carried_as(bench, entry)] = Fingerprint.of(entry.status)
+            else:
+                skipped.append(entry.path)
         if not files and not (self.allow_empty or bench.allow_empty):
             raise FetchError(
                 "directory.empty",
                 f"Source {self.name!r}: there is no file to carry in {self.path}",
                 todo="mount or fill it, or write allow_empty = true",
             )
-        return DirectoryListing(files, tuple(sorted(skipped)))
+        return DirectoryListing(files, tuple(sorted(skipped)), tuple(sorted(private)))
+
+    def _enters(self, bench: Workbench, path: str, private: list[str]) -> bool:
+        """Tell whether a directory is entered; note one that is not because it is private."""
+        if not bench.globs.may_take_below(path):
+            return False
+        place = self.path / path
+        if self.skip_private and (is_private(place.name) or is_bare_repository(place)):
+            private.append(f"{path}/")
+            return False
+        return True
+
+    def _carried_as(self, bench: Workbench, entry: TreeEntry) -> str:
+        """Return the target path of a file, unless it is one of ours or cannot be carried under its name."""
+        if entry.home is not None:
+            refuse_home(self.name, entry.home.path, entry.home.at, entry.home.kind)
+        bench.own.refuse_file(self.name, entry.path, entry.at, entry.status)
+        what = f"the file {entry.path!r}"
+        return require_target_path(self.name, entry.path, what=what, code="directory.name", todo="rename or exclude it")
 
     def _regular(self, path: str, status: os.stat_result) -> bool:
         if not stat.S_ISREG(status.st_mode) and self.skip_links:
@@ -170,29 +197,10 @@ class DirectorySource:
         return True
 
 
-def _walk(directory: int, at: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything but directories below an open directory, never following a link.
-
-    Raises:
-        ChangedError: An entry went away meanwhile.
-        FetchError: ``directory.unreadable``.
-    """
-    with read_errors(at), os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries)
-    for name in names:
-        with read_errors(at / name), taken_for_changes(at / name):
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISDIR(status.st_mode):
-            yield prefix + name, status
-            continue
-        with read_errors(at / name), taken_for_changes(at / name):
-            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            yield from _walk(inner, at / name, f"{prefix}{name}/")
-        finally:
-            os.close(inner)
-
-
 def _passed_over(listing: DirectoryListing) -> str:
-    count = len(listing.skipped)
-    return f"; {count} links or special files passed over (first: {listing.skipped[0]!r})" if count else ""
+    links, private = listing.skipped, listing.private
+    said = f"; {len(links)} links or special files passed over (first: {links[0]!r})" if links else ""
+    if private:
+        said += f"; private files passed over: {', '.join(map(repr, private[:_SPOKEN_OF]))}"
+        said += f" and {len(private) - _SPOKEN_OF:,} more" if len(private) > _SPOKEN_OF else ""
+    return said

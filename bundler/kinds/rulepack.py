@@ -19,10 +19,10 @@ from bundler.fetch.local_files import (
 )
 from bundler.sources.base import CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench, state_of
 from bundler.sources.paths import absolute_path, require_target_path
-from manifests import rulepack
+from manifests.archives import rulepack
+from manifests.archives.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.manifest import TargetFacts
-from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _WILD = "*?["
 
@@ -212,8 +212,8 @@ def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:
     """Read a pack's inside; errors name the pack.
 
     Raises:
-        MalformedError: As :func:`manifests.rulepack.read_rule_pack`, or ``rulepack.release-mismatch`` when an open
-            pack is named as another release than it is.
+        MalformedError: As :func:`manifests.archives.rulepack.read_rule_pack`, or ``rulepack.release-mismatch`` when
+            an open pack is named as another release than it is.
     """
     try:
         pack = rulepack.read_rule_pack(file)

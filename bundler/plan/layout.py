@@ -60,6 +60,7 @@ class _Common:
             since=self.since,
             volume_index=index,
             volume_count=count,
+            absent=self.version.absent,
         )
 
 

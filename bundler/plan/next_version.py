@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bundler.pull.result import PullResult
 from bundler.repository.staging import Staged
-from manifests.manifest import NOTES_NAME, TUF_PREFIX, SourceRecord, Target
+from manifests.manifest import NOTES_NAME, TUF_PREFIX, AbsentSource, SourceRecord, Target
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class NextVersion:
         tool: What seals it.
         sources: What is said of each source, sorted by name.
         targets: Every target of every source, sorted by path; how it arrives is not decided here.
+        absent: The sources that gave nothing, sorted by name.
         documents: TUF metadata and release notes by the names of their members, in the order of the zip.
     """
 
@@ -33,6 +34,7 @@ class NextVersion:
     sources: tuple[SourceRecord, ...]
     targets: tuple[Target, ...]
     documents: tuple[tuple[str, bytes], ...]
+    absent: tuple[AbsentSource, ...] = ()
 
 
 def compose_version(
@@ -50,4 +52,5 @@ def compose_version(
         sources=tuple(sorted(pulled.records, key=lambda record: record.name)),
         targets=tuple(sorted(targets, key=lambda target: target.path)),
         documents=metadata if notes is None else (*metadata, (NOTES_NAME, notes)),
+        absent=tuple(sorted(pulled.absent, key=lambda source: source.name)),
     )

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bundler.config import SourceConfig
+from bundler.config import Config, SourceConfig
 from bundler.context import Context
-from bundler.pull.job import SOURCE_ERRORS, source_jobs
+from bundler.kinds import kind_class
+from bundler.pull.job import SOURCE_ERRORS, chosen_sources, source_job
 from bundler.sources.base import SourceCheck
-from manifests.errors import SealiftError
+from manifests.errors import ConfigurationError, SealiftError
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,33 @@ def check_all(
 ) -> tuple[CheckResult, ...]:
     """Ask each upstream whether it is there and what a pull would yield; nothing is stored.
 
-    What a source lacks here, such as a password, is said of that source.
+    What a source lacks here, such as a password, is said of that source, and so is what its options contradict in.
 
     Raises:
         UsageError: ``pull.unknown-source``.
-        ConfigurationError: The options of a source contradict each other.
     """
-    results: list[CheckResult] = []
-    for job in source_jobs(context, names):
+    return tuple(_check(context, source, pause) for source in chosen_sources(context.config, names))
+
+
+def find_contradictions(config: Config) -> tuple[ConfigurationError, ...]:
+    """Return what the options of sources contradict in, beyond their schemas; no upstream is asked."""
+    errors: list[ConfigurationError] = []
+    for source in config.sources:
+        try:
+            kind_class(source.kind).from_config(source.name, source.options)
+        except ConfigurationError as error:
+            errors.append(error)
+    return tuple(errors)
+
+
+def _check(context: Context, source: SourceConfig, pause: Callable[[float], None]) -> CheckResult:
+    try:
+        job = source_job(context, source)
         with context.store.batch() as batch:
-            try:
-                found = _taken_of(job.config, job.source.check(job.bench(context, batch, pause)))
-                results.append(CheckResult(job.config.name, job.config.kind, found, None))
-            except SOURCE_ERRORS as error:
-                results.append(CheckResult(job.config.name, job.config.kind, None, error))
-    return tuple(results)
+            found = _taken_of(source, job.source.check(job.bench(context, batch, pause)))
+    except SOURCE_ERRORS as error:
+        return CheckResult(source.name, source.kind, None, error)
+    return CheckResult(source.name, source.kind, found, None)
 
 
 def _taken_of(source: SourceConfig, check: SourceCheck) -> SourceCheck:

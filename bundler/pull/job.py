@@ -10,6 +10,7 @@ from bundler.context import Context
 from bundler.kinds import kind_class
 from bundler.pull.last_good import configuration_digest_of
 from bundler.sources.base import Pull, Source, Workbench
+from bundler.sources.own_files import OwnFiles
 from bundler.sources.records import PullRecord, load_record
 from manifests.disk.blobs import Batch
 from manifests.errors import (
@@ -65,23 +66,26 @@ class SourceJob:
             allow_older=common.allow_older,
             allow_empty=common.allow_empty,
             floor=self.record.floor,
+            own=OwnFiles.of(context.own_places),
         )
 
 
 def source_jobs(context: Context, names: Sequence[str]) -> list[SourceJob]:
     """Make every source before any is asked: one whose options contradict each other stops the whole run."""
-    records = context.home.sources
-    return [
-        SourceJob(
-            source,
-            kind_class(source.kind).from_config(source.name, source.options),
-            load_record(records, source.name, source.kind),
-        )
-        for source in _chosen(context.config, names)
-    ]
+    return [source_job(context, source) for source in chosen_sources(context.config, names)]
 
 
-def _chosen(config: Config, names: Sequence[str]) -> tuple[SourceConfig, ...]:
+def source_job(context: Context, source: SourceConfig) -> SourceJob:
+    """Make one source.
+
+    Raises:
+        ConfigurationError: Its options contradict each other, or its record is damaged.
+    """
+    made = kind_class(source.kind).from_config(source.name, source.options)
+    return SourceJob(source, made, load_record(context.home.sources, source.name, source.kind))
+
+
+def chosen_sources(config: Config, names: Sequence[str]) -> tuple[SourceConfig, ...]:
     """Return the named sources in the order of the configuration, all for no name.
 
     Raises:

@@ -10,7 +10,7 @@ from bundler.kinds import KINDS
 from bundler.sources.base import Pull
 from bundler.sources.records import GoodPull
 from manifests.errors import SealiftError
-from manifests.manifest import SourceRecord, Target, one_line
+from manifests.manifest import AbsentSource, SourceRecord, Target, one_line
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ class PullResult:
         targets: Source name to its targets, full paths, sorted.
         failures: The sources that failed, those with last good content included.
         unchanged: Names of the sources that gave what they gave last time.
+        absent: The sources that have no content at all: the failures without a record.
     """
 
     records: tuple[SourceRecord, ...]
     targets: Mapping[str, tuple[Target, ...]]
     failures: tuple[SourceFailure, ...]
     unchanged: tuple[str, ...] = ()
+    absent: tuple[AbsentSource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,16 @@ def pull_result(outcomes: Sequence[SourceOutcome]) -> PullResult:
         targets={outcome.config.name: _targets(outcome.config.name, good.pull) for outcome, good in present},
         failures=tuple(SourceFailure(o.config.name, o.error) for o in outcomes if o.error is not None),
         unchanged=tuple(outcome.config.name for outcome in outcomes if outcome.unchanged),
+        absent=tuple(
+            AbsentSource(o.config.name, o.config.kind, _failure_text(o.error))
+            for o in outcomes
+            if o.good is None and o.error is not None
+        ),
     )
+
+
+def _failure_text(error: SealiftError) -> str:
+    return one_line(f"{error} [{error.code}]")
 
 
 def _targets(name: str, pulled: Pull) -> tuple[Target, ...]:
@@ -70,7 +81,7 @@ def _source_record(source: SourceConfig, good: GoodPull, error: SealiftError | N
         kind=source.kind,
         pulled_at=good.pulled_at,
         verification=good.pull.verification,
-        failure=None if error is None else one_line(f"{error} [{error.code}]"),
+        failure=None if error is None else _failure_text(error),
         items=tuple(replace(item, path=f"{source.name}/{item.path}") for item in good.pull.items),
         version=good.pull.version,
         licence=source.common.licence,

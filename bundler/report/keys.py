@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tuf.api.metadata import Root
+
 from bundler.ceremony.ceremony import RootOutcome
 from bundler.ceremony.proposal import Proposal
 from bundler.ceremony.status import KeyRow, RoleRow
@@ -15,17 +17,18 @@ from manifests.text import table_text
 
 
 def keys_to_json(keys: Sequence[KeyRow], roles: Sequence[RoleRow], runway_days: int) -> dict[str, Any]:
-    """Return every key and role as one JSON object; ``short`` names the roles that end within the runway."""
+    """Return every key and role as one JSON object; ``short`` names the roles that end soon."""
     return {
         "keys": [asdict(row) for row in keys],
         "roles": [_role_to_json(row) for row in roles],
         "runway_days": runway_days,
-        "short": [row.role for row in short_roles(roles, runway_days)],
+        "short": [row.role for row in roles if row.is_short],
     }
 
 
 def _role_to_json(row: RoleRow) -> dict[str, Any]:
-    return {**asdict(row), "expires_at": None if row.expires_at is None else instant_text(row.expires_at)}
+    told = {key: value for key, value in asdict(row).items() if key not in {"short_below", "signable"}}
+    return {**told, "expires_at": None if row.expires_at is None else instant_text(row.expires_at)}
 
 
 def keys_to_text(keys: Sequence[KeyRow], roles: Sequence[RoleRow]) -> str:
@@ -48,9 +51,29 @@ def keys_to_text(keys: Sequence[KeyRow], roles: Sequence[RoleRow]) -> str:
     )
 
 
-def short_roles(roles: Sequence[RoleRow], runway_days: int) -> tuple[RoleRow, ...]:
-    """Return the roles that are good for fewer days than the runway."""
-    return tuple(row for row in roles if row.days is not None and row.days < runway_days)
+def short_roles_to_lines(roles: Sequence[RoleRow], waiting_root: int | None) -> tuple[str, ...]:
+    """Say which roles end soon, each with what helps.
+
+    Args:
+        roles: All of them.
+        waiting_root: The version of the root that waits for signatures, if one does.
+    """
+    return tuple(f"{_left_of(row)}: {_remedy_for(row, waiting_root)}" for row in roles if row.is_short)
+
+
+def _left_of(row: RoleRow) -> str:
+    days = row.days or 0
+    if days < 0:
+        return f"{row.role} has ended"
+    return f"{row.role} is good for {days} more {'day' if days == 1 else 'days'} only"
+
+
+def _remedy_for(row: RoleRow, waiting_root: int | None) -> str:
+    if row.role != Root.type:
+        return "bundle create" if row.signable else "bring its keys into keys/, then: bundle create"
+    if waiting_root is not None:
+        return f"root {waiting_root} waits for signatures: bundle keys staged"
+    return "bundle keys renew" if row.signable else "gather the holders of its keys: bundle keys renew"
 
 
 def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:

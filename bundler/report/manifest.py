@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from manifests.clock import instant_text
@@ -33,6 +34,7 @@ def manifest_to_json(manifest: Manifest, *, targets: bool) -> dict[str, Any]:
         "content_bytes": sum(target.length for target in manifest.targets),
         "carried_bytes": carried_bytes(manifest),
         "sources": [_source_to_json(source, manifest) for source in manifest.sources],
+        "absent": [asdict(source) for source in manifest.absent],
     }
     if targets:
         value["target_list"] = [target_to_json(target) for target in manifest.targets]
@@ -60,6 +62,8 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
         lines.append(f"volume{'s' if carried is not None else ' '}    {this}{manifest.volume_count}")
     for source in manifest.sources:
         lines += ["", *_source_to_lines(source, manifest)]
+    for absent in manifest.absent:
+        lines += ["", f"{absent.name} ({absent.kind}): NOTHING OF IT IS HERE", f"  failed: {absent.failure}"]
     if targets:
         rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
         lines += ["", table_text(rows, ("sha256", "        bytes", "path"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from manifests.rulepack import VENDOR_LABEL, RulePack
+from manifests.archives.rulepack import VENDOR_LABEL, RulePack
 from manifests.text import table_text
 
 

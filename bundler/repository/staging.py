@@ -24,6 +24,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from bundler.config import Expiries
+from bundler.repository.clock_check import EXTENSION, clock_warning, last_sealed_at, require_good_after
 from bundler.repository.delegations import Authority
 from bundler.repository.repository import TIMESTAMP, Repository, Signers
 from manifests import clock
@@ -31,7 +32,6 @@ from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Target
 from manifests.names import MAX_SEGMENTS, check_source_name
 
-EXTENSION = "x-sealift"
 ADVISED_TARGETS = 30_000
 """Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
 
@@ -64,11 +64,14 @@ def stage_version(
     signers: Signers,
     expiries: Expiries,
     runway: timedelta,
+    *,
+    renew_within: timedelta = timedelta(0),
 ) -> Staged:
     """Prepare the next version of a repository; nothing is written.
 
     Timestamp and snapshot always get a new version. A targets role gets one when its content or its
-    keys changed, when it would expire before ``now + runway``, or when its version is not above the floor.
+    keys changed, when it would expire before ``now + runway``, when it has little left and its keys are
+    here, or when its version is not above the floor.
 
     Args:
         repository: As it stands.
@@ -77,26 +80,37 @@ def stage_version(
         signers: Gives the signers of a role; asked only for roles that are signed.
         expiries: How long new signatures are good for.
         runway: For so long after ``now`` must every role be good.
+        renew_within: A targets role with less left than this is signed anew when its keys are here, else warned about.
 
     Raises:
-        ConfigurationError: ``runway.<role>``: it would expire too early, and its keys are not here or
-            its expiry is too short; ``keys.unavailable``: it changed and its keys are not here.
+        ConfigurationError: ``clock.behind``: no site could import it; ``runway.<role>``: it would
+            expire too early, and its keys are not here or its expiry is too short;
+            ``keys.unavailable``: it changed and its keys are not here.
         MalformedError: ``name.source``, ``repository.path``.
     """
-    return _Stage(repository, now, signers, expiries, runway).run(targets)
+    return _Stage(repository, now, signers, expiries, runway, renew_within).run(targets)
 
 
 class _Stage:
     """One preparation. Each step adds a document and what the snapshot says of it."""
 
     def __init__(
-        self, repository: Repository, now: datetime, signers: Signers, expiries: Expiries, runway: timedelta
+        self,
+        repository: Repository,
+        now: datetime,
+        signers: Signers,
+        expiries: Expiries,
+        runway: timedelta,
+        renew_within: timedelta,
     ) -> None:
         self._repository = repository
         self._now = now
         self._signers = signers
         self._expiries = expiries
-        self._deadline = now + runway
+        self._deadline = clock.add_time(now, runway)
+        self._renew_within = renew_within
+        self._last = last_sealed_at(repository)
+        self._short: list[str] = []
         self._documents: list[tuple[str, bytes]] = []
         self._meta: dict[str, MetaFile] = {}
         if repository.snapshot is not None:
@@ -113,7 +127,7 @@ class _Stage:
         self._add_role(Targets.type, {}, _delegations(delegations), self._repository.authority(Targets.type))
         self._raise_those_gone()
         version = max(self._repository.snapshot_version, self._repository.floor) + 1
-        expires = self._now + self._expiries.of(Snapshot.type)
+        expires = self._expiries.end_of(Snapshot.type, self._now)
         snapshot = self._sign(Snapshot.type, Snapshot(version, expires=expires, meta=self._meta))
         self._documents.append((f"{version}.snapshot.json", snapshot))
         self._add_timestamp(version, snapshot)
@@ -125,7 +139,7 @@ class _Stage:
     def _add_timestamp(self, version: int, snapshot: bytes) -> None:
         timestamp = Timestamp(
             version,
-            expires=self._now + self._expiries.of(Timestamp.type),
+            expires=self._expiries.end_of(Timestamp.type, self._now),
             snapshot_meta=MetaFile.from_data(version, snapshot, ["sha256"]),
             unrecognized_fields={
                 EXTENSION: {"created": clock.instant_text(self._now), "root_version": self._repository.root.version}
@@ -142,13 +156,13 @@ class _Stage:
         if current is not None and listed is not None:
             same = current.signed.targets == files and current.signed.delegations == delegations
             if same and listed.version > self._repository.floor and _is_signed(current, authority):
-                if current.signed.expires >= self._deadline:
+                if self._is_carried_over(role, authority, current.signed):
                     data = (self._repository.directory / f"{listed.version}.{role}.json").read_bytes()
                     self._documents.append((f"{listed.version}.{role}.json", data))
                     return
                 self._check_renewable(role, authority, current.signed)
         version = max(0 if listed is None else listed.version, self._repository.floor) + 1
-        expires = self._now + self._expiries.of(role)
+        expires = self._expiries.end_of(role, self._now)
         data = self._sign(role, Targets(version, expires=expires, targets=files, delegations=delegations))
         self._meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
         self._documents.append((f"{version}.{role}.json", data))
@@ -182,11 +196,34 @@ class _Stage:
 
     def _check_renewable(self, role: str, authority: Authority, current: Signed) -> None:
         """Tell a role that only runs out from one that changed, before its keys are asked for."""
-        here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
-        if len(here) < authority.threshold:
+        if not self._can_sign(role, authority):
             self._check_runway(role, current)
 
+    def _is_carried_over(self, role: str, authority: Authority, current: Signed) -> bool:
+        """Tell whether a role that did not change stays: it has long enough left, or its keys are elsewhere."""
+        if current.expires < self._deadline or self._has_ended(current):
+            return False
+        if current.expires >= clock.add_time(self._now, self._expiries.runway_of(role, self._renew_within)):
+            return True
+        if self._can_sign(role, authority):
+            return False
+        self._short.append(
+            f"{role} is good until {clock.instant_text(current.expires)} only, and its keys are not here: "
+            "bring them, then seal again"
+        )
+        return True
+
+    def _can_sign(self, role: str, authority: Authority) -> bool:
+        here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
+        return len(here) >= authority.threshold
+
+    def _has_ended(self, signed: Signed) -> bool:
+        """Tell whether a role ended before the last bundle was sealed, whatever the clock says now."""
+        return self._last is not None and signed.expires <= self._last
+
     def _check_runway(self, role: str, signed: Signed) -> None:
+        """Refuse a role that ends too early for the bundle, or that has ended already."""
+        require_good_after(role, signed.expires, self._last, self._now)
         if signed.expires >= self._deadline:
             return
         renew = "bundle keys renew" if role == Root.type else f"bring the keys of {role} here, or raise its expiry_days"
@@ -206,14 +243,9 @@ class _Stage:
             for name, files in sorted(targets.items())
             if len(files) > ADVISED_TARGETS
         ]
-        if self._repository.timestamp is not None:
-            extension = self._repository.timestamp.signed.unrecognized_fields.get(EXTENSION, {})
-            last = clock.parse_instant(extension["created"]) if "created" in extension else self._now
-            if last > self._now:
-                found.append(
-                    f"the system clock is behind the last bundle, which was sealed at {clock.instant_text(last)}"
-                )
-        return found
+        found += self._short
+        behind = clock_warning(self._last, self._now)
+        return found if behind is None else [*found, behind]
 
 
 def path_patterns(source: str) -> list[str]:

@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
-from manifests.disk import durable
-from manifests.disk.durable import storage_errors
-from manifests.errors import ConfigurationError, MalformedError
-from manifests.names import check_target_path
-from manifests.rulepack import (
+from manifests.archives.rulepack import (
     MAX_TABLE_BYTES,
     RULE_PACK_FORMAT,
     RULE_PACK_SUFFIX,
@@ -27,6 +23,11 @@ from manifests.rulepack import (
     decode_rule_table,
     read_rule_pack,
 )
+from manifests.disk import durable
+from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
+from manifests.errors import ConfigurationError, MalformedError
+from manifests.names import check_target_path
 from manifests.schemas import strictjson
 
 
@@ -71,12 +72,12 @@ def build_pack(directory: Path, out: Path | None = None, release: str | None = N
 def _table(directory: Path, release: str | None) -> dict[str, Any]:
     path = directory / RULE_TABLE_NAME
     with storage_errors(path):
-        try:
-            data = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        if not path.exists():
             raise ConfigurationError(
                 "rulepack.no-table", f"There is no {path}", need=f"{RULE_TABLE_NAME} and the rule files that it names"
-            ) from None
+            )
+    what = "the table of a rule pack"
+    data = read_given_file(path, max_bytes=MAX_TABLE_BYTES, what=what, error=ConfigurationError).data
     table = strictjson.decode_json(data, name=str(path), max_bytes=MAX_TABLE_BYTES)
     if not isinstance(table, dict):
         raise MalformedError("rulepack.schema", f"{path} is no table")

@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 
 from bundler.rules.rule import Rule, bounded_rules, make_rule
-from manifests import rulepack
+from manifests.archives import rulepack
 from manifests.errors import MalformedError
 
 FORMAT = "rule pack"

@@ -17,6 +17,7 @@ from bundler.history import History, SealedVersion
 from bundler.home import Home
 from bundler.repository.repository import write_metadata
 from bundler.repository.staging import Staged
+from bundler.seal.left_behind import device_of, remember_left_behind, remove_left_behind
 from manifests.disk import durable
 from manifests.errors import StorageError, UsageError
 from manifests.limits import MIB
@@ -25,15 +26,23 @@ from manifests.schemas import strictjson
 
 @dataclass(frozen=True)
 class PendingFile:
-    """A file on its way to its name."""
+    """A file on its way to its name; ``device`` is the number of the file system that it is written to."""
 
     partial: Path
     final: Path
+    device: int | None = None
 
     @classmethod
     def of(cls, final: Path) -> PendingFile:
         """Return the pending file of one that shall be called ``final``."""
-        return cls(final.with_name(f".{final.name}.partial"), final)
+        return cls(final.with_name(f".{final.name}.partial"), final, device_of(final.parent))
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Tell whether the medium that it is on was taken out, so that nobody can tell what became of it."""
+        return device_of(self.final.parent) is None or (
+            self.device is not None and device_of(self.final.parent) != self.device
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,8 @@ class Journal:
             UsageError: ``create.exists`` when one of the names is taken.
             StorageError: The disk is full, read-only or failing.
         """
+        for directory in {file.final.parent for file in files}:
+            remove_left_behind(home, directory)
         return cls((), version).extend(home, files)
 
     def extend(self, home: Home, files: Sequence[PendingFile]) -> Journal:
@@ -85,6 +96,7 @@ class Journal:
         replace(self, committed=True)._save(home)
 
     def _finish(self, home: Home) -> None:
+        remember_left_behind(home, (file.partial for file in self.files if file.is_out_of_reach))
         for file in self.files:
             with durable.storage_errors(file.final):
                 if file.partial.exists():
@@ -97,6 +109,7 @@ class Journal:
         self._forget(home)
 
     def _abandon(self, home: Home) -> None:
+        remember_left_behind(home, (file.partial for file in self.files if file.is_out_of_reach))
         for file in self.files:
             with durable.storage_errors(file.partial):
                 file.partial.unlink(missing_ok=True)
@@ -112,7 +125,9 @@ class Journal:
 
     def _save(self, home: Home) -> None:
         value = {
-            "files": [{"partial": str(file.partial), "final": str(file.final)} for file in self.files],
+            "files": [
+                {"partial": str(file.partial), "final": str(file.final), "device": file.device} for file in self.files
+            ],
             "version": self.version,
             "committed": self.committed,
         }
@@ -150,5 +165,7 @@ def _load(home: Home) -> Journal | None:
     except FileNotFoundError:
         return None
     value = strictjson.decode_json(data, name=home.journal.name, max_bytes=16 * MIB)
-    files = tuple(PendingFile(Path(file["partial"]), Path(file["final"])) for file in value["files"])
+    files = tuple(
+        PendingFile(Path(file["partial"]), Path(file["final"]), file.get("device")) for file in value["files"]
+    )
     return Journal(files, value["version"], value["committed"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Protocol, Self, TypeAlias
 
 from bundler.sources.globs import EVERY_PATH, GlobSet
+from bundler.sources.own_files import NO_OWN_FILES, OwnFiles
 from bundler.sources.versions import Floor, Version, check_not_older
 from manifests.clock import Clock
 from manifests.disk.blobs import CHUNK_BYTES, Batch, Blob, BlobStore
@@ -76,6 +77,7 @@ class Workbench:
         allow_older: Whether a version below the floor is accepted.
         allow_empty: Whether a source may have nothing, or nothing any more.
         floor: What the upstream must not go back behind; see :meth:`check_not_older`.
+        own: Files and directories of ours that no source of local files may carry.
     """
 
     store: BlobStore
@@ -88,6 +90,7 @@ class Workbench:
     allow_older: bool = False
     allow_empty: bool = False
     floor: Floor = field(default_factory=dict)
+    own: OwnFiles = NO_OWN_FILES
 
     def remembered(self, path: str) -> Blob | None:
         """Return what the last good pull gave for ``path``, if its content is still in the store."""

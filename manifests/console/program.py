@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from manifests.console.commands import LazyGroup, Settings
+from manifests.console.stopping import StoppedError, stopping_in_order
 from manifests.errors import ConfigurationError, SealiftError
 
 _HOMES = ".local/share/sealift"
@@ -68,7 +71,9 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        sys.exit(_invoke(group, name, given))
+        with stopping_in_order(name):
+            code = _invoke(group, name, given)
+        sys.exit(code)
     except SealiftError as error:
         if _wants_json(given):
             click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
@@ -81,6 +86,9 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{name}: interrupted", err=True)
         sys.exit(130)
+    except StoppedError as stopped:
+        click.echo(f"{name}: stopped", err=True)
+        _die_of(stopped.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
         sys.exit(141)
@@ -88,6 +96,16 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
         traceback.print_exc()
         click.echo(f"{name}: this is a bug in Sealift; please report the lines above", err=True)
         sys.exit(1)
+
+
+def _die_of(number: int) -> NoReturn:
+    """End as a program does that knows nothing of the signal, so that whoever started it sees why."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)  # not reached, unless the signal is blocked
 
 
 def _invoke(group: click.Group, name: str, arguments: list[str]) -> int:

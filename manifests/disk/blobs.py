@@ -35,6 +35,11 @@ class Blob:
     length: int
 
 
+def is_blob_name(name: str) -> bool:
+    """Tell whether a file of a store is called as a blob is: by its SHA-256, lower-case hex."""
+    return _DIGEST.fullmatch(name) is not None
+
+
 class BlobStore:
     """Blobs below one directory: ``<root>/<first two digits>/<sha256>``.
 
@@ -137,7 +142,7 @@ class BlobStore:
                 if cancel is not None:
                     cancel.raise_if_cancelled()
                 for entry in sorted(os.scandir(directory), key=lambda entry: entry.name) if directory.is_dir() else ():
-                    if _DIGEST.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    if is_blob_name(entry.name) and entry.is_file(follow_symlinks=False):
                         yield Blob(entry.name, entry.stat(follow_symlinks=False).st_size)
 
     def remove_blobs(self, blobs: Iterable[Blob], progress: Progress, cancel: CancelToken | None = None) -> None:

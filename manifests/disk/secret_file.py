@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
 from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
 
 _MAX_BYTES = 16 * 1024
@@ -21,18 +20,20 @@ def read_secret(path: Path, *, code: str, said: str) -> str | None:
         said: What to call it there.
 
     Raises:
-        ConfigurationError: ``code``: the group or others may do something with the file.
+        ConfigurationError: ``code``: the group or others may do something with the file; ``file.*``: it is no file
+            that can be read, or far too large for a secret.
         StorageError: It cannot be read.
     """
     with storage_errors(path):
-        try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                data = file.read(_MAX_BYTES)
-        except FileNotFoundError:
+        if not path.exists():
             return None
-    if mode & 0o077:
+    given = read_given_file(path, max_bytes=_MAX_BYTES, what="a file with a password", error=ConfigurationError)
+    if given.mode & 0o077:
         raise ConfigurationError(
-            code, f"{said} can be read by others", have=f"mode {mode:o}", need="mode 600", todo=f"chmod 600 {path}"
+            code,
+            f"{said} can be read by others",
+            have=f"mode {given.mode:o}",
+            need="mode 600",
+            todo=f"chmod 600 {path}",
         )
-    return data.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    return given.data.decode("utf-8", "surrogateescape").rstrip("\r\n")

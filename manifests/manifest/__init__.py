@@ -16,6 +16,7 @@ from manifests.manifest.coding import (
 from manifests.manifest.types import (
     BLOB_PREFIX,
     PATCH_PREFIX,
+    AbsentSource,
     Arrival,
     BlobMember,
     DocumentMember,
@@ -40,6 +41,7 @@ __all__ = [
     "NOTES_NAME",
     "PATCH_PREFIX",
     "TUF_PREFIX",
+    "AbsentSource",
     "Arrival",
     "BlobMember",
     "DocumentMember",

@@ -10,6 +10,7 @@ from manifests.errors import MalformedError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import rules
 from manifests.manifest.types import (
+    AbsentSource,
     BlobMember,
     DocumentMember,
     Manifest,
@@ -67,6 +68,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     }
     if manifest.since is not None:
         value["since"] = manifest.since
+    if manifest.absent:
+        value["absent"] = [_absent_to_json(source) for source in manifest.absent]
     data = strictjson.encode_json(value)
     decode_manifest(data)
     return data
@@ -98,6 +101,7 @@ def decode_manifest(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Manifest:
         since=value.get("since"),
         volume_index=value["volume"]["index"],
         volume_count=value["volume"]["count"],
+        absent=tuple(AbsentSource(s["name"], s["kind"], s["failure"]) for s in value.get("absent", ())),
     )
     rules.check_manifest(manifest)
     return manifest
@@ -117,6 +121,10 @@ def _source_to_json(source: SourceRecord) -> dict[str, Any]:
     value |= {key: one_line(text) for key, text in texts.items() if text is not None}
     value |= {key: fact for key, fact in facts.items() if fact is not None}
     return value
+
+
+def _absent_to_json(source: AbsentSource) -> dict[str, Any]:
+    return {"name": source.name, "kind": source.kind, "failure": one_line(source.failure)}
 
 
 def _item_to_json(item: TargetFacts) -> dict[str, Any]:

@@ -36,7 +36,11 @@ def _check_sources(manifest: Manifest) -> None:
     """Every target belongs to a source, every item to a target of its source; all in one order."""
     _check_sorted("sources", [source.name for source in manifest.sources])
     _check_sorted("targets", [target.path for target in manifest.targets])
+    _check_sorted("absent sources", [source.name for source in manifest.absent])
     names = {check_source_name(source.name) for source in manifest.sources}
+    for absent in manifest.absent:
+        if check_source_name(absent.name) in names:
+            raise MalformedError("manifest.sources", f"The source {absent.name!r} is carried and absent")
     for target in manifest.targets:
         check_target_path(target.path)
         source_name, _, rest = target.path.partition("/")

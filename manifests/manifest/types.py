@@ -56,6 +56,21 @@ class SourceRecord:
 
 
 @dataclass(frozen=True)
+class AbsentSource:
+    """A source that the publisher has configured and nothing of which is carried, and why.
+
+    Args:
+        name: As that of a source that is carried.
+        kind: Kind of source.
+        failure: Why nothing of it could be had.
+    """
+
+    name: str
+    kind: str
+    failure: str
+
+
+@dataclass(frozen=True)
 class Target:
     """One file that agents can ask for. ``length`` in bytes, ``sha256`` in lower-case hex.
 
@@ -161,6 +176,7 @@ class Manifest:
     ``documents``, ``blobs`` and ``patches`` are what this volume carries, in the order of the zip;
     ``targets`` sorted by path and ``parted`` sorted by digest are those of the whole version.
     ``since`` is the lowest generation that the reader was taken to hold; ``None`` when nothing was.
+    ``absent`` are the sources, by name, that were meant to be there too and gave nothing.
     """
 
     publisher: str
@@ -177,6 +193,7 @@ class Manifest:
     since: int | None = None
     volume_index: int = 1
     volume_count: int = 1
+    absent: tuple[AbsentSource, ...] = ()
 
     def targets_of(self, source: str) -> tuple[Target, ...]:
         """Return the targets of one source, sorted by path."""

@@ -20,11 +20,12 @@ from manifests.receipt.document import (
     check_site_name,
 )
 from manifests.receipt.envelope import MAX_RECEIPT_BYTES, SignedReceipt, key_fingerprint, sign_receipt, verify_receipt
-from manifests.receipt.reading import BroughtReceipts, read_receipts
+from manifests.receipt.reading import MAX_INPUT_BYTES, BroughtReceipts, read_receipts
 from manifests.receipt.texts import MAX_TEXT_CHARACTERS, receipt_to_texts, receipts_from_texts
 
 __all__ = [
     "MAX_DIGESTS",
+    "MAX_INPUT_BYTES",
     "MAX_RANGES",
     "MAX_RECEIPT_BYTES",
     "MAX_TEXT_CHARACTERS",

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from manifests.disk.durable import storage_errors
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
+from manifests.limits import MIB
 from manifests.schemas.accept import compile_schema
+from manifests.text import decode_text
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 _USER = re.compile(r"//(?!\[\^)[^\s'\"]*@")
 """User and password in a URL: no URL of a configuration may have them, and no error shows those of one that does."""
+
+_MAX_BYTES = 4 * MIB
+"""Ceiling on a configuration file: ten thousand sources, each with a page of options."""
 
 
 @cache
@@ -42,20 +48,33 @@ def read_configuration(path: Path, rules: Mapping[str, Any]) -> dict[str, Any]:
         rules: Its JSON Schema (2020-12); ``additionalProperties: false`` wherever keys are fixed.
 
     Raises:
-        ConfigurationError: ``config.missing``, ``config.syntax``, or as :func:`check_configuration`.
+        ConfigurationError: ``config.missing``, ``config.syntax``, ``file.*``, or as :func:`check_configuration`.
+        StorageError: The file cannot be read.
+    """
+    value = parse_configuration(path)
+    check_configuration(value, rules, file=path)
+    return value
+
+
+def parse_configuration(path: Path) -> dict[str, Any]:
+    """Read a TOML file, whatever it says.
+
+    Raises:
+        ConfigurationError: ``config.missing``, ``config.syntax``, ``file.*``.
         StorageError: The file cannot be read.
     """
     with storage_errors(path):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise ConfigurationError("config.missing", f"There is no {path}") from None
+        if not path.exists():
+            raise ConfigurationError("config.missing", f"There is no {path}")
+    data = read_given_file(path, max_bytes=_MAX_BYTES, what="a TOML file", error=ConfigurationError).data
     try:
-        value = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(decode_text(data))
+    except UnicodeDecodeError:
+        raise ConfigurationError(
+            "config.syntax", f"{path} is not UTF-8 text", todo="save it as UTF-8 in your editor"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError("config.syntax", f"{path} is not TOML: {error}") from None
-    check_configuration(value, rules, file=path)
-    return value
 
 
 def check_configuration(value: Any, rules: Mapping[str, Any], *, file: Path, at: str = "") -> None:
@@ -70,16 +89,29 @@ def check_configuration(value: Any, rules: Mapping[str, Any], *, file: Path, at:
     Raises:
         ConfigurationError: ``config.unknown-key``, ``config.missing-key`` or ``config.value``.
     """
+    for error in find_violations(value, rules, file=file, at=at):
+        raise error
+
+
+def find_violations(
+    value: Any, rules: Mapping[str, Any], *, file: Path, at: str = ""
+) -> tuple[ConfigurationError, ...]:
+    """Return all that a schema does not allow in a decoded value, as :func:`check_configuration` would refuse each.
+
+    The first is the one to begin with: a key that is unknown explains most that is missing.
+    """
     if compile_schema(rules)(value):
-        return
+        return ()
     from jsonschema import Draft202012Validator  # a tenth of a second that only a refusal costs
     from jsonschema.exceptions import best_match
 
     errors = list(Draft202012Validator(rules).iter_errors(value))
-    unknown = next((error for error in errors if error.validator == "additionalProperties"), None)
-    error = unknown or best_match(errors)
-    if error is not None:
-        raise _refusal(error, file, at)
+    best = best_match(errors)
+    unknown = [error for error in errors if error.validator == "additionalProperties"]
+    others = [error for error in map(best_match, ([error] for error in errors)) if error is not None]
+    first = [] if best is None else [best]
+    found = [refusal for error in (*unknown, *first, *others) for refusal in _refusals(error, file, at)]
+    return tuple({str(refusal): refusal for refusal in found}.values())
 
 
 def nearest_word(given: str, known: Iterable[str]) -> str | None:
@@ -88,17 +120,26 @@ def nearest_word(given: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
-    """Turn the schema's verdict into our error."""
+def _refusals(error: ValidationError, file: Path, at: str) -> Iterable[ConfigurationError]:
+    """Turn the schema's verdict into our errors: one for each key that is unknown or missing."""
     place = _place(at, error.absolute_path)
     rule: Any = error.validator_value
     table: Any = error.instance
     if error.validator == "additionalProperties":
-        return _unknown_key(error, file, place)
+        known: list[str] = list(error.schema.get("properties", {}))  # type: ignore[union-attr]
+        return [_unknown_key(given, known, file, place) for given in table if given not in known]
     if error.validator == "required":
-        missing = next(key for key in rule if key not in table)
-        key = f"{place}.{missing}" if place else missing
-        return ConfigurationError("config.missing-key", f"{file}: the key {key} is missing", todo="add it", key=key)
+        return [_missing_key(key, file, place) for key in rule if key not in table]
+    return [_wrong_value(error, file, place)]
+
+
+def _missing_key(missing: str, file: Path, place: str) -> ConfigurationError:
+    key = f"{place}.{missing}" if place else missing
+    return ConfigurationError("config.missing-key", f"{file}: the key {key} is missing", todo="add it", key=key)
+
+
+def _wrong_value(error: ValidationError, file: Path, place: str) -> ConfigurationError:
+    rule: Any = error.validator_value
     if error.validator == "enum":
         allowed = [str(choice) for choice in rule]
         match = nearest_word(str(error.instance), allowed)
@@ -111,11 +152,7 @@ def _refusal(error: ValidationError, file: Path, at: str) -> ConfigurationError:
     return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {said}", key=place)
 
 
-def _unknown_key(error: ValidationError, file: Path, place: str) -> ConfigurationError:
-    rules: Any = error.schema
-    table: Any = error.instance
-    known = list(rules.get("properties", {}))
-    given = next(key for key in table if key not in known)
+def _unknown_key(given: str, known: list[str], file: Path, place: str) -> ConfigurationError:
     key = f"{place}.{given}" if place else given
     match = nearest_word(given, known)
     return ConfigurationError(

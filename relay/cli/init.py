@@ -18,7 +18,7 @@ from relay.config import DEFAULT_LISTEN
     "--root",
     "root_path",
     required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="The publisher's root.json, from `bundle keys export-root`.",
 )
 @click.option(
@@ -33,13 +33,13 @@ from relay.config import DEFAULT_LISTEN
 @click.pass_obj
 def command(settings: Settings, root_path: Path, connectivity: Connectivity, listen: str, output: str) -> None:
     """Make a relay that trusts one publisher. An existing one is never touched."""
-    from manifests.disk.durable import storage_errors
+    from manifests.disk.given_file import read_given_file
+    from manifests.limits import DEFAULT_LIMITS
     from relay.deliveries import suggest_place
     from relay.init import create_home, root_fingerprint
     from relay.server.tls import authority_file
 
-    with storage_errors(root_path):
-        root = root_path.read_bytes()
+    root = read_given_file(root_path, max_bytes=DEFAULT_LIMITS.root_bytes, what="the publisher's root.json").data
     home = create_home(
         settings.home,
         root,

@@ -13,7 +13,7 @@ from manifests.console.commands import Settings, output_option, print_json
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
     """Say what is served, how old it is, and when trust runs out."""
-    from relay.config import load_config_unchecked
+    from relay.config import load_config
     from relay.home import open_home
     from relay.state import State
     from relay.status.read import read_status
@@ -21,7 +21,7 @@ def command(settings: Settings, output: str) -> None:
 
     home = open_home(settings.home)
     with State(home.database) as state:
-        status = read_status(home, load_config_unchecked(home.path), state)
+        status = read_status(home, load_config(home.path), state)
     now = system_clock()
     if output == "json":
         print_json(status_to_json(status, now))

@@ -64,12 +64,12 @@ def command(
 @click.pass_obj
 def init(options: _Options, root: Path) -> None:
     """Pin the trusted root that a person brought. No network."""
-    from manifests.disk.durable import storage_errors
+    from manifests.disk.given_file import read_given_file
+    from manifests.limits import DEFAULT_LIMITS
     from manifests.trust.directory import MetadataDirectory
 
     with _refusals():
-        with storage_errors(root):
-            data = root.read_bytes()
+        data = read_given_file(root, max_bytes=DEFAULT_LIMITS.root_bytes, what="the trusted root.json").data
         MetadataDirectory(options.metadata_dir).initialise(data)
 
 

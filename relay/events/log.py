@@ -7,7 +7,6 @@ and never removed. A line that a power cut tore is passed over.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 
 from manifests.clock import instant_text, parse_instant
 from manifests.disk.durable import fsync_directory, replace_file, storage_errors
+from manifests.disk.lock import lock_open_file, unlock_open_file
 from manifests.errors import MalformedError
 from manifests.limits import MIB
 from relay.home import Home
@@ -88,14 +88,14 @@ def _appending(home: Home, file_bytes: int) -> Iterator[int]:
     while True:
         descriptor = os.open(home.audit_file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock_open_file(descriptor, home.audit_file, wait=True)
             status = os.fstat(descriptor)
             if _is_put_aside(home, status) or (status.st_size >= file_bytes and _put_aside(home, status)):
                 continue
             yield descriptor
             return
         finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child on its way to exec still shares the descriptor
+            unlock_open_file(descriptor)
             os.close(descriptor)
 
 

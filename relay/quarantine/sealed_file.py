@@ -22,7 +22,7 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import NotAuthenticError
 
 KEY_BYTES = 32
-CHUNK_BYTES = 1024 * 1024
+SEALED_CHUNK_BYTES = 1024 * 1024
 
 _MAGIC = b"SLQUAR01"
 _SALT_BYTES = 16
@@ -73,10 +73,10 @@ def unsealed_chunks(key: bytes, path: Path) -> Iterator[bytes]:
     with storage_errors(path), path.open("rb") as file:
         header = file.read(len(_MAGIC) + _SALT_BYTES)
         cipher = _cipher(key, header[len(_MAGIC) :])
-        number, chunk = 0, file.read(CHUNK_BYTES + _TAG_BYTES)
+        number, chunk = 0, file.read(SEALED_CHUNK_BYTES + _TAG_BYTES)
         try:
             while chunk or number == 0:
-                following = file.read(CHUNK_BYTES + _TAG_BYTES)
+                following = file.read(SEALED_CHUNK_BYTES + _TAG_BYTES)
                 yield cipher.decrypt(_nonce(number, last=not following), chunk, header)
                 number, chunk = number + 1, following
         except InvalidTag:
@@ -122,7 +122,7 @@ def _nonce(number: int, *, last: bool) -> bytes:
 
 def _read_chunk(file: BinaryIO) -> bytes:
     """Read one whole chunk from an unbuffered file; less only at its end."""
-    parts, missing = [], CHUNK_BYTES
+    parts, missing = [], SEALED_CHUNK_BYTES
     while missing and (part := file.read(missing)):
         parts.append(part)
         missing -= len(part)

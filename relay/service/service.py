@@ -104,7 +104,7 @@ class Service:
         """
         loop = self._loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
         self._renew_leaf_at_start()
         self._views.current()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArrivingVolume:
-    """A bundle of a arriving generation, by the digest of its manifest. ``whole``: all that it carries is stored.
+    """A bundle of an arriving generation, by the digest of its manifest. ``whole``: all that it carries is stored.
 
     ``since`` as in its manifest.
     """

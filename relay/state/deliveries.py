@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from manifests.clock import instant_text, parse_instant
+from manifests.clock import add_time, instant_text, parse_instant
 from relay.state.table_group import TableGroup
 
 DeliveryState = Literal["begun", "ready", "placed", "found", "withdrawn", "gone"]
@@ -61,7 +61,7 @@ class Delivery:
         """When its days are over, if they are counted."""
         if self.state != "placed" or self.placed_at is None or self.hold_days is None:
             return None
-        return self.placed_at + timedelta(days=self.hold_days)
+        return add_time(self.placed_at, timedelta(days=self.hold_days))
 
     @property
     def file(self) -> Path:

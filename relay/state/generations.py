@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.clock import instant_text, parse_instant
-from relay.state.records import Generation, GenerationTarget, NewGeneration, SourceState
+from relay.state.records import AbsentSourceState, Generation, GenerationTarget, NewGeneration, SourceState
 from relay.state.schema import database_errors
 from relay.state.table_group import TableGroup
 from relay.state.trusted import TrustedMetadata
@@ -70,6 +70,10 @@ class HeldGenerations(TableGroup):
                 for source in manifest.sources
             ),
         )
+        self._connection.executemany(
+            "INSERT INTO generation_absent_sources VALUES (?, ?, ?, ?)",
+            ((number, source.name, source.kind, source.failure) for source in manifest.absent),
+        )
         self._trusted.save_metadata(new.documents, number, self.find_number_before(number))
 
     def find_newest_number(self) -> int:
@@ -99,6 +103,7 @@ class HeldGenerations(TableGroup):
     def drop_generation(self, number: int) -> None:
         """Forget a generation that no ring serves; its content stays until it is collected. Inside a transaction."""
         self._connection.execute("DELETE FROM generation_sources WHERE generation = ?", (number,))
+        self._connection.execute("DELETE FROM generation_absent_sources WHERE generation = ?", (number,))
         self._connection.execute("DELETE FROM generation_targets WHERE generation = ?", (number,))
         self._connection.execute("DELETE FROM generations WHERE number = ?", (number,))
 
@@ -141,6 +146,14 @@ class HeldGenerations(TableGroup):
             (generation,),
         )
         return tuple(SourceState(row[0], row[1], parse_instant(row[2]), bool(row[3]), *row[4:]) for row in rows)
+
+    def list_absent_sources(self, generation: int) -> tuple[AbsentSourceState, ...]:
+        """Return the sources that were meant to be in a generation and are not, by name."""
+        rows = self._rows(
+            "SELECT name, kind, failure FROM generation_absent_sources WHERE generation = ? ORDER BY name",
+            (generation,),
+        )
+        return tuple(AbsentSourceState(*row) for row in rows)
 
     def load_manifest(self, generation: int) -> bytes:
         """Return the exact bytes of a generation's manifest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from manifests.clock import instant_text, parse_instant
+from manifests.clock import add_time, instant_text, parse_instant
 from manifests.disk.blobs import Blob
 from relay.state.records import Ring
 from relay.state.schema import database_errors
@@ -41,7 +41,7 @@ class RingPublications(TableGroup):
         until = _instant(self._row("SELECT published_until FROM rings WHERE name = ?", (ring,))[0])
         at = now.astimezone(UTC).replace(microsecond=0)
         if until is not None:
-            at = max(at, until + timedelta(seconds=1))
+            at = max(at, add_time(until, timedelta(seconds=1)))
         self._connection.execute(
             "DELETE FROM publications WHERE ring = ? "
             "AND path NOT IN (SELECT path FROM generation_targets WHERE generation = ?)",

@@ -103,6 +103,15 @@ class SourceState:
 
 
 @dataclass(frozen=True)
+class AbsentSourceState:
+    """A source that was meant to be in a generation and is not; ``failure``: what its publisher says of that."""
+
+    name: str
+    kind: str
+    failure: str
+
+
+@dataclass(frozen=True)
 class LastOutcome:
     """The last import or the last refusal. ``subject`` is the generation or the reason code."""
 

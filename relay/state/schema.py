@@ -11,7 +11,7 @@ from manifests.disk.durable import free_bytes
 from manifests.errors import ConfigurationError, LockedError, StorageError
 from relay.state.last_refusal import take_over_last_refusal
 
-USER_VERSION = 3
+USER_VERSION = 4
 """Raised with every change of the tables; what older ones lack is added by :func:`connect`."""
 
 _BUSY_SECONDS = 30.0
@@ -51,6 +51,13 @@ CREATE TABLE IF NOT EXISTS generation_targets (
     sha256     TEXT NOT NULL,
     length     INTEGER NOT NULL,
     PRIMARY KEY (generation, path)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS generation_absent_sources (   -- what its publisher could not get, and why
+    generation INTEGER NOT NULL REFERENCES generations (number),
+    name       TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    failure    TEXT NOT NULL,
+    PRIMARY KEY (generation, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS generation_sources (   -- what the manifest says of them
     generation INTEGER NOT NULL REFERENCES generations (number),

@@ -9,7 +9,7 @@ from typing import Literal
 
 from manifests.clock import instant_text
 from relay.state.deliveries import Delivery, DeliveryProblem
-from relay.state.records import LastOutcome, RoleTrust, SourceState
+from relay.state.records import AbsentSourceState, LastOutcome, RoleTrust, SourceState
 from relay.store.outstanding import OutstandingContent
 
 ClockState = Literal["ok", "behind", "ahead"]
@@ -26,6 +26,7 @@ class Status:
     ``publisher``, ``created`` and ``imported_at`` are ``None`` then.
     ``clock_floor`` is the latest signed instant seen; ``targets`` and ``target_bytes`` count the default ring;
     ``pending`` are generations of which a part has arrived; ``sources`` those of the default ring, by name;
+    ``absent_sources`` those that its publisher meant to be there and could not get;
     ``deliveries`` what was put into places of other programs, and ``delivery_problems`` what could not be.
     """
 
@@ -45,6 +46,7 @@ class Status:
     last_refusal: LastOutcome | None = None
     pending: tuple[OutstandingContent, ...] = ()
     sources: tuple[SourceState, ...] = ()
+    absent_sources: tuple[AbsentSourceState, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     delivery_problems: tuple[DeliveryProblem, ...] = ()
 

@@ -36,6 +36,7 @@ def read_status(home: Home, config: Config, state: State) -> Status:
         last_refusal=load_last_refusal(home.last_refusal_file),
         pending=list_outstanding(state, home.store),
         sources=() if generation is None else state.generations.list_sources(generation.number),
+        absent_sources=() if generation is None else state.generations.list_absent_sources(generation.number),
         deliveries=tuple(
             replace(row, hold_days=hold_days.get(row.wanted.place)) for row in state.deliveries.list_all()
         ),

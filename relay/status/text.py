@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ def status_to_json(status: Status, now: datetime) -> dict[str, Any]:
         "generations": status.generations,
         "connectivity": status.connectivity,
         "sources": [_source_to_json(status, source, now) for source in status.sources],
+        "absent_sources": [asdict(source) for source in status.absent_sources],
         "deliveries": [delivery.to_json() for delivery in status.deliveries],
         "delivery_problems": [problem.to_json() for problem in status.delivery_problems],
         "pending": [outstanding.to_json() for outstanding in status.pending],
@@ -93,6 +95,8 @@ def _source_rows(status: Status, now: datetime) -> Iterator[tuple[str, ...]]:
         said += ["a newer pull failed"] if source.failed else []
         said += ["STALE"] if status.source_stale(source, now) else []
         yield f"  {source.name}", ", ".join(said)
+    for absent in status.absent_sources:
+        yield f"  {absent.name}", f"NOT HERE: its publisher could not get it: {absent.failure}"
 
 
 def _pending_rows(status: Status) -> Iterator[tuple[str, ...]]:

@@ -10,12 +10,12 @@ are served; what a ring serves; and whatever has arrived of generations that are
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from manifests.disk.blobs import is_blob_name
 from manifests.disk.durable import storage_errors
 from manifests.progress import CancelToken
 from relay.context import Context
@@ -28,8 +28,6 @@ GRACE = timedelta(minutes=10)
 """For downloads under way: what was served this long ago may still be asked for."""
 SERVED = 2
 """Newest generations whose TUF targets are served."""
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _unneeded_files(home: Home, needed: _NeededContent, cancel: CancelToken) -> 
         for directory in sorted(home.store.root.iterdir()):
             cancel.raise_if_cancelled()
             entries = sorted(directory.iterdir()) if directory.is_dir() else ()
-            yield from (path for path in entries if _DIGEST.fullmatch(path.name) and path.name not in needed.blobs)
+            yield from (path for path in entries if is_blob_name(path.name) and path.name not in needed.blobs)
     yield from abandoned_files(home.store, needed.assembled)
 
 

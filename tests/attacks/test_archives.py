@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from py7zr import FILTER_COPY, FILTER_CRYPTO_AES256_SHA256, FILTER_LZMA2
 
-from manifests import rulepack
+from manifests.archives import rulepack
 from manifests.archives.archive import open_archive
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
 from manifests.errors import MalformedError

@@ -230,6 +230,25 @@ def test_a_full_disk_leaves_no_half_bundle_and_no_advanced_version(
     assert publisher.create().name == "plant-000001-full.zip"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_stopped_leaves_nothing_on_the_stick(publisher: Publisher, number: signal.Signals) -> None:
+    with (publisher.content / "patterns" / "large.bin").open("wb") as file:
+        for seed in range(40):
+            file.write(random.Random(seed).randbytes(5_000_000))
+    publisher.out.mkdir(exist_ok=True)
+    command = [BIN / "bundle", "--quiet", "--home", publisher.home, "create", "--out", publisher.out]
+    with subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not any(publisher.out.iterdir()):
+            pass
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert "Traceback" not in err
+    assert list(publisher.out.iterdir()) == []
+    assert not (publisher.home / "journal.json").exists()
+    assert publisher.version() == 0
+
+
 def test_two_runs_at_once_do_not_meet(publisher: Publisher) -> None:
     command = [str(part) for part in (BIN / "python", "-c", HOLD, publisher.home / "lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=clean_environment(), text=True) as holder:
@@ -248,3 +267,33 @@ with exclusive_lock(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()
 """
+
+
+def test_a_source_that_never_gave_anything_is_named_everywhere_also_inside(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    shutil.rmtree(publisher.content / "patterns")
+    done = publisher.bundle("create", "--out", publisher.out, "--allow-partial", "-o", "json", check=False)
+    assert done.returncode == 11
+    (absent,) = json.loads(done.stdout)["absent"]
+    assert (absent["name"], absent["kind"]) == ("patterns", "directory")
+    sealed = publisher.out / "plant-000001-full.zip"
+    assert json.loads(publisher.bundle("inspect", "-o", "json", sealed).stdout)[0]["absent"] == [absent]
+    assert "patterns (directory): NOTHING OF IT IS HERE" in publisher.bundle("inspect", sealed).stdout
+    for slip in publisher.out.glob("*.slip.*"):
+        assert "missing" in slip.read_text().lower()
+    home = tmp_path / "relay"
+    run([BIN / "relay", "--home", home, "init", "--root", publisher.root])
+    run([BIN / "relay", "--home", home, "import", sealed])
+    status = json.loads(run([BIN / "relay", "--home", home, "status", "-o", "json"]).stdout)
+    assert status["absent_sources"] == [absent]
+    assert [source["name"] for source in status["sources"]] == ["rules"]
+
+
+def test_when_no_source_ever_gave_anything_the_reasons_are_said(publisher: Publisher) -> None:
+    shutil.rmtree(publisher.content)
+    done = publisher.bundle("create", "--out", publisher.out, "--allow-partial", check=False)
+    assert done.returncode == 10
+    assert "[create.nothing]" in done.stderr
+    assert "patterns:" in done.stderr
+    assert "bundle sources check" in done.stderr

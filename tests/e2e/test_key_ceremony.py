@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import BIN, clean_environment, run
+from tests.support.media import squashfs_disc
 from tests.support.publisher import Publisher
 
 PASSPHRASE = "correct horse battery"
@@ -241,3 +242,27 @@ def test_a_root_that_runs_short_is_warned_about(tmp_path):
 def keys(home: Path) -> list[dict[str, str]]:
     found: list[dict[str, str]] = json.loads(bundle(home, "keys", "list", "-o", "json").stdout)["keys"]
     return found
+
+
+@pytest.mark.parametrize(
+    "days", ["root=36501", "root=0", "root=99999999999", "targets=3651", "timestamp=" + "9" * 5000]
+)
+def test_an_expiry_beyond_the_calendar_is_a_mistake_in_typing(tmp_path, days):
+    home = tmp_path / "home"
+    done = bundle(home, "init", "--no-passphrase", "--expiry", days, check=False)
+    assert (done.returncode, "--expiry" in done.stderr, home.exists()) == (2, True, False), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.needs("root", "mksquashfs")
+def test_the_root_that_waits_is_shown_and_copied_out_of_a_home_that_cannot_be_written(tmp_path):
+    home, disc, copy = tmp_path / "home", tmp_path / "disc", tmp_path / "copy.json"
+    bundle(home, "init", "--no-passphrase", "--root-keys", "2", "--threshold", "2")
+    bundle(home, "keys", "rotate", "timestamp", "--stage", "--no-passphrase")
+    disc.mkdir()
+    with squashfs_disc(disc, [home]):
+        assert "root 1 -> 2" in bundle(disc, "keys", "staged", "--out", copy).stdout
+        assert bundle(disc, "keys", "list").stdout.count("timestamp") > 1
+        refused = bundle(disc, "keys", "staged", "--discard", check=False)
+        assert (refused.returncode, "[storage.read-only]" in refused.stderr) == (40, True), refused.stderr
+    assert copy.read_bytes() == (home / "repository" / "staged-root.json").read_bytes()

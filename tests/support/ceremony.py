@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from manifests.errors import SealiftError
 from tests.support.keys import nobody
-from tests.support.tuf_publisher import NOW, RUNWAY, target
+from tests.support.tuf_publisher import NOW, target
 
 OPEN = NewKeys(None)
 
@@ -35,6 +36,7 @@ class Site:
         self.stick = path / "stick"
         self.stick.mkdir()
         self.now = NOW
+        self.expiries = config.Expiries()
         self.shown: list[str] = []
 
     @property
@@ -43,7 +45,7 @@ class Site:
 
     @property
     def ceremony(self) -> Ceremony:
-        return Ceremony(self.home, self.repository, self.signers, config.Expiries(), self.now, self.shown.extend)
+        return Ceremony(self.home, self.repository, self.signers, self.expiries, self.now, self.shown.extend)
 
     def key_changes(self, sign: bool = True) -> KeyChanges:
         return KeyChanges(self.home, self.repository, ["a"], self.ceremony, Secrets(nobody), sign=sign)
@@ -66,7 +68,7 @@ class Site:
     def publish(self) -> None:
         repository = self.repository
         staged = stage_version(
-            repository, CONTENT, self.now, self.signers.of_repository(repository), config.Expiries(), RUNWAY
+            repository, CONTENT, self.now, self.signers.of_repository(repository), self.expiries, timedelta(0)
         )
         write_metadata(repository.directory, staged.documents)
 

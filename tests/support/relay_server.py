@@ -25,6 +25,8 @@ from relay.status.facts import Status
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RING = "default"
+SMALL = b"small content"
+LARGE = bytes(range(256)) * 300
 LIMITS = ServerLimits(header_seconds=1.0, write_seconds=1.0, stop_seconds=5.0)
 
 

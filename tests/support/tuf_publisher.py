@@ -31,6 +31,7 @@ class Publisher:
     ) -> None:
         self.directory = directory
         self.expiries = expiries or Expiries()
+        self.renew_within = timedelta(0)
         self.missing: set[str] = set()
         self.asked: list[str] = []
         self.root_signers = [CryptoSigner.generate_ed25519() for _ in range(root_keys)]
@@ -43,7 +44,7 @@ class Publisher:
             sign_first_root(
                 {role: [signer.public_key for signer in signers] for role, signers in self.keys.items()},
                 threshold,
-                NOW + self.expiries.of("root"),
+                self.expiries.end_of("root", NOW),
                 self.root_signers,
             )
         )
@@ -57,7 +58,9 @@ class Publisher:
 
     def stage(self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY) -> Staged:
         self.asked.clear()
-        return stage_version(self.load(), targets, now, self.signers, self.expiries, runway)
+        return stage_version(
+            self.load(), targets, now, self.signers, self.expiries, runway, renew_within=self.renew_within
+        )
 
     def publish(
         self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -51,3 +52,51 @@ def test_a_violation_of_a_contract_is_caught(name: str, tmp_path: Path) -> None:
     done = subprocess.run([linter, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
     assert f"{name} BROKEN" in done.stdout
+
+
+COMMANDS = "thin wires: run as real commands in tests/e2e, tests/docs and tests/unit/relay/cli/test_cli.py"
+DATA = "plain data, or a form that others fulfil: held by the tests of those that make and read it, and by mypy"
+SERVED = "granian under real TLS and real clients: tests/e2e/test_serving.py"
+
+WITHOUT_A_TEST_OF_ITS_OWN: dict[str, str] = {
+    "bundler/cli/": COMMANDS,
+    "relay/cli/": COMMANDS,
+    "bundler/context.py": DATA,
+    "relay/context.py": DATA,
+    "relay/importing/result.py": DATA,
+    "relay/state/records.py": DATA,
+    "relay/server/limits.py": DATA,
+    "manifests/archives/base.py": DATA,
+    "manifests/dsm/types.py": DATA,
+    "bundler/kinds/http/errors.py": "raised in tests/unit/bundler/kinds/http/test_signatures.py, and acted on there",
+    "relay/server/pages/table.py": "each path to its page: tests/unit/relay/server/test_routes.py",
+    "relay/state/table_group.py": "what the groups of tables share: every test in tests/unit/relay/state",
+    "relay/server/server.py": SERVED,
+    "relay/server/embedded.py": SERVED,
+    "relay/dialing/tuf/http.py": "over real TLS with a server that misbehaves: tests/e2e/test_tuf_client.py",
+}
+"""Module, or folder with a slash at its end, to the reason: what holds it instead."""
+
+
+def has_test_of_its_own(module: Path) -> bool:
+    """Tell whether ``tests/unit`` has a test for a module, by name."""
+    return (ROOT / "tests/unit" / module.with_name(f"test_{module.name}")).is_file()
+
+
+def test_each_module_has_its_test_by_name_or_a_reason() -> None:
+    packages = [ROOT / name for name in ("bundler", "manifests", "relay")]
+    files = [path.relative_to(ROOT) for package in packages for path in package.rglob("*.py")]
+    modules = [module for module in files if module.name != "__init__.py"]
+    lacking = {str(module) for module in modules if not has_test_of_its_own(module)}
+    reasons = {
+        key: {module for module in lacking if module == key or (key.endswith("/") and module.startswith(key))}
+        for key in WITHOUT_A_TEST_OF_ITS_OWN
+    }
+    assert lacking - set().union(*reasons.values()) == set()
+    assert [key for key, excused in reasons.items() if not excused] == []
+
+
+def test_what_is_named_instead_of_a_test_exists() -> None:
+    for reason in WITHOUT_A_TEST_OF_ITS_OWN.values():
+        for name in re.findall(r"tests/[a-z0-9_/.]*[a-z0-9_]", reason):
+            assert (ROOT / name).exists(), name

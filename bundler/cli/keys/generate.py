@@ -16,9 +16,13 @@ from manifests.console.commands import output_option, print_json
 @no_passphrase_option
 @output_option
 def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphrase: bool) -> None:
-    """Make an Ed25519 key: FILE (keep it) and FILE with the suffix .pub (hand it over). Needs no home."""
-    from bundler.keys.keyring import generate_key_files
+    """Make an Ed25519 key: the private one (keep it) and its public half, .pub, beside it (hand it over).
 
+    Needs no home. alice.pem gets alice.pub; plant.alice gets plant.alice.pub.
+    """
+    from bundler.keys.keyring import generate_key_files, public_name
+
+    public = public_name(out)
     passphrase = None
     if no_passphrase:
         warn_open_keys(out)
@@ -26,6 +30,6 @@ def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphra
         passphrase = secrets_from(passphrase_file).new_passphrase()
     entry = generate_key_files(out, passphrase).entry
     if output == "json":
-        print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(out.with_suffix(".pub"))})
+        print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(public)})
         return
-    click.echo(f"Key {entry.key.keyid}\nKeep private:  {out}\nHand over:     {out.with_suffix('.pub')}")
+    click.echo(f"Key {entry.key.keyid}\nKeep private:  {out}\nHand over:     {public}")

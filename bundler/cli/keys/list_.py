@@ -13,21 +13,22 @@ from manifests.console.commands import Settings, output_option, print_json
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
     """List every role with its keys: id, scheme, where the private key is, until when the role is good."""
+    from bundler.ceremony.ceremony import read_waiting_proposal
     from bundler.ceremony.status import key_rows, role_rows
     from bundler.config import load_config
     from bundler.home import open_home
-    from bundler.report.keys import keys_to_json, keys_to_text, short_roles
+    from bundler.report.keys import keys_to_json, keys_to_text, short_roles_to_lines
     from bundler.repository.repository import Repository
 
     home = open_home(settings.home)
     config = load_config(home.config)
     names = [source.name for source in config.sources]
     repository = Repository.load(home.metadata)
-    keys, roles = key_rows(home, repository, names), role_rows(repository, names, system_clock())
+    keys, roles = key_rows(home, repository, names), role_rows(home, repository, config, system_clock())
     if output == "json":
         print_json(keys_to_json(keys, roles, config.runway_days))
         return
     click.echo(keys_to_text(keys, roles))
-    for row in short_roles(roles, config.runway_days):
-        remedy = "bundle keys renew" if row.role == "root" else "bundle create"
-        click.echo(f"WARNING: {row.role} is good for {row.days} more days only: {remedy}", err=True)
+    waiting = read_waiting_proposal(home, repository)
+    for line in short_roles_to_lines(roles, None if waiting is None else waiting.proposed.version):
+        click.echo(f"WARNING: {line}", err=True)

@@ -11,6 +11,7 @@ import click
 
 from bundler.cli.keys.common import show_changes
 from bundler.cli.options import secrets_from, secrets_options
+from manifests.clock import system_clock
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
@@ -48,7 +49,8 @@ def command(
     secrets = secrets_from(passphrase_file, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
-        show_changes((*proposal.summary(), *proposal.changes()))
+        doubts = (f"WARNING: {doubt}" for doubt in proposal.doubts(system_clock()))
+        show_changes((*proposal.summary(), *proposal.changes(), *doubts))
         if not yes:
             _confirm(proposal)
         return _signers(settings, proposal, uris, secrets)

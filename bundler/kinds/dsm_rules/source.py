@@ -16,12 +16,13 @@ from bundler.kinds.dsm_rules.channel import Endpoint, HttpsChannel
 from bundler.sources.base import JSON, CheckedTarget, Pull, PulledTarget, SourceCheck, TargetState, Workbench
 from bundler.sources.paths import existing_file, require_target_path
 from bundler.sources.versions import Floor
-from manifests import clock, rulepack
+from manifests import clock
+from manifests.archives import rulepack
+from manifests.archives.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 from manifests.disk.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
 from manifests.errors import ConfigurationError, FetchError
 from manifests.manifest import TargetFacts
-from manifests.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 
 _LIMITS = ("timeout_seconds", "total_seconds", "max_bytes")
 _WEB_PAGES = (b"<!doctype html", b"<html")

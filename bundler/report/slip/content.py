@@ -20,6 +20,8 @@ from manifests.text import size_text
 
 MAX_NOTE_LINES = 8
 MAX_NOTE_CHARACTERS = 160
+MAX_ABSENT = 5
+"""Absent sources with a line of their own; the others are counted."""
 MAX_SOURCES = 12
 """Sources with a line of their own; more would not fit on the page."""
 
@@ -86,6 +88,7 @@ class Slip:
         keyids: The keys that signed the manifests, whole.
         roles: Until when each role is good, the first to end first.
         sources: By name.
+        absent: What was meant to be there and is not: the name of each such source, and why.
         previous: The version that changes are counted from, if any.
         notes: The first lines of the release notes.
         more_notes: How many lines follow.
@@ -101,6 +104,7 @@ class Slip:
     keyids: tuple[str, ...]
     roles: tuple[RoleEnd, ...]
     sources: tuple[SourceLine, ...]
+    absent: tuple[tuple[str, str], ...] = ()
     previous: int | None = None
     notes: tuple[str, ...] = ()
     more_notes: int = 0
@@ -165,6 +169,7 @@ def prepare_slip(
         keyids=tuple(row["keyid"] for row in signed["signatures"]),
         roles=_role_ends(named),
         sources=tuple(_source_lines(manifest, difference, rules)),
+        absent=tuple((source.name, source.failure) for source in manifest.absent),
         previous=None if difference is None else difference.old.snapshot_version,
         notes=notes[:MAX_NOTE_LINES],
         more_notes=max(0, len(notes) - MAX_NOTE_LINES),
@@ -181,6 +186,12 @@ def abridge_sources(sources: Sequence[SourceLine]) -> tuple[tuple[SourceLine, ..
     )
     kept = {line.name for line in by_weight[: MAX_SOURCES - 1]}
     return tuple(s for s in sources if s.name in kept), tuple(s for s in sources if s.name not in kept)
+
+
+def abridge_absent(slip: Slip) -> tuple[tuple[tuple[str, str], ...], int]:
+    """Return the absent sources that have a line of their own, with short reasons, and how many more there are."""
+    shown = tuple((name, _short(failure)) for name, failure in slip.absent[:MAX_ABSENT])
+    return shown, len(slip.absent) - len(shown)
 
 
 def digest_groups(digest: str) -> tuple[str, ...]:
@@ -216,9 +227,11 @@ def has_licences(slip: Slip) -> bool:
 
 def _note_lines(notes: bytes) -> tuple[str, ...]:
     lines = (one_line(line).lstrip("#").strip() for line in notes.decode("utf-8", "replace").splitlines())
-    return tuple(
-        line if len(line) <= MAX_NOTE_CHARACTERS else line[: MAX_NOTE_CHARACTERS - 3] + "..." for line in lines if line
-    )
+    return tuple(_short(line) for line in lines if line)
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= MAX_NOTE_CHARACTERS else line[: MAX_NOTE_CHARACTERS - 3] + "..."
 
 
 def _role_ends(documents: dict[str, bytes]) -> tuple[RoleEnd, ...]:

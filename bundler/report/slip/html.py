@@ -10,6 +10,7 @@ from bundler.report.slip.content import (
     Slip,
     SlipVolume,
     SourceLine,
+    abridge_absent,
     abridge_sources,
     digest_groups,
     has_licences,
@@ -109,6 +110,7 @@ def render_html(slip: Slip) -> str:
 def _lines(slip: Slip) -> float:
     sources = sum(_height(source) for source in abridge_sources(slip.sources)[0])
     notes = sum(1 + len(line) // _NOTE_COLUMNS for line in slip.notes) + (slip.more_notes > 0)
+    sources += sum(1 + len(failure) // _NOTE_COLUMNS for _, failure in abridge_absent(slip)[0])
     return _VOLUME_LINES * len(slip.volumes) + (slip.recovery is not None) + len(slip.keyids) + sources + notes
 
 
@@ -180,7 +182,18 @@ def _sources(slip: Slip) -> str:
     if rest:
         last = SourceLine(f"{len(rest)} more sources", sum(s.files for s in rest), sum(s.length for s in rest))
         rows.append(_source(last, changes=bool(changes)))
-    return _section("Sources", f"<table>{head}{''.join(rows)}</table>\n")
+    return _section("Sources", f"<table>{head}{''.join(rows)}</table>\n{_absent(slip)}")
+
+
+def _absent(slip: Slip) -> str:
+    """Name what was meant to be there."""
+    shown, more = abridge_absent(slip)
+    texts = [
+        f'{escape(name)} <span class="warn">missing</span> nothing of it could be had: {escape(failure)}'
+        for name, failure in shown
+    ]
+    texts += [f'{more:,} more <span class="warn">missing</span>: bundle inspect names them'] if more else []
+    return "".join(f'<p class="name">{text}</p>\n' for text in texts)
 
 
 def _source(source: SourceLine, *, changes: bool) -> str:

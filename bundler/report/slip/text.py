@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bundler.report.slip.content import (
     Slip,
     SourceLine,
+    abridge_absent,
     abridge_sources,
     digest_groups,
     has_licences,
@@ -22,7 +23,7 @@ _LABEL = 14
 
 def render_text(slip: Slip) -> str:
     """Write the slip as text, ending with a newline."""
-    lines = [*_head(slip), "", *_files(slip), "", *_trust(slip), "", *_sources(slip)]
+    lines = [*_head(slip), "", *_files(slip), "", *_trust(slip), "", *_sources(slip), *_absent(slip)]
     if slip.notes:
         lines += ["", *_notes(slip)]
     lines += ["", *_compare(slip), "", *_signatures()]
@@ -72,6 +73,16 @@ def _sources(slip: Slip) -> Iterator[str]:
     if rest:
         total = sum(source.length for source in rest)
         yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size_text(total):>12}"
+
+
+def _absent(slip: Slip) -> Iterator[str]:
+    """Name what was meant to be there."""
+    shown, more = abridge_absent(slip)
+    for name, failure in shown:
+        yield f"{fit_text(name, 26):<26} MISSING: nothing of it could be had"
+        yield from wrap_text("    ", failure, COLUMNS)
+    if more:
+        yield f"and {more:,} more MISSING: bundle inspect names them"
 
 
 def _source(source: SourceLine) -> Iterator[str]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from manifests.archives.rulepack import Release
 from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
-from manifests.rulepack import Release
 from relay.context import Context
-from relay.dialing.manager.packs import RulePack, load_verified_content
+from relay.dialing.manager.packs import CarriedRulePack, load_verified_content
 from relay.state import Event, State
 from relay.state.manager_deliveries import StoredPack
 from relay.state.records import Detail
@@ -46,7 +46,7 @@ class RulePackOrder:
 class DeliveredRulePack:
     """One rule pack as the manager has it now. ``new`` when this run stored it."""
 
-    pack: RulePack
+    pack: CarriedRulePack
     update: SecurityUpdate
     new: bool
 
@@ -81,7 +81,7 @@ class ManagerDelivery:
     shown: str
     max_bytes: int
 
-    def deliver_packs(self, generation: int, packs: Sequence[RulePack], order: RulePackOrder) -> RulePackReport:
+    def deliver_packs(self, generation: int, packs: Sequence[CarriedRulePack], order: RulePackOrder) -> RulePackReport:
         """Store the rule packs that the manager lacks, then show what the chosen one changes, or apply it.
 
         Args:
@@ -114,7 +114,7 @@ class ManagerDelivery:
         target = next(entry for entry in delivered if entry.pack == chosen)
         return RulePackReport(self.shown, generation, delivered, target, changes, "applied")
 
-    def _stored(self, pack: RulePack, there: Sequence[SecurityUpdate], generation: int) -> bool:
+    def _stored(self, pack: CarriedRulePack, there: Sequence[SecurityUpdate], generation: int) -> bool:
         """Store a pack unless the manager has it; tell whether it was stored now."""
         update = _find(pack.name, there)
         if update is not None:
@@ -139,14 +139,14 @@ class ManagerDelivery:
         self._record_stored(f"{pack.name} was stored in the manager {self.shown}", pack, update, generation)
         return True
 
-    def _is_ours(self, pack: RulePack, update: SecurityUpdate) -> bool:
+    def _is_ours(self, pack: CarriedRulePack, update: SecurityUpdate) -> bool:
         """Tell whether we stored this very content, or compared it, as this very entry."""
         return self.state.manager_deliveries.has_pack(self._entry(pack, update))
 
-    def _entry(self, pack: RulePack, update: SecurityUpdate) -> StoredPack:
+    def _entry(self, pack: CarriedRulePack, update: SecurityUpdate) -> StoredPack:
         return StoredPack(self.shown, pack.name, pack.blob.sha256, update.id)
 
-    def _compare(self, pack: RulePack, update: SecurityUpdate, generation: int) -> None:
+    def _compare(self, pack: CarriedRulePack, update: SecurityUpdate, generation: int) -> None:
         self.context.progress.start(f"comparing {pack.name}")
         found = hashlib.sha256(self.manager.export(update.id)).hexdigest()
         if found != pack.blob.sha256:
@@ -183,13 +183,13 @@ class ManagerDelivery:
             self.state.event_rows.add_event(self._event(APPLIED, text, pack, update, generation))
         return changes, updates
 
-    def _record_stored(self, text: str, pack: RulePack, update: SecurityUpdate, generation: int) -> None:
+    def _record_stored(self, text: str, pack: CarriedRulePack, update: SecurityUpdate, generation: int) -> None:
         """Record that the manager has a rule pack, and the event that tells of it, together."""
         with self.state.transaction():
             self.state.manager_deliveries.add_pack(self._entry(pack, update))
             self.state.event_rows.add_event(self._event(STORED, text, pack, update, generation))
 
-    def _event(self, kind: str, text: str, pack: RulePack, update: SecurityUpdate, generation: int) -> Event:
+    def _event(self, kind: str, text: str, pack: CarriedRulePack, update: SecurityUpdate, generation: int) -> Event:
         details: dict[str, Detail] = {
             "manager": self.shown,
             "name": pack.name,
@@ -201,7 +201,7 @@ class ManagerDelivery:
         return Event(self.context.clock(), kind, text, details)
 
 
-def _chosen(packs: Sequence[RulePack], order: RulePackOrder) -> RulePack:
+def _chosen(packs: Sequence[CarriedRulePack], order: RulePackOrder) -> CarriedRulePack:
     if order.pack is None:
         return packs[-1]
     for pack in packs:
@@ -225,7 +225,7 @@ def _find(name: str, updates: Sequence[SecurityUpdate]) -> SecurityUpdate | None
     return found[0] if found else None
 
 
-def _there(pack: RulePack, updates: Sequence[SecurityUpdate]) -> SecurityUpdate:
+def _there(pack: CarriedRulePack, updates: Sequence[SecurityUpdate]) -> SecurityUpdate:
     update = _find(pack.name, updates)
     if update is None:
         raise FetchError("dsm.not-stored", f"The manager took {pack.name} and does not list it")
@@ -236,7 +236,7 @@ def _is_applied(update: SecurityUpdate, order: RulePackOrder) -> bool:
     return update.state == "APPLIED_CURRENT" and update.detect_only == order.detect_only
 
 
-def _check_not_older(chosen: RulePack, updates: Sequence[SecurityUpdate]) -> None:
+def _check_not_older(chosen: CarriedRulePack, updates: Sequence[SecurityUpdate]) -> None:
     """Refuse to go back by accident: an older pack is applied by its name."""
     current = next((update for update in updates if update.state == "APPLIED_CURRENT"), None)
     theirs = None if current is None else Release.of_file(current.name)

@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from manifests.archives.rulepack import Release
 from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import ConfigurationError, IncompleteError, NotAuthenticError
-from manifests.rulepack import Release
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 
 
 @dataclass(frozen=True)
-class RulePack:
+class CarriedRulePack:
     """One rule pack: the name that the manager gets it under, where it comes from, and its content."""
 
     name: str
@@ -22,7 +22,7 @@ class RulePack:
     blob: Blob
 
     @classmethod
-    def of_target(cls, path: str, blob: Blob) -> RulePack:
+    def of_target(cls, path: str, blob: Blob) -> CarriedRulePack:
         """Return a target as a rule pack under its own file name."""
         return cls(path.rpartition("/")[2], path, blob)
 
@@ -32,7 +32,7 @@ class RulePack:
         return Release.of_file(self.name)
 
 
-def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[RulePack, ...]]:
+def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[CarriedRulePack, ...]]:
     """Return the generation that is served and its rule packs, the oldest first.
 
     Args:
@@ -49,9 +49,9 @@ def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[Ru
         targets = [(path, blob) for path, blob, _ in state.publications.list_files(DEFAULT_RING)]
     if ring.generation is None:
         raise IncompleteError("manager.nothing", "No bundle was imported yet", todo="relay import FILE")
-    packs: dict[str, RulePack] = {}
+    packs: dict[str, CarriedRulePack] = {}
     for source in sources:
-        mine = [RulePack.of_target(path, blob) for path, blob in targets if path.startswith(f"{source}/")]
+        mine = [CarriedRulePack.of_target(path, blob) for path, blob in targets if path.startswith(f"{source}/")]
         if not mine:
             raise ConfigurationError(
                 "manager.source",
@@ -70,7 +70,7 @@ def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[Ru
     return ring.generation, tuple(sorted(packs.values(), key=lambda pack: (pack.release or Release(0, 0), pack.name)))
 
 
-def load_verified_content(store: BlobStore, pack: RulePack) -> bytes:
+def load_verified_content(store: BlobStore, pack: CarriedRulePack) -> bytes:
     """Return the bytes of a rule pack, hashed once more before a manager gets them.
 
     Raises:

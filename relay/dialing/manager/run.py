@@ -9,7 +9,7 @@ from relay.context import Context
 from relay.dialing.manager.addresses import find_private_address
 from relay.dialing.manager.channel import LanChannel
 from relay.dialing.manager.delivery import ManagerDelivery, RulePackOrder, RulePackReport
-from relay.dialing.manager.packs import RulePack, list_rule_packs
+from relay.dialing.manager.packs import CarriedRulePack, list_rule_packs
 from relay.dialing.manager.settings import ManagerSettings, load_manager_settings
 from relay.events.log import log_event
 from relay.state import Event, State
@@ -48,7 +48,7 @@ def _dial(
     state: State,
     settings: ManagerSettings,
     generation: int,
-    packs: tuple[RulePack, ...],
+    packs: tuple[CarriedRulePack, ...],
     order: RulePackOrder,
 ) -> RulePackReport:
     address = find_private_address(settings.host, settings.port)

@@ -17,6 +17,7 @@ def answer_health(page: PageRequest) -> Response:
     wrong = {
         "stale": view.status.stale_reasons(page.now),
         "not delivered": [f"{one.place} [{one.code}] {one.what}" for one in view.status.delivery_problems],
+        "not carried": [source.name for source in view.status.absent_sources],
         "inbox does not answer": [str(path) for path in view.silent_inboxes],
     }
     lines = [f"{label}: {'; '.join(reasons)}\n" for label, reasons in wrong.items() if reasons]

@@ -54,6 +54,11 @@ def metrics_text(view: View, now: datetime, counters: Mapping[str, int]) -> str:
         {f'source="{s.name}"': int(status.source_stale(s, now)) for s in status.sources},
     )
     lines += _labelled(
+        "sealift_source_absent",
+        "1 for a source that the publisher meant to carry and could not get.",
+        {f'source="{s.name}"': 0 for s in status.sources} | {f'source="{s.name}"': 1 for s in status.absent_sources},
+    )
+    lines += _labelled(
         "sealift_delivery_problems",
         "What is not where a source is meant to be delivered, by place and source.",
         _delivery_problems(status),

@@ -148,3 +148,53 @@ def test_the_same_source_twice_is_refused(tmp_path):
 def test_lifetimes_that_no_bundle_could_keep_are_refused(tmp_path, text, key):
     error = refusal(tmp_path, f'publisher = "acme"\n{text}')
     assert (error.code, error.details["key"]) == ("config.value", key)
+
+
+WRONG = """publisher = "plant"
+lifetime = 3
+[expiry_days]
+rot = 1
+[[source]]
+name = "A b"
+kind = "directory"
+[[source]]
+kind = "htp"
+[[source]]
+name = "good"
+kind = "directory"
+path = "/x"
+[[source]]
+name = "h"
+kind = "http"
+urls = ["ftp://x"]
+foo = 1
+bar = 2
+"""
+
+
+def test_every_error_is_found_at_once_and_the_good_sources_are_named_apart(tmp_path):
+    (tmp_path / "bundler.toml").write_text(WRONG)
+    reading = config.read_config(tmp_path / "bundler.toml")
+    assert [error.details["key"] for error in reading.general] == ["lifetime", "expiry_days.rot"]
+    assert [(one.name, [error.details["key"] for error in one.errors]) for one in reading.broken] == [
+        ("A b", ["source[1].name", "source[1].path"]),
+        ("source[2]", ["source[2].name", "source[2].kind"]),
+        ("h", ["source[4].foo", "source[4].bar", "source[4].urls[1]"]),
+    ]
+    with pytest.raises(ConfigurationError) as caught:
+        config.load_config(tmp_path / "bundler.toml")
+    assert str(caught.value) == str(reading.errors[0])
+    (tmp_path / "bundler.toml").write_text(WRONG.replace("lifetime = 3\n[expiry_days]\nrot = 1\n", ""))
+    reading = config.read_config(tmp_path / "bundler.toml")
+    assert [source.name for source in reading.sound_part.sources] == ["good"]
+
+
+@pytest.mark.parametrize("value", ["source = 3", "source = [3]", "source = [[]]", '[source]\nname = "a"'])
+def test_sources_that_are_no_tables_are_refused(tmp_path, value):
+    assert refusal(tmp_path, f'publisher = "acme"\n{value}\n').code == "config.value"
+
+
+def test_every_lifetime_that_no_bundle_could_keep_is_named(tmp_path):
+    (tmp_path / "bundler.toml").write_text('publisher = "acme"\n[expiry_days]\nroot = 59\ntimestamp = 29\n')
+    reading = config.read_config(tmp_path / "bundler.toml")
+    assert [error.details["key"] for error in reading.errors] == ["expiry_days.timestamp", "expiry_days.root"]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests import clock
+from manifests.clock import LAST_INSTANT, add_time
 from manifests.errors import MalformedError
 
 FIRST, LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1000, 9999))
@@ -65,3 +66,9 @@ def test_the_system_clock_tells_whole_seconds_in_utc() -> None:
     now = clock.system_clock()
     assert now.tzinfo is UTC
     assert now.microsecond == 0
+
+
+def test_time_is_added_up_to_the_end_of_the_calendar() -> None:
+    assert add_time(LAST_INSTANT - timedelta(days=2), timedelta(days=1)) == LAST_INSTANT - timedelta(days=1)
+    for days in (2, 3, 999_999_999):
+        assert add_time(LAST_INSTANT - timedelta(days=2), timedelta(days=days)) == LAST_INSTANT

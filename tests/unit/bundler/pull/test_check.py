@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.pull.check import check_all
+from bundler.pull.check import check_all, find_contradictions
+from manifests.errors import ConfigurationError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench
 from tests.support.source_simulator import SourceSimulator
@@ -37,3 +38,12 @@ def test_check_names_a_password_that_is_not_there_and_goes_on(bench: Bench, monk
         ("web", None),
         ("files", None),
     ]
+
+
+def test_options_that_contradict_each_other_do_not_keep_the_others_from_being_asked(bench: Bench) -> None:
+    bench.configure("both", "http")
+    bench.sources.reverse()
+    found = {result.name: result.error for result in check_all(bench.context, pause=bench.pauses.append)}
+    assert isinstance(found["both"], ConfigurationError)
+    assert found["files"] is None
+    assert [str(error) for error in find_contradictions(bench.config)] == [str(found["both"])]

@@ -39,3 +39,12 @@ def test_the_manifest_takes_what_the_operator_says(bench: Bench, tmp_path: Path)
         encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
     ).sources
     assert (source.licence, source.fresh_days) == ("two lines \xe9", 7)
+
+
+def test_a_source_that_never_gave_anything_is_absent_with_its_error(bench: Bench, tmp_path: Path) -> None:
+    bench.configure("lost", "directory", path=str(tmp_path / "nowhere"))
+    for result in (bench.pull_all("lost"), read_last_good(bench.home, bench.config)):
+        (absent,) = [source for source in result.absent if source.name == "lost"]
+        assert absent.kind == "directory"
+        assert str(tmp_path / "nowhere") in absent.failure
+    assert "lost" not in {record.name for record in result.records}

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from bundler.ceremony.status import key_rows, role_rows
+import pytest
+
+from bundler import config
+from bundler.ceremony.status import RoleRow, key_rows, role_rows
 from bundler.report.keys import (
     keys_to_json,
     keys_to_text,
     outcome_to_json,
     outcome_to_text,
     proposal_to_text,
-    short_roles,
+    short_roles_to_lines,
 )
 from tests.support.ceremony import OPEN, Site
 from tests.support.tuf_publisher import NOW
@@ -23,7 +26,10 @@ def test_keys_and_roles_are_a_table_each_and_one_json_object(tmp_path: Path) -> 
     site.publish()
     site.away("snapshot")
     later = NOW + timedelta(days=20)
-    keys, roles = key_rows(site.home, site.repository, ["a"]), role_rows(site.repository, ["a"], later)
+    keys, roles = (
+        key_rows(site.home, site.repository, ["a"]),
+        role_rows(site.home, site.repository, config.Config("acme", runway_days=30), later),
+    )
     above, below = keys_to_text(keys, roles).split("\n\n")
     assert above.splitlines()[0].split() == ["ROLE", "KEY", "SCHEME", "PRIVATE", "KEY"]
     assert [line.split()[0] for line in above.splitlines()[1:]] == ["root", "targets", "snapshot", "timestamp", "a"]
@@ -32,8 +38,8 @@ def test_keys_and_roles_are_a_table_each_and_one_json_object(tmp_path: Path) -> 
     said = keys_to_json(keys, roles, 30)
     assert [row["keyid"] for row in said["keys"]] == [row.keyid for row in keys]
     assert said["roles"][0]["expires_at"] == "2027-11-21T12:00:00Z"
-    assert said["short"] == [row.role for row in short_roles(roles, 30)]
-    assert "root" not in said["short"]
+    assert said["short"] == []
+    assert short_roles_to_lines(roles, None) == ()
 
 
 def test_a_change_is_in_force_waits_with_what_to_do_or_comes_with_the_next_bundle(tmp_path: Path) -> None:
@@ -52,3 +58,24 @@ def test_a_change_is_in_force_waits_with_what_to_do_or_comes_with_the_next_bundl
     assert outcome_to_json(done)["signed_by"] == [signature.keyid for signature in done.proposal.signatures]
     assert outcome_to_text(None, file) == "Done; the next bundle carries it."
     assert outcome_to_json(None) == {"state": "with-next-bundle"}
+
+
+def row(role: str, days: int, *, signable: bool = True) -> RoleRow:
+    return RoleRow(role, 1, 1, NOW, days, short_below=30, signable=signable)
+
+
+@pytest.mark.parametrize(
+    ("short", "waiting", "line"),
+    [
+        (row("snapshot", 29), None, "snapshot is good for 29 more days only: bundle create"),
+        (row("timestamp", 1), None, "timestamp is good for 1 more day only: bundle create"),
+        (row("timestamp", -3), None, "timestamp has ended: bundle create"),
+        (row("targets", 9, signable=False), None, "9 more days only: bring its keys into keys/, then: bundle create"),
+        (row("root", 9), None, "root is good for 9 more days only: bundle keys renew"),
+        (row("root", 9, signable=False), None, "gather the holders of its keys: bundle keys renew"),
+        (row("root", 9), 2, "root is good for 9 more days only: root 2 waits for signatures: bundle keys staged"),
+    ],
+)
+def test_a_role_that_ends_soon_is_named_with_what_helps(short: RoleRow, waiting: int | None, line: str) -> None:
+    (said,) = short_roles_to_lines([row("a", 30), short], waiting)
+    assert said.endswith(line)

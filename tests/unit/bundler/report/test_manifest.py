@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bundler.report.manifest import carried_bytes, manifest_to_json, manifest_to_text
-from manifests.manifest import BlobMember, PatchMember
+from manifests.manifest import AbsentSource, BlobMember, PatchMember
 from tests.support.rule_sets import manifest
 
 PLAIN = manifest(3, {"a/one": b"1", "a/two": b"22", "b/x": b"333"})
@@ -45,3 +45,12 @@ def test_an_increment_a_volume_and_last_good_content_are_said() -> None:
         assert words in text
     assert [line.split()[-1] for line in text.splitlines()[-3:]] == ["a/one", "a/two", "b/x"]
     assert "volumes    4" in manifest_to_text(told, targets=False, carried=1)
+
+
+def test_a_source_of_which_nothing_could_be_had_is_named_with_the_reason() -> None:
+    told = replace(PLAIN, absent=(AbsentSource("clam", "clamav", "no route [http.connect]"),))
+    assert manifest_to_json(told, targets=False)["absent"] == [
+        {"name": "clam", "kind": "clamav", "failure": "no route [http.connect]"}
+    ]
+    text = manifest_to_text(told, targets=False)
+    assert text.endswith("\n\nclam (clamav): NOTHING OF IT IS HERE\n  failed: no route [http.connect]")

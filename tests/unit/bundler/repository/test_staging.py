@@ -14,6 +14,7 @@ from bundler.repository import delegations
 from bundler.repository.delegations import Authority
 from bundler.repository.repository import role_runways, wishes_path
 from bundler.repository.staging import path_patterns
+from manifests.clock import LAST_INSTANT
 from manifests.errors import ConfigurationError, MalformedError
 from tests.support.ngclient import updater
 from tests.support.repositories import A1, AB
@@ -227,3 +228,62 @@ def test_very_many_targets_and_a_clock_that_went_back_are_warned_about(publisher
     first, second = publisher.stage(many).warnings
     assert first.startswith("a has 30,001 targets")
     assert "clock is behind" in second
+
+
+@pytest.mark.parametrize("days", [60, 61, 180, 400, 8000])
+def test_what_a_clock_far_behind_would_sign_is_refused_and_nothing_is_written(publisher, days):
+    publisher.publish(A1)
+    before = {path.name: path.read_bytes() for path in publisher.directory.iterdir()}
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.publish(A1, NOW - timedelta(days=days))
+    assert caught.value.code == "clock.behind"
+    assert {path.name: path.read_bytes() for path in publisher.directory.iterdir()} == before
+
+
+def test_a_clock_somewhat_behind_is_warned_about_and_sites_can_import(publisher):
+    publisher.publish(A1)
+    staged = publisher.publish(A1, NOW - timedelta(days=59))
+    assert any("clock is behind" in warning for warning in staged.warnings)
+    assert signed(staged, "timestamp.json")["expires"] > "2026-11-21T12:00:00Z"
+
+
+def test_after_a_bundle_of_a_clock_that_was_ahead_longer_expiries_reach_beyond_it(tmp_path):
+    ahead = NOW + timedelta(days=3000)
+    publisher = Publisher(tmp_path / "metadata", expiries=Expiries(root=9000))
+    publisher.publish(A1, ahead)
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.publish(A1)
+    assert caught.value.code == "clock.behind"
+    publisher.expiries = Expiries(9000, 3650, 3650, 3650, 3650)
+    assert publisher.publish(A1).snapshot_version == 2
+
+
+def test_expiries_end_where_the_calendar_does(tmp_path):
+    late = LAST_INSTANT - timedelta(days=20)
+    publisher = Publisher(tmp_path / "metadata", expiries=Expiries(root=36500))
+    staged = publisher.stage(A1, NOW)
+    assert signed(staged, "timestamp.json")["expires"] == "2027-01-20T12:00:00Z"
+    publisher = Publisher(tmp_path / "late", expiries=Expiries(root=3_000_000))
+    staged = publisher.stage(A1, late)
+    assert {signed(staged, name)["expires"] for name in names(staged)} == {"9999-12-31T23:59:59Z"}
+
+
+def test_a_role_with_little_left_is_signed_anew_while_its_keys_are_here_and_warned_about_else(publisher):
+    publisher.publish(A1)
+    publisher.renew_within = timedelta(days=60)
+    assert names(publisher.stage(A1, NOW + timedelta(days=120)))[-2:] == ["1.targets.json", "1.a.json"]
+    later = NOW + timedelta(days=120, seconds=1)
+    assert names(publisher.stage(A1, later))[-2:] == ["2.targets.json", "2.a.json"]
+    publisher.missing = {"targets", "a"}
+    staged = publisher.stage(A1, later)
+    assert names(staged)[-2:] == ["1.targets.json", "1.a.json"]
+    assert [warning.split(" until ")[0] for warning in staged.warnings] == ["a is good", "targets is good"]
+
+
+@pytest.mark.parametrize("life", [2, 31, 60, 61])
+def test_however_long_the_runway_what_was_just_signed_is_not_signed_again(tmp_path, life):
+    publisher = Publisher(tmp_path / "metadata", expiries=Expiries(sources=life, targets=life))
+    publisher.renew_within = timedelta(days=3650)
+    publisher.publish(A1, runway=timedelta(0))
+    staged = publisher.stage(A1, NOW + timedelta(days=life) / 2, timedelta(0))
+    assert names(staged)[-2:] == ["1.targets.json", "1.a.json"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bundler.rules.build import build_pack
-from manifests import rulepack
+from manifests.archives import rulepack
+from manifests.archives.rulepack import Release
 from manifests.errors import ConfigurationError, MalformedError, SealiftError
-from manifests.rulepack import Release
 from tests.support.rule_packs import pack_directory
 
 

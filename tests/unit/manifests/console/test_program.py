@@ -6,82 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import click
 import pytest
 
 from bundler.cli import COMMANDS as BUNDLE_COMMANDS
-from manifests.console import commands as console
-from manifests.console import program
-from manifests.console.bars import show_progress as progress_of
-from manifests.console.commands import LazyGroup, Settings
-from manifests.errors import SealiftError, exit_code_table
-from manifests.progress import NoProgress
+from manifests.errors import exit_code_table
 from manifests.text import table_text
 from relay.cli import COMMANDS as RELAY_COMMANDS
-
-CLASSES = {cls.exit_code: cls for cls in SealiftError.__subclasses__()}
-
-
-@click.group(cls=LazyGroup, lazy={"absent": ("tests.no.such.module", "Never imported.")})
-@click.option("-q", "--quiet", is_flag=True)
-@click.pass_context
-def group(ctx: click.Context, *, quiet: bool) -> None:
-    """Only a test."""
-    ctx.obj = Settings(home=Path("home"), quiet=quiet)
-
-
-@group.command()
-@click.argument("code", type=int)
-@console.output_option
-def fail(code: int, output: str) -> None:
-    """Fail with an exit code."""
-    raise CLASSES[code]("x.y", "It failed", have="one", need="two", todo="bundle create", number=3)
-
-
-@group.command()
-@console.output_option
-def show(output: str) -> None:
-    """Print a value."""
-    console.print_json({"b": "é", "a": [1]})
-
-
-@group.command()
-def bug() -> None:
-    """Crash."""
-    raise ZeroDivisionError
-
-
-@group.command()
-def interrupt() -> None:
-    """Be interrupted."""
-    raise KeyboardInterrupt
-
-
-@group.command()
-@click.pass_context
-def leave(ctx: click.Context) -> None:
-    """Leave with 7."""
-    ctx.exit(7)
-
-
-@group.command()
-@click.pass_obj
-def work(settings: Settings) -> None:
-    """Work in two steps."""
-    with progress_of(settings) as progress:
-        progress.start("Reading", 2048)
-        progress.advance(2048)
-        progress.start("Writing")
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command line."""
-    with pytest.raises(SystemExit) as left:
-        program.run_program(group, "program", list(arguments))
-    printed = capsys.readouterr()
-    return left.value.code, printed.out, printed.err
+from tests.support.console_program import CLASSES, run
 
 
 @pytest.mark.parametrize("code", CLASSES)
@@ -107,10 +39,6 @@ def test_with_json_output_the_error_is_one_json_object_on_stderr(capsys, option:
         "context": {"number": 3},
     }
     assert err.count("\n") == 1
-
-
-def test_data_goes_to_stdout_sorted_and_readable(capsys) -> None:
-    assert run(capsys, "show") == (0, '{\n "a": [\n  1\n ],\n "b": "é"\n}\n', "")
 
 
 def test_a_wrong_command_line_is_a_usage_error(capsys) -> None:
@@ -140,37 +68,6 @@ def test_an_interrupt_leaves_as_shells_expect(capsys) -> None:
 
 def test_a_command_may_choose_its_exit_code(capsys) -> None:
     assert run(capsys, "leave")[0] == 7
-
-
-def test_help_lists_commands_without_importing_them(capsys) -> None:
-    code, out, _ = run(capsys, "--help")
-    assert code == 0
-    assert "absent" in out
-    assert "Never imported." in out
-    assert "Print a value." in out
-
-
-def test_progress_is_one_line_per_step_when_nobody_watches(capsys) -> None:
-    assert run(capsys, "work") == (0, "", "Reading (2,048 bytes)\nWriting\n")
-
-
-def test_quiet_means_quiet(capsys) -> None:
-    assert run(capsys, "--quiet", "work") == (0, "", "")
-    NoProgress().start("x", 1)
-    NoProgress().advance(1)
-
-
-def test_a_terminal_sees_bars() -> None:
-    module = "tests.unit.manifests.console.test_program"
-    code = f"from {module} import group, program; program.run_program(group, 'program', ['work'])"
-    command = f'"{sys.executable}" -c "{code}"'
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    done = subprocess.run(
-        ["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True, env=environment
-    )
-    assert "━" in done.stdout
-    assert "Reading" in done.stdout
-    assert "Writing" in done.stdout
 
 
 def test_a_closed_pipe_ends_the_program_silently() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -110,3 +111,33 @@ def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
         child = subprocess.Popen(command, stdin=subprocess.PIPE, close_fds=False)
     with child, exclusive_lock(path):
         child.kill()
+
+
+NO_LOCKS = """
+#include <errno.h>
+int flock(int fd, int op) { errno = NUMBER; return -1; }
+"""
+
+TAKE = """
+import sys
+from pathlib import Path
+from manifests.disk.lock import exclusive_lock
+from manifests.errors import StorageError
+try:
+    with exclusive_lock(Path(sys.argv[1])):
+        print("taken")
+except StorageError as error:
+    print(error.code, error.exit_code)
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler to stand for a file system without locks")
+@pytest.mark.parametrize("number", ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EINVAL", "EBADF"])
+def test_a_file_system_without_locks_is_said_and_nothing_is_done(tmp_path: Path, number: str) -> None:
+    source, library = tmp_path / "f.c", tmp_path / "f.so"
+    source.write_text(NO_LOCKS.replace("NUMBER", number))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    command = [sys.executable, "-c", TAKE, str(tmp_path / "lock")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "storage.no-locks 40\n"

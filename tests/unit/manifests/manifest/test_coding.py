@@ -181,3 +181,11 @@ def test_ten_thousand_targets_decode_within_seconds() -> None:
     begun = time.process_time()
     assert m.decode_manifest(data) == big
     assert time.process_time() - begun < 2  # measured: 0.2 s; with a schema library alone: 5 s
+
+
+def test_absent_sources_read_back_and_cost_nothing_where_there_are_none() -> None:
+    absent = (m.AbsentSource("clam", "clamav", "no\nroute"), m.AbsentSource("yara", "http", "refused"))
+    read = m.decode_manifest(m.encode_manifest(replace(GOOD, absent=absent)))
+    assert read.absent == (m.AbsentSource("clam", "clamav", "no route"), absent[1])
+    assert read == replace(GOOD, absent=read.absent)
+    assert b"absent" not in m.encode_manifest(GOOD)

@@ -322,3 +322,23 @@ def test_a_volume_carries_a_share_of_the_blobs() -> None:
     assert len(m.decode_manifest(strictjson.encode_json(value)).blobs) == 1
     value["blobs"][0] |= {"sha256": C}
     assert refusal(value) == "manifest.blobs"
+
+
+ABSENT = {"name": "zeek", "kind": "http", "failure": "no route"}
+
+
+@pytest.mark.parametrize(
+    ("absent", "code"),
+    [
+        ([], "manifest.schema"),
+        ([ABSENT | {"name": "rules"}], "manifest.sources"),
+        ([ABSENT | {"name": "root"}], "name.source"),
+        ([ABSENT, ABSENT], "manifest.order"),
+        ([ABSENT, ABSENT | {"name": "yara"}], "manifest.order"),
+        ([ABSENT | {"state": "fresh"}], "manifest.schema"),
+        ([ABSENT | {"failure": "two\nlines"}], "manifest.schema"),
+        ([{"name": "zeek", "kind": "http"}], "manifest.schema"),
+    ],
+)
+def test_an_absent_source_is_named_once_with_its_reason_and_is_not_carried(absent: list, code: str) -> None:
+    assert refusal(document() | {"absent": absent}) == code

@@ -82,7 +82,7 @@ def test_a_value_out_of_bounds_is_refused_with_its_place(tmp_path):
     assert (error.code, error.details["key"]) == ("config.value", "days.root")
 
 
-@pytest.mark.parametrize("data", [b"publisher = ", b"\xff\xfe", b"a = 1\na = 2\n"])
+@pytest.mark.parametrize("data", [b"publisher = ", b"\xff\xfea", b"caf\xe9 = 1", b"a = 1\na = 2\n"])
 def test_what_is_not_toml_is_refused(tmp_path, data):
     path = tmp_path / "x.toml"
     path.write_bytes(data)
@@ -95,3 +95,29 @@ def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         configuration.read_configuration(tmp_path / "none.toml", RULES)
     assert caught.value.code == "config.missing"
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.replace("\n", "\r\n").encode("utf-8-sig"),
+        lambda text: text.replace("\n", "\r\n").encode("utf-8"),
+        lambda text: text.encode("utf-16"),
+        lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    ],
+    ids=["a mark", "a mark and CRLF", "CRLF", "UTF-16", "UTF-16, big end first"],
+)
+def test_what_an_editor_of_another_system_saves_is_read(tmp_path, encode):
+    path = tmp_path / "x.toml"
+    path.write_bytes(encode('publisher = "käfer"\n[days]\nroot = 3\n'))
+    assert configuration.read_configuration(path, RULES) == {"publisher": "käfer", "days": {"root": 3}}
+
+
+def test_a_disk_image_named_as_a_configuration_is_refused_unread(tmp_path):
+    path = tmp_path / "x.toml"
+    with path.open("wb") as file:
+        file.truncate(8 * 2**30)
+    with pytest.raises(ConfigurationError) as caught:
+        configuration.read_configuration(path, RULES)
+    assert caught.value.code == "file.too-large"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from manifests.disk.blobs import Blob
 from manifests.errors import NotAuthenticError, StorageError
 from relay.quarantine import sealed_file
-from relay.quarantine.sealed_file import CHUNK_BYTES, KEY_BYTES, seal_file, unsealed_chunks, write_new_file
+from relay.quarantine.sealed_file import KEY_BYTES, SEALED_CHUNK_BYTES, seal_file, unsealed_chunks, write_new_file
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -22,11 +22,11 @@ def seal(tmp_path, data, key=KEY):
         return seal_file(key, source, tmp_path / "sealed")
 
 
-@pytest.mark.parametrize("length", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1])
+@pytest.mark.parametrize("length", [0, 1, SEALED_CHUNK_BYTES - 1, SEALED_CHUNK_BYTES, SEALED_CHUNK_BYTES + 1])
 def test_a_sealed_file_is_as_long_as_its_header_its_content_and_its_tags(tmp_path, length):
     data = os.urandom(length)
     assert seal(tmp_path, data) == Blob(hashlib.sha256(data).hexdigest(), length)
-    chunks = max(-(-length // CHUNK_BYTES), 1)
+    chunks = max(-(-length // SEALED_CHUNK_BYTES), 1)
     assert (tmp_path / "sealed").stat().st_size == 24 + length + 16 * chunks
     assert b"".join(unsealed_chunks(KEY, tmp_path / "sealed")) == data
 
@@ -58,7 +58,7 @@ def test_the_same_content_is_sealed_otherwise_each_time(tmp_path):
 def test_no_bit_of_a_sealed_file_can_be_changed(tmp_path_factory, bit):
     tmp_path = tmp_path_factory.mktemp("sealed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sealed_file, "CHUNK_BYTES", 100)
+        patch.setattr(sealed_file, "SEALED_CHUNK_BYTES", 100)
         seal(tmp_path, bytes(300))
         data = bytearray((tmp_path / "sealed").read_bytes())
         data[bit // 8] ^= 1 << bit % 8

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 from manifests.disk.blobs import Blob
+from manifests.manifest import AbsentSource
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from tests.support.relay_bundles import CREATED
+from tests.support.relay_bundles import CREATED, Forgery
+from tests.support.relay_homes import import_bundle
 
 
 def test_a_generation_is_kept_whole(home, forge, bring):
@@ -21,3 +25,19 @@ def test_a_generation_is_kept_whole(home, forge, bring):
             ("targets", 1),
         ]
         assert all(isinstance(blob, Blob) for _, blob, _ in state.publications.list_files(DEFAULT_RING))
+
+
+def test_what_the_publisher_could_not_get_is_kept_with_its_generation_and_forgotten_with_it(
+    home, forge, bring, tmp_path
+):
+    absent = (AbsentSource("clam", "clamav", "no route"), AbsentSource("zeek", "http", "404"))
+    forge.seal(tmp_path / "1.zip", Forgery(manifest=lambda manifest: replace(manifest, absent=absent)))
+    import_bundle(home, tmp_path / "1.zip", lambda: forge.created(1))
+    bring(forge.created(2))
+    with State(home.database) as state:
+        held = [(row.name, row.kind, row.failure) for row in state.generations.list_absent_sources(1)]
+        assert held == [("clam", "clamav", "no route"), ("zeek", "http", "404")]
+        assert state.generations.list_absent_sources(2) == ()
+        with state.transaction():
+            state.generations.drop_generation(1)
+        assert state.generations.list_absent_sources(1) == ()

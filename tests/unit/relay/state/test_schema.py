@@ -25,6 +25,7 @@ def make_old(home, *tables, version=1):
 VERSION_3_TABLES = ("manager_deliveries", "receipt_serial", "last_import")
 
 LATER_TABLES = [
+    "generation_absent_sources",
     " ".join(VERSION_3_TABLES),
     "delivery_problems deliveries",
     "generation_sources",

@@ -1,7 +1,9 @@
 """A status for machines and for people."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+from relay.state.records import AbsentSourceState
 from relay.status.text import status_to_json, status_to_text
 from tests.support.relay_bundles import CREATED
 
@@ -39,6 +41,7 @@ def test_the_status_as_json_names_every_fact(status):
                 "deliver": None,
             }
         ],
+        "absent_sources": [],
         "deliveries": [],
         "delivery_problems": [],
         "pending": [],
@@ -65,3 +68,12 @@ def test_when_trust_runs_out_soon_people_are_told_to_bring_a_newer_bundle(status
     assert "12 hours  SOON: bring a newer bundle" in status_to_text(status, ends - timedelta(hours=12))
     assert "SOON" not in status_to_text(status, ends - timedelta(days=15))
     assert "1 day past\n" in status_to_text(status, ends + timedelta(days=1))
+
+
+def test_a_source_that_the_publisher_could_not_get_is_said_to_be_missing(status):
+    told = replace(status, absent_sources=(AbsentSourceState("clam", "clamav", "no route [http.connect]"),))
+    assert status_to_json(told, CREATED)["absent_sources"] == [
+        {"name": "clam", "kind": "clamav", "failure": "no route [http.connect]"}
+    ]
+    rows = {row.split()[0]: row.split(maxsplit=1)[1] for row in status_to_text(told, CREATED).splitlines()}
+    assert rows["clam"] == "NOT HERE: its publisher could not get it: no route [http.connect]"

@@ -1,4 +1,4 @@
-"""What an index lists, what of it is chosen, and what its mirror looks like."""
+"""What an index lists, and what its mirror looks like."""
 
 from __future__ import annotations
 
@@ -8,63 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundler.kinds.activeupdate.choice import Choice
-from bundler.kinds.activeupdate.components import ComponentIndex, Increment, read_components, shown_version
+from bundler.kinds.activeupdate.components import Increment, read_components, shown_version
 from bundler.kinds.activeupdate.ini import parse_ini
-from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.errors import MalformedError
+from tests.support.active_update_index import DOCUMENTED, index_of
 from tests.support.active_update_reader import components as listed_by_a_client
 from tests.support.active_update_tree import Tree
-
-DOCUMENTED = """\
-[Server]
-Https=https://updates.invalid
-Server.1=../elsewhere
-[PATTERN]
-Path_VSAPI=pattern/vsapi349.zip,1736100,5000
-P.4=pattern/vsapi349.zip,1736100,5000
-P.4.Merge.1=pattern/v_173.175,1730000,77
-P.48040252=pattern/tmtbd64_en_257364.zip,257364,196355
-P.48020000=pattern/icrc/ioth1674500.zip,1674500,9000
-P.48020000.Merge.1=pattern/icrc/ioth_1674300.1674500,1674300,2063
-[ENGINE]
-E.4=VSAPI32_NT_I386,engine/engv_nt386_v12500-1004.zip,12.500.1004,1350445,6.510.1002
-E.5=VSAPI32_NT_AMD64,engine/engv_ntamd_v12500-1004.zip,12.500.1004,1350446
-E.6=TSC_NT_I386,engine/tsc_nt386.zip,7.1.1044,99
-[All_Product]
-MaxProductID=745
-Product.744=PLM24_Other_CompList,1.0,3.0
-Product.745=PLM25_OSCE_Addon_Service_CompList,1.0,3.0
-[Info_744_10000_1_1]
-Version=1.0
-Build=7
-Path=product/osce14/enu/PLM24.zip,5
-[Info_745_10000_1_1]
-Version=2.5
-Build=1045
-Path=product/osce14/enu/PLM25_OSCE_AOS_COMP_LIST.zip,166427
-"""
-
-
-def index(text: str) -> ComponentIndex:
-    return read_components(parse_ini(text.encode(), "server.ini"))
 
 
 def refusal(text: str) -> MalformedError:
     with pytest.raises(MalformedError) as caught:
-        index(text)
+        index_of(text)
     return caught.value
 
 
-def chosen(choice: Choice, globs: GlobSet = EVERY_PATH, text: str = DOCUMENTED) -> dict[str, int]:
-    """What a client finds in the mirrored index."""
-    found = index(text)
-    lines = choice.of(found, globs)
-    return listed_by_a_client(found.mirrored(lambda component: component.line.number in lines))
-
-
 def test_every_documented_form_is_read():
-    found = {component.entry: component for component in index(DOCUMENTED).components}
+    found = {component.entry: component for component in index_of(DOCUMENTED).components}
     assert {
         place: (c.section, c.path, c.signature_path, c.version, c.length, c.name) for place, c in found.items()
     } == {
@@ -142,15 +101,15 @@ def test_a_version_is_told_as_people_know_it(written, said):
 
 
 def test_versions_compare_as_numbers_and_increments_have_none_of_their_own():
-    found = {component.entry: component.number for component in index(DOCUMENTED).components}
+    found = {component.entry: component.number for component in index_of(DOCUMENTED).components}
     assert found["PATTERN P.4"] == (1736100,)
     assert found["ENGINE E.4"] == (12, 500, 1004)
     assert found["PATTERN P.4.Merge.1"] is None
-    assert index("[ENGINE]\nE.1=N,engine/a.zip,build 7,1\n").components[0].number is None
+    assert index_of("[ENGINE]\nE.1=N,engine/a.zip,build 7,1\n").components[0].number is None
 
 
 def test_the_mirror_has_no_server_section_and_is_else_the_same_byte_for_byte():
-    mirrored = index(DOCUMENTED).mirrored(lambda _: True).decode()
+    mirrored = index_of(DOCUMENTED).mirrored(lambda _: True).decode()
     assert mirrored.splitlines()[:3] == [";[Server]", ";Https=https://updates.invalid", ";Server.1=../elsewhere"]
     assert mirrored.replace(";[S", "[S").replace(";H", "H").replace(";S", "S") == DOCUMENTED
 
@@ -158,53 +117,11 @@ def test_the_mirror_has_no_server_section_and_is_else_the_same_byte_for_byte():
 def test_line_ends_and_encoding_of_the_mirror_are_those_of_the_upstream():
     data = "\ufeff".encode("utf-16-le") + DOCUMENTED.replace("\n", "\r\n").encode("utf-16-le")
     mirrored = read_components(parse_ini(data, "server.ini")).mirrored(lambda _: True)
-    assert mirrored.decode("utf-16").replace("\r\n", "\n") == index(DOCUMENTED).mirrored(lambda _: True).decode()
-
-
-@pytest.mark.parametrize(
-    ("choice", "files"),
-    [
-        (
-            Choice(families=("vsapi",)),
-            {"vsapi349.zip", "v_173.175", "engv_nt386_v12500-1004.zip", "engv_ntamd_v12500-1004.zip"},
-        ),
-        (Choice(families=("icrc",)), {"ioth1674500.zip", "ioth_1674300.1674500"}),
-        (Choice(families=("TSC",)), {"tsc_nt386.zip"}),
-        (
-            Choice(families=("tmtbd64", "osce14")),
-            {"tmtbd64_en_257364.zip", "PLM24.zip", "PLM25_OSCE_AOS_COMP_LIST.zip"},
-        ),
-        (Choice(sections=("product",)), {"PLM24.zip", "PLM25_OSCE_AOS_COMP_LIST.zip"}),
-        (Choice(sections=("engine",), platforms=("nt_i386",)), {"engv_nt386_v12500-1004.zip", "tsc_nt386.zip"}),
-        (Choice(families=("vsapi",), sections=("engine",), platforms=("NT_AMD64",)), {"engv_ntamd_v12500-1004.zip"}),
-        (Choice(families=("nobody",)), set()),
-    ],
-)
-def test_components_are_chosen_by_family_section_and_platform(choice, files):
-    assert {path.rpartition("/")[2] for path in chosen(choice)} == files
-
-
-def test_all_is_chosen_by_default():
-    assert len(chosen(Choice())) == 10
-
-
-@pytest.mark.parametrize(
-    ("globs", "gone"),
-    [
-        (
-            GlobSet(exclude=("engine/**",)),
-            {"engine/engv_nt386_v12500-1004.zip", "engine/engv_ntamd_v12500-1004.zip", "engine/tsc_nt386.zip"},
-        ),
-        (GlobSet(exclude=("pattern/vsapi349.zip",)), {"pattern/vsapi349.zip", "pattern/v_173.175"}),
-        (GlobSet(exclude=("pattern/v_173.sig",)), {"pattern/v_173.175"}),
-    ],
-)
-def test_a_component_stands_and_falls_with_its_signature_and_an_increment_with_its_pattern(globs, gone):
-    assert set(chosen(Choice())) - set(chosen(Choice(), globs)) == gone
+    assert mirrored.decode("utf-16").replace("\r\n", "\n") == index_of(DOCUMENTED).mirrored(lambda _: True).decode()
 
 
 def test_a_product_that_is_left_out_takes_its_whole_section_and_its_line_with_it():
-    found = index(DOCUMENTED)
+    found = index_of(DOCUMENTED)
     mirrored = found.mirrored(lambda component: component.line.section != "Info_744_10000_1_1").decode()
     parser = configparser.RawConfigParser()
     parser.read_string(mirrored)
@@ -217,7 +134,7 @@ def test_a_product_that_is_left_out_takes_its_whole_section_and_its_line_with_it
 
 def test_files_in_a_form_that_is_not_known_are_left_out_and_told():
     text = DOCUMENTED + "[Other]\nX.1=thing,other/file.bin,1\nNote=no file\n"
-    found = index(text.replace("[ENGINE]\n", "[ENGINE]\nE.4.Delta=engine/delta.bin,1,2\n"))
+    found = index_of(text.replace("[ENGINE]\n", "[ENGINE]\nE.4.Delta=engine/delta.bin,1,2\n"))
     assert [line.key for line in found.strange] == ["E.4.Delta", "X.1"]
     mirrored = found.mirrored(lambda _: True)
     assert b"\n;E.4.Delta=" in mirrored
@@ -287,7 +204,7 @@ def test_an_index_that_contradicts_itself_or_lists_nothing_is_refused(text, code
 @given(st.text("P.4Path_=,/\\.:zip019[]ENGINE\n ", max_size=120))
 def test_whatever_an_index_says_only_files_of_the_tree_come_of_it(text):
     try:
-        found = index("[PATTERN]\n" + text)
+        found = index_of("[PATTERN]\n" + text)
     except MalformedError as error:
         codes = error.code
     else:
@@ -301,7 +218,7 @@ def test_whatever_an_index_says_only_files_of_the_tree_come_of_it(text):
 @pytest.mark.parametrize("version", ["9" * 100, "9" * 18, ".".join("9" * 10), "1..2", "\u0661"])
 def test_a_version_of_any_length_is_read_or_refused(version):
     try:
-        number = index(f"[PATTERN]\nP.1=a/b.zip,{version},1\n").components[0].number
+        number = index_of(f"[PATTERN]\nP.1=a/b.zip,{version},1\n").components[0].number
     except MalformedError as error:
         number = error.code
     expected = {18: (10**18 - 1,), 19: (9,) * 10}

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bundler.kinds.suricata.parameters import Parameters
 from bundler.sources.base import Pull
 from bundler.sources.emptiness import EmptyError
-from manifests.errors import ConfigurationError, FetchError, SealiftError
+from manifests.errors import ConfigurationError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
 from tests.support.source_simulator import SourceSimulator
@@ -348,15 +347,6 @@ def test_the_secret_of_a_subscriber_is_used_and_never_shown(
     kept += "".join(path.read_text("utf-8") for path in bench.home.sources.glob("*.json"))
     for text in (kept, written, said):
         assert "s3cret" not in text
-
-
-@pytest.mark.parametrize("written", ["s3cret%2Fc0de", "s3cret/c0de"])
-def test_a_secret_is_hidden_however_a_redirect_writes_it(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
-    monkeypatch.setenv("ET_CODE", CODE)
-    parameters = Parameters.from_config("s", {"et/pro": {"secret-code": {"env": "ET_CODE"}}})
-    with pytest.raises(FetchError) as caught, parameters.hidden():
-        raise FetchError("http.redirect-downgrade", "It redirects", have=f"http://h/{written}/rules")
-    assert caught.value.have == "http://h/***/rules"
 
 
 def test_a_check_uses_and_hides_the_secret_too(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bundler.report.slip import (
     SourceLine,
     render_html,
@@ -75,3 +77,16 @@ def test_a_first_bundle_says_nothing_of_changes() -> None:
     assert "42, full" in render_text(first)
     assert first.file_stem == "plant-000042-full.slip"
     assert PLAIN.file_stem == "plant-000042-since-000041.slip"
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 40])
+def test_what_was_meant_to_be_there_and_is_not_is_said_on_both_slips(count: int) -> None:
+    slip = replace(PLAIN, absent=tuple((f"clam-{number}", "no <route> " * 40) for number in range(count)))
+    text, page = render_text(slip), render_html(slip)
+    assert text.count("MISSING: nothing of it could be had") == min(count, 5)
+    assert page.count("nothing of it could be had: no &lt;route&gt;") == min(count, 5)
+    more = f"{count - 5} more MISSING" if count > 5 else None
+    assert (more is None) == ("more MISSING" not in text)
+    assert more is None or more in text
+    assert all(len(line) <= 78 for line in text.splitlines())
+    assert Page(page).open == []

@@ -14,11 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from isal import igzip
 
-from bundler.plan import patch_engines
 from bundler.plan.patch_streams import find_streams
-from bundler.plan.patching import best_patch
-from manifests import patches
-from manifests.disk.blobs import BlobStore
 from manifests.errors import MalformedError
 from manifests.patches.deflate import fold_streams, unfold_streams
 
@@ -71,29 +67,3 @@ def test_noise_is_refused_as_a_stream():
         except MalformedError as error:
             outcome = error.code == "patch.format"
         assert outcome
-
-
-def test_an_archive_that_is_compressed_anew_travels_as_a_small_patch(tmp_path):
-    store = BlobStore(tmp_path / "blobs", tmp_path / "tmp")
-    store.create()
-    rng = random.Random(4)
-    lines = [b"rule r%d { strings: $a = { %s } }\n" % (at, rng.randbytes(8).hex().encode()) for at in range(12_000)]
-    old = gzip.compress(b"".join(lines), 6, mtime=1)
-    new = gzip.compress(b"".join([b"// version 2\n", *lines[:-5], b"rule last { }\n"]), 6, mtime=2)
-    with store.batch() as batch:
-        base, target = batch.add([old]), batch.add([new])
-        batch.commit()
-    made = best_patch(store, target, (base,))
-    assert made is not None
-    assert made.engine == "hdiffpatch+deflate"
-    assert made.patch.length < len(new) // 10
-    with store.batch() as batch:
-        batch.add(patches.apply_patch(made.engine, store.path(base.sha256), made.path, target), target)
-    made.discard()
-    assert not list(store.temporary.iterdir())
-
-
-def test_archives_without_streams_make_no_patch(tmp_path):
-    for name in ("old", "new"):
-        (tmp_path / name).write_bytes(b"7z\xbc\xaf" + NOISE)
-    assert b"".join(patch_engines._ENGINES["hdiffpatch+deflate"](tmp_path / "old", tmp_path / "new")) == b""

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests import rulepack
+from manifests.archives import rulepack
+from manifests.archives.rulepack import Release
 from manifests.errors import MalformedError
-from manifests.rulepack import Release
 from tests.support.rule_packs import FILES, members, pack_7z, pack_zip, rule, table
 
 BODY = FILES["intrusion-prevention/1012483.xml"]
