@@ -10,7 +10,7 @@ _VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".bzr", "cvs", "_darcs", ".
 _BARE_GIT = ("HEAD", "objects", "refs")
 """What stands in a git repository without a working tree, and beside each other nowhere else."""
 _EDITORS = re.compile(
-    r".*~|\.?#.*#?|\..*\.sw[a-p]|.*\.swp|\.~lock\..*#|\.ds_store|\._.*|thumbs\.db|desktop\.ini"
+    r".*~|#.+#|\.#.+|\..*\.sw[a-p]|.*\.swp|\.~lock\..*#|\.ds_store|\._.*|thumbs\.db|desktop\.ini"
     r"|\.idea|\.vscode|\.vs|\.nfs[0-9a-f]+"
 )
 _SECRETS = re.compile(
