@@ -25,7 +25,7 @@ from bundler.kinds.suricata.index import (
 )
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
 from bundler.rules.archive import is_archive, read_archive
-from bundler.rules.rule import MAX_FILE_BYTES, Rule
+from bundler.rules.rule import MAX_FILE_BYTES, Reader, Rule
 from bundler.rules.suricata import read_suricata_rules
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import Checksum, ChecksumError, parse_checksum_file
@@ -306,25 +306,36 @@ def _counts(source: str, bench: Workbench, file: FetchedFile, *, expected: bool)
         return ()
     data = _whole(bench, file.blob)
     try:
-        rules = read_rule_set(file.path, data)
+        rules, known = read_rule_set(file.path, data)
     except MalformedError as error:
         raise error.reworded(what=f"{file.path}: {error.what}") from error
-    expected = expected or is_archive(data) or file.path.endswith(".rules")
+    expected = expected or known
     if not rules and expected and not bench.allow_empty:
         have = repr(data[:_SPOKEN_BYTES].decode("utf-8", "replace")) if data else "an empty file"
         raise empty_error(source, file.path, "rule", have="an archive without any" if is_archive(data) else have)
     return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules))) if rules or expected else ()
 
 
-def read_rule_set(path: str, data: bytes) -> tuple[Rule, ...]:
+def read_rule_set(path: str, data: bytes) -> tuple[tuple[Rule, ...], bool]:
     """Return the rules of a set as ``suricata-update`` reads it: by what it is, whatever it is called.
+
+    Returns:
+        The rules, and whether it says that it is made of rules: by its own name, or by that of a file in it.
 
     Raises:
         MalformedError: ``rules.*`` or ``archive.*``: it is called an archive and is none, or is damaged.
     """
     if is_archive(data) or _ARCHIVE.search(path):
-        return read_archive(data, lambda name: read_suricata_rules if name.endswith(".rules") else None)
-    return read_suricata_rules(data)
+        members: list[str] = []
+
+        def reader_of(name: str) -> Reader | None:
+            if not name.endswith(".rules"):
+                return None
+            members.append(name)
+            return read_suricata_rules
+
+        return read_archive(data, reader_of), bool(members)
+    return read_suricata_rules(data), path.endswith(".rules")
 
 
 def _whole(bench: Workbench, blob: Blob) -> bytes:

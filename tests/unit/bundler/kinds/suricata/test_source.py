@@ -245,7 +245,6 @@ EMPTIED = [
     pytest.param(b'{"error": "subscription expired"}', '\'{"error": "subscription expired"}\'', id="JSON"),
     pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "'version https", id="a pointer"),
     pytest.param(packed("w:gz", {"a.rules": b"# moved\n"}), "an archive without any", id="an archive of comments"),
-    pytest.param(packed("w", {"README": RULES}), "an archive without any", id="an archive of other files"),
 ]
 
 
@@ -264,6 +263,18 @@ def test_a_rule_set_without_a_rule_is_refused_unless_that_is_allowed(
     assert "allow_empty = true for suricata" in str(caught.value.todo)
     allowed = bench.pull(made, first, allow_empty=True)
     assert dict(allowed.items[0].facts) == {"rules": 0, "enabled": 0}
+
+
+def test_an_archive_of_other_files_is_carried_uncounted_unless_it_had_rules(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    other = packed("w:gz", {"README": RULES})
+    made = make("suricata", name="suricata", urls=[server.url("/odd.rules")])
+    first = bench.pull(made)
+    server.serve("/odd.rules", other)
+    assert bench.pull(made).items[0].facts == ()
+    with pytest.raises(EmptyError):
+        bench.pull(made, first)
 
 
 def test_a_rule_set_whose_name_says_nothing_is_refused_when_it_had_rules_and_has_none(
