@@ -15,6 +15,7 @@ from manifests.clock import add_time
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.names import check_source_name
 from manifests.schemas import configuration
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def read_config(path: Path, kinds: Kinds | None = None) -> ConfigReading:
     sources, broken = _sources(tables if listed else [], _shipped_kinds() if kinds is None else kinds, path)
     config = None if general else _config(value, sources)
     if config is not None:
-        general = tuple(_wrong_days(config, path))
+        general = tuple(wrong_days(config, path))
     return ConfigReading(general, broken, None if general else config)
 
 
@@ -215,7 +216,7 @@ def _sources(tables: list[Any], kinds: Kinds, path: Path) -> tuple[tuple[SourceC
         at = f"source[{number}]"
         errors = _wrong_in_source(table, kinds, path, at)
         if not errors and table["name"] in sources:
-            what = f"{path}: {at}: the source {table['name']} stands twice"
+            what = f'{path}: {at}: the source "{table["name"]}" is defined twice'
             errors = [ConfigurationError("config.duplicate-source", what)]
         if errors:
             broken.append(BrokenSource(*_shown_name(table, at), tuple(errors)))
@@ -262,7 +263,7 @@ def _source(table: Mapping[str, Any]) -> SourceConfig:
     return SourceConfig(table["name"], table["kind"], MappingProxyType(options), CommonOptions.from_table(keys))
 
 
-def _wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
+def wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
     """Yield an error for each lifetime that no bundle could keep to."""
     expiries = config.expiries
     least = {
@@ -277,7 +278,7 @@ def _wrong_days(config: Config, path: Path) -> Iterator[ConfigurationError]:
         if days < floor:
             yield ConfigurationError(
                 "config.value",
-                f"{path}: {key} is {days} days, shorter than {floor_key}",
+                f"{path}: {key} is {count_text(days, 'day')}, shorter than {floor_key}",
                 need=f"at least {floor}",
                 key=key,
             )

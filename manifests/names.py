@@ -95,7 +95,7 @@ def check_path_set(paths: Iterable[str]) -> None:
     seen: set[str] = set()
     for path in paths:
         if path in seen:
-            raise MalformedError("path.duplicate", f"The path {path!r} stands twice")
+            raise MalformedError("path.duplicate", f"The path {path!r} is listed twice")
         seen.add(path)
     for path in seen:
         parent = path.rpartition("/")[0]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
+from json import JSONDecodeError
 
 COLUMNS = 80
 """Of a terminal, where nothing else is known of it."""
@@ -40,8 +42,36 @@ def age_text(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     days, hours, minutes = seconds // 86_400, seconds % 86_400 // 3_600, seconds % 3_600 // 60
     units = [(days, "day"), (hours, "hour"), (minutes, "minute")]
-    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in units if count][:2]
+    said = [count_text(count, unit) for count, unit in units if count][:2]
     return " ".join(said) or "less than a minute"
+
+
+def cause_text(error: BaseException) -> str:
+    """Say what a foreign exception found, in its words and without its class: ``Connection refused``."""
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    if isinstance(error, JSONDecodeError):
+        return f"{_JSON.get(error.msg, error.msg)} at line {error.lineno}, column {error.colno}"
+    said = " ".join(str(error).split())
+    return said or _CAPITAL.sub(lambda match: f" {match[0].lower()}", type(error).__name__).strip()
+
+
+_JSON = {
+    "Expecting value": "a value is missing",
+    "Extra data": "there is more text after the end",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
+    "Expecting ',' delimiter": "a comma is missing",
+    "Expecting ':' delimiter": "a colon is missing",
+}
+"""What Python's reader of JSON says, in words for people."""
+
+_CAPITAL = re.compile(r"(?<![A-Z])[A-Z]")
+
+
+def count_text(count: float, noun: str, plural: str | None = None) -> str:
+    """Say how many there are of something: ``1 file``, ``3,000 files``; the plural ends in s where none is given."""
+    number = f"{count:,}" if isinstance(count, int) else f"{count:g}"
+    return f"{number} {noun if count == 1 else plural or noun + 's'}"
 
 
 def size_text(length: int) -> str:
@@ -49,7 +79,7 @@ def size_text(length: int) -> str:
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if length >= unit:
             return f"{length / unit:.2f} {name}"
-    return f"{length} bytes"
+    return count_text(length, "byte")
 
 
 def fit_text(text: str, columns: int) -> str:

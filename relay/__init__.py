@@ -1,1 +1,1 @@
-"""The isolated side: inbox, import, store, serving. Never dials out. Command: ``relay``."""
+"""The isolated side: inbox, import, store, serving. The service never dials out. Command: ``relay``."""

@@ -20,8 +20,9 @@ from typing import TypeVar
 from manifests.errors import LockedError, SealiftError, StorageError
 from relay.context import Context
 from relay.deliveries import NOTHING_DELIVERED, DeliveryReport, carry_out_deliveries
-from relay.deliveries.features import write_feature_files
+from relay.deliveries.run import FAILED as DELIVERY_FAILED
 from relay.events.log import log_event
+from relay.feature_files import write_feature_files
 from relay.receipt.make import make_receipt
 from relay.rings.activate import move_rings
 from relay.state import Event, State
@@ -49,6 +50,12 @@ class FollowUp:
     deliveries: DeliveryReport = NOTHING_DELIVERED
     failures: tuple[StepFailure, ...] = ()
 
+    @property
+    def delivery_events(self) -> tuple[Event, ...]:
+        """What happened to deliveries, also that none could be looked after."""
+        failed = (failure.event for failure in self.failures if failure.event.kind == DELIVERY_FAILED)
+        return (*self.deliveries.events, *failed)
+
 
 def follow_import(context: Context, *, more_to_come: bool = False, wait_seconds: float = WAIT_SECONDS) -> FollowUp:
     """Do everything that follows an import.
@@ -64,8 +71,8 @@ def follow_import(context: Context, *, more_to_come: bool = False, wait_seconds:
     steps = _Steps(context)
     # 1. rings: first, since agents wait for them, and deliveries are made of what is served
     moves = steps.take("activate", lambda: move_rings(context)) or ()
-    # 2. deliveries: they keep account of their failures themselves
-    delivered = steps.take("deliveries", lambda: carry_out_deliveries(context, wait_seconds=wait_seconds))
+    # 2. deliveries: what fails of one file is in their report, what fails here keeps all of them
+    delivered = steps.take("delivery", lambda: carry_out_deliveries(context, wait_seconds=wait_seconds))
     # 3. the feature list
     steps.take("out", lambda: write_feature_files(context.home, context.config))
     # 4. the receipt: last, since it tells what is served
@@ -76,7 +83,7 @@ def follow_import(context: Context, *, more_to_come: bool = False, wait_seconds:
 
 _SENTENCES = {
     "activate": "A generation is held and could not be activated",
-    "deliveries": "Deliveries could not be looked after",
+    "delivery": "Deliveries could not be looked after",
     "out": "The feature list was not written",
     "receipt": "No receipt could be written",
 }

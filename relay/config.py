@@ -61,8 +61,8 @@ class DeliveryConfig:
 
 
 @dataclass(frozen=True)
-class TlsConfig:
-    """A certificate chain and key of the operator's own, instead of those that ``relay init`` made."""
+class TlsFiles:
+    """A certificate chain (PEM, leaf first) and its key (PEM, not encrypted); they may be one file."""
 
     certificate: Path
     key: Path
@@ -73,8 +73,9 @@ class Config:
     """Everything that ``relay.toml`` says. Paths are absolute.
 
     ``mount_at_root``: the source that is served at the root too; ``False`` for none, ``True`` for the one whose
-    publisher asks for it. ``stale_after_days``: age at which ``stale`` is raised although the signatures are
-    still good, where the publisher gives no other.
+    publisher asks for it. ``tls``: files of the operator's own, instead of those that ``relay init`` made.
+    ``stale_after_days``: age at which ``stale`` is raised although the signatures are still good, where the
+    publisher gives no other.
     ``reserve_bytes``: what an import leaves free on the disk. ``quarantine_bytes``: the most that the
     quarantine may take. ``keep_generations``: how many of the newest ``relay gc`` keeps. ``port`` 0 takes any
     free port.
@@ -85,7 +86,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 4122
     mount_at_root: str | bool = True
-    tls: TlsConfig | None = None
+    tls: TlsFiles | None = None
     stale_after_days: int = 30
     reserve_bytes: int = 64 * MIB
     quarantine_bytes: int = 4096 * MIB
@@ -110,7 +111,9 @@ def parse_listen(text: str, *, where: str = "--listen") -> tuple[str, int]:
     match = _LISTEN.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
         raise ConfigurationError(
-            "config.listen", f"{where}: {text!r} is no address to listen on", need="HOST:PORT, such as 127.0.0.1:4122"
+            "config.listen",
+            f"{where}: {text!r} is not a valid address to listen on",
+            need="HOST:PORT, such as 127.0.0.1:4122",
         )
     return match["host"].strip("[]"), int(match["port"])
 
@@ -173,7 +176,7 @@ def config_from_values(values: dict[str, Any], home: Path) -> Config:
         host=host,
         port=port,
         mount_at_root=serve.get("mount_at_root", Config.mount_at_root),
-        tls=None if tls is None else TlsConfig(home / tls["certificate"], home / tls["key"]),
+        tls=None if tls is None else TlsFiles(home / tls["certificate"], home / tls["key"]),
         stale_after_days=values.get("stale_after_days", Config.stale_after_days),
         reserve_bytes=store.get("reserve_mib", Config.reserve_bytes // MIB) * MIB,
         quarantine_bytes=store.get("quarantine_mib", Config.quarantine_bytes // MIB) * MIB,

@@ -23,7 +23,7 @@ from bundler.repository.repository import Repository
 from bundler.repository.signers import HomeSigners
 from manifests.clock import instant_text
 from manifests.disk import durable
-from manifests.errors import ConfigurationError, NotAuthenticError
+from manifests.errors import ConfigurationError
 
 RoleChange = Callable[[Authority], Authority]
 """What shall become of a role's keys and threshold."""
@@ -108,7 +108,7 @@ class Ceremony:
         return self._propose(self.newest_root(), sign=sign)
 
     def accept_copies(self, files: Sequence[Path]) -> RootOutcome:
-        """Gather the signatures of signed copies, and put the root in force when they suffice.
+        """Gather the signatures of signed copies, and put the root in force when they suffice; else they are kept.
 
         Args:
             files: Signed copies of one proposal; signatures of copies accepted earlier count too.
@@ -116,23 +116,13 @@ class Ceremony:
         Raises:
             UsageError: ``file.*``.
             MalformedError: ``json.*``, ``ceremony.format``.
-            NotAuthenticError: ``ceremony.current``, ``ceremony.signature``, or ``ceremony.threshold``: what came
-                is kept, and more is needed.
+            NotAuthenticError: ``ceremony.current``, ``ceremony.signature``.
             ConfigurationError: ``ceremony.stale``, ``ceremony.different``, ``ceremony.ended``, ``clock.behind``.
             StorageError: A file cannot be read, or the disk is full, read-only or failing.
         """
         proposal = self._gather(files)
         self._require_good(proposal)
-        outcome = self._settle(proposal)
-        if not outcome.in_force:
-            raise NotAuthenticError(
-                "ceremony.threshold",
-                f"Root {proposal.proposed.version} is not signed by enough keys; the signatures that came are kept",
-                have=f"{len(proposal.signatures)} signatures",
-                need=" and ".join(proposal.missing),
-                todo=f"let their owners sign a copy of {self._home.staged_root}: bundle keys sign FILE --key KEY",
-            )
-        return outcome
+        return self._settle(proposal)
 
     def discard_proposal(self) -> tuple[KeyEntry, ...]:
         """Forget the proposal that waits for signatures.

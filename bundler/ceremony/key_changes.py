@@ -16,11 +16,13 @@ from bundler.home import Home
 from bundler.keys import hsm, public_keys
 from bundler.keys.keyring import GeneratedKey, Keyring, generate_role_key_files, key_name
 from bundler.keys.secrets import Secrets
+from bundler.keys.token_uri import names_token
 from bundler.repository.delegations import Authority, authority_of, write_delegations
 from bundler.repository.repository import Repository, wishes_path
 from manifests.disk import durable
 from manifests.errors import ConfigurationError, UsageError
 from manifests.schemas.configuration import nearest_word
+from manifests.text import count_text
 
 ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
 
@@ -72,13 +74,13 @@ class KeyChanges:
             MalformedError: ``json.*``, ``key.public``.
             StorageError: A file cannot be read, or the disk is full, read-only or failing.
         """
-        self._check_role(role)
+        self.check_role(role)
         key = self._adopt(role, given)
         return self._apply(role, lambda before: before.with_keys(key))
 
     def generate_key(self, role: str, new: NewKeys) -> RootOutcome | None:
         """Make a key here and add it; raises as :meth:`add_key`."""
-        self._check_role(role)
+        self.check_role(role)
         with self._made(role, new, 1) as made:
             return self._apply(role, lambda before: before.with_keys(*made))
 
@@ -95,7 +97,7 @@ class KeyChanges:
             ConfigurationError: ``keys.unknown``; ``keys.which``: the role has several keys and not all are here;
                 and as :meth:`add_key`.
         """
-        self._check_role(role)
+        self.check_role(role)
         before = self._before(role)
         leaving = self._leaving(role, before, old)
         if given is not None:
@@ -106,19 +108,24 @@ class KeyChanges:
         with self._made(role, new, max(1, len(leaving))) as made:
             return self._apply(role, lambda _: before.with_keys(*made).without_keys(*leaving))
 
+    def check_rotation(self, role: str, old: str | None) -> None:
+        """Refuse a rotation that cannot be, before anybody is asked for a secret; raises as :meth:`rotate_keys`."""
+        self.check_role(role)
+        self._leaving(role, self._before(role), old)
+
     def revoke_key(self, role: str, keyid: str) -> RootOutcome | None:
         """Take a key from a role. A source that loses its last own key is signed by the ``targets`` keys again.
 
         Raises:
             ConfigurationError: ``keys.unknown``, ``keys.threshold``; and as :meth:`add_key`.
         """
-        self._check_role(role)
+        self.check_role(role)
         whole = self._before(role).find_keyid(keyid, role)
         return self._apply(role, lambda before: before.without_keys(whole))
 
     def set_threshold(self, role: str, threshold: int) -> RootOutcome | None:
         """Change how many keys of a role must sign; raises as :meth:`add_key`, and ``keys.threshold``."""
-        self._check_role(role)
+        self.check_role(role)
         return self._apply(role, lambda before: before.with_threshold(threshold))
 
     def _apply(self, role: str, change: RoleChange) -> RootOutcome | None:
@@ -161,7 +168,7 @@ class KeyChanges:
         if len(before.keys) > 1 and not all(keyring.is_here(keyid) for keyid in before.keyids):
             raise ConfigurationError(
                 "keys.which",
-                f"The role {role} has {len(before.keys)} keys, and not all of them are here",
+                f"The role {role} has {count_text(len(before.keys), 'key')}, and not all of them are here",
                 have=", ".join(keyid[:12] for keyid in before.keyids),
                 todo=f"say which one to replace: bundle keys rotate {role} --replace KEYID",
             )
@@ -170,7 +177,7 @@ class KeyChanges:
     def _adopt(self, role: str, given: str) -> Key:
         """Take a public key into the home's directory."""
         uri: str | None
-        if given.startswith("hsm:"):
+        if names_token(given):
             uri, key = hsm.read_token_key(given, self._secrets)
         else:
             key, uri = public_keys.read_public_key(Path(given))
@@ -191,7 +198,7 @@ class KeyChanges:
                     (self._home.keys / f"{generated.entry.name}{suffix}").unlink(missing_ok=True)
             raise
 
-    def _check_role(self, role: str) -> None:
+    def check_role(self, role: str) -> None:
         """Refuse a role that is neither root's nor a source's.
 
         Raises:

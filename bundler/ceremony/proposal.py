@@ -75,7 +75,7 @@ class Proposal:
         """
         # 1. The format, before anything in it is believed.
         value = strictjson.decode_json(data, name=name, max_bytes=_BYTES)
-        refusal = MalformedError("ceremony.format", f"{name} is no proposed root", need=FORMAT)
+        refusal = MalformedError("ceremony.format", f"{name} is not a proposed root", need=FORMAT)
         if not isinstance(value, dict) or value.keys() != {"format", "current", "proposed"}:
             raise refusal
         current, proposed = _root(value["current"]), _root(value["proposed"])
@@ -138,7 +138,7 @@ class Proposal:
             if signer.public_key.keyid not in allowed:
                 raise ConfigurationError(
                     "ceremony.not-a-signer",
-                    f"The key {signer.public_key.keyid[:12]} is no root key, neither now nor in the proposed root",
+                    f"The key {signer.public_key.keyid[:12]} is not a root key, neither now nor in the proposed root",
                     need="one of " + ", ".join(sorted(keyid[:12] for keyid in allowed)),
                 )
         return self.with_signatures([signer.sign(payload) for signer in signers], "the proposal")

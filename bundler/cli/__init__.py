@@ -8,7 +8,7 @@ from manifests.console.program import program_group, run_program
 
 COMMANDS = {
     "init": ("bundler.cli.init", "Make a publisher: keys, first root, commented configuration."),
-    "sources": ("bundler.cli.sources", "List the sources; check: reachable, would yield what."),
+    "sources": ("bundler.cli.sources", "List the sources; check: what is reachable and new."),
     "check-config": ("bundler.cli.check_config", "Every error of bundler.toml at once."),
     "pull": ("bundler.cli.pull", "Fetch only, seal nothing."),
     "create": ("bundler.cli.create", "Pull, seal, sign and verify one bundle."),

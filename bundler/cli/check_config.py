@@ -14,7 +14,7 @@ from manifests.console.commands import Settings, output_option
 def command(settings: Settings, output: str) -> None:
     """Check bundler.toml and name every error in it, not the first alone. Asks no upstream, changes nothing.
 
-    Leaves with 3 when there is one.
+    Exits with 3 when there is one.
     """
     from bundler.config import read_config
     from bundler.home import open_home

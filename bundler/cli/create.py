@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bundler.cli.options import secrets_options
+from bundler.cli.options import input_file, secrets_options, warn
 from bundler.cli.unattended import HELP as EVERY_HELP
 from bundler.plan.volumes import HELP as SIZE_HELP
 from manifests.clock import system_clock
@@ -20,6 +21,7 @@ from manifests.errors import PartialError, UsageError
 if TYPE_CHECKING:
     from bundler.home import Home
     from bundler.jobs.create import CreatedBundles
+    from bundler.repository.signers import HomeSigners
     from bundler.seal.companions import ChooseCompanions
     from manifests.progress import Progress
 
@@ -34,7 +36,7 @@ class _Wishes:
     again: int | None
     recovery: int | None
     note: Path | None
-    passphrase_file: Path | None
+    passphrase_files: tuple[Path, ...]
     pin_file: Path | None
     full: bool
     no_pull: bool
@@ -69,10 +71,10 @@ class Percent(click.ParamType[int]):
     type=Percent(),
     help="Write recovery data beside each bundle: so many of its blocks may be lost on the way, such as 5%.",
 )
-@click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Make this version's files once more.")
+@click.option("--again", type=click.IntRange(min=1), metavar="VERSION", help="Recreate this version's files.")
 @click.option("--no-pull", is_flag=True, help="Seal what was pulled last; fetch nothing.")
 @click.option("--allow-partial", is_flag=True, help="If sources fail, seal their last good content (exit code 11).")
-@click.option("--note", type=click.Path(path_type=Path, dir_okay=False), help="Release notes to carry (Markdown).")
+@click.option("--note", type=input_file, help="Release notes to carry (Markdown).")
 @click.option("--every", metavar="INTERVAL", help=EVERY_HELP)
 @secrets_options
 @output_option
@@ -88,9 +90,14 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     if wishes.every is not None:
         from bundler.cli.unattended import run_unattended
 
-        run_unattended(settings, wishes.every, lambda: _create(settings, wishes))
+        noticed: list[str] = []
+        _check(wishes)
+        # Made once for all runs: a pipe gives its passphrase once, and a PIN that was wrong is not tried again.
+        signers = _signers(settings, wishes, noticed.append)
+        run_unattended(settings, wishes.every, lambda: _with_warnings(_create(settings, wishes, signers), noticed))
         return
-    created = _create(settings, wishes)
+    _check(wishes)
+    created = _create(settings, wishes, _signers(settings, wishes, warn))
     for warning in created.warnings:
         click.echo(f"warning: {warning}", err=True)
     if output == "json":
@@ -106,7 +113,30 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
         )
 
 
-def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
+def _signers(settings: Settings, wishes: _Wishes, warn_operator: Callable[[str], None]) -> HomeSigners:
+    from bundler.config import load_config
+    from bundler.home import open_home
+    from bundler.repository.signers import signers_of
+
+    home = open_home(settings.home)
+    return signers_of(
+        home,
+        load_config(home.config),
+        wishes.passphrase_files,
+        wishes.pin_file,
+        attended=wishes.every is None,
+        warn=warn_operator,
+    )
+
+
+def _with_warnings(created: CreatedBundles, noticed: list[str]) -> CreatedBundles:
+    """Add what was noticed of secret files to what one run says, once."""
+    warnings = (*created.warnings, *noticed)
+    noticed.clear()
+    return replace(created, warnings=warnings)
+
+
+def _create(settings: Settings, wishes: _Wishes, signers: HomeSigners) -> CreatedBundles:
     from bundler.cli.notes import read_notes
     from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
@@ -114,12 +144,10 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
     from bundler.history import History
     from bundler.home import open_home
     from bundler.jobs.again import create_again
-    from bundler.jobs.create import BundleOrder, create_bundles
+    from bundler.jobs.create import BundleOrder, create_bundles, open_keys
     from bundler.jobs.since import settle_readers
     from bundler.plan.volumes import parse_size
-    from bundler.repository.signers import signers_of
 
-    _check(wishes)
     home = open_home(settings.home)
     config = load_config(home.config)
     if wishes.again is not None:
@@ -138,9 +166,8 @@ def _create(settings: Settings, wishes: _Wishes) -> CreatedBundles:
         volume_size=None if wishes.volume_size is None else parse_size(wishes.volume_size),
         recovery_percent=wishes.recovery,
     )
-    own = own_places_of(config, wishes.passphrase_file, wishes.pin_file, out=wishes.out)
-    attended = wishes.every is None
-    signers = signers_of(home, config, wishes.passphrase_file, wishes.pin_file, attended=attended)
+    own = own_places_of(config, *wishes.passphrase_files, wishes.pin_file, out=wishes.out)
+    open_keys(home, config, signers)  # before anything is pulled, and before a display would hide the question
     with show_progress(settings) as shown:
         context = Context(home, config, system_clock, shown, own)
         return create_bundles(context, order, signers, _companions(home, wishes.recovery, shown))

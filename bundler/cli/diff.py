@@ -13,7 +13,7 @@ from manifests.console.commands import output_option, print_json
 @click.command()
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--targets", is_flag=True, help="List every target that changed too.")
+@click.option("--targets", is_flag=True, help="List every file that changed too.")
 @click.option("--rules", is_flag=True, help="List every rule that changed too.")
 @output_option
 def command(old: Path, new: Path, output: str, *, targets: bool, rules: bool) -> None:

@@ -10,6 +10,7 @@ import click
 from manifests.clock import system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import count_text
 
 
 @click.command()
@@ -35,8 +36,13 @@ def command(settings: Settings, output: str, *, dry_run: bool) -> None:
         print_json({"dry_run": dry_run, **asdict(found)})
         return
     said = "would be removed" if dry_run else "removed"
-    click.echo(f"{said}: {_versions(found.versions)}; {found.blobs:,} blobs, {found.length:,} bytes")
-    click.echo(f"kept: {_versions(found.kept_versions)}; {found.kept_blobs:,} blobs, {found.kept_length:,} bytes")
+    click.echo(
+        f"{said}: {_versions(found.versions)}; {count_text(found.blobs, 'file')}, {count_text(found.length, 'byte')}"
+    )
+    click.echo(
+        f"kept: {_versions(found.kept_versions)}; {count_text(found.kept_blobs, 'file')}, "
+        f"{count_text(found.kept_length, 'byte')}"
+    )
     for site in found.sites:
         click.echo(f"  for site {site.site}, by its last receipt: {_versions(site.versions)}")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bundler.cli.options import no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
+from bundler.cli.options import files_given, no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
 from manifests.clock import instant_text, system_clock
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
+from manifests.text import count_text
 
 if TYPE_CHECKING:
     from bundler.config import Expiries
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     "expiries",
     multiple=True,
     metavar="ROLE=DAYS",
-    help="For how long a role's signatures are good: root, targets, sources, snapshot, timestamp.",
+    help="For how long a role's signatures are valid: root, targets, sources, snapshot, timestamp.",
 )
 @passphrase_option
 @no_passphrase_option
@@ -45,16 +46,15 @@ def command(
     no_passphrase: bool,
 ) -> None:
     """Make a publisher: keys, first signed root, commented bundler.toml."""
-    from bundler.jobs.init import NewPublisher, create_publisher
+    from bundler.jobs.init import NewPublisher, check_new_publisher, create_publisher
 
     if no_passphrase and passphrase_file is not None:
         raise UsageError("init.passphrase", "--no-passphrase and --passphrase-file exclude each other")
-    passphrase = None
+    enough = max(1, root_keys - 1) if threshold is None else threshold
+    wanted = NewPublisher(publisher, root_keys, enough, expiries=_expiries(expiries))
+    check_new_publisher(settings.home, wanted)
     if not no_passphrase:
-        passphrase = secrets_from(passphrase_file).new_passphrase()
-    wanted = NewPublisher(
-        publisher, root_keys, max(1, root_keys - 1) if threshold is None else threshold, passphrase, _expiries(expiries)
-    )
+        wanted = replace(wanted, passphrase=secrets_from(files_given(passphrase_file)).new_passphrase())
     now = system_clock()
     home = create_publisher(settings.home, wanted, now)
     root_expires_at = instant_text(wanted.root_expires_at(now))
@@ -74,7 +74,7 @@ def command(
         return
     click.echo(
         f"The publisher {publisher} is in {home.path}\n"
-        f"Root: {wanted.threshold} of {root_keys} keys must sign; good until {root_expires_at}\n"
+        f"Root: {wanted.threshold} of {count_text(root_keys, 'key')} must sign; valid until {root_expires_at}\n"
         "\nNext:\n"
         f"  1. say what to carry:            edit {home.config}, then: bundle sources check\n"
         "  2. give each site its trust:     bundle keys export-root --out root.json\n"

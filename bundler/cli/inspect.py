@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--targets", is_flag=True, help="List every target too.")
+@click.option("--targets", is_flag=True, help="List every file too.")
 @output_option
 def command(files: tuple[Path, ...], output: str, *, targets: bool) -> None:
     """Say what bundles claim to carry. Nothing is verified: use `bundle verify` for that."""

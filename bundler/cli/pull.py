@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     """Fetch the named sources, or all, and seal nothing.
 
-    Leaves with 10 when every source failed, with 11 when some did; what was pulled last is kept.
+    Exits with 10 when every source failed, and with 11 when some did; what was pulled last is kept.
     """
     from bundler.cli.own_places import own_places_of
     from bundler.config import load_config
@@ -70,9 +70,7 @@ def _to_text(result: PullResult) -> str:
             rows.append((record.name, state, f"{len(targets):,}", size, record.verification))
     rows += [(failure.name, "FAILED", "", "", f"{failure.error} [{failure.error.code}]") for failure in result.failures]
     return (
-        table_text(rows, ("source", "state", "targets", "bytes", "verification"))
-        if rows
-        else "No source is configured."
+        table_text(rows, ("source", "state", "files", "bytes", "verification")) if rows else "No source is configured."
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from manifests.console.commands import output_option, print_json
+from manifests.text import count_text
 
 if TYPE_CHECKING:
     from manifests.archives.rulepack import RulePack
@@ -34,7 +35,7 @@ def build(directory: Path, out: Path | None, release: str | None, output: str) -
             {"path": str(built.path), "length": built.length, "sha256": built.sha256, "pack": pack_to_json(built.pack)}
         )
         return
-    click.echo(f"{built.path}  {built.length:,} bytes  sha256 {built.sha256}")
+    click.echo(f"{built.path}  {count_text(built.length, 'byte')}  sha256 {built.sha256}")
     click.echo(pack_to_text(built.pack))
 
 

@@ -98,7 +98,7 @@ def import_(
 @click.argument("site")
 @click.pass_obj
 def remove(settings: Settings, site: str) -> None:
-    """Forget a site that is no more: nothing is kept for it any longer."""
+    """Forget a site that no longer exists: nothing is kept for it any more."""
     from bundler.home import open_home
     from bundler.sites.registry import Sites
 
@@ -155,4 +155,4 @@ def _ask(shown: str) -> bool:
         f"  {' '.join(words[:8])}\n  {' '.join(words[8:])}",
         err=True,
     )
-    return click.confirm("Is it the same, word for word?", default=False, err=True)
+    return click.confirm("Do the fingerprints match?", default=False, err=True)

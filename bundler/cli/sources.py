@@ -36,7 +36,7 @@ def command(ctx: click.Context, output: str) -> None:
         print_json([_status_to_json(status, now) for status in found])
         return
     rows = [_status_row(status, now) for status in found]
-    header = ("source", "kind", "targets", "bytes", "age", "version", "verification")
+    header = ("source", "kind", "files", "bytes", "age", "version", "verification")
     click.echo(table_text(rows, header) if rows else "No source is configured: add a [[source]] to bundler.toml.")
 
 
@@ -47,7 +47,7 @@ def command(ctx: click.Context, output: str) -> None:
 def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
     """Ask the upstreams whether they answer and what a pull would yield; store nothing.
 
-    Leaves with 10 when one does not answer as it should, with 3 when bundler.toml has errors; the other sources are
+    Exits with 10 when one does not answer as it should, with 3 when bundler.toml has errors; the other sources are
     asked all the same.
     """
     from bundler.cli.own_places import own_places_of
@@ -76,7 +76,7 @@ def check(settings: Settings, sources: tuple[str, ...], output: str) -> None:
         print_json([_check_to_json(result, here[result.name], now) for result in results])
     else:
         rows = [_check_row(result, here[result.name], now) for result in results]
-        header = ("source", "kind", "state", "there", "here", "age", "targets", "new", "says")
+        header = ("source", "kind", "state", "there", "here", "age", "files", "new", "says")
         click.echo(table_text(rows, header) if rows else "No source is configured.")
     if broken:
         raise ConfigurationError(

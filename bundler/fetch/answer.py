@@ -33,6 +33,7 @@ _SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "br": (".br",),
 }
 """Some servers call a file that is itself compressed encoded: its bytes are the file."""
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _SETTLED = timedelta(seconds=60)
 """A Last-Modified this much older than the answer is a strong validator (RFC 7232 section 2.2.2)."""
 
@@ -107,6 +108,7 @@ class Answer:
     """A server's answer whose body has not been read yet.
 
     Args:
+        url: Whose answer it is, at the end of the redirects.
         unchanged: 304: there is no body.
         start: Where in the file the body begins; 0 unless a range was asked for and given.
         length: Of the body, in bytes, if the server says.
@@ -117,6 +119,7 @@ class Answer:
         chunks: Yields the body once, as it came over the wire.
     """
 
+    url: str
     unchanged: bool
     start: int
     length: int | None
@@ -182,9 +185,9 @@ def read_length(url: str, headers: Mapping[str, str]) -> int | None:
     text = headers.get("Content-Length")
     if text is None or transfer == "chunked":
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise FetchError("http.protocol", f"{shown_url(url)} gives the length {text[:40]!r}")
-    return int(text)
+    if _LENGTH.fullmatch(text):
+        return int(text)
+    raise FetchError("http.protocol", f"{shown_url(url)} gives the length {text[:40]!r}", need="one whole number")
 
 
 def _transfer(headers: Mapping[str, str]) -> str:

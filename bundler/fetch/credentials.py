@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from bundler.sources.paths import absolute_path
 from manifests.disk.secret_file import read_secret
 from manifests.errors import ConfigurationError
+from manifests.text import cause_text
 
 SecretPlace = Literal["env", "file", "keyring"]
 _PLACES: tuple[SecretPlace, ...] = get_args(SecretPlace)
@@ -103,7 +104,7 @@ class Secret:
     def _unreadable(self, error: Exception) -> ConfigurationError:
         return ConfigurationError(
             "source.credentials",
-            f"{self} cannot be read: {type(error).__name__}",
+            f"{self} cannot be read: {cause_text(error)}",
             todo="unlock the keyring, or give the secret in a file",
         )
 

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from bundler.fetch.beginning import PatientResponse, say_what_is_wrong
 from bundler.fetch.errors import TooSlowError
+from manifests.text import count_text
 
 
 def impatient_pools(seconds: float) -> dict[str, Any]:
@@ -86,6 +88,7 @@ class _Impatient(HTTPConnection):
     """A connection that is shut down when it takes too long until it stands, or until status line and headers came."""
 
     ceiling: ClassVar[float]
+    response_class = PatientResponse
     answering: Any = None
     """The socket of the last answer, which the connection itself forgets when that is to be the last one."""
 
@@ -97,7 +100,7 @@ class _Impatient(HTTPConnection):
     def getresponse(self) -> Any:
         """Read status line and headers."""
         self.answering = self.sock
-        with self._in_time("to begin its answer", "status and headers"):
+        with self._in_time("to begin its answer", "status and headers"), say_what_is_wrong(self.host):
             return super().getresponse()
 
     @contextmanager
@@ -110,5 +113,5 @@ class _Impatient(HTTPConnection):
                     raise TooSlowError(
                         "http.too-slow",
                         f"{self.host} took too long {what}",
-                        need=f"{need} within {self.ceiling:g} seconds",
+                        need=f"{need} within {count_text(self.ceiling, 'second')}",
                     )

@@ -8,7 +8,7 @@
       x HttpStatusError        the server refused: some refusals pass
           x GoneError          404 or 410: it has no such file
           x BusyError          429 or 503: come back later; whoever says when is left alone until then
-      x WebPageError           a web page came where a file was asked for
+      x WebPageError           a web page came where a file was asked for: what is optional may be passed over
       x UnboundedError         nobody says where the file ends
       x WrongBodyError         what comes is not the file that is wanted: what came so far is of no use
           x WrongLengthError   it is not as long as its index says: either may be about to change
@@ -33,8 +33,12 @@ RANGE_REFUSALS = frozenset({400, 405, 406, 412, 501})
 BUSY = frozenset({429, 503})
 TOO_MANY = 429
 """We asked too often: a host that says so is left alone, also when it does not say until when."""
-BROKEN = frozenset({500, 502, 504})
-"""The server, or one that it asks, fails: ``http.server``."""
+_FOR_GOOD = frozenset({501, 505, 506, 508, 510, 511})
+"""These a server says of itself for good, or (511) a network that wants somebody to sign in."""
+BROKEN = frozenset(range(500, 600)) - BUSY - _FOR_GOOD
+"""The server, or one that it asks, fails: ``http.server``. 520-527 and 530 are what content networks say of theirs."""
+PASSING = frozenset({408, 425})
+"""The server waited for us too long, or would not yet take our word for who asks."""
 
 
 class BrokenTransferError(FetchError):
@@ -63,7 +67,7 @@ class HttpStatusError(FetchError):
     @property
     def may_pass(self) -> bool:
         """Whether it is worth asking again in a moment."""
-        return self.status in BUSY | BROKEN
+        return self.status in BUSY | BROKEN | PASSING
 
     @property
     def is_refusal(self) -> bool:

@@ -14,13 +14,14 @@ from bundler.fetch.download import Downloads, may_be_page
 from bundler.fetch.errors import FORBIDDEN, RANGE_REFUSALS, GoneError, HttpStatusError, WrongRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.options import FetchOptions
-from bundler.fetch.portal import is_page, refuse_portal
+from bundler.fetch.portal import beginning_of, is_page, refuse_portal
 from bundler.fetch.session import tls_context
 from bundler.fetch.transport import FetchTransport
 from bundler.fetch.wanted import FetchedFile, OfferedFile, WantedFile
 from bundler.sources.base import JSON, Workbench
 from manifests.disk.blobs import Blob
 from manifests.errors import SealiftError
+from manifests.text import count_text
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Fetcher:
         self._transports: list[FetchTransport] = []
         self._pool: ThreadPoolExecutor | None = None
         self._read: dict[str, Blob] = {}
+        self._came_from: dict[str, str] = {}
         self._memory = Memory(bench)
         self._downloads = Downloads(bench, name, self._memory)
 
@@ -90,7 +92,7 @@ class Fetcher:
         if len(wanted) < 2 or self._options.parallel == 1:
             return tuple(self.get(one) for one in wanted)
         total = sum(one.length or 0 for one in wanted) if all(one.length is not None for one in wanted) else None
-        self._bench.progress.start(f"{self._name}: {len(wanted):,} files", total)
+        self._bench.progress.start(f"{self._name}: {count_text(len(wanted), 'file')}", total)
         return self.each(lambda one: self._get(one, announce=False), wanted)
 
     def each(self, work: Callable[[A], T], items: Sequence[A]) -> tuple[T, ...]:
@@ -135,7 +137,7 @@ class Fetcher:
                 if wanted.check is None:
                     require_plain(wanted.url, answer, wanted.path)
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
-                    refuse_portal(wanted.url, answer)
+                    refuse_portal(wanted.url, answer, beginning_of(answer))
                 here = self._bench.remembered(wanted.path) if answer.unchanged else None
                 length = answer.length if here is None else here.length
                 return OfferedFile(wanted.path, length, answer.unchanged, answer.validators.modified_at)
@@ -194,6 +196,14 @@ class Fetcher:
             KeyError: It was not read yet.
         """
         return self._read[url]
+
+    def document_url(self, url: str) -> str:
+        """Return the URL at the end of the redirects that :meth:`document` followed last from this one.
+
+        Raises:
+            KeyError: It was not read yet.
+        """
+        return self._came_from[url]
 
     def head_bytes(self, url: str, count: int) -> bytes:
         """Return the first ``count`` bytes of a file, fewer if it is shorter; no more of it is read.
@@ -265,6 +275,7 @@ class Fetcher:
         known = self._memory.document(url)
         ask = Ask(unless=known[0]) if known and known[0] and known[1].length <= max_bytes else Ask()
         with self._transport.get(url, ask, max_bytes=max_bytes) as answer:
+            self._came_from[url] = answer.url
             if answer.unchanged and known is not None:
                 self._memory.keep_document(url, known[0].updated(answer.validators), known[1])
                 self._read[url] = known[1]

@@ -24,7 +24,7 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import MIB
 from manifests.progress import Progress
-from manifests.text import printable
+from manifests.text import count_text, printable
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_BYTES = MIB
@@ -172,7 +172,7 @@ def run_source_program(program: Program, workspace: Workspace, progress: Progres
     if not in_time:
         raise program.error(
             "timeout",
-            f"did not end within {program.timeout_seconds:g} seconds and was killed",
+            f"did not end within {count_text(program.timeout_seconds, 'second')} and was killed",
             have=last_lines(printed),
             todo="raise timeout_seconds if it needs longer",
         )

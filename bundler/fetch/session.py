@@ -28,7 +28,7 @@ from bundler.fetch.errors import BrokenTransferError
 from bundler.fetch.options import FetchOptions
 from bundler.fetch.urls import shown_url
 from manifests.errors import ConfigurationError, FetchError
-from manifests.text import printable
+from manifests.text import cause_text, count_text, printable
 
 _USERINFO = re.compile(r"[^\s/'\"]+@")
 """User and password in a URL: those of a proxy of the environment may stand in a library's words."""
@@ -200,7 +200,7 @@ def _proxy_of_environment(url: str) -> str | None:
 
 def silence_error(url: str, seconds: float) -> BrokenTransferError:
     """Return the error for a server that says nothing."""
-    return BrokenTransferError("http.timeout", f"{shown_url(url)} was silent for {seconds:g} seconds")
+    return BrokenTransferError("http.timeout", f"{shown_url(url)} was silent for {count_text(seconds, 'second')}")
 
 
 def _failure(code: str, url: str, what: str, error: Exception, made: type[FetchError] = FetchError) -> FetchError:
@@ -214,8 +214,7 @@ def cause_of(error: BaseException) -> str:
         if not isinstance(deeper, BaseException) or deeper is inner:
             break
         inner = deeper
-    text = getattr(inner, "strerror", None) or str(inner)
-    return printable(_USERINFO.sub("***@", f"{type(inner).__name__}: {text}".strip())[:300])
+    return printable(_USERINFO.sub("***@", cause_text(inner))[:300])
 
 
 def _argument(error: BaseException) -> BaseException | None:

@@ -38,7 +38,7 @@ from bundler.fetch.session import HttpClient, silence_error
 from bundler.fetch.urls import host_and_port_of, is_sound, redirect_target, shown_url
 from manifests.clock import Clock
 from manifests.errors import FetchError
-from manifests.text import printable
+from manifests.text import count_text, printable
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READ_BYTES = 256 * 1024
@@ -171,7 +171,7 @@ class FetchTransport:
         raise FetchError(
             "http.redirects",
             f"{shown_url(url)} redirects without end",
-            need=f"at most {self._options.redirects} redirects",
+            need=f"at most {count_text(self._options.redirects, 'redirect')}",
         )
 
     def _credentials(self, url: str) -> dict[str, str]:
@@ -199,8 +199,9 @@ class FetchTransport:
             raise self._refusal(url, current, response, ask)
         length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
-            raise _too_large(url, f"{start + length:,} bytes announced", bounds)
+            raise _too_large(url, f"{count_text(start + length, 'byte')} announced", bounds)
         return Answer(
+            url=current,
             unchanged=unchanged,
             start=start,
             length=None if unchanged else length,
@@ -218,7 +219,7 @@ class FetchTransport:
         while chunk := self._read(url, response, received, length, bounds):
             received += len(chunk)
             if start + received > bounds.max_bytes:
-                raise _too_large(url, f"{start + received:,} bytes and more", bounds)
+                raise _too_large(url, f"{count_text(start + received, 'byte')} and more", bounds)
             yield chunk
         if length is not None and received != length:
             raise _truncated(url, received, length)
@@ -239,7 +240,7 @@ class FetchTransport:
         return TooSlowError(
             "http.too-slow",
             f"{shown_url(url)} took too long",
-            have=f"{received:,} bytes in {self._options.total_seconds:g} seconds",
+            have=f"{count_text(received, 'byte')} in {count_text(self._options.total_seconds, 'second')}",
         )
 
     def _refusal(self, url: str, current: str, response: requests.Response, ask: Ask) -> FetchError:
@@ -247,7 +248,7 @@ class FetchTransport:
         what = f"{shown_url(url)} answered {status} {printable(response.reason or '')[:100]}".rstrip()
         if status in BUSY:
             seconds = reading.read_retry_after(response, self._clock)
-            later = None if seconds is None else f"come back in {seconds:,} seconds"
+            later = None if seconds is None else f"come back in {count_text(seconds, 'second')}"
             host = host_and_port_of(current)
             return BusyError("http.busy", what, status=status, host=host, retry_after_seconds=seconds, have=later)
         if status == 407:
@@ -256,6 +257,9 @@ class FetchTransport:
             return NoSuchRangeError("http.range", what, status=status)
         if status in GONE:
             return GoneError("http.status", what, status=status)
+        if status == 511:
+            todo = "sign in to the network"
+            return HttpStatusError("http.status", what, status=status, todo=todo)
         if status == 401:
             todo = "give the upstream's user and password, or token: credentials in bundler.toml"
             return HttpStatusError("http.status", what, status=status, todo=todo)
@@ -287,5 +291,7 @@ def _too_large(url: str, have: str, bounds: _Bounds) -> WrongBodyError:
 
 
 def _truncated(url: str, received: int, length: int | None) -> BrokenTransferError:
-    need = "the end of the last chunk" if length is None else f"{length:,} bytes"
-    return BrokenTransferError("http.truncated", f"{shown_url(url)} broke off", have=f"{received:,} bytes", need=need)
+    need = "the end of the last chunk" if length is None else count_text(length, "byte")
+    return BrokenTransferError(
+        "http.truncated", f"{shown_url(url)} broke off", have=count_text(received, "byte"), need=need
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from manifests.errors import FetchError
 from manifests.text import printable
@@ -13,8 +13,12 @@ BASE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^
 """Where a tree begins: no query."""
 FILE_URL_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^https?://[^\\s/?#@]+/[^\\s#]*$"}
 """Where a file is."""
+FILE_NAME_SCHEMA: Mapping[str, str] = {"type": "string", "pattern": "^[^\\s/:?#]+$"}
+"""A file of a directory that is named elsewhere."""
 
 _USER = re.compile(r"//[^\s'\"]*@")
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+"""What stays as it is in a redirect; blanks and what is no ASCII are escaped."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -67,11 +71,15 @@ def url_beside(url: str, suffix: str) -> str:
 def redirect_target(url: str, location: str) -> str:
     """Return where a redirect leads.
 
+    Args:
+        url: Which URL redirects.
+        location: As the header has it, each byte a character; bytes that stand there raw are escaped.
+
     Raises:
         FetchError: ``http.redirect-downgrade`` from https to http, ``http.redirect-target`` to what is not fetched.
     """
     try:
-        target = urljoin(url, location)
+        target = urljoin(url, _escaped(location))
     except ValueError:
         target = ""
     if not is_sound(target):
@@ -84,3 +92,19 @@ def redirect_target(url: str, location: str) -> str:
             need="https",
         )
     return target
+
+
+def _escaped(location: str) -> str:
+    """Return a URL reference in ASCII: a host in other letters as DNS has it, all else that is raw by its bytes.
+
+    Raises:
+        ValueError: A host that DNS cannot have.
+    """
+    raw = location.encode("latin-1", "replace").strip()
+    if raw.isascii():
+        return quote(raw, safe=_ASCII)
+    before, slashes, rest = raw.partition(b"//")
+    host, *after = re.split(rb"(?=[/?#])", rest, maxsplit=1) if before in {b"", b"http:", b"https:"} else [b"", rest]
+    if host and not host.isascii():
+        host = host.decode("utf-8").encode("idna")
+    return quote(before + slashes + host + b"".join(after), safe=_ASCII)

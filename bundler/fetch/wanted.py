@@ -10,6 +10,7 @@ from bundler.fetch.errors import WrongLengthError
 from bundler.fetch.urls import shown_url
 from bundler.sources.checksums import Checksum
 from manifests.disk.blobs import Blob
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class WantedFile:
             raise WrongLengthError(
                 "http.length",
                 f"{shown_url(self.url)} is not as long as its index says",
-                have=f"{length:,} bytes",
-                need=f"{self.length:,} bytes",
+                have=count_text(length, "byte"),
+                need=count_text(self.length, "byte"),
             )
 
     def bounded(self, start: int, chunks: Iterable[bytes]) -> Iterator[bytes]:

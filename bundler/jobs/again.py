@@ -21,6 +21,7 @@ from bundler.seal.write_verified import VerifiedWriter
 from manifests.disk.blobs import Blob, BlobStore
 from manifests.errors import IncompleteError
 from manifests.manifest import Manifest
+from manifests.text import count_text
 
 
 def create_again(
@@ -101,8 +102,8 @@ def _refuse_gone(sealed: SealedVersion, store: BlobStore) -> None:
         raise IncompleteError(
             "again.content-gone",
             f"Version {sealed.version} cannot be made again: some of what it carried is not kept any longer",
-            have=f"{len(needed) - len(gone):,} of {len(needed):,} pieces",
-            need=f"{sum(blob.length for blob in gone):,} bytes more",
+            have=f"{len(needed) - len(gone):,} of {count_text(len(needed), 'piece')}",
+            need=f"{count_text(sum(blob.length for blob in gone), 'byte')} more",
             todo="bundle create --since RECEIPT, or --full",
         )
 

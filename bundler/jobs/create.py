@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tuf.api.metadata import Timestamp
 
+from bundler.config import Config
 from bundler.context import Context
 from bundler.history import History, SealedVersion
+from bundler.home import Home
 from bundler.plan.arrivals import compressible_blobs, decide_arrivals
 from bundler.plan.compress import compress_blobs
 from bundler.plan.layout import lay_out
@@ -154,6 +156,20 @@ def create_bundles(
             finally:
                 finish_interrupted(home)
         return CreatedBundles(written.files, written.companions, pulled.failures, staged.warnings, pulled.unchanged)
+
+
+def open_keys(home: Home, config: Config, signers: HomeSigners) -> None:
+    """Open the keys that the next version may need, asking for their secrets; the home is locked only while it is read.
+
+    Raises:
+        ConfigurationError: ``key.*``, ``passphrase.*``, ``pkcs11.*``.
+        StorageError: A file cannot be read.
+        LockedError: Another process works in the home.
+    """
+    with home.lock():
+        finish_interrupted(home)
+        repository = Repository.load(home.metadata)
+    signers.open_online(repository, [source.name for source in config.sources])
 
 
 def _refuse_failures(pulled: PullResult, order: BundleOrder) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bundler.jobs.create import CreatedBundles
+from bundler.keys.secrets import TokenPinError
 from manifests import clock
 from manifests.clock import Clock
 from manifests.errors import ConfigurationError, FetchError, PartialError, SealiftError, UsageError
@@ -36,7 +37,7 @@ def parse_interval(text: str) -> int:
     if seconds < MIN_SECONDS:
         raise UsageError(
             "create.interval",
-            f"{text!r} is no interval",
+            f"{text!r} is not a valid interval",
             need=f"a number with s, m, h or d, such as 6h; at least {MIN_SECONDS}s",
         )
     return seconds
@@ -68,6 +69,7 @@ class Unattended:
 
         Raises:
             ConfigurationError, UsageError: The very first run failed with it: nothing will change by itself.
+            TokenPinError: A token refuses its PIN, in whichever run.
         """
         first = True
         while True:
@@ -82,7 +84,8 @@ class Unattended:
         try:
             outcome = _created(self.make())
         except SealiftError as error:
-            if strict and isinstance(error, ConfigurationError | UsageError):
+            hopeless = isinstance(error, TokenPinError)  # another try would bring the token nearer to being locked
+            if hopeless or (strict and isinstance(error, ConfigurationError | UsageError)):
                 raise
             outcome = _failed(error)
         self.report({"started": started, "finished": clock.instant_text(self.clock()), **outcome})

@@ -112,7 +112,7 @@ def _needed_digests(home: Home, history: History, kept: Iterable[int]) -> set[st
     for version in kept:
         needed.update(history.needed_digests(version))
     with durable.storage_errors(home.sources):
-        names = [path.stem for path in home.sources.glob("*.json")] if home.sources.is_dir() else []
+        names = [path.stem for path in home.sources.glob("[!.]*.json")] if home.sources.is_dir() else []
     for name in names:
         record = records.load_record_of_any_kind(home.sources, name)
         if record is not None and record.good is not None:

@@ -18,13 +18,15 @@ from bundler.home import Home
 from bundler.keys import keyring as keys
 from bundler.repository.repository import Repository
 from manifests.disk import durable
-from manifests.disk.new_home import build_home
-from manifests.errors import UsageError
+from manifests.disk.new_home import build_home, refuse_existing
+from manifests.errors import MalformedError, UsageError
 from manifests.names import check_publisher_name
+from manifests.text import count_text
 
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 MAX_ROOT_KEYS = 64
 """More people than ever signed one root; each key costs every agent bytes."""
+_TODO = "bundle --home OTHER init, or go on with this one: bundle keys list"
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,11 @@ def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
 
     Raises:
         ConfigurationError: ``home.exists``; ``config.value``: expiries that no bundle could keep to.
-        UsageError: ``init.threshold``.
-        MalformedError: ``name.publisher``.
+        UsageError: ``init.publisher``, ``init.threshold``.
         StorageError: The disk is full, read-only or failing.
     """
-    check_publisher_name(wanted.publisher)
-    if not 1 <= wanted.threshold <= wanted.root_keys <= MAX_ROOT_KEYS:
-        raise UsageError(
-            "init.threshold",
-            f"{wanted.threshold} of {wanted.root_keys} root keys cannot be",
-            need=f"1 <= threshold <= root keys <= {MAX_ROOT_KEYS}",
-        )
-    with build_home(path, todo="bundle --home OTHER init, or go on with this one: bundle keys list") as fresh:
+    check_new_publisher(path, wanted)
+    with build_home(path, todo=_TODO) as fresh:
         home = Home(fresh)
         for directory in (home.metadata, home.sources):
             durable.make_directory(directory)
@@ -81,6 +76,28 @@ def create_publisher(path: Path, wanted: NewPublisher, now: datetime) -> Home:
         durable.write_file(home.config, configuration_text(wanted.publisher, wanted.expiries).encode("utf-8"))
         config.load_config(home.config)
     return Home(path)
+
+
+def check_new_publisher(path: Path, wanted: NewPublisher) -> None:
+    """Refuse what could not be made, before anybody is asked for a passphrase.
+
+    Raises:
+        ConfigurationError: ``home.exists``; ``config.value``: expiries that no bundle could keep to.
+        UsageError: ``init.publisher``, ``init.threshold``.
+    """
+    try:
+        check_publisher_name(wanted.publisher)
+    except MalformedError as error:
+        raise UsageError("init.publisher", f"--publisher: {error.what}", need=error.need) from None
+    if not 1 <= wanted.threshold <= wanted.root_keys <= MAX_ROOT_KEYS:
+        raise UsageError(
+            "init.threshold",
+            _wrong_numbers(wanted.threshold, wanted.root_keys),
+            need=f"1 to {MAX_ROOT_KEYS} root keys, and a threshold from 1 to their number",
+        )
+    for wrong in config.wrong_days(config.Config(wanted.publisher, expiries=wanted.expiries), Home(path).config):
+        raise wrong
+    refuse_existing(path, _TODO)
 
 
 def configuration_text(publisher: str, expiries: Expiries) -> str:
@@ -129,3 +146,11 @@ def _write_root(home: Home, wanted: NewPublisher, now: datetime) -> None:
     data = sign_first_root(role_keys, wanted.threshold, wanted.root_expires_at(now), signers)
     durable.write_file(home.metadata / "1.root.json", data)
     Repository.load(home.metadata)
+
+
+def _wrong_numbers(threshold: int, root_keys: int) -> str:
+    if not 1 <= root_keys <= MAX_ROOT_KEYS:
+        return f"{count_text(root_keys, 'root key')} cannot be made"
+    if threshold < 1:
+        return f"The threshold ({threshold}) is smaller than 1"
+    return f"The threshold ({threshold}) is larger than the number of root keys ({root_keys})"

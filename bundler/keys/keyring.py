@@ -12,22 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from bundler.keys import hsm, pkcs8, public_keys
+from bundler.keys.private_file import PrivateKeyFile
 from bundler.keys.secrets import Secrets
+from bundler.keys.token_uri import names_token
 from manifests.disk import durable
-from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, UsageError
-from manifests.limits import KIB
 
 _PRIVATE_SUFFIXES = frozenset({".pem", ".key"})
-_PRIVATE_BYTES = 64 * KIB
-"""Ceiling on a private key file; an RSA key of 16,384 bits takes 13 KiB."""
-_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
 
 @dataclass(frozen=True)
@@ -98,12 +93,22 @@ def generate_role_key_files(role: str, directory: Path, passphrase: bytes | None
     return _write(directory / f"{key_name(role, key)}.pem", private, passphrase)
 
 
+def check_absent(path: Path) -> None:
+    """Refuse the name of a key pair of which a file is there already.
+
+    Raises:
+        UsageError: ``key.name``.
+        ConfigurationError: ``key.exists``.
+    """
+    for file in (path, public_name(path)):
+        if os.path.lexists(file):
+            raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
+
+
 def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> GeneratedKey:
     signer = CryptoSigner(private)
     public = public_name(path)
-    for file in (path, public):
-        if os.path.lexists(file):
-            raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")
+    check_absent(path)
     durable.write_file(path, pkcs8.encode_private_key(private, passphrase), mode=0o600)
     with durable.removed_on_failure(path):  # or a full disk leaves a private key that nobody knows of
         durable.write_file(public, public_keys.encode_public_key(signer.public_key))
@@ -111,36 +116,53 @@ def _write(path: Path, private: Ed25519PrivateKey, passphrase: bytes | None) -> 
 
 
 def read_private_key(
-    path: Path, secrets: Secrets, *, error: type[UsageError | ConfigurationError] = UsageError
+    path: Path,
+    secrets: Secrets,
+    *,
+    brought: bool = False,
+    error: type[UsageError | ConfigurationError] = UsageError,
 ) -> CryptoSigner:
     """Open a private key file (PEM, PKCS#8: Ed25519, ECDSA, RSA or ML-DSA).
 
     Args:
         path: The file.
         secrets: Opens it.
+        brought: Whether it was brought along, see :meth:`Secrets.unlock`.
         error: What is raised when it is no file of that size at all: by default a command line is wrong.
 
     Raises:
         UsageError, ConfigurationError: ``file.*``.
-        ConfigurationError: ``key.private``, ``passphrase.wrong``, ``passphrase.missing``.
+        ConfigurationError: ``key.private``, ``key.mode``, ``passphrase.wrong``, ``passphrase.missing``.
         StorageError: The file cannot be read.
     """
-    data = read_given_file(path, max_bytes=_PRIVATE_BYTES, what="a private key (PEM)", error=error).data
+    file = PrivateKeyFile.read(path, error)
+    private = file.unlock(secrets, brought=brought)
+    file.check_mode(secrets.warn)
+    return CryptoSigner(private)
 
-    def open_with(passphrase: bytes | None) -> CryptoSigner | None:
-        try:
-            return CryptoSigner(load_pem_private_key(data, passphrase))
-        except ValueError:
-            return None
 
+def home_passphrase(directory: Path, role: str, secrets: Secrets) -> bytes:
+    """Return the passphrase for a new key of a role: that of the keys there, a new one if none is locked.
+
+    Raises:
+        ConfigurationError: ``passphrase.*``.
+        StorageError: A file cannot be read.
+    """
+    locked = [file for path in sorted(directory.glob("*.pem")) if (file := PrivateKeyFile.read(path)).encrypted]
+    if not locked:
+        return secrets.new_passphrase()
+    # The role's own keys before others, root's last: they may have come from other people.
+    nearest = min(
+        locked, key=lambda file: (not file.path.name.startswith(f"{role}-"), file.path.name.startswith("root-"))
+    )
     try:
-        encrypted = _ENCRYPTED in data
-        signer = secrets.unlock(path.name, open_with) if encrypted else open_with(None)
-    except (TypeError, UnsupportedAlgorithm):
-        signer = None
-    if signer is None:
-        raise ConfigurationError("key.private", f"{path} is not a private key", need="PEM with PKCS#8")
-    return signer
+        return nearest.passphrase(secrets)
+    except ConfigurationError as error:
+        raise error.reworded(
+            need=f"the passphrase of {nearest.path.name}: new keys here get that of the others",
+            todo="--passphrase-file FILE may stand several times; to give the new key one of its own: "
+            "--new-passphrase-file FILE",
+        ) from error
 
 
 def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
@@ -156,10 +178,10 @@ def open_signer(uri: str, key: Key | None, secrets: Secrets) -> Signer:
         UsageError, ConfigurationError: ``file.*``.
         StorageError: The file cannot be read.
     """
-    if uri.startswith("hsm:"):
+    if names_token(uri):
         return hsm.token_signer(uri, hsm.read_token_key(uri, secrets)[1] if key is None else key, secrets)
     whose = UsageError if key is None else ConfigurationError  # named by somebody just now, or a file of the home
-    signer = read_private_key(Path(uri.removeprefix("file:")), secrets, error=whose)
+    signer = read_private_key(Path(uri.removeprefix("file:")), secrets, brought=key is None, error=whose)
     if key is not None and signer.public_key.keyid != key.keyid:
         raise ConfigurationError(
             "key.mismatch",

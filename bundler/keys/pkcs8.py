@@ -12,7 +12,7 @@ import textwrap
 
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -72,7 +72,7 @@ class _EncryptedPrivateKeyInfo:
     data: bytes
 
 
-def encode_private_key(key: Ed25519PrivateKey, passphrase: bytes | None) -> bytes:
+def encode_private_key(key: PrivateKeyTypes, passphrase: bytes | None) -> bytes:
     """Write a private key as PEM, encrypted unless ``passphrase`` is None."""
     if passphrase is None:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

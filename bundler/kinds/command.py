@@ -16,6 +16,7 @@ from bundler.sources.paths import absolute_path
 from bundler.sources.versions import UPSTREAM, Version, version_text
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import GIB
+from manifests.text import count_text
 
 OUT = "SEALIFT_OUT"
 """The variable that names the directory to leave files in; in an argument it is ``{out}``."""
@@ -144,7 +145,7 @@ class CommandSource:
             raise program.error(
                 "too-large",
                 "left more than allowed",
-                have=f"{sum(sizes):,} bytes in {len(sizes):,} files",
+                have=f"{count_text(sum(sizes), 'byte')} in {count_text(len(sizes), 'file')}",
                 need=f"at most {self.max_bytes:,}",
                 todo="raise max_bytes if it is really that much",
             )

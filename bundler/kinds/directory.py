@@ -35,6 +35,7 @@ from bundler.sources.paths import absolute_path, require_target_path
 from bundler.sources.private_files import is_bare_repository, is_private
 from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
+from manifests.text import count_text
 
 _SPOKEN_OF = 3
 
@@ -199,8 +200,12 @@ class DirectorySource:
 
 def _passed_over(listing: DirectoryListing) -> str:
     links, private = listing.skipped, listing.private
-    said = f"; {len(links)} links or special files passed over (first: {links[0]!r})" if links else ""
+    said = ""
+    if links:
+        skipped = count_text(len(links), "link or special file", "links or special files")
+        said += f"; skipped {skipped} (first: {links[0]!r})"
     if private:
-        said += f"; private files passed over: {', '.join(map(repr, private[:_SPOKEN_OF]))}"
-        said += f" and {len(private) - _SPOKEN_OF:,} more" if len(private) > _SPOKEN_OF else ""
+        count = count_text(len(private), "private file or directory", "private files or directories")
+        shown = ", ".join(map(repr, private[:_SPOKEN_OF])) + (", …" if len(private) > _SPOKEN_OF else "")
+        said += f"; skipped {count} ({shown})"
     return said

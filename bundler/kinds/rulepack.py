@@ -23,6 +23,7 @@ from manifests.archives import rulepack
 from manifests.archives.rulepack import OPEN_LABEL, VENDOR_LABEL, Release
 from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.manifest import TargetFacts
+from manifests.text import count_text
 
 _WILD = "*?["
 
@@ -117,7 +118,7 @@ class RulepackSource:
             for name, pack in sorted(found.items())
         )
         limit = "" if self.newest is None else f", of which the newest {self.newest} are carried"
-        return SourceCheck(targets, f"{len(found)} rule packs there{limit}")
+        return SourceCheck(targets, f"{count_text(len(found), 'rule pack')} there{limit}")
 
     def _find(self) -> dict[str, PackFile]:
         found: dict[str, PackFile] = {}
@@ -191,7 +192,11 @@ class RulepackSource:
         targets = tuple(sorted((pack.target for pack in packs), key=lambda target: target.path))
         checked = sum(pack.item.label == OPEN_LABEL for pack in packs)
         said = [f"{checked} of {len(packs)} open rule packs, checked inside"] if checked else []
-        said += [f"{len(packs) - checked} of {len(packs)} vendor packs {VENDOR_LABEL}"] if checked < len(packs) else []
+        said += (
+            [f"{len(packs) - checked} of {count_text(len(packs), 'vendor pack')} {VENDOR_LABEL}"]
+            if checked < len(packs)
+            else []
+        )
         return Pull(
             targets=targets,
             verification="; ".join([*said, "no upstream signature checked"]),
@@ -205,7 +210,8 @@ def _expanded(pattern: Path) -> list[Path]:
         return [pattern]
     with read_errors(pattern.parent):
         pattern.parent.stat()
-        return sorted(pattern.parent.glob(pattern.name))
+        hidden = pattern.name.startswith(".")  # as in a shell: a star fits no ._name that another system left
+        return sorted(path for path in pattern.parent.glob(pattern.name) if hidden or not path.name.startswith("."))
 
 
 def _inside(name: str, file: BinaryIO) -> rulepack.RulePack | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -24,10 +24,13 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.names import check_target_path
-from manifests.trust import TrustedState, Workflow, load_delegated_roles, refresh_top_roles, trusted_root, update_roots
+from manifests.text import count_text
+from manifests.trust import TrustedState, Workflow, find_targets, refresh_top_roles, trusted_root, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
 _WEAK = frozenset({"md5"})
+_LIMITS = replace(DEFAULT_LIMITS, delegations=65_536)
+"""Roles of one repository. PyPI's, by PEP 458, has 16,384 hash bins; of those only the wanted ones are read."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,12 @@ class TufSource:
         update_roots(workflow, read)
         workflow.finish_roots()
         refresh_top_roles(workflow, read)
-        load_delegated_roles(workflow, read)
-        listed = {path: target for path, target in workflow.all_targets().items() if bench.globs.takes(path)}
+        listed = find_targets(workflow, read, bench.globs)
         if not listed:
             raise FetchError(
                 "tuf.no-targets",
                 f"Source {self.name!r}: the repository lists no target that would be carried",
-                have=f"{len(workflow.all_targets()):,} targets in all",
+                have=f"{count_text(len(workflow.listed_paths), 'file')} in the roles that were read",
                 todo="correct include and exclude, or ask its publisher",
             )
         for path in listed:
@@ -158,7 +160,7 @@ class TufSource:
         before = self._trusted(directory, keep=keep)
         if bench.allow_older:
             before = TrustedState(before.root)
-        workflow = Workflow(before, bench.clock(), DEFAULT_LIMITS, require_extension=False)
+        workflow = Workflow(before, bench.clock(), _LIMITS, require_extension=False)
         whole = False
         try:
             yield workflow

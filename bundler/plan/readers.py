@@ -82,7 +82,7 @@ def no_reader(since: str, sites: Sites) -> UsageError:
     """Return the error for what names no reader at all."""
     return UsageError(
         "create.since",
-        f"{since!r} is no receipt, no site and no version",
+        f"{since!r} is not a receipt, a site or a version",
         have="sites " + (", ".join(site.name for site in sites) or "(none)"),
         need="the file of a receipt, the name of a site, a version, or last",
         todo="bundle sites",

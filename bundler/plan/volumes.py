@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from manifests.errors import UsageError
+from manifests.text import count_text
 
 PRESETS = {"fat32": 4 * 1024**3 - 1, "dvd": 4_690_000_000, "cd": 700_000_000}
 """Largest file of FAT32; a 4.7 GB and a 700 MB disc, less room for the disc's file system and the slip."""
@@ -96,7 +97,9 @@ def parse_size(text: str) -> int:
     size = None if found is None else _UNITS.get(found[2].upper())
     if found is None or size is None or (size := int(Decimal(found[1]) * size)) > MAX_BYTES:
         raise UsageError(
-            "create.volume-size", f"{text!r} is no size", need=f"such as 4GB, 700MB, 4GiB, {', '.join(PRESETS)}"
+            "create.volume-size",
+            f"{text!r} is not a valid size",
+            need=f"such as 4GB, 700MB, 4GiB, {', '.join(PRESETS)}",
         )
     return size
 
@@ -221,7 +224,7 @@ def _too_small(size: int, enough: int) -> UsageError:
     return UsageError(
         "create.volume-size",
         f"The volumes are too small: each must carry metadata and the list of targets, and they may be {MAX_VOLUMES}",
-        have=f"{size:,} bytes",
-        need=f"{kilobytes * 1000:,} bytes",
+        have=count_text(size, "byte"),
+        need=count_text(kilobytes * 1000, "byte"),
         todo=f"--volume-size {kilobytes}KB",
     )

@@ -9,6 +9,7 @@ from bundler.sources.globs import GlobSet
 from manifests.errors import FetchError
 from manifests.manifest import one_line
 from manifests.names import check_path_set, check_target_path
+from manifests.text import count_text
 
 
 def sound_pull(name: str, globs: GlobSet, pulled: Pull) -> Pull:
@@ -29,7 +30,7 @@ def sound_pull(name: str, globs: GlobSet, pulled: Pull) -> Pull:
         raise FetchError(
             "source.nothing-included",
             f"Source {name!r}: include and exclude leave nothing of what it yields",
-            have=f"{len(pulled.targets):,} files, the first is {pulled.targets[0].path}",
+            have=f"{count_text(len(pulled.targets), 'file')}, the first is {pulled.targets[0].path}",
             todo="correct the globs in bundler.toml",
         )
     for target in targets:

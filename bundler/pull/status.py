@@ -10,7 +10,7 @@ from bundler.home import Home
 from bundler.pull.last_good import read_last_good
 from bundler.pull.result import PullResult
 from manifests.manifest import SourceRecord
-from manifests.text import age_text
+from manifests.text import age_text, count_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class SourceStatus:
         if age is None:
             return ""
         said = age_text(age)
-        return f"{said} STALE, more than {self.fresh_days} days" if self.stale(now) else said
+        if self.fresh_days is None or not self.stale(now):
+            return said
+        return f"{said} STALE, more than {count_text(self.fresh_days, 'day')}"
 
 
 def read_source_statuses(home: Home, config: Config) -> tuple[SourceStatus, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from bundler.jobs.create import CreatedBundles
 from bundler.report import manifest as describe
 from bundler.seal.companions import CompanionFile, SealedFile
-from manifests.text import size_text
+from manifests.text import count_text, size_text
 
 
 def created_to_json(created: CreatedBundles) -> dict[str, Any]:
@@ -46,9 +46,12 @@ def created_to_text(created: CreatedBundles) -> str:
     for beside in created.companions:
         if beside.kind == "slip":
             form = "to print" if beside.path.suffix == ".html" else "as text"
-            lines += ["", str(beside.path), f"{beside.length:,} bytes, the slip {form}"]
+            lines += ["", str(beside.path), f"{count_text(beside.length, 'byte')}, the slip {form}"]
     count = len(created.files) + len(created.companions)
-    lines += ["", f"{count:,} files, {_total(created):,} bytes ({size_text(_total(created))}) in all"]
+    lines += [
+        "",
+        f"{count_text(count, 'file')}, {count_text(_total(created), 'byte')} ({size_text(_total(created))}) in all",
+    ]
     return "\n".join(lines)
 
 
@@ -58,7 +61,7 @@ def _carried_bytes(files: Iterable[SealedFile]) -> int:
 
 
 def _checked(file: SealedFile | CompanionFile, what: str = "") -> Sequence[str]:
-    return str(file.path), f"{file.length:,} bytes{what}", f"sha256 {file.sha256}"
+    return str(file.path), f"{count_text(file.length, 'byte')}{what}", f"sha256 {file.sha256}"
 
 
 def _file_to_json(file: SealedFile | CompanionFile) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bundler.diff.targets import Difference, SourceDifference
 from bundler.report.manifest import target_to_json
 from manifests import clock
 from manifests.manifest import Manifest
-from manifests.text import COLUMNS, fit_text, table_text, wrap_text
+from manifests.text import COLUMNS, count_text, fit_text, table_text, wrap_text
 
 _NAME_COLUMNS = 34
 _SHOWN_NOT_COMPARED = 5
@@ -51,7 +51,7 @@ def difference_to_text(
         lines += _not_compared(row)
     for source in changed:
         if targets:
-            lines += ["", f"{source.name}: targets", *_target_lines(source)]
+            lines += ["", f"{source.name}: files", *_target_lines(source)]
         if rules and source.name in known:
             for changes in known[source.name].formats:
                 lines += ["", f"{source.name}: {changes.format} rules", *_rule_lines(changes)]
@@ -89,7 +89,7 @@ def _not_compared(row: SourceRules) -> Iterator[str]:
     for entry in row.not_compared:
         reasons.setdefault(entry.reason, []).append(entry)
     for reason, entries in reasons.items():
-        files = "1 file" if len(entries) == 1 else f"{len(entries):,} files"
+        files = count_text(len(entries), "file")
         yield from wrap_text("", f"{row.source}: {files} not comparable rule by rule. {reason}")
         yield from (f"  {entry.path}" for entry in entries[:_SHOWN_NOT_COMPARED])
         if len(entries) > _SHOWN_NOT_COMPARED:
@@ -97,9 +97,9 @@ def _not_compared(row: SourceRules) -> Iterator[str]:
 
 
 def _target_lines(source: SourceDifference) -> Iterator[str]:
-    yield from (f"+ {target.path}  {target.length:,} bytes" for target in source.added)
-    yield from (f"~ {new.path}  {old.length:,} -> {new.length:,} bytes" for old, new in source.updated)
-    yield from (f"- {target.path}  {target.length:,} bytes" for target in source.removed)
+    yield from (f"+ {target.path}  {count_text(target.length, 'byte')}" for target in source.added)
+    yield from (f"~ {new.path}  {old.length:,} -> {count_text(new.length, 'byte')}" for old, new in source.updated)
+    yield from (f"- {target.path}  {count_text(target.length, 'byte')}" for target in source.removed)
 
 
 def _rule_lines(changes: FormatChanges) -> Iterator[str]:

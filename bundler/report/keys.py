@@ -13,7 +13,7 @@ from bundler.ceremony.ceremony import RootOutcome
 from bundler.ceremony.proposal import Proposal
 from bundler.ceremony.status import KeyRow, RoleRow
 from manifests.clock import instant_text
-from manifests.text import table_text
+from manifests.text import count_text, table_text
 
 
 def keys_to_json(keys: Sequence[KeyRow], roles: Sequence[RoleRow], runway_days: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def keys_to_text(keys: Sequence[KeyRow], roles: Sequence[RoleRow]) -> str:
     return "\n\n".join(
         (
             table_text(key_lines, ("ROLE", "KEY", "SCHEME", "PRIVATE KEY")),
-            table_text(role_lines, ("ROLE", "SIGNED BY", "GOOD UNTIL", "DAYS LEFT")),
+            table_text(role_lines, ("ROLE", "SIGNED BY", "VALID UNTIL", "DAYS LEFT")),
         )
     )
 
@@ -58,22 +58,22 @@ def short_roles_to_lines(roles: Sequence[RoleRow], waiting_root: int | None) -> 
         roles: All of them.
         waiting_root: The version of the root that waits for signatures, if one does.
     """
-    return tuple(f"{_left_of(row)}: {_remedy_for(row, waiting_root)}" for row in roles if row.is_short)
+    return tuple(f"{_left_of(row)}. {_remedy_for(row, waiting_root)}" for row in roles if row.is_short)
 
 
 def _left_of(row: RoleRow) -> str:
     days = row.days or 0
     if days < 0:
         return f"{row.role} has ended"
-    return f"{row.role} is good for {days} more {'day' if days == 1 else 'days'} only"
+    return f"{row.role} is valid for {count_text(days, 'more day')}"
 
 
 def _remedy_for(row: RoleRow, waiting_root: int | None) -> str:
     if row.role != Root.type:
-        return "bundle create" if row.signable else "bring its keys into keys/, then: bundle create"
+        return "Run: bundle create" if row.signable else "Bring its keys into keys/, then run: bundle create"
     if waiting_root is not None:
-        return f"root {waiting_root} waits for signatures: bundle keys staged"
-    return "bundle keys renew" if row.signable else "gather the holders of its keys: bundle keys renew"
+        return f"Root {waiting_root} waits for signatures. Run: bundle keys staged"
+    return "Run: bundle keys renew" if row.signable else "Gather the holders of its keys, then run: bundle keys renew"
 
 
 def outcome_to_json(outcome: RootOutcome | None) -> dict[str, Any]:

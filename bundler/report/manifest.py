@@ -7,7 +7,7 @@ from typing import Any
 
 from manifests.clock import instant_text
 from manifests.manifest import Manifest, SourceRecord, Target
-from manifests.text import table_text
+from manifests.text import age_text, count_text, table_text
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
         f"publisher  {manifest.publisher}",
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
         f"created    {instant_text(manifest.created)} by {manifest.tool}",
-        f"targets    {len(manifest.targets):,}, {sum(t.length for t in manifest.targets):,} bytes; "
-        f"{carried_bytes(manifest) if carried is None else carried:,} bytes carried",
+        f"files      {len(manifest.targets):,}, {count_text(sum(t.length for t in manifest.targets), 'byte')}; "
+        f"{count_text(carried_bytes(manifest) if carried is None else carried, 'byte')} carried",
     ]
     if manifest.volume_count > 1:
         this = f"{manifest.volume_index} of " if carried is None else ""
@@ -92,21 +92,22 @@ def _source_to_json(source: SourceRecord, manifest: Manifest) -> dict[str, Any]:
 
 def _source_to_lines(source: SourceRecord, manifest: Manifest) -> list[str]:
     own = manifest.targets_of(source.name)
+    content = f"{count_text(len(own), 'file')}, {count_text(sum(target.length for target in own), 'byte')}"
     lines = [
-        f"{source.name} ({source.kind}): {len(own):,} targets, {sum(target.length for target in own):,} bytes",
+        f"{source.name} ({source.kind}): {content}",
         f"  pulled {instant_text(source.pulled_at)}; {source.verification}",
     ]
     told = {
         "version": source.version,
         "licence": source.licence,
-        "fresh for": None if source.fresh_days is None else f"{source.fresh_days} days",
+        "fresh for": None if source.fresh_days is None else count_text(source.fresh_days, "day"),
         "to be served at": source.mount,
         "to be delivered to": source.deliver,
     }
     lines += [f"  {label} {text}" for label, text in told.items() if text is not None]
     if source.failure is not None:
         age = manifest.created - source.pulled_at
-        lines.append(f"  LAST GOOD CONTENT, {age.days} days {age.seconds // 3600} hours old; failed: {source.failure}")
+        lines.append(f"  LAST GOOD CONTENT, {age_text(age)} old; failed: {source.failure}")
     for item in source.items:
         facts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in item.facts)
         lines.append(f"  {item.path}: {item.label}" + (f" ({facts})" if facts else ""))

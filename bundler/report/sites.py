@@ -8,7 +8,7 @@ from typing import Any
 from bundler.sites.registry import ImportedReceipt
 from bundler.sites.status import SiteStatus
 from manifests.clock import instant_text
-from manifests.text import age_text, table_text
+from manifests.text import age_text, count_text, table_text
 
 _HEADER = ("site", "generation", "behind", "content", "receipt", "damage", "needs")
 
@@ -62,7 +62,7 @@ def imported_to_json(imported: ImportedReceipt) -> dict[str, str | int | None]:
 
 def _row(status: SiteStatus) -> tuple[str, ...]:
     receipt = status.site.receipt
-    behind = f"{status.behind:,} versions" if status.behind > 1 else "1 version" if status.behind else "no"
+    behind = count_text(status.behind, "version") if status.behind else "no"
     age = "" if status.content_age is None else age_text(status.content_age)
     pending = f" (+ part of {receipt.pending_generation})" if receipt.pending_generation is not None else ""
     return (

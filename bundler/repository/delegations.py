@@ -17,6 +17,7 @@ from manifests.disk import durable
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import strictjson
+from manifests.text import count_text
 
 MIN_PREFIX = 6
 """Digits that name a key by hand: two keys of one role share them once in 16 million."""
@@ -55,7 +56,8 @@ class Authority:
         if not 1 <= self.threshold <= len(self.keys):
             raise ConfigurationError(
                 "keys.threshold",
-                f"The role {role} would need {self.threshold} signatures and have {len(self.keys)} keys",
+                f"The role {role} would need {count_text(self.threshold, 'signature')}",
+                have=count_text(len(self.keys), "key"),
                 need="at least one signature, and as many keys",
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )

@@ -31,6 +31,7 @@ from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
 from manifests.manifest import Target
 from manifests.names import MAX_SEGMENTS, check_source_name
+from manifests.text import count_text
 
 ADVISED_TARGETS = 30_000
 """Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
@@ -187,7 +188,7 @@ class _Stage:
             raise ConfigurationError(
                 "keys.unavailable",
                 f"The role {role} must be signed, and its keys are not here",
-                have=f"{len(metadata.signatures)} of {len(authority.keys)} keys",
+                have=f"{len(metadata.signatures)} of {count_text(len(authority.keys), 'key')}",
                 need=f"{authority.threshold}",
                 todo="bring the keys back into keys/, or give the role others: bundle keys rotate " + role,
                 role=role,
@@ -230,7 +231,7 @@ class _Stage:
         raise ConfigurationError(
             f"runway.{role}",
             f"The role {role} expires before the bundle's promised lifetime ends",
-            have=f"{role} is good until {clock.instant_text(signed.expires)}",
+            have=f"{role} is valid until {clock.instant_text(signed.expires)}",
             need=f"until {clock.instant_text(self._deadline)}",
             todo=renew,
             role=role,
@@ -238,7 +239,7 @@ class _Stage:
 
     def _warnings(self, targets: Mapping[str, Sequence[Target]]) -> list[str]:
         found = [
-            f"{name} has {len(files):,} targets: ordinary TUF clients may refuse a role of more than "
+            f"{name} has {count_text(len(files), 'file')}: ordinary TUF clients may refuse a role of more than "
             f"{ADVISED_TARGETS:,}; split the source"
             for name, files in sorted(targets.items())
             if len(files) > ADVISED_TARGETS

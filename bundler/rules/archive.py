@@ -20,6 +20,7 @@ from manifests.archives.archive import archive_kind_of, open_archive
 from manifests.archives.base import ArchiveLimits
 from manifests.errors import MalformedError
 from manifests.limits import MIB
+from manifests.text import count_text
 
 MAX_ENTRIES = 10_000
 MAX_HEADER_BYTES = 32 * MIB
@@ -99,7 +100,7 @@ def tar_members(data: bytes, wanted: Callable[[str], bool]) -> Iterator[tuple[st
     try:
         yield from _tar_members(_Forward(_decompressed(data)), wanted)
     except _FOREIGN as error:
-        raise MalformedError("rules.archive", f"It is no sound .tar archive ({type(error).__name__})") from None
+        raise MalformedError("rules.archive", f"It is not a valid .tar archive ({cause_text(error)[:200]})") from None
 
 
 def read_zip(data: bytes, reader_of: ReaderOf) -> tuple[Rule, ...]:
@@ -197,7 +198,7 @@ class _Forward(io.RawIOBase):
     def content(self, size: int) -> bytes:
         """Read the whole content of a member."""
         if size > MAX_FILE_BYTES:
-            raise _bomb(f"a member of {size:,} bytes")
+            raise _bomb(f"a member of {count_text(size, 'byte')}")
         data = self._take(size)
         if len(data) != size:
             raise EOFError

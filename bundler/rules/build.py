@@ -80,7 +80,7 @@ def _table(directory: Path, release: str | None) -> dict[str, Any]:
     data = read_given_file(path, max_bytes=MAX_TABLE_BYTES, what=what, error=ConfigurationError).data
     table = strictjson.decode_json(data, name=str(path), max_bytes=MAX_TABLE_BYTES)
     if not isinstance(table, dict):
-        raise MalformedError("rulepack.schema", f"{path} is no table")
+        raise MalformedError("rulepack.schema", f"{path} is not a table")
     table.setdefault("format", RULE_PACK_FORMAT)
     if release is not None:
         table["release"] = str(Release.parse(release))

@@ -22,6 +22,7 @@ from manifests import clock
 from manifests.disk import durable
 from manifests.errors import ConfigurationError, NotAuthenticError, UsageError
 from manifests.receipt import Receipt, SignedReceipt, check_site_name, key_fingerprint, verify_receipt
+from manifests.text import count_text
 
 ReceiptOutcome = Literal["registered", "updated", "unchanged", "older"]
 Confirm = Callable[[str], bool]
@@ -166,7 +167,7 @@ class Sites:
                 "The receipt is that of a site of another publisher",
                 have=f"publisher {receipt.publisher or 'unknown'}, root {receipt.root_version} "
                 f"{receipt.root_sha256[:16]}",
-                need=f"publisher {publisher}, one of its {len(roots)} roots",
+                need=f"publisher {publisher}, one of its {count_text(len(roots), 'root')}",
                 todo="if it is a site of ours: bring this home back from its newest backup" if ahead else None,
             )
         if receipt.snapshot_version > max(repository.snapshot_version, repository.floor):
@@ -251,6 +252,6 @@ def _unconfirmed(keyid: str) -> ConfigurationError:
 
 
 def _said(receipt: Receipt) -> str:
-    lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
+    lost = f", {count_text(len(receipt.without), 'file')} missing or damaged" if receipt.without else ""
     created = clock.instant_text(receipt.created)
     return f"receipt {receipt.serial} of {created}: generation {receipt.newest or 'none'}{lost}"

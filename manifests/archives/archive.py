@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS, ArchiveEntry, ArchiveLimits, ArchiveMember, ArchiveReader
 from manifests.errors import DamagedArchiveError, MalformedError
 from manifests.names import check_path_set, check_target_path
+from manifests.text import count_text
 
 ArchiveKind = Literal["7z", "zip"]
 
@@ -86,7 +87,7 @@ def open_archive(file: BinaryIO, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS)
         raise MalformedError(
             "archive.too-large",
             "The archive is too large",
-            have=f"{packed:,} bytes",
+            have=count_text(packed, "byte"),
             need=f"at most {limits.packed_bytes:,}",
         )
     reader = _reader(kind, file, limits)
@@ -118,7 +119,7 @@ class _Collector:
             raise DamagedArchiveError(
                 "archive.damaged",
                 f"{self._entry.name!r} is cut short",
-                have=f"{self._length:,} bytes",
+                have=count_text(self._length, "byte"),
                 need=f"{self._entry.length:,}",
             )
         data = None if self._kept is None else bytes(self._kept)
@@ -160,7 +161,7 @@ def _check_names(entries: Iterable[ArchiveEntry], limits: ArchiveLimits) -> None
 def _check_entry(entry: ArchiveEntry) -> None:
     shown = repr(entry.name[:200])
     if entry.form in {"link", "special"}:
-        raise MalformedError(f"archive.{entry.form}", f"{shown} in the archive is no regular file")
+        raise MalformedError(f"archive.{entry.form}", f"{shown} in the archive is not a regular file")
     if entry.encrypted:
         raise MalformedError(
             "archive.encrypted", f"{shown} in the archive is encrypted", need="an archive without password"
@@ -186,13 +187,13 @@ def _check_sizes(entries: Iterable[ArchiveEntry], packed: int, limits: ArchiveLi
             raise MalformedError(
                 "archive.bomb",
                 f"{entry.name[:200]!r} in the archive is too large",
-                have=f"{entry.length:,} bytes declared",
+                have=f"{count_text(entry.length, 'byte')} declared",
                 need=f"at most {limits.entry_bytes:,}",
             )
     if total > limits.total_bytes or (total > limits.ratio_floor_bytes and total > packed * limits.ratio):
         raise MalformedError(
             "archive.bomb",
             "The archive would unpack to far more than a rule pack holds",
-            have=f"{total:,} bytes declared in an archive of {packed:,}",
-            need=f"at most {limits.total_bytes:,} bytes and {limits.ratio} times the archive",
+            have=f"{count_text(total, 'byte')} declared in an archive of {packed:,}",
+            need=f"at most {count_text(limits.total_bytes, 'byte')} and {limits.ratio} times the archive",
         )

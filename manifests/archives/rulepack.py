@@ -19,6 +19,7 @@ from manifests.errors import MalformedError
 from manifests.limits import MIB
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
+from manifests.text import count_text
 
 RULE_PACK_FORMAT = "sealift-rulepack/1"
 RULE_TABLE_NAME = "rulepack.json"
@@ -202,8 +203,8 @@ def check_rule_files(pack: RulePack, members: tuple[ArchiveMember, ...]) -> None
             raise MalformedError(
                 "rulepack.digest",
                 f"The file {rule.file!r} of rule {rule.identifier} is not the one that {RULE_TABLE_NAME} lists",
-                have=f"{member.length:,} bytes, sha256 {member.sha256}",
-                need=f"{rule.length:,} bytes, sha256 {rule.sha256}",
+                have=f"{count_text(member.length, 'byte')}, sha256 {member.sha256}",
+                need=f"{count_text(rule.length, 'byte')}, sha256 {rule.sha256}",
             )
     if found:
         raise MalformedError(
@@ -227,10 +228,10 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise MalformedError("rulepack.date", f"{text!r} is no day of the calendar", need="YYYY-MM-DD") from None
+        raise MalformedError("rulepack.date", f"{text!r} is not a valid date", need="YYYY-MM-DD") from None
 
 
 def _check_unique(what: str, keys: list[str]) -> None:
     twice = [key for key, count in Counter(keys).items() if count > 1]
     if twice:
-        raise MalformedError("rulepack.duplicate", f"The {what} {twice[0]!r} stands twice in {RULE_TABLE_NAME}")
+        raise MalformedError("rulepack.duplicate", f"The {what} {twice[0]!r} is listed twice in {RULE_TABLE_NAME}")

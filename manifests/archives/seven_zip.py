@@ -30,6 +30,7 @@ from manifests.archives.base import ArchiveEntry, ArchiveLimits, ContentSink
 from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
+from manifests.text import cause_text, count_text
 
 _HEADER = struct.Struct("<6sBBIQQI")
 """Signature, version, start header CRC, next header offset and size, its CRC (7zFormat.txt)."""
@@ -92,7 +93,9 @@ class SevenZipReader:
             _, _, _, _, offset, size, _ = _HEADER.unpack(start)
             if _HEADER.size + offset + size <= length:
                 return
-        raise DamagedArchiveError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
+        raise DamagedArchiveError(
+            "archive.truncated", "The archive ends in the middle", have=count_text(length, "byte")
+        )
 
     def _check_memory(self, archive: SevenZipFile) -> None:
         streams = archive.header.main_streams
@@ -103,7 +106,7 @@ class SevenZipReader:
                     raise MalformedError(
                         "archive.bomb",
                         "A decoder of the archive would take too much memory",
-                        have=f"{taken:,} bytes",
+                        have=count_text(taken, "byte"),
                         need=f"at most {self._limits.dictionary_bytes:,}",
                     )
 
@@ -113,7 +116,7 @@ class SevenZipReader:
                 if entry.form != "file":
                     continue
                 if _push(output, entry, sink) != (crc32 or 0):
-                    raise DamagedArchiveError("archive.damaged", f"{entry.name!r} has another CRC than declared")
+                    raise DamagedArchiveError("archive.damaged", f"{entry.name!r} is damaged (checksum mismatch)")
             if output.read(1):
                 raise MalformedError("archive.bomb", "More comes out of the archive than it declares")
 
@@ -198,9 +201,7 @@ def _errors() -> Iterator[None]:
         ArchiveError, lzma.LZMAError, zlib.error, EOFError, struct.error, OSError, ValueError, TypeError, LookupError,
         AttributeError, AssertionError, OverflowError, MemoryError,
     ) as error:  # fmt: skip
-        raise DamagedArchiveError(
-            "archive.damaged", f"The archive is damaged ({type(error).__name__}: {error})"
-        ) from error
+        raise DamagedArchiveError("archive.damaged", f"The archive is damaged ({cause_text(error)})") from error
 
 
 def _push(output: IO[bytes], entry: ArchiveEntry, sink: ContentSink) -> int:

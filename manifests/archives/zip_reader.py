@@ -14,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from manifests.archives.base import ArchiveEntry, ContentSink
 from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError
+from manifests.text import cause_text, count_text
 
 _UNIX = 3
 _LOCAL_HEADER_BYTES = 30
@@ -71,7 +72,9 @@ class ZipReader:
         found = _END_RECORD in self._file.read()
         self._file.seek(0)
         if not found:
-            raise DamagedArchiveError("archive.truncated", "The archive ends in the middle", have=f"{length:,} bytes")
+            raise DamagedArchiveError(
+                "archive.truncated", "The archive ends in the middle", have=count_text(length, "byte")
+            )
 
     def _check_overlap(self, directory_start: int) -> None:
         """Refuse entries that share bytes: small files that unpack to a large one many times over."""
@@ -116,4 +119,4 @@ def _errors() -> Iterator[None]:
         RuntimeError,
         OSError,
     ) as error:
-        raise DamagedArchiveError("archive.damaged", f"The archive is damaged ({error})") from error
+        raise DamagedArchiveError("archive.damaged", f"The archive is damaged ({cause_text(error)})") from error

@@ -9,6 +9,7 @@ from manifests.container import Member, MemberReader
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import Limits
 from manifests.manifest import DocumentMember
+from manifests.text import count_text
 
 
 def read_member(
@@ -37,7 +38,7 @@ def read_member(
         raise MalformedError(
             "bundle.document-length",
             f"{member.name} is too large",
-            have=f"{member.length:,} bytes",
+            have=count_text(member.length, "byte"),
             need=f"at most {max_bytes:,}",
         )
     reader = MemberReader(file, member, limits)

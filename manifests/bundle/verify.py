@@ -25,6 +25,7 @@ from manifests.container import Member, MemberReader, member_placed_at, read_dir
 from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember, signature
+from manifests.text import count_text
 from manifests.trust import TrustedState, Workflow, load_all_roles, update_roots
 
 
@@ -251,8 +252,8 @@ def _check_members(manifest: Manifest, members: tuple[Member, ...]) -> None:
         raise NotAuthenticError(
             "bundle.members",
             "The members of the zip are not those of the signed manifest, in its order",
-            have=f"{len(actual)} members",
-            need=f"{len(expected)} members; the first difference is at {odd}",
+            have=count_text(len(actual), "member"),
+            need=f"{count_text(len(expected), 'member')}; the first difference is at {odd}",
         )
     signed = {blob.name: (blob.method, blob.length, blob.stored_length) for blob in manifest.blobs}
     signed |= {patch.name: ("stored", patch.patch_length, patch.patch_length) for patch in manifest.patches}

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from manifests.console.commands import Settings
 from manifests.progress import NoProgress, Progress
+from manifests.text import count_text
 
 
 class _Lines:
     """One line per step, for logs and pipes."""
 
     def start(self, step: str, total: int | None = None) -> None:
-        size = "" if total is None else f" ({total:,} bytes)"
-        click.echo(f"{step}{size}", err=True)
+        size = "" if total is None else f" ({count_text(total, 'byte')})"
+        with suppress(OSError):  # a full disk below a log is no reason to stop the work
+            click.echo(f"{step}{size}", err=True)
 
     def advance(self, done: int) -> None:
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,8 +17,10 @@ import click
 
 from manifests.console.commands import LazyGroup, Settings
 from manifests.console.stopping import StoppedError, stopping_in_order
-from manifests.errors import ConfigurationError, SealiftError
+from manifests.errors import ConfigurationError, SealiftError, StorageError
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
+"""What a stream says that goes to a disk."""
 _HOMES = ".local/share/sealift"
 """Below a user's directory, where the programs keep theirs unless told otherwise."""
 
@@ -70,32 +73,93 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
     its traceback and leaves with 1.
     """
     given = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     try:
         with stopping_in_order(name):
             code = _invoke(group, name, given)
+            sys.stdout.flush()
         sys.exit(code)
     except SealiftError as error:
         if _wants_json(given):
-            click.echo(json.dumps({"error": error.to_json()}, ensure_ascii=False), err=True)
+            _say(json.dumps({"error": error.to_json()}, ensure_ascii=False))
         else:
-            click.echo(f"{name}: {error} [{error.code}]", err=True)
+            _say(f"{name}: {error} [{error.code}]")
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{name}: interrupted", err=True)
+        _say(f"{name}: interrupted")
         sys.exit(130)
     except StoppedError as stopped:
-        click.echo(f"{name}: stopped", err=True)
+        _say(f"{name}: stopped")
         _die_of(stopped.number)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains while it ends
+        _drop_output()
         sys.exit(141)
+    except OSError as error:
+        _end_after(error, name)
     except Exception:  # noqa: BLE001 - the last frame: a bug is shown whole and leaves with 1
-        traceback.print_exc()
-        click.echo(f"{name}: this is a bug in Sealift; please report the lines above", err=True)
+        _say_bug(name)
         sys.exit(1)
+    finally:
+        _drop_unwritable_errors()
+
+
+def _open_closed_streams() -> None:
+    """Give what was closed a place to go, or the next file that is opened would be taken for standard output."""
+    for number, mode in ((0, "r"), (1, "w"), (2, "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            stream = os.fdopen(os.open(os.devnull, os.O_RDWR), mode)  # the lowest number that is free: this one
+            setattr(sys, ("stdin", "stdout", "stderr")[number], stream)
+
+
+def _end_after(error: OSError, name: str) -> NoReturn:
+    """Say that standard output cannot be written, if that is what failed; else it is a bug.
+
+    Every file of ours is named in its errors, and they are converted where they arise: what comes this far without a
+    name, of a disk, is the stream that somebody sent to one.
+    """
+    if error.filename is not None or error.errno not in _FULL:
+        _say_bug(name)
+        sys.exit(1)
+    unsaid = StorageError(
+        "output.unwritable",
+        f"What {name} says could not be written to standard output ({error.strerror})",
+        todo="make room there and ask again; what the command did is done",
+        errno=error.errno,
+    )
+    _say(f"{name}: {unsaid} [{unsaid.code}]")
+    _drop_output()
+    sys.exit(unsaid.exit_code)
+
+
+def _say_bug(name: str) -> None:
+    with suppress(OSError):
+        traceback.print_exc()
+    _say(f"{name}: this is a bug in Sealift; please report the lines above")
+
+
+def _say(text: str) -> None:
+    """Write a line to standard error; where that cannot be, the exit code has to say it."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
+def _drop_unwritable_errors() -> None:
+    """Let what standard error does not take go, or the interpreter puts an exit code of its own over ours."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _drop_output() -> None:
+    """Let what cannot be written go, or the interpreter complains while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _die_of(number: int) -> NoReturn:

@@ -169,7 +169,7 @@ def _refuse_central(fields: tuple[int, ...]) -> NoReturn:
     if stat.S_ISLNK(external >> 16):
         _refuse("zip.symlink", "A member is a symbolic link")
     if not stat.S_ISREG(external >> 16):
-        _refuse("zip.file-type", "A member is a directory, a device or something else that is no regular file")
+        _refuse("zip.file-type", "A member is a directory, a device or something else that is not a regular file")
     if external != EXTERNAL_ATTRIBUTES:
         _refuse("zip.file-mode", "A member has another mode than rw-r--r--, or DOS attributes")
     if fields[14]:

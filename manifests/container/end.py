@@ -20,6 +20,7 @@ from manifests.container.layout import (
 from manifests.container.source import file_size, read_at
 from manifests.errors import DamagedContainerError
 from manifests.limits import Limits
+from manifests.text import count_text
 
 _ZIP64_LENGTH: Final = ZIP64_END.size + ZIP64_LOCATOR.size
 
@@ -65,7 +66,11 @@ def find_central_directory(file: BinaryIO, limits: Limits) -> CentralDirectory:
     if count == 0:  # 4
         _refuse("zip.no-members", "The container is empty")
     if count > limits.members:
-        _refuse("zip.too-many-members", f"The container has {count:,} members", need=f"at most {limits.members:,}")
+        _refuse(
+            "zip.too-many-members",
+            f"The container has {count_text(count, 'member')}",
+            need=f"at most {limits.members:,}",
+        )
     return CentralDirectory(count, offset, records_offset)
 
 

@@ -87,7 +87,7 @@ class MemberReader:
             yield chunk
         # 4. CRC-32. It guards against bad sectors only; whether the bytes are the signed ones, digests tell.
         if self._check_crc and crc != member.crc32:
-            self._refuse("zip.crc", "has content with another CRC-32 than its records say")
+            self._refuse("zip.crc", "is damaged (checksum mismatch)")
         self._complete = True
 
     def _stored(self, most: int) -> Iterator[bytes]:

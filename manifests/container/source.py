@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 
 from manifests.disk.durable import storage_errors
 from manifests.errors import DamagedContainerError
+from manifests.text import count_text
 
 CHUNK_BYTES: Final = 1024 * 1024
 """The most that is read of a file at a time."""
@@ -46,7 +47,10 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
             raise
     if len(data) != length:
         raise DamagedContainerError(
-            "zip.truncated", "The file ends in the middle", have=f"{offset + len(data):,} bytes", need="all of it"
+            "zip.truncated",
+            "The file ends in the middle",
+            have=count_text(offset + len(data), "byte"),
+            need="all of it",
         )
     return data
 

@@ -18,6 +18,7 @@ from manifests.container.layout import (
 )
 from manifests.container.member_names import MemberNames, check_member_name
 from manifests.errors import StorageError
+from manifests.text import count_text
 
 
 class ContainerWriter:
@@ -131,6 +132,6 @@ class ContainerWriter:
             raise StorageError(
                 "storage.changed",
                 f"The content for member {name!r} has another length than was promised",
-                have=f"{have:,} bytes",
-                need=f"{need:,} bytes",
+                have=count_text(have, "byte"),
+                need=count_text(need, "byte"),
             )

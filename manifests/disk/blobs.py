@@ -21,6 +21,7 @@ from manifests.disk.durable import make_directory, removed_on_failure, storage_e
 from manifests.disk.hashing import SideHasher
 from manifests.errors import NotAuthenticError
 from manifests.progress import CancelToken, Progress
+from manifests.text import count_text
 
 CHUNK_BYTES = 1024 * 1024
 _MODE = 0o444
@@ -314,8 +315,8 @@ def _mismatch(found: Blob, expected: Blob) -> NotAuthenticError:
     return NotAuthenticError(
         "blob.digest",
         "Content does not match its signed digest",
-        have=f"{found.length:,} bytes, sha256 {found.sha256}",
-        need=f"{expected.length:,} bytes, sha256 {expected.sha256}",
+        have=f"{count_text(found.length, 'byte')}, sha256 {found.sha256}",
+        need=f"{count_text(expected.length, 'byte')}, sha256 {expected.sha256}",
     )
 
 

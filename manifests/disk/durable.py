@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manifests.errors import StorageError
+from manifests.errors import StorageError, UsageError
+from manifests.text import count_text
 
 _CAUSES = {
     errno.ENOSPC: ("storage.full", "The disk is full"),
@@ -27,6 +28,7 @@ _CAUSES = {
 
 _SYNC_FILE_RANGE_WRITE = 2
 
+_DEVICES = Path("/dev")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -77,8 +79,8 @@ def require_room(
     raise StorageError(
         "storage.space",
         what or f"There is too little room in {directory}",
-        have=f"{free:,} bytes free in {directory}",
-        need=f"{needed:,} bytes" + (f", {reserve_bytes:,} of them in reserve" if reserve_bytes else ""),
+        have=f"{count_text(free, 'byte')} free in {directory}",
+        need=count_text(needed, "byte") + (f", {reserve_bytes:,} of them in reserve" if reserve_bytes else ""),
         todo=todo or "make room, then try again: nothing has changed",
         path=directory,
         free=free,
@@ -141,8 +143,10 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace the content of ``path`` durably and at once.
 
     Raises:
+        UsageError: ``file.kind``: there is a device, a pipe or a directory, which a file would take the place of.
         StorageError: The disk is full, read-only or failing; the old content is untouched.
     """
+    _require_replaceable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with storage_errors(path), removed_on_failure(temporary):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -151,6 +155,15 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         replace_file(temporary, path)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse what no file may take the place of; ``/dev/stdout`` is a link to one, and stays."""
+    with storage_errors(path):
+        if not path.exists() or (path.is_file() and not (path.is_symlink() and path.parent == _DEVICES)):
+            return
+        kind = "a directory" if path.is_dir() else "a device or a pipe"
+    raise UsageError("file.kind", f"{path} is {kind}", need="the name of a file to write")
 
 
 def make_directory(path: Path, *, mode: int = 0o755) -> None:

@@ -26,7 +26,7 @@ def build_home(path: Path, *, todo: str) -> Iterator[Path]:
         ConfigurationError: ``home.exists``.
         StorageError: The disk is full, read-only or failing; nothing is left behind.
     """
-    _refuse_existing(path, todo)
+    refuse_existing(path, todo)
     durable.make_directory(path.parent)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with durable.storage_errors(path):
@@ -40,7 +40,12 @@ def build_home(path: Path, *, todo: str) -> Iterator[Path]:
             raise
 
 
-def _refuse_existing(path: Path, todo: str) -> None:
+def refuse_existing(path: Path, todo: str) -> None:
+    """Refuse a place for a home where something is already.
+
+    Raises:
+        ConfigurationError: ``home.exists``.
+    """
     with durable.storage_errors(path):
         taken = path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir())))
     if taken:

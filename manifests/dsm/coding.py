@@ -25,6 +25,7 @@ from zeep.wsdl.utils import etree_to_string
 
 from manifests.dsm.faults import answer_error, fault_error, shown_fault, status_error
 from manifests.dsm.types import APPLIED_STATES, AppliedState, Change, Reply, RuleChanges, SecurityUpdate
+from manifests.text import cause_text, count_text
 
 NAMESPACE = "urn:Manager"
 
@@ -85,7 +86,7 @@ def decode_reply(operation: str, reply: Reply) -> Any:
     try:
         return _binding().get(operation).process_reply(envelope)
     except (ZeepError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise answer_error(f"its form is wrong ({type(error).__name__})") from error
+        raise answer_error(f"its form is wrong ({cause_text(error)[:200]})") from error
 
 
 def decode_content(operation: str, reply: Reply) -> bytes:
@@ -217,7 +218,7 @@ def _kind(body: bytes) -> str:
     head = body[:512].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "a web page"
-    return "a document with a DTD" if b"<!doctype" in body.lower() else f"{len(body):,} bytes"
+    return "a document with a DTD" if b"<!doctype" in body.lower() else count_text(len(body), "byte")
 
 
 def _fault(operation: str, envelope: Any) -> Exception:
@@ -250,5 +251,5 @@ def _instant(value: object) -> datetime | None:
 def _count(value: Any, name: str) -> int:
     count = getattr(value, name, None)
     if not isinstance(count, int) or count < 0:
-        raise answer_error(f"{name} is no number")
+        raise answer_error(f"{name} is not a number")
     return count

@@ -88,7 +88,7 @@ def status_error(status: int) -> FetchError:
     if status in {403, 404}:
         return FetchError(
             "dsm.soap-off",
-            "The manager's SOAP interface is switched off, or this is no manager",
+            "The manager's SOAP interface is switched off, or this is not a manager",
             have=f"HTTP status {status}",
             todo=f"on the manager's machine: {SWITCH_ON}",
             status=status,

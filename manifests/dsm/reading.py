@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from manifests.errors import FetchError
+from manifests.text import count_text
 
 
 def collect_answer(chunks: Iterable[bytes], *, max_bytes: int, seconds: float, monotonic: Callable[[], float]) -> bytes:
@@ -27,7 +28,7 @@ def collect_answer(chunks: Iterable[bytes], *, max_bytes: int, seconds: float, m
             raise FetchError(
                 "dsm.too-large",
                 "The manager's answer is larger than allowed",
-                have=f"{len(data):,} bytes and more",
+                have=f"{count_text(len(data), 'byte')} and more",
                 need=f"at most {max_bytes:,}",
                 todo="raise max_bytes if the rule pack is really that large",
             )
@@ -35,6 +36,6 @@ def collect_answer(chunks: Iterable[bytes], *, max_bytes: int, seconds: float, m
             raise FetchError(
                 "dsm.too-slow",
                 "The manager's answer took too long",
-                have=f"{len(data):,} bytes in {seconds:g} seconds",
+                have=f"{count_text(len(data), 'byte')} in {count_text(seconds, 'second')}",
             )
     return bytes(data)

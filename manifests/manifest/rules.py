@@ -51,9 +51,11 @@ def _check_sources(manifest: Manifest) -> None:
     for source in manifest.sources:
         for item in source.items:
             if item.path not in paths or not item.path.startswith(source.name + "/"):
-                raise MalformedError("manifest.sources", f"Item {item.path!r} is no target of source {source.name!r}")
+                raise MalformedError(
+                    "manifest.sources", f"Item {item.path!r} does not belong to the source {source.name!r}"
+                )
     if len({document.name for document in manifest.documents}) != len(manifest.documents):
-        raise MalformedError("manifest.documents", "A document stands twice")
+        raise MalformedError("manifest.documents", "A document is listed twice")
     if any(document.deflated and document.name.endswith(".root.json") for document in manifest.documents):
         raise MalformedError("manifest.documents", "A root is deflated, which is read before the manifest is believed")
 
@@ -108,7 +110,7 @@ def _check_patches(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> Non
     made = {patch.sha256 for patch in manifest.patches}
     members = {patch.patch_sha256 for patch in manifest.patches}
     if not len(made) == len(members) == len(manifest.patches):
-        raise MalformedError("manifest.patches", "A patch, or what it makes, stands twice")
+        raise MalformedError("manifest.patches", "A patch, or what it makes, is listed twice")
     if not made <= arrivals["patch"] or (manifest.volume_count == 1 and made != arrivals["patch"]):
         raise MalformedError("manifest.patches", "The patches are not those that the targets need")
     brought = arrivals["blob"] | arrivals["patch"] | arrivals["parts"]
@@ -123,7 +125,7 @@ def _check_blobs(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> None:
     """Each blob is a target's content or a part of it."""
     carried = {blob.sha256 for blob in manifest.blobs}
     if len(carried) != len(manifest.blobs):
-        raise MalformedError("manifest.blobs", "A blob stands twice")
+        raise MalformedError("manifest.blobs", "A blob is listed twice")
     parts = [part for parted in manifest.parted for part in parted.parts]
     needed = arrivals["blob"] | {part.sha256 for part in parts if not part.held}
     if needed & {part.sha256 for part in parts if part.held}:
@@ -134,4 +136,4 @@ def _check_blobs(manifest: Manifest, arrivals: dict[Arrival, set[str]]) -> None:
 
 def _check_sorted(what: str, keys: list[str]) -> None:
     if any(left >= right for left, right in pairwise(keys)):
-        raise MalformedError("manifest.order", f"The {what} are not in ascending order, or one stands twice")
+        raise MalformedError("manifest.order", f"The {what} are not in ascending order, or one is listed twice")

@@ -16,6 +16,7 @@ from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
+from manifests.text import count_text
 
 SIGNATURE_NAME = "manifest.sig.json"
 MANIFEST_PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"
@@ -73,7 +74,7 @@ def verify_signature(
         if key is None:
             raise NotAuthenticError(
                 "signature.unknown-key",
-                f"The manifest is signed by key {row['keyid'][:16]}, which may not sign it",
+                f"The manifest is signed by key {row['keyid'][:16]}, a key that this relay does not trust",
                 need="the keys of the publisher's timestamp role",
             )
         try:
@@ -86,6 +87,6 @@ def verify_signature(
         raise NotAuthenticError(
             "signature.threshold",
             "The manifest is not signed by enough keys",
-            have=f"{len(key_ids)} valid signatures",
+            have=count_text(len(key_ids), "valid signature"),
             need=f"{threshold}",
         )

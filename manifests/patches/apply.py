@@ -10,6 +10,7 @@ from manifests.disk.blobs import CHUNK_BYTES, Blob
 from manifests.disk.durable import storage_errors
 from manifests.errors import MalformedError
 from manifests.patches import folded, hdiff, prefix
+from manifests.text import count_text
 
 _APPLY: Mapping[str, Callable[[BinaryIO, BinaryIO, int], Iterator[bytes]]] = {
     "hdiffpatch": hdiff.apply_hdiff,
@@ -64,7 +65,7 @@ def _even(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
     for piece in pieces:
         total += len(piece)
         if total > length:
-            raise MalformedError("patch.length", "A patch makes more than it should", need=f"{length:,} bytes")
+            raise MalformedError("patch.length", "A patch makes more than it should", need=count_text(length, "byte"))
         waiting.append(piece)
         size += len(piece)
         if size >= CHUNK_BYTES // 2:
@@ -72,7 +73,10 @@ def _even(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
             waiting, size = [], 0
     if total != length:
         raise MalformedError(
-            "patch.length", "A patch makes less than it should", have=f"{total:,} bytes", need=f"{length:,} bytes"
+            "patch.length",
+            "A patch makes less than it should",
+            have=count_text(total, "byte"),
+            need=count_text(length, "byte"),
         )
     if waiting:
         yield b"".join(waiting)

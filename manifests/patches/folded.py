@@ -65,7 +65,7 @@ def _open(patch: BinaryIO) -> tuple[int, tuple[int, ...], int]:
     patch_length = patch.seek(0, 2)
     head = PatchSection(patch, 0, patch_length, patch_length, window_log=None)
     if patch_length < len(FOLDED_MAGIC) or head.read(len(FOLDED_MAGIC)) != FOLDED_MAGIC:
-        raise malformed_patch("it is no patch of an archive")
+        raise malformed_patch("it is not a patch of an archive")
     records_length, count = head.number()[1], head.number()[1]
     if count > head.left:
         raise malformed_patch("it ends early")

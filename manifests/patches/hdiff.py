@@ -26,6 +26,7 @@ from typing import BinaryIO
 
 from manifests.errors import MalformedError
 from manifests.patches.section import PatchSection, malformed_patch
+from manifests.text import count_text
 
 WINDOW_LOG = 23
 """Largest zstd window of a section, as a power of two: 8 MiB, four sections at a time."""
@@ -50,7 +51,7 @@ def apply_hdiff(base: BinaryIO, patch: BinaryIO, length: int, *, start: int = 0)
         base_at += -move if backwards else move
         result_at += gap + size
         if base_at < 0 or base_at + size > base_length:
-            raise MalformedError("patch.base", "A patch reads beyond its base", have=f"{base_length:,} bytes")
+            raise MalformedError("patch.base", "A patch reads beyond its base", have=count_text(base_length, "byte"))
         if result_at > length:
             raise malformed_patch("a cover ends beyond the result")
         yield from _gap(rest, runs, gap)
@@ -76,11 +77,14 @@ def _open(patch: BinaryIO, start: int, base_length: int, length: int) -> tuple[i
     if says_base != base_length:
         raise MalformedError(
             "patch.base", "A patch was made for another base",
-            have=f"{base_length:,} bytes", need=f"{says_base:,} bytes", todo="ask for a full bundle",
+            have=count_text(base_length, "byte"), need=count_text(says_base, "byte"), todo="ask for a full bundle",
         )  # fmt: skip
     if says_length != length:
         raise MalformedError(
-            "patch.length", "A patch makes something else", have=f"{says_length:,} bytes", need=f"{length:,} bytes"
+            "patch.length",
+            "A patch makes something else",
+            have=count_text(says_length, "byte"),
+            need=count_text(length, "byte"),
         )
     lengths = [(header.number()[1], header.number()[1]) for _ in range(4)]
     offset = patch_length - header.left

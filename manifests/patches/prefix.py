@@ -23,6 +23,7 @@ from backports.zstd import ZstdDict, ZstdError, get_frame_info
 
 from manifests.errors import MalformedError
 from manifests.patches.section import PatchSection, malformed_patch
+from manifests.text import count_text
 
 PREFIX_SEGMENT_BYTES = 16 * 1024 * 1024
 """Largest content of one segment: what zstd keeps in memory to read one frame."""
@@ -52,10 +53,10 @@ def apply_prefix(base: BinaryIO, patch: BinaryIO, length: int) -> Iterator[bytes
     while offset < patch_length:
         base_offset, prefix_length, frame_length, content_length = _segment(patch, offset, patch_length)
         if base_offset + prefix_length > base_length:
-            raise MalformedError("patch.base", "A patch reads beyond its base", have=f"{base_length:,} bytes")
+            raise MalformedError("patch.base", "A patch reads beyond its base", have=count_text(base_length, "byte"))
         total += content_length
         if total > length:
-            raise MalformedError("patch.length", "A patch makes more than it should", need=f"{length:,} bytes")
+            raise MalformedError("patch.length", "A patch makes more than it should", need=count_text(length, "byte"))
         if window != (base_offset, prefix_length):
             stretch = section = None  # given back before the next is read
             window, stretch = (base_offset, prefix_length), _prefix(base, base_offset, prefix_length)

@@ -16,6 +16,7 @@ from manifests.limits import MIB
 from manifests.names import check_publisher_name, check_source_name
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
+from manifests.text import count_text
 
 RECEIPT_FORMAT = "sealift-receipt/1"
 RECEIPT_NAME = "receipt"
@@ -142,7 +143,7 @@ def check_note(note: str) -> str:
         raise MalformedError(
             "name.note",
             "The note is not a line of text",
-            have=f"{len(note):,} characters",
+            have=count_text(len(note), "character"),
             need=f"1 to {MAX_NOTE_CHARACTERS} characters, all of them visible",
         )
     return note
@@ -282,5 +283,7 @@ def _parts(value: dict[str, list[list[int]]]) -> tuple[tuple[str, Ranges], ...]:
 
 def _ascending(what: str, digests: list[str]) -> tuple[str, ...]:
     if any(left >= right for left, right in pairwise(digests)):
-        raise MalformedError("receipt.order", f"The receipt's digests ({what}) are not ascending, or one stands twice")
+        raise MalformedError(
+            "receipt.order", f"The receipt's digests ({what}) are not ascending, or one is listed twice"
+        )
     return tuple(digests)

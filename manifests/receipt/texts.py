@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from manifests.errors import IncompleteError, MalformedError
 from manifests.receipt import base45
 from manifests.receipt.envelope import compact_receipt, expand_receipt
+from manifests.text import count_text
 
 TEXT_MARK = "SEALIFT1:"
 MAX_TEXT_CHARACTERS = 4296
@@ -54,7 +55,7 @@ def receipt_to_texts(data: bytes, max_characters: int = MAX_TEXT_CHARACTERS) -> 
         raise MalformedError(
             "receipt.too-large",
             "The receipt is too large to be read off a screen",
-            have=f"{len(shares)} codes",
+            have=count_text(len(shares), "code"),
             need=f"at most {MAX_TEXTS}",
             todo="a larger terminal, or: relay receipt --out FILE",
         )
@@ -120,7 +121,7 @@ def _join(identity: bytes, count: int, shares: dict[int, bytes]) -> bytes:
     if missing:
         raise IncompleteError(
             "receipt.parts",
-            f"Of a receipt's {count} codes not all are here",
+            f"Of a receipt's {count_text(count, 'code')} not all are here",
             have=", ".join(map(str, sorted(shares))),
             need=", ".join(missing),
             todo=f"scan code {' and '.join(missing)} too" if len(missing) <= 4 else "scan the missing ones too",

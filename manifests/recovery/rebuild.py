@@ -68,7 +68,7 @@ def rebuild_bundle(damaged: Path, lost: int, side: SideFile, *, workspace: Path,
     raise IncompleteError(
         "recovery.unusable",
         "The recovery data beside the bundle does not lead back to it",
-        need="the bundle once more on another medium",
+        need="the bundle again, on another medium",
         todo="in the DMZ: write the bundle and its .par2 file to another medium",
         program_code=code,
     )

@@ -20,6 +20,7 @@ from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas.accept import compile_schema
+from manifests.schemas.words import rule_text, value_text
 from manifests.text import decode_text
 
 if TYPE_CHECKING:
@@ -146,9 +147,9 @@ def _wrong_value(error: ValidationError, file: Path, place: str) -> Configuratio
         hint = f"change it to {match!r}" if match else None
         need = "one of " + ", ".join(allowed)
         return ConfigurationError(
-            "config.value", f"{file}: {place} is {error.instance!r}", need=need, todo=hint, key=place
+            "config.value", f"{file}: {place} is {value_text(error.instance)}", need=need, todo=hint, key=place
         )
-    said = _USER.sub("//***@", error.message)[:300]
+    said = _USER.sub("//***@", rule_text(error))[:300]
     return ConfigurationError("config.value", f"{file}: {place or 'the file'}: {said}", key=place)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from manifests.errors import MalformedError
 from manifests.schemas.accept import Accept, compile_schema, ecma_pattern
+from manifests.schemas.words import rule_text
 
 _MAX_ERRORS = 32
 """How many errors are compared to find the one worth telling."""
@@ -47,7 +48,7 @@ def explain_refusal(value: Any, schema: dict[str, Any]) -> tuple[str, str]:
     from jsonschema.exceptions import best_match
 
     error = best_match(islice(Draft202012Validator(_as_python(schema)).iter_errors(value), _MAX_ERRORS))
-    return ("$", "it is not what the schema describes") if error is None else (error.json_path, error.message)
+    return ("$", "it is not what the schema describes") if error is None else (error.json_path, rule_text(error))
 
 
 @cache

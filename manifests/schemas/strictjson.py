@@ -12,6 +12,7 @@ from itertools import chain, repeat
 from typing import Any, NoReturn
 
 from manifests.errors import MalformedError
+from manifests.text import cause_text, count_text
 
 MAX_INTEGER = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly (RFC 7493 section 2.2)."""
@@ -53,9 +54,11 @@ def decode_json(data: bytes, *, name: str, max_bytes: int, max_depth: int = 32) 
             text, object_pairs_hook=unique, parse_float=refuse_float, parse_constant=refuse_float, parse_int=whole
         )
     except RecursionError:
-        raise MalformedError("json.depth", f"{name} is nested too deeply", need=f"at most {max_depth} levels") from None
+        raise MalformedError(
+            "json.depth", f"{name} is nested too deeply", need=f"at most {count_text(max_depth, 'level')}"
+        ) from None
     except ValueError as error:
-        raise MalformedError("json.syntax", f"{name} is not JSON: {error}") from None
+        raise MalformedError("json.syntax", f"{name} is not JSON: {cause_text(error)}") from None
     _check_depth(value, name, max_depth)
     _check_text(value, text, name)
     return value
@@ -102,7 +105,7 @@ def _holds_an_array(value: Any) -> bool:
 def _text(data: bytes, name: str, max_bytes: int) -> str:
     if len(data) > max_bytes:
         raise MalformedError(
-            "json.too-large", f"{name} is too large", have=f"{len(data):,} bytes", need=f"at most {max_bytes:,}"
+            "json.too-large", f"{name} is too large", have=count_text(len(data), "byte"), need=f"at most {max_bytes:,}"
         )
     try:
         return data.decode("utf-8")
@@ -130,7 +133,9 @@ def _check_depth(value: Any, name: str, max_depth: int) -> None:
             if isinstance(child, (dict, list))
         ]
     if level:
-        raise MalformedError("json.depth", f"{name} is nested too deeply", need=f"at most {max_depth} levels")
+        raise MalformedError(
+            "json.depth", f"{name} is nested too deeply", need=f"at most {count_text(max_depth, 'level')}"
+        )
 
 
 def _check_text(value: Any, text: str, name: str) -> None:

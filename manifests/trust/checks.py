@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import MetaFile, Root, Snapshot, Targets
 
@@ -73,3 +75,23 @@ def delegated_roles(targets: Targets, limits: Limits = DEFAULT_LIMITS) -> tuple[
     if bins.number_of_bins > limits.delegations:
         raise refusals.too_many_delegations(limits.delegations)
     return tuple(bins.get_roles())
+
+
+def wanted_roles(targets: Targets, may_be_wanted: Callable[[str], bool], limits: Limits) -> tuple[str, ...]:
+    """Return the roles of :func:`delegated_roles` that may speak for a wanted path.
+
+    Args:
+        targets: The delegator.
+        may_be_wanted: Tells whether any path that fits a pattern of ``paths`` may be wanted. Where paths are shared
+            out by their digests each role may have any.
+        limits: Ceilings.
+
+    Raises:
+        MalformedError: ``tuf.delegations``.
+    """
+    named = None if targets.delegations is None else targets.delegations.roles
+    if not named:
+        return delegated_roles(targets, limits)
+    return tuple(
+        name for name, role in named.items() if role.paths is None or any(may_be_wanted(path) for path in role.paths)
+    )

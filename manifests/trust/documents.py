@@ -23,6 +23,7 @@ from tuf.api.serialization import SerializationError
 
 from manifests.clock import parse_instant
 from manifests.errors import MalformedError
+from manifests.text import cause_text
 from manifests.trust import refusals
 
 EXTENSION = "x-sealift"
@@ -143,7 +144,7 @@ def read_extension(timestamp: Timestamp) -> TimestampExtension | None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("one object has a key twice")
     return result
 
 
@@ -174,5 +175,5 @@ def _identity(key: Key) -> tuple[str, str]:
 
 def _reason(error: BaseException) -> str:
     """Say in one short line what a foreign exception found."""
-    text = f"{type(error).__name__} {error}".strip()
+    text = f"the key {error} is missing" if isinstance(error, KeyError) else cause_text(error)
     return text[:200].encode("ascii", "backslashreplace").decode("ascii")

@@ -18,6 +18,7 @@ from manifests.errors import (
     OtherVersionError,
     RollbackError,
 )
+from manifests.text import count_text
 
 _PLAIN_ROLE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -32,7 +33,7 @@ def too_large(role: str, have: int, ceiling: int) -> MalformedError:
     return MalformedError(
         refusal_code("too-large", role),
         f"The {role!r} metadata is too large",
-        have=f"{have:,} bytes",
+        have=count_text(have, "byte"),
         need=f"at most {ceiling:,}",
         role=role,
     )
@@ -63,7 +64,7 @@ def signatures(role: str, have: int, threshold: int) -> NotAuthenticError:
     return NotAuthenticError(
         refusal_code("signature", role),
         f"The {role!r} metadata is not signed by enough of its keys",
-        have=f"{have} valid signatures",
+        have=count_text(have, "valid signature"),
         need=f"{threshold}",
         role=role,
     )
@@ -74,7 +75,7 @@ def length(role: str, have: int, need: int) -> NotAuthenticError:
     return NotAuthenticError(
         refusal_code("length", role),
         f"The {role!r} metadata has another length than its signed one",
-        have=f"{have:,} bytes",
+        have=count_text(have, "byte"),
         need=f"{need:,}",
         role=role,
     )

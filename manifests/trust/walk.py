@@ -6,12 +6,13 @@ Everything is read through a :data:`MetadataReader`, so a zip, a directory and a
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.trust import documents, refusals
-from manifests.trust.checks import self_signed_root
+from manifests.trust.checks import self_signed_root, wanted_roles
 from manifests.trust.paths import TOP_TARGETS, Delegations, search_target
 from manifests.trust.toplevel import TrustedState
 from manifests.trust.workflow import Workflow
@@ -80,19 +81,64 @@ def refresh_top_roles(workflow: Workflow, read: MetadataReader) -> None:
     _load_targets(workflow, read, TOP_TARGETS, Root.type)
 
 
-def load_delegated_roles(workflow: Workflow, read: MetadataReader) -> None:
-    """Believe every delegated role too, reading only what has changed. After :func:`refresh_top_roles`.
+class TargetChoice(Protocol):
+    """Which targets somebody wants."""
+
+    @property
+    def literals(self) -> tuple[str, ...] | None:
+        """The very paths that are wanted; ``None`` where that is not known beforehand."""
+
+    def takes(self, path: str) -> bool:
+        """Tell whether a path is wanted."""
+
+    def may_take_of(self, pattern: str) -> bool:
+        """Tell whether any path that fits a delegation's pattern may be wanted."""
+
+
+def find_targets(workflow: Workflow, read: MetadataReader, choice: TargetChoice) -> dict[str, TargetFile]:
+    """Return the wanted targets by path, in order. After :func:`refresh_top_roles`.
+
+    Read are the roles alone that may speak for one, so that a role which nobody asked for may have ended, or be gone.
+    Where the wanted paths are known, that is one way through the delegations for each, as an ordinary client goes it.
 
     Raises:
         IncompleteError: ``tuf.missing.<role>``.
-        MalformedError: ``tuf.delegations`` when there are more roles than the ceiling.
+        MalformedError: ``tuf.delegations`` when more roles than the ceiling would have to be read.
         SealiftError: Whatever the workflow refuses.
 
-    Source: TUF 5.6.
+    Source: TUF 5.6.7.
     """
-    while edges := workflow.missing_roles:
-        for delegator, role in edges:
+    paths = choice.literals
+    if paths is None:
+        _load_wanted_roles(workflow, read, choice)
+        paths = workflow.listed_paths
+    prepared: dict[str, Delegations] = {}
+
+    def delegations(role: str) -> Delegations:
+        if role not in prepared:
+            prepared[role] = Delegations(workflow.targets(role))
+        return prepared[role]
+
+    def load(role: str, delegator: str) -> Targets:
+        if not workflow.contains(role, delegator):
             _load_targets(workflow, read, role, delegator)
+        return workflow.targets(role)
+
+    wanted = sorted({path for path in paths if choice.takes(path)})
+    found = ((path, search_target(path, load, delegations, workflow.limits.delegations)) for path in wanted)
+    return {path: target for path, target in found if target is not None}
+
+
+def _load_wanted_roles(workflow: Workflow, read: MetadataReader, choice: TargetChoice) -> None:
+    """Believe every role that may speak for a wanted target, reading only what has changed."""
+    delegators, known = [TOP_TARGETS], {TOP_TARGETS}
+    for delegator in delegators:
+        for role in wanted_roles(workflow.targets(delegator), choice.may_take_of, workflow.limits):
+            if not workflow.contains(role, delegator):
+                _load_targets(workflow, read, role, delegator)
+            if role not in known:
+                known.add(role)
+                delegators.append(role)
 
 
 def find_target(workflow: Workflow, read: MetadataReader, path: str) -> TargetFile:

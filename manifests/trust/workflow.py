@@ -190,6 +190,21 @@ class Workflow(TopLevel):
         return {path: target for path, target in found if target is not None}
 
     @property
+    def listed_paths(self) -> tuple[str, ...]:
+        """Every path that a believed role lists, also where another role has the say about it."""
+        return tuple({path for document in self._targets.values() for path in document.signed.targets})
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether every role that is delegated to is believed."""
+        for document in self._targets.values():
+            delegations = document.signed.delegations
+            bins = None if delegations is None else delegations.succinct_roles
+            if bins is not None and bins.number_of_bins > len(self._targets):
+                return False  # so many need not be counted one by one
+        return bool(self._targets) and not self.missing_roles
+
+    @property
     def file_names(self) -> tuple[str, ...]:
         """File names of the believed documents after the roots, such as ``timestamp.json`` and ``7.snapshot.json``."""
         names = [] if self._timestamp is None else [documents.metadata_file_name(Timestamp.type, None)]
@@ -216,7 +231,7 @@ class Workflow(TopLevel):
         """
         loaded = {role: document.data for role, document in self._targets.items()}
         # A role that was left out is no role that was withdrawn: old ones go only when all of the new ones are here.
-        complete = bool(self._targets) and not self.missing_roles
+        complete = self._is_complete
         floor = self._before.clock_floor
         if complete and self.extension is not None:
             floor = self.extension.created if floor is None else max(floor, self.extension.created)

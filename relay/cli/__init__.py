@@ -19,7 +19,7 @@ COMMANDS = {
     "check": ("relay.cli.check", "Hash the store again and say what is damaged."),
     "check-config": ("relay.cli.check_config", "Every error of relay.toml at once."),
     "gc": ("relay.cli.gc", "Forget old generations; remove content that nothing needs."),
-    "deliver-rules": ("relay.cli.deliver_rules", "Rule packs into the manager inside; a dry run at first."),
+    "deliver-rules": ("relay.cli.deliver_rules", "Rule packs into the manager inside; a dry run by default."),
     "tuf-client": ("relay.cli.tuf_client", "Verify and download from a TUF repository over HTTP(S)."),
 }
 

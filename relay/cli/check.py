@@ -8,6 +8,7 @@ from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import StorageError
 from manifests.progress import CancelToken
+from manifests.text import count_text
 
 
 @click.command()
@@ -27,7 +28,8 @@ def command(settings: Settings, wait: float, output: str, *, discard: bool) -> N
         damage = [entry.to_json() for entry in report.damage]
         print_json({"blobs": report.blobs, "bytes": report.bytes_read, "damage": damage, "remedy": list(report.remedy)})
     else:
-        click.echo(f"{report.blobs:,} blobs, {report.bytes_read:,} bytes: {len(report.damage):,} damaged")
+        read = f"{count_text(report.blobs, 'file')}, {count_text(report.bytes_read, 'byte')}"
+        click.echo(f"{read}: {len(report.damage):,} damaged")
         for entry in report.damage:
             needed_by = f" (generations {', '.join(map(str, entry.generations))}: {', '.join(entry.paths[:3])})"
             click.echo(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{needed_by if entry.paths else ''}")
@@ -37,6 +39,6 @@ def command(settings: Settings, wait: float, output: str, *, discard: bool) -> N
         raise StorageError(
             "storage.damaged",
             "The store or the database is damaged",
-            have=f"{len(report.damage):,} damaged of {report.blobs:,} blobs and the database",
+            have=f"{len(report.damage):,} damaged of {count_text(report.blobs, 'file')} and the database",
             todo="; ".join(report.remedy[1:] if discard else report.remedy),
         )

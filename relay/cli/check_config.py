@@ -14,7 +14,7 @@ from manifests.console.commands import Settings, output_option
 def command(settings: Settings, output: str) -> None:
     """Check relay.toml and name every error in it, not the first alone. Changes nothing; a running service goes on.
 
-    Leaves with 3 when there is one.
+    Exits with 3 when there is one.
     """
     from relay.config import config_path, find_config_errors
     from relay.home import open_home

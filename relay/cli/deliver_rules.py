@@ -29,7 +29,7 @@ _SAID = {
 @output_option
 @click.pass_obj
 def command(settings: Settings, pack: str | None, output: str, *, apply_: bool, detect_only: bool) -> None:
-    """Store the rule packs of the active generation in the manager, and show what the newest would change.
+    """Store the rule packs of the served generation in the manager, and show what the newest would change.
 
     The manager is the one that relay.toml names in [manager]; without it nothing is done. Its address must be a
     private one, and nothing else is dialled. What the manager has already is not stored again.

@@ -7,6 +7,7 @@ import click
 from manifests.clock import system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import count_text
 
 
 @click.command()
@@ -43,7 +44,8 @@ def command(settings: Settings, keep: int | None, wait: float, output: str, *, d
         return
     verb = "removed" if done.applied else "to remove"
     numbers = ", ".join(map(str, done.generations)) or "none"
-    click.echo(f"generations {verb}: {numbers}\ncontent {verb}: {done.blobs:,} files, {done.bytes:,} bytes")
+    content = f"{count_text(done.blobs, 'file')}, {count_text(done.bytes, 'byte')}"
+    click.echo(f"generations {verb}: {numbers}\ncontent {verb}: {content}")
     if done.spared:
         spared = ", ".join(map(str, done.spared))
         click.echo(f"later, since agents may still be downloading: {spared}; do: relay gc, in ten minutes")

@@ -13,7 +13,7 @@ from manifests.text import table_text
 @output_option
 @click.pass_obj
 def command(settings: Settings, output: str) -> None:
-    """List the generations in the store, oldest first, the rings that serve them, and what is not whole yet.
+    """List the generations in the store, oldest first, the rings that serve them, and what is still incomplete.
 
     As JSON it says more: when each was created, by whom, and its number of targets.
     """
@@ -59,4 +59,4 @@ def command(settings: Settings, output: str) -> None:
     header = ("generation", "imported", "bytes", "ring", "file")
     click.echo(table_text(rows, header) if rows else "No generation yet: put a bundle into the inbox.")
     for waiting in pending:
-        click.echo(f"\nNot whole yet: {waiting.have}\nNeeded: {waiting.need}\nDo: {waiting.todo}")
+        click.echo(f"\nIncomplete: {waiting.have}\nNeeded: {waiting.need}\nDo: {waiting.todo}")

@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Import bundles, of a directory every one, oldest first. The files are left where they are.
 
-    Volumes come in any order. Leave with 24 when a generation is still incomplete after all files; what has
+    Volumes come in any order. Exits with 24 when a generation is still incomplete after all files; what has
     arrived of it is kept.
     """
     from relay.afterwards import FollowUp, follow_import
@@ -86,7 +86,7 @@ def _to_text(attempt: Attempt, followed: FollowUp) -> str:
     elif attempt.error is not None:
         said = f"refused, {attempt.error.code}"
     else:
-        said = f"passed over. {attempt.passed_over}"
+        said = f"skipped. {attempt.passed_over}"
     return "\n".join((f"{attempt.path.name}: {said}", *after))
 
 
@@ -104,7 +104,7 @@ def _to_json(attempt: Attempt, followed: FollowUp) -> dict[str, Any]:
             "text": result.text,
             "outstanding": None if result.outstanding is None else result.outstanding.to_json(),
             "deliveries": [
-                {"event": event.kind, "text": event.text, **event.details} for event in followed.deliveries.events
+                {"event": event.kind, "text": event.text, **event.details} for event in followed.delivery_events
             ],
             "delivery_problems": [problem.to_json() for problem in followed.deliveries.problems],
         }

@@ -16,6 +16,7 @@ from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import MalformedError, UsageError
 from manifests.progress import CancelToken
 from manifests.receipt import SignedReceipt, check_note, check_site_name, key_fingerprint, receipt_to_texts
+from manifests.text import count_text
 
 
 @click.command()
@@ -108,9 +109,11 @@ def _to_json(signed: SignedReceipt, path: Path, *, qr: bool) -> dict[str, Any]:
 
 def _summary(signed: SignedReceipt) -> str:
     receipt = signed.receipt
-    lost = f", {len(receipt.without):,} blobs missing or damaged" if receipt.without else ""
+    lost = f", {count_text(len(receipt.without), 'file')} missing or damaged" if receipt.without else ""
     parts = f" and parts of {len(receipt.pending_parts):,}" if receipt.pending_parts else ""
-    arrived = f", and {len(receipt.pending_holds):,} blobs{parts} of generation {receipt.pending_generation}"
+    arrived = (
+        f", and {count_text(len(receipt.pending_holds), 'file')}{parts} of generation {receipt.pending_generation}"
+    )
     pending = arrived if receipt.pending_generation is not None else ""
     words = key_fingerprint(receipt.site_keyid).split()
     return (

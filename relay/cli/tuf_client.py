@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Verify and download from a TUF repository over HTTP(S).
 
-    Leaves with 0, or with 1 for any refusal or failure, which is what the TUF conformance suite asks
+    Exits with 0, or with 1 for any refusal or failure, which is what the TUF conformance suite asks
     for; the error line ends with our own code.
     """
     ctx.obj = _Options(metadata_dir, metadata_url, target_names, target_dir, target_base_url, authorities)

@@ -20,7 +20,7 @@ class DeliveryPlan:
     """Which deliveries to remove, to keep and to make, in this order.
 
     Args:
-        remove: Deliveries that the active generation no longer has.
+        remove: Deliveries that the served generation no longer has.
         withdraw: Deliveries whose time is up.
         keep: Deliveries that are as they should be.
         deliver: Files that are not there yet, and the places that they are for.

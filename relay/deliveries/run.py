@@ -5,26 +5,24 @@
 3. what is wanted and missing is copied beside its place, made durable, and renamed into it
 4. what could not be done is written down, and tried again at the next run
 
-A failure of one file is no reason to leave out the others, and none of all this fails an import.
+A failure of one file is no reason to leave out the others.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from manifests.disk.blobs import Blob
 from manifests.disk.lock import exclusive_lock
-from manifests.errors import LockedError, SealiftError, StorageError
+from manifests.errors import SealiftError, StorageError
 from manifests.text import printable
 from relay.config import DeliveryConfig
 from relay.context import Context
 from relay.deliveries.files import TEMPORARY, DeliveryDirectory, open_directory
 from relay.deliveries.plan import plan_deliveries, problem_of
-from relay.events.log import log_event
 from relay.rings.policy import DEFAULT_RING
 from relay.state import Delivery, DeliveryProblem, DeliveryState, Event, State, Wanted
 
@@ -69,23 +67,16 @@ def carry_out_deliveries(context: Context, *, wait_seconds: float = 0.0) -> Deli
         wait_seconds: How long to wait for another process that looks after deliveries.
 
     Returns:
-        What was done. A failure of the relay's own disk or database is an event of it, too.
+        What was done, and what of it could not be.
 
     Raises:
         LockedError: ``lock.held``: another process is at it; what a ring serves by now is seen to by that one.
+        StorageError: The relay's own disk or database fails.
         CancelledError: The context's token says so; the next run finishes what was begun.
     """
     home = context.home
-    try:
-        with exclusive_lock(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
-            return _DeliveryRun(context, state).run()
-    except LockedError:
-        raise
-    except SealiftError as error:
-        event = Event(context.clock(), FAILED, f"Deliveries could not be looked after: {error}", {"code": error.code})
-        with suppress(StorageError):  # the log may be on the disk that fails
-            log_event(home, event)
-        return DeliveryReport((event,))
+    with exclusive_lock(home.path / "deliveries.lock", wait_seconds=wait_seconds), State(home.database) as state:
+        return _DeliveryRun(context, state).run()
 
 
 class _DeliveryRun:
@@ -126,7 +117,7 @@ class _DeliveryRun:
         self._problems += todo.problems
         # 2. what is no longer wanted: first, for a name that it has may be wanted by another file
         for row in todo.remove:
-            self._try(row.wanted, partial(self._remove, row, "the active generation no longer has it", None))
+            self._try(row.wanted, partial(self._remove, row, "the served generation no longer has it", None))
         for row in todo.withdraw:
             self._try(row.wanted, partial(self._remove, row, "its time was up", "withdrawn"))
         for row in todo.keep:

@@ -13,7 +13,7 @@ from pathlib import Path
 from manifests.bundle.verify import VerifiedBundle
 from manifests.clock import instant_text
 from manifests.errors import SealiftError
-from manifests.text import printable
+from manifests.text import count_text, printable
 from relay.context import Context
 from relay.importing.checks import (
     check_bases,
@@ -124,10 +124,10 @@ class Admission:
         )
         text = (
             f"Generation {self.number} of {manifest.publisher}, created {instant_text(manifest.created)}: "
-            f"{len(manifest.targets):,} targets"
+            f"{count_text(len(manifest.targets), 'file')}"
         )
         if taken.damage:
-            text += f"; {len(taken.damage):,} members were damaged, their content was here already"
+            text += f"; content here already made up for {count_text(len(taken.damage), 'damaged member')}"
         self.context.progress.start("Commit")
         with state.transaction():
             state.generations.add_generation(new, self.now)
@@ -162,7 +162,7 @@ class Admission:
 
     def _give_back(self, taken: TakenContent, back: int, still: int) -> ImportResult:
         """Record that content of a generation that was here is back."""
-        text = f"Content that generation {self.number} had lost is back: {back:,} targets"
+        text = f"Content that generation {self.number} had lost is back: {count_text(back, 'file')}"
         if still:
             text += f"; {still:,} are still missing"
         with self.state.transaction():
@@ -214,4 +214,4 @@ def _describe_rot(taken: TakenContent) -> str:
     """Say what of a file in parts is not what it was when it came."""
     if not taken.rotten_bytes:
         return ""
-    return f"; {taken.rotten_bytes:,} bytes that came before have rotted on this disk and are needed again"
+    return f"; needed again, because this disk damaged what came before: {count_text(taken.rotten_bytes, 'byte')}"

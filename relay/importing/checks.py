@@ -11,11 +11,13 @@ from manifests.bundle.verify import VerifiedBundle
 from manifests.disk.durable import require_room
 from manifests.errors import IncompleteError, NotAuthenticError, SealiftError
 from manifests.manifest import TUF_PREFIX, Target
+from manifests.text import count_text
 from relay.config import Config
 from relay.home import Home
+from relay.importing.advice import advise_increment
 from relay.importing.content import ContentIntake, TakenContent
 from relay.state import State
-from relay.store.outstanding import advise_increment, find_newest_whole
+from relay.store.outstanding import find_newest_whole
 
 _METADATA_FACTOR = 8
 """Room in the database for one generation, as a multiple of the manifest's length: rows, indexes, log."""
@@ -79,12 +81,12 @@ def check_bases(
     if not lacking:
         return
     newest = state.generations.find_newest_number()
-    count = f"{len(manifest.targets) - len(lacking):,} of {len(manifest.targets):,} targets"
+    count = f"{len(manifest.targets) - len(lacking):,} of {count_text(len(manifest.targets), 'file')}"
     raise IncompleteError(
         "base.missing",
         f"The bundle needs content that it does not carry and that is not here, such as {lacking[0].path}",
         have=f"generation {newest}, {count}" if newest else f"no generation yet, {count}",
-        need=f"{len(lacking):,} targets, {sum(target.length for target in lacking):,} bytes"
+        need=f"{count_text(len(lacking), 'file')}, {count_text(sum(target.length for target in lacking), 'byte')}"
         + (f", as in generation {manifest.since}" if manifest.since is not None else ""),
         todo=f"in the DMZ: {advise_increment(find_newest_whole(state, home.store))}",
         generation=manifest.snapshot_version,

@@ -18,6 +18,7 @@ from manifests.disk.blobs import Batch, Blob, check_blob
 from manifests.disk.durable import storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError
 from manifests.manifest import BlobMember, PatchMember, Target
+from manifests.text import count_text
 from relay.context import Context
 from relay.importing.damaged import MemberDamage, UnreadableError, read_content
 from relay.store.parts import PartAssembly, PartSlot, slots_of_parts
@@ -170,7 +171,7 @@ class ContentIntake:
             raise IncompleteError(
                 "base.damaged",
                 f"A patch does not apply, since the content that it stands on is damaged here: {patch.base_sha256}",
-                need=f"{patch.base_length:,} bytes with that sha256",
+                need=f"{count_text(patch.base_length, 'byte')} with that sha256",
                 todo="relay check --discard, then relay receipt, and with it in the DMZ: bundle create --since RECEIPT",
             ) from error
 

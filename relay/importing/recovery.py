@@ -25,6 +25,7 @@ from manifests.disk.durable import require_room, storage_errors
 from manifests.errors import IncompleteError, MalformedError, NotAuthenticError, SealiftError, StorageError
 from manifests.limits import MIB
 from manifests.progress import CancelToken, Progress
+from manifests.text import count_text
 from relay.store.temporary import create_repair_directory
 
 PAGE_BYTES = 4096
@@ -58,7 +59,7 @@ class RepairedBundle:
         if not self.damaged_blocks:
             return "The medium gave read errors and all was read in the end; use another one for the next bundle"
         return (
-            f"The medium is damaged: {self.damaged_blocks:,} of {self.blocks:,} blocks were rebuilt from "
+            f"The medium is damaged: rebuilt {self.damaged_blocks:,} of {count_text(self.blocks, 'block')} from "
             f"{self.side_file.name}; use another one for the next bundle"
         )
 
@@ -211,7 +212,7 @@ class _Repair:
         if damaged > can_lose:
             raise self._too_damaged(path, side, damaged)
         self._cancel.raise_if_cancelled()
-        self._progress.start(f"Rebuild {damaged:,} of {whole.blocks:,} blocks")
+        self._progress.start(f"Rebuild {damaged:,} of {count_text(whole.blocks, 'block')}")
         result = self._workspace / "bundle.zip"
         with storage_errors(self._workspace):
             if damaged:
@@ -235,9 +236,9 @@ class _Repair:
         blocks, can_lose = side.recovery_set.blocks, len(side.recovery)
         return IncompleteError(
             "recovery.too-damaged",
-            f"{self._bundle} is damaged beyond repair: {damaged:,} of its {blocks:,} blocks are lost",
-            have=f"{can_lose:,} recovery blocks in {path.name}",
-            need=f"{damaged:,}, or the bundle once more on another medium",
+            f"{self._bundle} is damaged beyond repair: it lost {damaged:,} of its {count_text(blocks, 'block')}",
+            have=f"{count_text(can_lose, 'recovery block')} in {path.name}",
+            need=f"{damaged:,}, or the bundle again, on another medium",
             todo="in the DMZ: write the bundle and its .par2 file to another medium",
             damaged_blocks=damaged,
             blocks=blocks,

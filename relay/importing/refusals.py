@@ -20,11 +20,12 @@ from manifests.text import printable
 from relay.context import Context
 from relay.events.log import REFUSED, log_event
 from relay.home import Home
+from relay.importing.advice import advise_increment, advise_renumber, tells_of_lost_count
 from relay.quarantine.registry import RefusedBundle, quarantine_bundle
 from relay.state import Event, State
 from relay.state.last_refusal import save_last_refusal
 from relay.state.records import Detail, LastOutcome
-from relay.store.outstanding import advise_increment, advise_renumber, find_newest_whole, tells_of_lost_count
+from relay.store.outstanding import find_newest_whole
 
 REFUSALS = (NotAuthenticError, MalformedError, RollbackError, ExpiredError, IncompleteError)
 """Errors that say something about the bundle, not about this machine."""

@@ -99,7 +99,7 @@ def find_shortfall(attempts: Sequence[Attempt], newest: int) -> SealiftError | N
     left = waiting[-1]
     return IncompleteError(
         "volume.missing",
-        f"Generation {left.generation} is not whole yet; what has arrived of it is kept",
+        f"Generation {left.generation} is incomplete; the parts received are kept",
         have=left.have,
         need=left.need,
         todo=left.todo,

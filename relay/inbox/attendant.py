@@ -93,7 +93,7 @@ class Attendant:
         """Attend the inbox until :meth:`stop` is called."""
         with self._hints:
             while not self._hints.stopped:
-                self._hints.wait_for_hint(0.0 if self._take_turn() else self._patience())
+                self._hints.wait_for_hint(0.0 if self._take_turn() else self._seconds_to_wait())
 
     def stop(self) -> None:
         """Stop as soon as the file at hand is done with. For any thread."""
@@ -137,7 +137,7 @@ class Attendant:
         self._import(chosen)
         return True
 
-    def _patience(self) -> float:
+    def _seconds_to_wait(self) -> float:
         """Return how long to wait for a hint, in seconds."""
         now = self._monotonic()
         with self._turns.ledger() as ledger:

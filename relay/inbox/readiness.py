@@ -157,7 +157,7 @@ def _settle_seconds(stamp: FileStamp, rules: InboxRules) -> float:
     return rules.settle_seconds + (COARSE_TIME_SECONDS if coarse else 0.0)
 
 
-def _is_due(look: FirstLook, out_of_patience: bool) -> bool:
+def _is_ready(look: FirstLook, out_of_patience: bool) -> bool:
     """Tell whether a file is to be imported now, if only to be refused with the right reason."""
     if look.likeness is Likeness.WHOLE:
         return out_of_patience or not look.busy
@@ -210,7 +210,7 @@ class Ledger:
             after = replace(candidate, since=now, due=now + rules.settle_seconds, phase=Phase.MOVING)
         elif look.likeness is Likeness.FOREIGN:
             after = replace(candidate, phase=Phase.FOREIGN, reason=look.reason)
-        elif _is_due(look, now - candidate.since >= self._patience(candidate)):
+        elif _is_ready(look, now - candidate.since >= self._patience_seconds(candidate)):
             after = replace(candidate, phase=Phase.READY, reason=look.reason, ready_at=now)
         else:
             after = replace(candidate, phase=Phase.WAITING, reason=look.reason, due=now + rules.rescan_seconds)
@@ -220,7 +220,7 @@ class Ledger:
                 if other.phase is Phase.BLOCKED and after.is_side_file_of(other.path):
                     self._files[other.path] = replace(other, phase=Phase.READY)
 
-    def _patience(self, candidate: Candidate) -> float:
+    def _patience_seconds(self, candidate: Candidate) -> float:
         """Return how long an end may be missing, in seconds: less when recovery data, which comes last, is here."""
         with_side_file = any(c.phase is Phase.FOREIGN and c.is_side_file_of(candidate.path) for c in self)
         return candidate.rules.gather_seconds if with_side_file else candidate.rules.patience_seconds

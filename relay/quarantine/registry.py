@@ -1,7 +1,7 @@
-"""The quarantine: which bundles were refused and why, with a sealed copy of each as long as there is room.
+"""The quarantine: which bundles were refused and why, with an encrypted copy of each as long as there is room.
 
-``<id>.sealed`` is the copy (:mod:`relay.quarantine.sealed_file`), ``<id>.json`` the record; ``id`` is the first half
-of the content's SHA-256 digits. ``key`` seals them all.
+``<id>.sealed`` is the copy (:mod:`relay.quarantine.encrypted_copy`), ``<id>.json`` the record; ``id`` is the first half
+of the content's SHA-256 digits. ``key`` encrypts them all.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from manifests.bundle.opening import open_bundle
 from manifests.clock import instant_text, parse_instant
 from manifests.disk import durable
 from manifests.errors import MalformedError, SealiftError, StorageError, UsageError
-from manifests.text import printable
+from manifests.text import count_text, printable
 from relay.config import Config
 from relay.home import Home
-from relay.quarantine.sealed_file import KEY_BYTES, seal_file, unsealed_chunks, write_new_file
+from relay.quarantine.encrypted_copy import KEY_BYTES, decrypted_chunks, encrypt_copy, write_new_file
 
 _ID_DIGITS = 32
 
@@ -75,7 +75,7 @@ def quarantine_bundle(home: Home, config: Config, path: Path, error: SealiftErro
         kept = _make_room(home, config, os.fstat(file.fileno()).st_size)
         temporary = home.quarantine / f".{secrets.token_hex(8)}.tmp"
         try:
-            content = seal_file(_key(home), file, temporary if kept else None)
+            content = encrypt_copy(_key(home), file, temporary if kept else None)
             record = RefusedBundle(
                 id=content.sha256[:_ID_DIGITS],
                 code=error.code,
@@ -97,7 +97,7 @@ def quarantine_bundle(home: Home, config: Config, path: Path, error: SealiftErro
 def refused_bundles(home: Home) -> tuple[RefusedBundle, ...]:
     """Return the record of every refused bundle, oldest first."""
     with durable.storage_errors(home.quarantine):
-        found = [_read_record(path) for path in home.quarantine.glob("*.json")]
+        found = [_read_record(path) for path in home.quarantine.glob("[!.]*.json")]
     return tuple(sorted(found, key=lambda record: (record.at, record.id)))
 
 
@@ -111,7 +111,9 @@ def find_refused_bundle(home: Home, prefix: str) -> RefusedBundle:
     if len(found) != 1 or not prefix:
         code = "quarantine.ambiguous" if found else "quarantine.unknown"
         raise UsageError(
-            code, f"{len(found)} files in quarantine have an id like {prefix!r}", todo="relay quarantine list"
+            code,
+            f"The id {prefix!r} fits {count_text(len(found), 'file')} in quarantine",
+            todo="relay quarantine list",
         )
     return found[0]
 
@@ -121,13 +123,13 @@ def content_of_refused(home: Home, record: RefusedBundle) -> Iterator[bytes]:
 
     Raises:
         StorageError: ``quarantine.not-kept``, or the file cannot be read.
-        NotAuthenticError: ``quarantine.damaged``: not what was sealed.
+        NotAuthenticError: ``quarantine.damaged``: not what was encrypted.
     """
     if not record.kept:
         raise StorageError("quarantine.not-kept", f"The content of {record.name} was too large to keep")
     with durable.storage_errors(home.quarantine):
         key = _key(home)
-    yield from unsealed_chunks(key, _sealed_path(home, record.id))
+    yield from decrypted_chunks(key, _copy_path(home, record.id))
 
 
 def export_refused(home: Home, record: RefusedBundle, path: Path) -> None:
@@ -165,7 +167,7 @@ def restore_refused(home: Home, config: Config, record: RefusedBundle) -> Path:
 def delete_refused(home: Home, record: RefusedBundle) -> None:
     """Remove a refused bundle and its record for good."""
     with durable.storage_errors(home.quarantine):
-        _sealed_path(home, record.id).unlink(missing_ok=True)
+        _copy_path(home, record.id).unlink(missing_ok=True)
         _record_path(home, record.id).unlink(missing_ok=True)
         durable.fsync_directory(home.quarantine)
 
@@ -174,7 +176,7 @@ def _key(home: Home) -> bytes:
     return (home.quarantine / "key").read_bytes()
 
 
-def _sealed_path(home: Home, record_id: str) -> Path:
+def _copy_path(home: Home, record_id: str) -> Path:
     return home.quarantine / f"{record_id}.sealed"
 
 
@@ -188,7 +190,7 @@ def _keep(home: Home, record: RefusedBundle, temporary: Path) -> RefusedBundle:
         before = _read_record(_record_path(home, record.id))
         record = replace(record, times=before.times + 1, kept=record.kept or before.kept)
     if temporary.exists():
-        durable.replace_file(temporary, _sealed_path(home, record.id))
+        durable.replace_file(temporary, _copy_path(home, record.id))
     data = json.dumps(record.to_json(), sort_keys=True, indent=1, ensure_ascii=True)
     durable.write_file(_record_path(home, record.id), data.encode("ascii") + b"\n", mode=0o600)
     return record

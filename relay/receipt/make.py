@@ -31,6 +31,7 @@ from manifests.receipt import (
     sign_receipt,
 )
 from manifests.receipt.document import MAX_GENERATIONS
+from manifests.text import count_text
 from relay.context import Context
 from relay.receipt.site_key import open_site_key
 from relay.rings.policy import DEFAULT_RING
@@ -104,7 +105,7 @@ def make_receipt(
         newest = state.generations.find_generation(state.generations.find_newest_number())
         rings = {ring.name: ring.generation for ring in state.publications.list_rings()}
         lost = find_lost_content(home.store, state.generations.list_targets(), report)
-        generations = choose_generations([row.number for row in state.generations.list_generations()], lost)
+        generations = claimable_generations([row.number for row in state.generations.list_generations()], lost)
         arrived = summarise_arrived(find_arrived_content(state, home.store), report)
         receipt = Receipt(
             site_keyid=public_key.keyid,
@@ -167,7 +168,7 @@ def find_lost_content(store: BlobStore, targets: Iterable[GenerationTarget], rep
     )
 
 
-def choose_generations(held: Sequence[int], lost: LostContent) -> tuple[int, ...]:
+def claimable_generations(held: Sequence[int], lost: LostContent) -> tuple[int, ...]:
     """Return which of the generations that are held a receipt claims, ascending.
 
     The newest come first, for as long as what they lack can be listed: a site with more claims less than it has.
@@ -229,6 +230,7 @@ def _source_ages(state: State, served: int | None) -> tuple[SourceAge, ...]:
 
 
 def _event(receipt: Receipt, data: bytes, now: datetime) -> Event:
-    text = f"Receipt {receipt.serial}: generation {receipt.newest}, {len(receipt.without):,} blobs missing or damaged"
+    lost = f"{count_text(len(receipt.without), 'file')} missing or damaged"
+    text = f"Receipt {receipt.serial}: generation {receipt.newest}, {lost}"
     details: dict[str, Detail] = {"serial": receipt.serial, "sha256": hashlib.sha256(data).hexdigest()}
     return Event(now, KIND, text, details)

@@ -7,8 +7,8 @@ from datetime import datetime
 from manifests.clock import instant_text
 from relay.context import Context
 from relay.rings.mounting import list_mount_conflicts
-from relay.rings.policy import choose_generation
-from relay.state import Event, State
+from relay.rings.policy import HeldGeneration, choose_generation
+from relay.state import Event, Ring, State
 from relay.state.records import Detail
 
 ACTIVATED = "activate"
@@ -34,28 +34,28 @@ def move_rings(context: Context) -> tuple[Event, ...]:
     events: list[Event] = []
     with State(context.home.database) as state:
         for ring in state.publications.list_rings():
-            if _wanted(state, ring.generation) is not None:
+            if _wanted(state, ring, context.clock()) is not None:
                 with state.transaction():
                     events += _move_ring(state, ring.name, context)
     return tuple(events)
 
 
-def _wanted(state: State, served: int | None) -> int | None:
+def _wanted(state: State, ring: Ring, now: datetime) -> int | None:
     """Return the generation that a ring should be moved to; ``None`` when it serves that one, or nothing is held."""
-    chosen = choose_generation(state.generations.list_numbers())
-    return None if chosen == served else chosen
+    held = tuple(HeldGeneration(row.number, row.imported_at) for row in state.generations.list_generations())
+    chosen = choose_generation(ring, held, now)
+    return None if chosen == ring.generation else chosen
 
 
 def _move_ring(state: State, name: str, context: Context) -> tuple[Event, ...]:
     """Move one ring, asking again within the transaction: another process may have moved it meanwhile."""
-    served = state.publications.find_ring(name).generation
-    wanted = _wanted(state, served)
+    ring, now = state.publications.find_ring(name), context.clock()
+    wanted = _wanted(state, ring, now)
     if wanted is None:
         return ()
-    now = context.clock()
     published = state.publications.activate_generation(name, wanted, now)
     state.receipts.note_change()
-    event = _event(name, wanted, served, published, now)
+    event = _event(name, wanted, ring.generation, published, now)
     state.event_rows.add_event(event)
     for told in list_mount_conflicts(context.config.mount_at_root, state.generations.list_sources(wanted), now):
         state.event_rows.add_event(told)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
+from manifests.text import count_text
 from relay.state.records import Event
 
 ROOT = "/"
@@ -44,7 +45,7 @@ def list_mount_conflicts(configured: str | bool, sources: Iterable[Mountable], n
     if configured is not True or len(claims) < 2:
         return ()
     text = (
-        f"{len(claims)} sources ask for the root, {', '.join(claims)}: {claims[0]} is served there. "
+        f"{count_text(len(claims), 'source')} ask for the root, {', '.join(claims)}: {claims[0]} is served there. "
         'To decide otherwise write mount_at_root = "NAME" into [serve] of relay.toml'
     )
     return (Event(now, EVENT, text, {"mounted": claims[0], "sources": ",".join(claims)}),)

@@ -127,6 +127,6 @@ def _general_name(name: str) -> x509.GeneralName:
     except ValueError:
         if not _HOST.fullmatch(name) or len(name) > 253:
             raise ConfigurationError(
-                "tls.name", f"{name!r} is no name for a server", need="a host name or an IP address"
+                "tls.name", f"{name!r} is not a valid name for a server", need="a host name or an IP address"
             ) from None
         return x509.DNSName(name.lower())

@@ -14,10 +14,10 @@ from granian.constants import HTTPModes, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server as GranianServer
 
+from relay.config import TlsFiles
 from relay.server.app import Application
 from relay.server.limits import ServerLimits
 from relay.server.listening import BACKLOG
-from relay.server.tls import TlsFiles
 
 
 class Embedded(GranianServer):

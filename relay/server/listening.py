@@ -46,7 +46,7 @@ def addresses_of(host: str) -> tuple[tuple[str, bool], ...]:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise ConfigurationError(
-            "server.host", f"{host!r} is no address to listen on", need="an IP address, or localhost"
+            "server.host", f"{host!r} is not a valid address to listen on", need="an IP address, or localhost"
         ) from None
     if address.is_loopback:
         other = "::1" if address.version == 4 else "127.0.0.1"

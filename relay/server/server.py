@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from manifests.clock import Clock
 from manifests.disk.blobs import BlobStore
+from relay.config import TlsFiles
 from relay.server.app import Application, DamagedBlob, ViewProvider
 from relay.server.limits import DEFAULT, ServerLimits
 from relay.server.listening import close_listeners, open_listeners
-from relay.server.tls import TlsFiles, check_tls_files
+from relay.server.tls import check_tls_files
 
 if TYPE_CHECKING:
     from relay.server.embedded import Embedded

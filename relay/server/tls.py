@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.disk import durable
 from manifests.errors import ConfigurationError
+from relay.config import TlsFiles
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -33,14 +33,6 @@ BACKDATED = timedelta(days=2)
 
 _SUPPORTED = "ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits"
 _NEW_AUTHORITY = "relay init makes a new authority; agents must then be given the new ca.pem"
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """A certificate chain (PEM, leaf first) and its key (PEM, not encrypted); they may be one file."""
-
-    certificate: Path
-    key: Path
 
 
 def server_files(directory: Path) -> TlsFiles:
@@ -118,7 +110,7 @@ def check_tls_files(tls: TlsFiles) -> None:
         if not path.is_file():
             raise ConfigurationError(
                 "tls.missing",
-                f"There is no certificate or key at {path}",
+                f"There is not a certificate or key at {path}",
                 todo="relay init, or correct serve.tls in relay.toml",
             )
     try:
@@ -163,7 +155,7 @@ def leaf_expires_at(tls: TlsFiles) -> datetime:
     try:
         return x509.load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
     except (OSError, ValueError) as error:
-        raise ConfigurationError("tls.unreadable", f"{tls.certificate} is no certificate") from error
+        raise ConfigurationError("tls.unreadable", f"{tls.certificate} is not a certificate") from error
 
 
 def _issue(

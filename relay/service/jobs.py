@@ -1,127 +1,111 @@
-"""The jobs of the service: what it does again and again, each by itself and outside the event loop.
-
-A job that fails is reported and comes again; one that hangs keeps nobody, and is not begun a second time meanwhile.
-"""
+"""The jobs of the service: their table, and what each does."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 
 from manifests.errors import SealiftError
 from manifests.progress import CancelledError
+from manifests.text import count_text
+from relay.afterwards import FollowUp, follow_import
+from relay.context import Context
 from relay.inbox.attendant import Reporter
+from relay.server.tls import renew_leaf
+from relay.server.view import Views
+from relay.service.job_runner import Job
+from relay.store.garbage import collect_garbage
 
-LONGEST_WAIT_SECONDS = 1.0
-"""How long the runner sleeps at most: a job may have ended, or have been hastened, meanwhile."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A piece of work that comes again.
-
-    Args:
-        name: One word, which the log has beside a failure.
-        every_seconds: How long after its end it is due again.
-        run: Does it; raises ``SealiftError`` when it fails, ``CancelledError`` when the service stops.
-        at_start: Whether it is due when the service starts, or after its interval at first.
-        failing: What a failure means for people, as the beginning of a sentence; the error alone without it.
-    """
-
-    name: str
-    every_seconds: float
-    run: Callable[[], None]
-    at_start: bool = False
-    failing: str = ""
+LOCK_WAIT_SECONDS = 1.0
+"""Short, since a stop must not wait for it: the inbox tries again, and so does a job."""
+_MINUTE, _DAY = 60.0, 24 * 3600.0
 
 
-def run_in_thread(name: str, body: Callable[[], None]) -> None:
-    """Begin a piece of work in a thread that a leaving process does not wait for."""
-    threading.Thread(target=body, name=name, daemon=True).start()
-
-
-class JobRunner:
-    """Begins each job of a table when it is due.
+class ServiceJobs:
+    """What the service does again and again.
 
     Args:
-        jobs: The table; names are unique.
-        report: Told of failures, once for as long as a job fails alike.
-        monotonic: A clock that never goes back, in seconds.
-        begin: Begins a piece of work by its name, apart from the caller.
+        context: The relay's.
+        views: What is served.
+        report: Told what happens.
+        store_changed: Called when another process imported: files that waited for it are tried again.
+        hasten: Lets a job be due now, by its name.
+        reload_certificate: Serves the certificate that is there now; returns once it does.
     """
 
     def __init__(
         self,
-        jobs: Sequence[Job],
-        report: Reporter,
+        context: Context,
+        views: Views,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
-        begin: Callable[[str, Callable[[], None]], None] = run_in_thread,
+        report: Reporter,
+        store_changed: Callable[[], None],
+        hasten: Callable[[str], None],
+        reload_certificate: Callable[[], None],
     ) -> None:
-        self._jobs = {job.name: job for job in jobs}
+        self._context = context
+        self._views = views
         self._report = report
-        self._monotonic = monotonic
-        self._begin = begin
-        self._lock = threading.Lock()
-        now = monotonic()
-        self._due = {job.name: now + (0.0 if job.at_start else job.every_seconds) for job in jobs}
-        """When each job that does not run is due; one that runs is not in it."""
-        self._hastened: set[str] = set()
-        self._told: dict[str, str] = {}
-        self._bug: BaseException | None = None
+        self._store_changed = store_changed
+        self._hasten = hasten
+        self._reload_certificate = reload_certificate
+        self._seen_generation = 0
 
-    def begin_due_jobs(self) -> None:
-        """Begin every job that is due and does not run already.
+    def list_jobs(self) -> tuple[Job, ...]:
+        """Return the jobs. A new one is a line here, and what it runs."""
+        return (
+            # Short: what another process imported is served within seconds, and wakes files that waited for it.
+            Job("state", 2.0, self._look_at_state),
+            # What an import's own follow-up could not do, and deliveries whose days are over.
+            Job("afterwards", _MINUTE, self.follow_imports, at_start=True),
+            Job("tls", _DAY, self._renew_served_leaf, failing="the server certificate could not be renewed"),
+            Job("gc", _DAY, self._collect_garbage, failing="old content could not be removed"),
+        )
 
-        Raises:
-            BaseException: What ended an earlier run and is no ``SealiftError``: a bug, which ends the service.
-        """
-        if self._bug is not None:
-            raise self._bug
-        with self._lock:
-            now = self._monotonic()
-            due = [name for name in self._jobs if self._due.get(name, now + 1.0) <= now]
-            for name in due:
-                del self._due[name]
-        for name in due:
-            self._begin(f"job {name}", partial(self._run_job, self._jobs[name]))
+    def follow_imports(self) -> None:
+        """Do what follows an import, whoever made it; what failed is tried again, a stop's rest at the next start."""
+        with suppress(CancelledError):
+            self._tell(follow_import(self._context, wait_seconds=LOCK_WAIT_SECONDS))
 
-    def seconds_to_wait(self) -> float:
-        """Return how long nothing is due, at most :data:`LONGEST_WAIT_SECONDS`."""
-        with self._lock:
-            first = min(self._due.values(), default=float("inf")) - self._monotonic()
-        return min(max(first, 0.0), LONGEST_WAIT_SECONDS)
-
-    def hasten(self, name: str) -> None:
-        """Let a job be due now; one that runs comes again as soon as it has ended. For any thread."""
-        with self._lock:
-            if name in self._due:
-                self._due[name] = self._monotonic()
-            else:
-                self._hastened.add(name)
-
-    def _run_job(self, job: Job) -> None:
-        failure = ""
+    def renew_leaf_at_start(self) -> None:
+        """Renew the relay's own certificate if it is time; whatever goes wrong, the present one is served."""
         try:
-            with suppress(CancelledError):  # the service stops
-                job.run()
+            self._renew_leaf()
         except SealiftError as error:
-            failure = f"{job.failing}: {error}" if job.failing else str(error)
-            self._tell(job, failure, error.code)
-        except BaseException as error:  # noqa: BLE001 - begin_due_jobs() raises it
-            self._bug = error
-        if not failure:
-            self._told.pop(job.name, None)
-        with self._lock:
-            again = 0.0 if job.name in self._hastened else job.every_seconds
-            self._hastened.discard(job.name)
-            self._due[job.name] = self._monotonic() + again
+            self._report("tls", f"the server certificate could not be renewed: {error}", code=error.code)
 
-    def _tell(self, job: Job, failure: str, code: str) -> None:
-        if self._told.get(job.name) != failure:
-            self._told[job.name] = failure
-            self._report(job.name, failure, code=code)
+    def _renew_leaf(self) -> bool:
+        if self._context.config.tls is not None or not renew_leaf(self._context.home.tls, self._context.clock()):
+            return False
+        self._report("tls", "the server certificate was renewed")
+        return True
+
+    def _renew_served_leaf(self) -> None:
+        """Renew the relay's own certificate in time, and serve the new one."""
+        if self._renew_leaf():
+            self._reload_certificate()
+
+    def _collect_garbage(self) -> None:
+        """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
+        done = collect_garbage(self._context, wait_seconds=LOCK_WAIT_SECONDS)
+        if done.blobs:
+            self._report(
+                "gc",
+                f"Removed {count_text(done.blobs, 'file')} that nothing needs, {count_text(done.bytes, 'byte')}",
+            )
+
+    def _look_at_state(self) -> None:
+        """Build the view that is served next; what another process imported wakes files that waited for it."""
+        newest = self._views.current().newest_generation
+        if newest != self._seen_generation:
+            self._seen_generation = newest
+            self._store_changed()
+            self._hasten("afterwards")
+
+    def _tell(self, done: FollowUp) -> None:
+        for event in done.deliveries.events:
+            code = event.details.get("code")
+            self._report(event.kind, event.text, code=None if code is None else str(code))
+        for failure in done.failures:
+            if failure.is_new:
+                self._report(failure.event.kind, failure.event.text, code=failure.error.code)

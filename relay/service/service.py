@@ -16,10 +16,10 @@ from typing import Any
 
 from manifests.clock import Clock
 from manifests.disk.lock import exclusive_lock
-from manifests.errors import DamagedBundleError, SealiftError, StorageError
-from manifests.progress import CancelledError, CancelToken
-from relay.afterwards import FollowUp, follow_import
-from relay.config import Config
+from manifests.errors import DamagedBundleError, StorageError
+from manifests.progress import CancelToken
+from manifests.text import count_text
+from relay.config import Config, TlsFiles
 from relay.context import Context
 from relay.events.log import log_event
 from relay.home import Home
@@ -31,19 +31,16 @@ from relay.inbox.watcher import Watcher
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
-from relay.server.tls import TlsFiles, renew_leaf, server_files
+from relay.server.tls import server_files
 from relay.server.view import Views
-from relay.service.jobs import Job, JobRunner, run_in_thread
+from relay.service.job_runner import JobRunner, run_in_thread
+from relay.service.jobs import LOCK_WAIT_SECONDS, ServiceJobs
 from relay.service.notify import notify_manager
 from relay.state import Event
-from relay.store.garbage import collect_garbage
 
 STOP_SECONDS = 4.0
 """For an import under way to notice that the service stops; one that does not is cut off, as by a crash."""
 _LIMITS = ServerLimits(stop_seconds=2.0)
-_LOCK_WAIT_SECONDS = 1.0
-"""Short, since a stop must not wait for it: the inbox tries again."""
-_MINUTE, _DAY = 60.0, 24 * 3600.0
 
 
 class Service:
@@ -70,8 +67,15 @@ class Service:
         inboxes = [inbox_from_config(inbox) for inbox in config.inboxes]
         self._watcher = Watcher(inboxes, self._import, report)
         self._views = Views(home, config, silent_inboxes=lambda: self._watcher.silent_inboxes)
-        self._seen_generation = 0
-        self._jobs = JobRunner(self._table(), report)
+        self._jobs = ServiceJobs(
+            self._context,
+            self._views,
+            report=report,
+            store_changed=self._watcher.store_changed,
+            hasten=lambda name: self._runner.hasten(name),
+            reload_certificate=self._reload_certificate,
+        )
+        self._runner = JobRunner(self._jobs.list_jobs(), report)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server = Server(
             config.host,
@@ -82,17 +86,6 @@ class Service:
             clock=clock,
             on_damage=self._damaged,
             limits=_LIMITS,
-        )
-
-    def _table(self) -> tuple[Job, ...]:
-        """Return the jobs. A new one is a line here, and what it runs."""
-        return (
-            # Short: what another process imported is served within seconds, and wakes files that waited for it.
-            Job("state", 2.0, self._look_at_state),
-            # What an import's own follow-up could not do, and deliveries whose days are over.
-            Job("afterwards", _MINUTE, self._follow_imports, at_start=True),
-            Job("tls", _DAY, self._renew_served_leaf, failing="the server certificate could not be renewed"),
-            Job("gc", _DAY, self._collect_garbage, failing="old content could not be removed"),
         )
 
     async def run(self) -> None:
@@ -106,7 +99,7 @@ class Service:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stop.set)
-        self._renew_leaf_at_start()
+        self._jobs.renew_leaf_at_start()
         self._views.current()
         await self._server.start()
         watching = _watch_in_thread(self._watcher.run, loop)
@@ -128,9 +121,9 @@ class Service:
         stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
         try:
             while True:
-                self._jobs.begin_due_jobs()
+                self._runner.begin_due_jobs()
                 done, _ = await asyncio.wait(
-                    [stopped, watching], timeout=self._jobs.seconds_to_wait(), return_when=asyncio.FIRST_COMPLETED
+                    [stopped, watching], timeout=self._runner.seconds_to_wait(), return_when=asyncio.FIRST_COMPLETED
                 )
                 if watching in done:
                     watching.result()
@@ -140,58 +133,16 @@ class Service:
             stopped.cancel()
 
     def _tls(self) -> TlsFiles:
-        own = self._config.tls
-        return server_files(self._home.tls) if own is None else TlsFiles(own.certificate, own.key)
+        return self._config.tls or server_files(self._home.tls)
 
-    def _renew_leaf_at_start(self) -> None:
-        """Renew the relay's own certificate if it is time; whatever goes wrong, the present one is served."""
-        try:
-            self._renew_leaf()
-        except SealiftError as error:
-            self._report("tls", f"the server certificate could not be renewed: {error}", code=error.code)
-
-    def _renew_leaf(self) -> bool:
-        if self._config.tls is not None or not renew_leaf(self._home.tls, self._clock()):
-            return False
-        self._report("tls", "the server certificate was renewed")
-        return True
-
-    def _renew_served_leaf(self) -> None:
-        """Renew the relay's own certificate in time, and serve the new one."""
-        if self._renew_leaf() and self._loop is not None:
+    def _reload_certificate(self) -> None:
+        if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._server.reload(), self._loop).result()
 
-    def _collect_garbage(self) -> None:
-        """Remove what nobody needs any more; an import that is under way comes first, and tomorrow is another day."""
-        done = collect_garbage(self._context, wait_seconds=_LOCK_WAIT_SECONDS)
-        if done.blobs:
-            self._report("gc", f"{done.blobs:,} files that nothing needs were removed, {done.bytes:,} bytes")
-
-    def _look_at_state(self) -> None:
-        """Build the view that is served next; what another process imported wakes files that waited for it."""
-        newest = self._views.current().newest_generation
-        if newest != self._seen_generation:
-            self._seen_generation = newest
-            self._watcher.store_changed()
-            self._jobs.hasten("afterwards")
-
-    def _follow_imports(self) -> None:
-        """Do what follows an import, whoever made it; what failed is tried again, a stop's rest at the next start."""
-        with suppress(CancelledError):
-            self._tell(follow_import(self._context, wait_seconds=_LOCK_WAIT_SECONDS))
-
-    def _tell(self, done: FollowUp) -> None:
-        for event in done.deliveries.events:
-            code = event.details.get("code")
-            self._report(event.kind, event.text, code=None if code is None else str(code))
-        for failure in done.failures:
-            if failure.is_new:
-                self._report(failure.event.kind, failure.event.text, code=failure.error.code)
-
     def _import(self, path: Path) -> ImportResult | Refusal:
-        ended = import_or_quarantine(self._context, path, wait_seconds=_LOCK_WAIT_SECONDS)
+        ended = import_or_quarantine(self._context, path, wait_seconds=LOCK_WAIT_SECONDS)
         if not isinstance(ended, Refusal) or isinstance(ended.error, DamagedBundleError):
-            self._follow_imports()
+            self._jobs.follow_imports()
         return ended
 
     def _started(self) -> None:
@@ -208,8 +159,8 @@ class Service:
         notify_manager(self._notify_address, "READY=1")
 
     def _damaged(self, damage: DamagedBlob) -> None:
-        found = "is not there" if damage.found is None else f"has {damage.found:,} bytes"
-        text = f"{damage.name}: its content {found}, {damage.length:,} bytes were stored; do: relay check"
+        found = "is not there" if damage.found is None else f"has {count_text(damage.found, 'byte')}"
+        text = f"{damage.name}: its content {found}, {count_text(damage.length, 'byte')} were stored; do: relay check"
         self._report("damaged", text, sha256=damage.sha256)
         self._record(Event(self._clock(), "damage", text, {"sha256": damage.sha256}))
 

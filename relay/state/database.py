@@ -13,11 +13,11 @@ from relay.state.arriving import ArrivingGenerations
 from relay.state.deliveries import Deliveries
 from relay.state.event_rows import EventRows
 from relay.state.follow_ups import FollowUpFailures
-from relay.state.generations import HeldGenerations
+from relay.state.generations import Generations
 from relay.state.last_import import LastImport
 from relay.state.manager_deliveries import ManagerDeliveries
 from relay.state.publications import RingPublications
-from relay.state.receipts import ReceiptSerials
+from relay.state.receipts import Receipts
 from relay.state.records import Event
 from relay.state.schema import database_errors
 from relay.state.trusted import TrustedMetadata
@@ -41,12 +41,12 @@ class State:
         self.path = path
         self._connection = schema.connect(path)
         self.trusted = TrustedMetadata(self._connection, path)
-        self.generations = HeldGenerations(self._connection, path, self.trusted)
+        self.generations = Generations(self._connection, path, self.trusted)
         self.publications = RingPublications(self._connection, path)
         self.arriving = ArrivingGenerations(self._connection, path)
         self.deliveries = Deliveries(self._connection, path)
         self.manager_deliveries = ManagerDeliveries(self._connection, path)
-        self.receipts = ReceiptSerials(self._connection, path)
+        self.receipts = Receipts(self._connection, path)
         self.follow_ups = FollowUpFailures(self._connection, path)
         self.last_import = LastImport(self._connection, path)
         self.event_rows = EventRows(self._connection, path)

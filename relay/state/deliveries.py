@@ -26,7 +26,7 @@ DeliveryState = Literal["begun", "ready", "placed", "found", "withdrawn", "gone"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A target of the active generation that its publisher means for a place. ``length`` in bytes."""
+    """A target of the served generation that its publisher means for a place. ``length`` in bytes."""
 
     place: str
     source: str

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # slow to import, and a status does not need it
     from manifests.manifest import SourceRecord
 
 
-class HeldGenerations(TableGroup):
+class Generations(TableGroup):
     """The tables of generations.
 
     Args:
@@ -83,10 +83,6 @@ class HeldGenerations(TableGroup):
     def find_number_before(self, number: int) -> int:
         """Return the newest generation before this one, 0 when there is none."""
         return int(self._row("SELECT coalesce(max(number), 0) FROM generations WHERE number < ?", (number,))[0])
-
-    def list_numbers(self) -> tuple[int, ...]:
-        """Return the number of every generation, ascending."""
-        return tuple(number for (number,) in self._rows("SELECT number FROM generations ORDER BY number"))
 
     def count_generations(self) -> int:
         """Return how many generations are held."""

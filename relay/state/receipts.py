@@ -9,7 +9,7 @@ from __future__ import annotations
 from relay.state.table_group import TableGroup
 
 
-class ReceiptSerials(TableGroup):
+class Receipts(TableGroup):
     """The tables of receipts."""
 
     def load_last_serial(self) -> int:

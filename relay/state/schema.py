@@ -209,7 +209,7 @@ _CAUSES = {
     sqlite3.SQLITE_PERM: ("storage.permission", "Permission was denied"),
     sqlite3.SQLITE_CANTOPEN: ("storage.io", "The database cannot be opened"),
     sqlite3.SQLITE_CORRUPT: ("storage.corrupt", "The database is damaged"),
-    sqlite3.SQLITE_NOTADB: ("storage.corrupt", "The file is no database"),
+    sqlite3.SQLITE_NOTADB: ("storage.corrupt", "The file is not a database"),
 }
 _FAILED = ("storage.io", "Reading or writing the database failed")
 _SHARED_MEMORY_BYTES = 32 * 1024

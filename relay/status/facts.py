@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from manifests.clock import instant_text
+from manifests.text import count_text
 from relay.state.deliveries import Delivery, DeliveryProblem
 from relay.state.records import AbsentSourceState, LastOutcome, RoleTrust, SourceState
 from relay.store.outstanding import OutstandingContent
@@ -87,11 +88,13 @@ class Status:
         by_our_limit = not self.sources or any(source.fresh_days is None for source in self.sources)
         old = age is not None and age > limit and by_our_limit
         if age is not None and old:
-            yield f"the generation is {age.days} days old, more than {self.stale_after_days}"
+            most = count_text(self.stale_after_days, "day")
+            yield f"the generation is {count_text(age.days, 'day')} old, more than {most}"
         for source in self.sources:
             if self.source_stale(source, now) and not (old and source.fresh_days is None):
                 days = self.source_age(source, now).days
-                yield f"the source {source.name} is {days} days old, more than {self.fresh_days(source)}"
+                most = count_text(self.fresh_days(source), "day")
+                yield f"the source {source.name} is {count_text(days, 'day')} old, more than {most}"
 
     def fresh_days(self, source: SourceState) -> int:
         """Return for how many days a source counts as fresh: as its publisher says, else as the site does."""

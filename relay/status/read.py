@@ -15,7 +15,7 @@ from relay.store.outstanding import list_outstanding
 
 def read_status(home: Home, config: Config, state: State) -> Status:
     """Read how the relay stands, without what it serves."""
-    ring = next(ring for ring in state.publications.list_rings() if ring.name == DEFAULT_RING)
+    ring = state.publications.find_ring(DEFAULT_RING)
     generation = None if ring.generation is None else state.generations.find_generation(ring.generation)
     targets, target_bytes = state.publications.measure_files(ring.name)
     hold_days = {place.name: place.hold_days for place in config.deliveries}

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from manifests.clock import instant_text
-from manifests.text import age_text, table_text
+from manifests.text import age_text, count_text, table_text
+from relay.rings.policy import DEFAULT_RING
 from relay.state.records import LastOutcome, SourceState
 from relay.status.facts import Status
 
@@ -81,11 +82,17 @@ def _content_rows(status: Status, now: datetime) -> list[tuple[str, ...]]:
         return [("generation", "none yet: put a bundle into the inbox")]
     return [
         ("publisher", status.publisher or ""),
-        ("generation", f"{status.generation} (ring {status.ring}; {status.generations} in the store)"),
+        ("generation", f"{status.generation} ({_where(status)})"),
         ("created", f"{_text(status.created)}, {age_text(age)} ago"),
-        ("targets", f"{status.targets:,}, {status.target_bytes:,} bytes"),
+        ("files", f"{status.targets:,}, {count_text(status.target_bytes, 'byte')}"),
         ("stale", "; ".join(status.stale_reasons(now)) or "no"),
     ]
+
+
+def _where(status: Status) -> str:
+    """Say what rings serve it, once there are several, and how many generations are kept."""
+    ring = [] if status.ring == DEFAULT_RING else [f"ring {status.ring}"]
+    return "; ".join([*ring, f"{status.generations} in the store"])
 
 
 def _source_rows(status: Status, now: datetime) -> Iterator[tuple[str, ...]]:

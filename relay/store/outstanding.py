@@ -10,7 +10,7 @@ from typing import Any
 from manifests.byte_ranges import Range
 from manifests.clock import instant_text
 from manifests.disk.blobs import Blob, BlobStore
-from manifests.errors import CountedBackError, OtherVersionError, SealiftError
+from manifests.text import count_text
 from relay.state import ArrivingGeneration, ArrivingVolume, GenerationTarget, State
 from relay.store.parts import assembled_ranges
 
@@ -43,13 +43,13 @@ class OutstandingContent:
     def have(self) -> str:
         """What is here, for people."""
         volumes = f"{_volumes(self.seen)} of {self.volume_count}, " if self.volume_count > 1 else ""
-        held = f"{self.targets - self.missing_targets:,} of {self.targets:,} targets"
+        held = f"{self.targets - self.missing_targets:,} of {count_text(self.targets, 'file')}"
         return f"{volumes}{held} of generation {self.generation}"
 
     @property
     def need(self) -> str:
         """What is not, for people."""
-        content = f"{self.missing_targets:,} targets, {self.missing_bytes:,} bytes"
+        content = f"{count_text(self.missing_targets, 'file')}, {count_text(self.missing_bytes, 'byte')}"
         if not self.missing_targets:
             return "none of its content, only a bundle of it that is whole"
         return f"{_volumes(self.unseen)} of {self.volume_count}: {content}" if self.unseen else content
@@ -136,27 +136,6 @@ def find_newest_whole(state: State, store: BlobStore) -> int:
         if not find_missing_targets(state.generations.list_targets(generation.number), store):
             return generation.number
     return 0
-
-
-def advise_increment(since: int) -> str:
-    """Return the command that makes what a site lacks that holds a generation, or none."""
-    return f"bundle create --since {since}" if since else "bundle create --full"
-
-
-def tells_of_lost_count(error: SealiftError) -> bool:
-    """Tell whether a refusal means that the publisher gives a version twice, or counts back: it lost its place.
-
-    An older timestamp does not: that is an older bundle, which is what there is every day.
-    """
-    return isinstance(error, OtherVersionError | CountedBackError)
-
-
-def advise_renumber(above: int) -> str:
-    """Return what a publisher has to do of whom this site has seen more than he remembers."""
-    return (
-        f"in the DMZ, whose home came back from a backup or is in use twice: bundle restored --above {above}, "
-        "then bundle create"
-    )
 
 
 def find_missing_targets(targets: Iterable[GenerationTarget], store: BlobStore) -> tuple[GenerationTarget, ...]:

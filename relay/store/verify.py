@@ -17,6 +17,7 @@ from manifests.disk.blobs import Blob
 from manifests.disk.durable import storage_errors, sync_filesystem
 from manifests.errors import StorageError
 from manifests.progress import CancelToken, Progress
+from manifests.text import count_text
 from relay.home import Home
 from relay.state import GenerationTarget, State
 
@@ -165,7 +166,7 @@ def _what_is_wrong(home: Home, blob: Blob) -> str | None:
     except StorageError as error:
         return error.what
     if found != blob:
-        return f"{found.length:,} bytes with sha256 {found.sha256}, instead of {blob.length:,}"
+        return f"{count_text(found.length, 'byte')} with sha256 {found.sha256}, instead of {blob.length:,}"
     return None
 
 

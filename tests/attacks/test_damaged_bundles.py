@@ -96,8 +96,8 @@ def test_all_but_the_damaged_blob_is_kept_and_the_command_named(home, forge, tmp
     error = salvage(home, forge, path)
     assert held(home) == FILES.keys() - {"rules/3"}
     assert error.what.startswith("The bundle is damaged: 1 of its members cannot be read (zip.crc: ")
-    assert error.have == "5 of 6 targets of generation 2"
-    assert error.need == "1 targets, 20,000 bytes"
+    assert error.have == "5 of 6 files of generation 2"
+    assert error.need == "1 file, 20,000 bytes"
     assert error.todo == (
         "import forge-000002-full.zip from an undamaged copy (in the DMZ: bundle create --again 2); for just the "
         "rest: relay receipt, and with it in the DMZ: bundle create --since RECEIPT"
@@ -142,7 +142,7 @@ def test_two_copies_that_are_damaged_in_different_places_make_the_generation(hom
     overwrite(path, good.index(FILES["rules/4"]), b"damage")
     result = import_bundle(home, path, forge.clock())
     assert result.outcome == "imported"
-    assert "1 members were damaged, their content was here already" in result.text
+    assert "content here already made up for 1 damaged member" in result.text
 
 
 def test_just_the_rest_makes_the_generation_when_the_publisher_sends_it(home, forge, tmp_path):
@@ -163,7 +163,7 @@ def test_a_damaged_volume_gives_its_parts(home, forge, tmp_path):
     overwrite(volumes[0], place_of(volumes[0], forge.files["rules/large"][:15_000]) + 9, b"damage")
     error = salvage(home, forge, volumes[0])
     assert error.details["missing"] == 1
-    assert error.need == "1 targets, 15,000 bytes"
+    assert error.need == "1 file, 15,000 bytes"
     assert "import forge-000002-full-v1-of-2.zip from an undamaged copy" in error.todo
     volumes[0].write_bytes(good)
     assert import_bundle(home, volumes[0], forge.clock()).outcome == "imported"

@@ -135,7 +135,7 @@ def test_the_last_volume_missing_is_named_with_the_command_and_nothing_is_lost(s
     shown = site.relay("status").stdout
     assert "volumes 1, 3 of 3, " in shown
     assert todo in shown
-    assert "Not whole yet: volumes 1, 3 of 3, " in site.relay("generations").stdout
+    assert "Incomplete: volumes 1, 3 of 3, " in site.relay("generations").stdout
     assert take(site, first, second) == (0, "")
     assert served(site) == site.forge.files
 
@@ -386,6 +386,6 @@ def test_recovery_data_goes_into_the_inbox_and_out_of_it_with_its_bundle(site: S
         shutil.copyfile(copy, site.inbox / "update.zip")
         event = service.until("imported")
         assert "3 of " in event["text"]
-        assert "blocks were rebuilt from UPDATE.ZIP.PAR2" in event["text"]
+        assert "blocks from UPDATE.ZIP.PAR2" in event["text"]
         wait_for(lambda: not list(site.inbox.iterdir()), seconds=10, what="an empty inbox")
     assert served(site) == site.forge.files

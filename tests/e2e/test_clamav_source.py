@@ -84,8 +84,8 @@ def test_the_first_version_crosses_verified_by_sigtool(upstream: SourceSimulator
     bundle = near.seal()
     (source,) = near.manifest(bundle)["sources"]
     assert source["verification"] == (
-        "2 of 2 databases match the MD5 in their header; 2 of 2 signatures verified by sigtool; "
-        "1 custom databases carried, not verified"
+        "MD5 in the header matches: 2 of 2 databases; 2 of 2 signatures verified by sigtool; "
+        "1 custom database carried, not verified"
     )
     far.carry_in(bundle)
     assert "test.cvd updated (version: 1" in freshclam(far, "steady")

@@ -29,7 +29,7 @@ with token.open(rw=True, user_pin=pin) as session:
     parameters = session.create_domain_parameters(
         pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: pkcs11.util.ec.encode_named_curve_parameters(curve)}, local=True
     )
-    parameters.generate_keypair(store=True, id=pkcs11.util.biginteger(int(number)), label=f"key{number}")
+    parameters.generate_keypair(store=True, id=bytes.fromhex(number), label=f"key{number}")
 """
 
 
@@ -42,15 +42,25 @@ class Token:
         (directory / "tokens").mkdir(parents=True)
         configuration = directory / "softhsm2.conf"
         configuration.write_text(f"directories.tokendir = {directory}/tokens\nobjectstore.backend = file\n")
+        self.directory = directory
         self.pin_file = directory / "pin"
+        self.pin_file.touch(mode=0o600)
         self.pin_file.write_text(f"{PIN}\n")
         self.environment = clean_environment(SOFTHSM2_CONF=configuration)
-        self.call("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "314159")
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Make an empty token under the label."""
+        self.call("softhsm2-util", "--init-token", "--free", "--label", self.label, "--pin", PIN, "--so-pin", "314159")
 
     def make_key(self, number: int, curve: str = "secp256r1") -> str:
         """Generate an EC key on the token; return its URI."""
-        self.call(sys.executable, "-c", MAKE_KEY, self.library, self.label, PIN, str(number), curve)
-        return f"hsm:{number}?label={self.label}"
+        return self.make_key_with_id(f"{number:02x}", str(number), curve)
+
+    def make_key_with_id(self, key_id: str, written: str, curve: str = "secp256r1") -> str:
+        """Generate an EC key under an id in hex; return its URI, the id written in that way."""
+        self.call(sys.executable, "-c", MAKE_KEY, self.library, self.label, PIN, key_id, curve)
+        return f"hsm:{written}?label={self.label}"
 
     def call(self, *command: object, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -158,7 +168,7 @@ def test_a_wrong_pin_seals_nothing(publisher, token, tmp_path):
     wrong.write_text("000000\n")
     done = bundle(publisher, token, "create", "--out", publisher.out, check=False, SEALIFT_PIN_FILE=str(wrong))
     assert done.returncode == 3
-    assert "[pkcs11.token]" in done.stderr
+    assert "[pkcs11.pin]" in done.stderr
     assert publisher.version() == 0
     assert not list(publisher.out.glob("*")) if publisher.out.exists() else True
 
@@ -169,3 +179,63 @@ def test_a_library_that_is_not_there_is_named(publisher, token):
     done = bundle(publisher, token, "keys", "add", "targets", "hsm:1?label=sealift", check=False)
     assert done.returncode == 3
     assert "[pkcs11.token]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("key_id", "written"),
+    [
+        ("00a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3", "00a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3"),
+        ("1122334455667788990011223344556677889900", "0x1122334455667788990011223344556677889900"),
+        ("0001", "0001"),
+        ("10", "0x10"),
+        ("0a", "10"),
+    ],
+)
+def test_a_key_is_found_under_the_id_that_the_card_gave_it(publisher, token, key_id, written):
+    uri = token.make_key_with_id(key_id, written)
+    bundle(publisher, token, "keys", "rotate", "targets", "--with", uri)
+    bundle(publisher, token, "create", "--out", publisher.out, "--pin-file", token.pin_file)
+    assert publisher.version() == 1
+
+
+def test_an_id_that_is_not_there_says_which_are(publisher, token):
+    token.make_key_with_id("10", "0x10")
+    done = bundle(
+        publisher, token, "keys", "add", "targets", "hsm:10?label=sealift", "--pin-file", token.pin_file, check=False
+    )
+    assert done.returncode == 3
+    assert "0x10" in done.stderr
+
+
+def test_another_card_with_the_same_label_and_id_is_told_from_the_right_one_before_anything_is_pulled(publisher, token):
+    uri = token.make_key(1)
+    bundle(publisher, token, "keys", "rotate", "targets", "--with", uri)
+    right = token.directory / "tokens"
+    right.rename(token.directory / "right")
+    right.mkdir()
+    token.initialise()
+    token.make_key(1)
+    done = bundle(publisher, token, "create", "--out", publisher.out, "--pin-file", token.pin_file, check=False)
+    assert (done.returncode, "[pkcs11.other-key]" in done.stderr) == (3, True)
+    assert uri in done.stderr
+    assert not list((publisher.home / "sources").glob("*"))
+    for path in (token.directory / "right").iterdir():
+        path.rename(right / path.name)
+    bundle(publisher, token, "create", "--out", publisher.out, "--pin-file", token.pin_file)
+    assert publisher.version() == 1, "both cards are there: the right one of them signs"
+
+
+def test_runs_with_nobody_there_try_a_wrong_pin_once_in_all(publisher, token, tmp_path):
+    bundle(publisher, token, "keys", "rotate", "timestamp", "--with", token.make_key(1))
+    wrong = tmp_path / "wrong"
+    wrong.touch(mode=0o600)
+    wrong.write_text("000000\n")
+    command = ("create", "--every", "10s", "--out", publisher.out, "--pin-file")
+    first = bundle(publisher, token, *command, wrong, check=False)
+    assert (first.returncode, "PinIncorrect" in first.stderr) == (3, True)
+    for file in (wrong, token.pin_file):
+        again = bundle(publisher, token, *command, file, check=False)
+        assert (again.returncode, "[pkcs11.pin]" in again.stderr) == (3, True)
+        assert "No PIN was tried" in again.stderr
+    bundle(publisher, token, "create", "--out", publisher.out, "--pin-file", token.pin_file)
+    assert publisher.version() == 1, "the right PIN, once, with somebody there, makes the token as good as new"

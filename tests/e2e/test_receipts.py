@@ -204,7 +204,7 @@ def test_damage_is_said_and_a_replay_does_not_hide_it(publisher: Publisher, site
     site.relay("receipt", "--check", "--out", tmp_path / "damaged.json")
     known = ("--fingerprint", fingerprint_of(site))
     publisher.bundle("sites", "import", *known, tmp_path / "whole.json")
-    assert "1 blobs missing or damaged" in publisher.bundle("sites", "import", tmp_path / "damaged.json").stdout
+    assert "1 file missing or damaged" in publisher.bundle("sites", "import", tmp_path / "damaged.json").stdout
     replayed = publisher.bundle("sites", "import", tmp_path / "whole.json")
     assert "older than" in replayed.stdout
     listed = {row["site"]: row for row in json.loads(publisher.bundle("sites", "-o", "json").stdout)}

@@ -49,6 +49,23 @@ def cvd(version: int, **fields: object) -> bytes:
     return header(version, rest, **fields) + rest
 
 
+PART = b"Forged:0:*:414243\n"
+
+
+def cld(version: int, *, compressed: bool = False, listed: bytes = PART) -> bytes:
+    """Return what freshclam leaves of a database that it patched; the list inside is of ``listed``."""
+    begin = header(version, b"", md5="X").replace(b":c2lnbmF0dXJl:", b":X:").ljust(512)
+    digest = hashlib.sha256(listed).hexdigest()
+    info = begin.rstrip() + f"\nx.ndb:{len(PART)}:{digest}\nDSIG:forged\n".encode()
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, data in (("COPYING", b"free\n"), ("x.info", info), ("x.ndb", PART)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return begin + (gzip.compress(file.getvalue(), mtime=0) if compressed else file.getvalue())
+
+
 def cdiff(version: int, *, said: int | None = None, length: int | None = None) -> bytes:
     """Return an increment to a version; ``said`` and ``length`` lie about what is inside."""
     script = f"OPEN forged.ndb\nADD Forged.{version}:0:*:414243\nCLOSE\n".encode() * 50

@@ -15,10 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 from manifests.disk.blobs import Blob, BlobStore
+from relay.config import TlsFiles
 from relay.server.content import DamagedBlob
 from relay.server.limits import ServerLimits
 from relay.server.server import Server
-from relay.server.tls import TlsFiles, authority_file, create_authority, server_files
+from relay.server.tls import authority_file, create_authority, server_files
 from relay.server.view import Publication, PublishedFile, View
 from relay.state.records import RoleTrust
 from relay.status.facts import Status

@@ -13,6 +13,7 @@ COMMANDS = {
     "add": ("bundler.cli.keys.add", "Give a role another key."),
     "rotate": ("bundler.cli.keys.rotate", "Replace keys of a role."),
     "revoke": ("bundler.cli.keys.revoke", "Take a key from a role."),
+    "passphrase": ("bundler.cli.keys.passphrase", "Give a private key file another passphrase."),
     "threshold": ("bundler.cli.keys.threshold", "Set how many keys of a role must sign."),
     "renew": ("bundler.cli.keys.renew", "Give root a later expiry."),
     "staged": ("bundler.cli.keys.staged", "Show, copy out or discard the root that waits for signatures."),

@@ -7,16 +7,17 @@ from typing import Any
 import click
 
 from bundler.cli.keys.common import CeremonyOptions, change_options, new_keys, open_ceremony, tell_outcome
-from bundler.cli.options import no_passphrase_option
+from bundler.cli.options import KeyName, new_passphrase_option, no_passphrase_option
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
 
 
 @click.command()
 @click.argument("role")
-@click.argument("new_key", required=False, metavar="[KEY.pub|hsm:ID?label=TOKEN]")
+@click.argument("new_key", type=KeyName(), required=False, metavar="[KEY.pub|hsm:ID?label=TOKEN]")
 @click.option("--generate", is_flag=True, help="Make the key here.")
 @no_passphrase_option
+@new_passphrase_option
 @change_options
 @click.pass_obj
 def command(
@@ -27,7 +28,8 @@ def command(
         raise UsageError("keys.new", "Give either a key (a .pub file or hsm:...) or --generate")
     with open_ceremony(settings, CeremonyOptions(**options)) as session:
         if new_key is None:
-            outcome = session.key_changes.generate_key(role, new_keys(session, no_passphrase=no_passphrase))
+            session.key_changes.check_role(role)
+            outcome = session.key_changes.generate_key(role, new_keys(session, role, no_passphrase=no_passphrase))
         else:
             outcome = session.key_changes.add_key(role, new_key)
         tell_outcome(session, outcome)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bundler.cli.options import secrets_from, secrets_options, warn_open_keys
+from bundler.cli.options import KeyName, new_passphrase_from, secrets_from, secrets_options, warn_open_keys
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.errors import UsageError
 
 if TYPE_CHECKING:
     from bundler.ceremony.ceremony import Ceremony, RootOutcome
@@ -30,7 +31,8 @@ class CeremonyOptions:
     keys: tuple[str, ...] = ()
     stage: bool = False
     out: Path | None = None
-    passphrase_file: Path | None = None
+    passphrase_files: tuple[Path, ...] = ()
+    new_passphrase_file: Path | None = None
     pin_file: Path | None = None
     output: str = "text"
 
@@ -39,7 +41,12 @@ def change_options(command: Command) -> Command:
     """Add the options that every change of keys takes, named as the fields of :class:`CeremonyOptions`."""
     for option in (
         click.option(
-            "--key", "keys", multiple=True, metavar="KEY", help="Sign with this root key too: a file or hsm:..."
+            "--key",
+            "keys",
+            type=KeyName(),
+            multiple=True,
+            metavar="KEY",
+            help="Sign with this root key too: a file or hsm:...",
         ),
         click.option(
             "--stage", is_flag=True, help="Sign nothing: let the change wait for others, or for more changes."
@@ -81,7 +88,7 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
     home = open_home(settings.home)
     config = load_config(home.config)
     hsm.use_module(config.pkcs11_module)
-    secrets = secrets_from(options.passphrase_file, options.pin_file)
+    secrets = secrets_from(options.passphrase_files, options.pin_file)
     with home.lock():
         repository = Repository.load(home.metadata)
         also = [open_signer(uri, None, secrets) for uri in options.keys]
@@ -92,13 +99,25 @@ def open_ceremony(settings: Settings, options: CeremonyOptions) -> Iterator[Cere
         yield CeremonySession(home, options, secrets, ceremony, changes)
 
 
-def new_keys(session: CeremonySession, *, no_passphrase: bool) -> NewKeys:
-    """Say how to make private keys in the home."""
-    from bundler.ceremony.key_changes import NewKeys
+def new_keys(session: CeremonySession, role: str, *, no_passphrase: bool) -> NewKeys:
+    """Say how to make private keys of a role in the home: they are opened by what opens the home's other keys.
 
+    Raises:
+        UsageError: ``keys.passphrase``: two answers to that.
+        ConfigurationError: ``passphrase.*``.
+    """
+    from bundler.ceremony.key_changes import NewKeys
+    from bundler.keys.keyring import home_passphrase
+
+    file = session.options.new_passphrase_file
+    if no_passphrase and file is not None:
+        raise UsageError("keys.passphrase", "--no-passphrase and --new-passphrase-file exclude each other")
     if no_passphrase:
         warn_open_keys(session.home.keys)
-    return NewKeys(None if no_passphrase else session.secrets.new_passphrase())
+        return NewKeys(None)
+    if file is not None:
+        return NewKeys(new_passphrase_from(file))
+    return NewKeys(home_passphrase(session.home.keys, role, session.secrets))
 
 
 def show_changes(lines: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bundler.cli.options import no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
+from bundler.cli.options import files_given, no_passphrase_option, passphrase_option, secrets_from, warn_open_keys
 from manifests.console.commands import output_option, print_json
 
 
@@ -20,14 +20,15 @@ def command(out: Path, passphrase_file: Path | None, output: str, *, no_passphra
 
     Needs no home. alice.pem gets alice.pub; plant.alice gets plant.alice.pub.
     """
-    from bundler.keys.keyring import generate_key_files, public_name
+    from bundler.keys.keyring import check_absent, generate_key_files, public_name
 
     public = public_name(out)
+    check_absent(out)
     passphrase = None
     if no_passphrase:
         warn_open_keys(out)
     else:
-        passphrase = secrets_from(passphrase_file).new_passphrase()
+        passphrase = secrets_from(files_given(passphrase_file)).new_passphrase()
     entry = generate_key_files(out, passphrase).entry
     if output == "json":
         print_json({"keyid": entry.key.keyid, "private": str(out), "public": str(public)})

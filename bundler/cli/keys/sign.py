@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bundler.cli.keys.common import show_changes
-from bundler.cli.options import secrets_from, secrets_options
+from bundler.cli.options import KeyName, input_file, secrets_from, secrets_options
 from manifests.clock import system_clock
 from manifests.console.commands import Settings
 from manifests.errors import UsageError
@@ -25,9 +25,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=input_file)
 @click.option(
-    "--key", "uris", multiple=True, metavar="KEY", help="A private key file or hsm:...; no home is needed then."
+    "--key",
+    "uris",
+    type=KeyName(),
+    multiple=True,
+    metavar="KEY",
+    help="A private key file or hsm:...; no home is needed then.",
 )
 @click.option("--out", type=_FILE, help="Where the signed copy goes.  [default: FILE itself]")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -38,7 +43,7 @@ def command(
     file: Path,
     uris: tuple[str, ...],
     out: Path | None,
-    passphrase_file: Path | None,
+    passphrase_files: tuple[Path, ...],
     pin_file: Path | None,
     *,
     yes: bool,
@@ -46,7 +51,7 @@ def command(
     """Sign FILE, a proposed root; shows what it changes and asks first."""
     from bundler.ceremony.ceremony import sign_copy
 
-    secrets = secrets_from(passphrase_file, pin_file)
+    secrets = secrets_from(passphrase_files, pin_file)
 
     def decide(proposal: Proposal) -> Sequence[Signer]:
         doubts = (f"WARNING: {doubt}" for doubt in proposal.doubts(system_clock()))
@@ -64,7 +69,9 @@ def command(
 
 def _confirm(proposal: Proposal) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("keys.confirm", "There is nobody to confirm the change", todo="look at it, then add --yes")
+        raise UsageError(
+            "keys.confirm", "The change must be confirmed, but there is no terminal", todo="look at it, then add --yes"
+        )
     click.confirm(f"Sign root {proposal.proposed.version}?", abort=True, err=True)
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bundler.kinds.activeupdate.components import SECTIONS, Component, ComponentIndex, Section
-from bundler.sources.globs import GlobSet
+from bundler.kinds.activeupdate.components import (
+    SECTIONS,
+    Component,
+    ComponentIndex,
+    OddLine,
+    Section,
+    check_lengths,
+)
+from bundler.sources.globs import EVERY_PATH, GlobSet
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "vsapi": ("vsapi", "v_"),
@@ -39,7 +46,12 @@ class Choice:
     def of(self, index: ComponentIndex, globs: GlobSet) -> frozenset[int]:
         """Return the numbers of the lines whose components are carried.
 
-        A component stands and falls with its signature, and an increment with the pattern that it belongs to.
+        A component stands and falls with its signature, and an increment with the pattern that it belongs to. What is
+        wrong with a line harms who would carry it, and nobody else.
+
+        Raises:
+            MalformedError: ``activeupdate.*``: a line that may be chosen is no component, or those that are chosen
+                give a file two sizes.
         """
         patterns = {(c.line.key or "").casefold(): c for c in index.components if c.section == "pattern"}
 
@@ -47,7 +59,30 @@ class Choice:
             decides = patterns.get(component.belongs_to or "", component)
             return self._takes(decides) and _both(decides, globs) and _both(component, globs)
 
-        return frozenset(component.line.number for component in index.components if carried(component))
+        for odd in index.odd:
+            pattern = patterns.get(odd.belongs_to or "")
+            if carried(pattern) if pattern is not None else self._may_take(odd, globs):
+                raise odd.error
+        taken = [component for component in index.components if carried(component)]
+        check_lengths(taken)
+        return frozenset(component.line.number for component in taken)
+
+    def _may_take(self, odd: OddLine, globs: GlobSet) -> bool:
+        """Tell whether a line would be chosen if it were a component; where that cannot be told, it would.
+
+        What stands where no component does is harmless for who chose some, and a reason to distrust the whole index
+        for who takes all.
+        """
+        if odd.section is None:
+            return self == Choice() and globs == EVERY_PATH
+        names = odd.words[:1] if odd.section == "engine" else ()
+        path = next(iter(odd.words[len(names) :]), "")
+        return (
+            odd.section in self.sections
+            and (not self.platforms or not names or any(self._of_platform(name) for name in names))
+            and (not path or not self.families or any(_begins_with(one, path, *names) for one in self.families))
+            and (not path or globs.takes(path))
+        )
 
     def _takes(self, component: Component) -> bool:
         return (
@@ -61,12 +96,17 @@ class Choice:
 
 
 def _of_family(component: Component, family: str) -> bool:
+    return _begins_with(family, component.path, component.name)
+
+
+def _begins_with(family: str, path: str, *names: str) -> bool:
+    """Tell whether a file's name, an engine's name or a directory begins as a family's do."""
     word = family.casefold()
     beginnings = FAMILIES.get(word, (word,))
-    *directories, file_name = component.path.casefold().split("/")
+    *directories, file_name = path.casefold().replace("\\", "/").split("/")
     return (
         file_name.startswith(beginnings)
-        or component.name.casefold().startswith(beginnings)
+        or any(name.casefold().startswith(beginnings) for name in names)
         or any(directory.startswith(beginnings) for directory in directories)
     )
 

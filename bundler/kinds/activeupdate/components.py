@@ -14,7 +14,7 @@ can be left out and said to be.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -23,6 +23,7 @@ from bundler.kinds.activeupdate.ini import IniFile, IniLine
 from bundler.kinds.activeupdate.paths import component_path, line_error, points_to_file
 from manifests.errors import MalformedError
 from manifests.limits import GIB
+from manifests.text import count_text
 
 Section: TypeAlias = Literal["pattern", "engine", "product"]
 SECTIONS: tuple[Section, ...] = ("pattern", "engine", "product")
@@ -93,15 +94,39 @@ class Component:
 
 
 @dataclass(frozen=True)
+class OddLine:
+    """A line that stands where a component does and is none, or leads out of the tree wherever it stands.
+
+    Args:
+        section: Where it stands; ``None`` where no component does.
+        line: The line.
+        error: What is wrong with it.
+        belongs_to: The key of the pattern that it would be an increment of.
+    """
+
+    section: Section | None
+    line: IniLine
+    error: MalformedError
+    belongs_to: str | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What may be its name or its path, as far as that can be told: every field."""
+        return tuple(field.strip() for field in self.line.value.split(","))
+
+
+@dataclass(frozen=True)
 class ComponentIndex:
     """A ``server.ini`` and what it lists.
 
-    ``strange`` are lines outside ``[Server]`` that point to files in a form that is not known.
+    ``strange`` are lines outside ``[Server]`` that point to files in a form that is not known; ``odd`` are components
+    that cannot be, which is an error for who wants them.
     """
 
     ini: IniFile
     components: tuple[Component, ...]
     strange: tuple[IniLine, ...]
+    odd: tuple[OddLine, ...] = ()
 
     def mirrored(self, chosen: Callable[[Component], bool]) -> bytes:
         """Return the file for a mirror: ``[Server]`` and what is not carried commented out, every other byte as it was.
@@ -110,10 +135,12 @@ class ComponentIndex:
         section ``[Server]``.
         """
         left_out = [component for component in self.components if not chosen(component)]
-        lines = {line.number for line in self.strange} | {component.line.number for component in left_out}
-        sections = {component.line.section for component in left_out if component.section == "product"}
-        carried = {product for component in self.components if chosen(component) for product in _product_of(component)}
-        products = {product for component in left_out for product in _product_of(component)} - carried
+        kept = [component for component in self.components if chosen(component)]
+        gone = [*(component.line for component in left_out), *(odd.line for odd in self.odd)]
+        lines = {line.number for line in (*self.strange, *gone)}
+        sections = {line.section for line in gone if _INFO.fullmatch(line.section)}
+        carried = {product for component in kept for product in _product_of(component.line)}
+        products = {product for line in gone for product in _product_of(line)} - carried
 
         def leave_out(line: IniLine) -> bool:
             product = _PRODUCT_KEY.fullmatch(line.key or "")
@@ -130,24 +157,32 @@ class ComponentIndex:
 def read_components(ini: IniFile) -> ComponentIndex:
     """Return what an index lists.
 
+    A line that is no component of the tree is told in ``odd``, with its error: ``activeupdate.component``,
+    ``.traversal``, ``.absolute``, ``.backslash``, ``.name`` or ``.increment``.
+
     Raises:
-        MalformedError: ``activeupdate.component``, ``.traversal``, ``.absolute``, ``.backslash``, ``.name``,
-            ``.increment``, ``.length-conflict``, ``.count`` or ``.empty``.
+        MalformedError: ``activeupdate.count`` or ``.empty``.
     """
     components: list[Component] = []
     strange: list[IniLine] = []
+    odd: list[OddLine] = []
     for section, lines in ini.sections.items():
         if section.casefold() == "server":
             continue
         reader = _SectionReader(section, {(line.key or "").casefold(): line for line in lines})
         for line in lines:
-            found = reader.component(line)
+            try:
+                found = reader.component(line)
+                points = found is None and points_to_file(line)
+            except MalformedError as error:
+                odd.append(reader.odd(line, error))
+                continue
             if found is not None:
                 components.append(found)
-            elif points_to_file(line):
+            elif points:
                 strange.append(line)
-    _check(components)
-    return ComponentIndex(ini, tuple(components), tuple(strange))
+    _check_count(len(components) + len(odd))
+    return ComponentIndex(ini, tuple(components), tuple(strange), tuple(odd))
 
 
 def shown_version(version: str) -> str:
@@ -163,6 +198,11 @@ class _SectionReader:
 
     section: str
     lines: Mapping[str, IniLine]
+
+    def odd(self, line: IniLine, error: MalformedError) -> OddLine:
+        """Return a line that is no component though it should be one."""
+        merge = _MERGE_KEY.fullmatch(line.key or "")
+        return OddLine(self._kind, line, error, merge[1].casefold() if merge else None)
 
     def component(self, line: IniLine) -> Component | None:
         key = line.key or ""
@@ -220,7 +260,9 @@ def _fields(line: IniLine, count: int) -> list[str]:
     """Return the first fields; what may stand behind them changes nothing for us and is carried."""
     fields = [field.strip() for field in line.value.split(",")]
     if not all(fields[:count]) or not count <= len(fields) <= _MAX_FIELDS:
-        raise line_error(line, "activeupdate.component", f"does not hold the {count} fields of a component")
+        raise line_error(
+            line, "activeupdate.component", f"does not hold the {count_text(count, 'field')} of a component"
+        )
     return fields[:count]
 
 
@@ -237,23 +279,31 @@ def _length(line: IniLine, text: str) -> int:
     return int(text)
 
 
-def _check(components: list[Component]) -> None:
-    """Refuse a list that is empty, endless, or gives one file two sizes."""
-    if not components:
+def _check_count(count: int) -> None:
+    """Refuse a list that is empty or endless."""
+    if not count:
         raise MalformedError("activeupdate.empty", "The index lists no component", need="a classic server.ini")
-    if len(components) > MAX_COMPONENTS:
+    if count > MAX_COMPONENTS:
         raise MalformedError(
             "activeupdate.count",
             "The index lists too many components",
-            have=f"{len(components):,}",
+            have=f"{count:,}",
             need=f"at most {MAX_COMPONENTS:,}",
         )
+
+
+def check_lengths(components: Iterable[Component]) -> None:
+    """Refuse components that give one file two sizes.
+
+    Raises:
+        MalformedError: ``activeupdate.length-conflict``.
+    """
     lengths: dict[str, int] = {}
     for component in components:
         if lengths.setdefault(component.path, component.length) != component.length:
             raise line_error(component.line, "activeupdate.length-conflict", f"gives {component.path} a second size")
 
 
-def _product_of(component: Component) -> set[str]:
-    match = _INFO.fullmatch(component.line.section)
+def _product_of(line: IniLine) -> set[str]:
+    match = _INFO.fullmatch(line.section)
     return set() if match is None else {match[1]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+from bundler.fetch.errors import BusyError, HttpStatusError, WebPageError
 from bundler.fetch.fetcher import Fetcher
 from bundler.kinds.activeupdate import components as activeupdate_components
 from bundler.kinds.activeupdate import ini as activeupdate_ini
@@ -48,8 +49,16 @@ def find_index(fetcher: Fetcher, url: str) -> FoundIndex:
 
 
 def _from_zip(fetcher: Fetcher, url: str) -> bytes | None:
-    packed = fetcher.document_or_none(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes, or_forbidden=True)
-    if packed is None:
+    """Return ``server.ini`` out of the zip, or ``None`` where a client would ask for the plain file.
+
+    That is where the server answers anything else than a zip that can be read: it has none, or refuses or fails, or
+    gives a page. Whoever is busy, or wants to know who asks, says so of the plain file too.
+    """
+    try:
+        packed = fetcher.document(f"{url}/{ZIP_NAME}", max_bytes=_LIMITS.packed_bytes)
+    except (WebPageError, HttpStatusError) as error:
+        if isinstance(error, BusyError):
+            raise
         return None
     try:
         return _unpacked(packed)

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from manifests.errors import MalformedError
 from manifests.limits import MIB
+from manifests.text import count_text
 
 MAX_BYTES = 16 * MIB
 """Of one file; some thousands of components take a few hundred kilobytes."""
@@ -90,7 +91,7 @@ def parse_ini(data: bytes, name: str) -> IniFile:
     """
     if len(data) > MAX_BYTES:
         raise MalformedError(
-            "ini.too-large", f"{name} is too large", have=f"{len(data):,} bytes", need=f"at most {MAX_BYTES:,}"
+            "ini.too-large", f"{name} is too large", have=count_text(len(data), "byte"), need=f"at most {MAX_BYTES:,}"
         )
     bom, encoding = next(((mark, code) for mark, code in _BOMS if data.startswith(mark)), (b"", "utf-8"))
     try:
@@ -140,17 +141,17 @@ class _Parser:
     def _header(self, number: int, row: str, said: str) -> IniLine:
         match = _HEADER.fullmatch(said)
         if match is None:
-            self._refuse("ini.section", number, "is no section header")
+            self._refuse("ini.section", number, "is not a section header")
         self._section = match[1].strip(" \t")
         if self._section.casefold() in self._sections:
-            self._refuse("ini.duplicate-section", number, f"begins the section {self._section!r} once more")
+            self._refuse("ini.duplicate-section", number, f"begins the section {self._section!r} a second time")
         self._sections.add(self._section.casefold())
         return IniLine(number, row, self._section, header=True)
 
     def _key(self, number: int, row: str, key: str, value: str) -> IniLine:
         place = (self._section.casefold(), key.casefold())
         if place in self._keys:
-            self._refuse("ini.duplicate-key", number, f"gives the key {key!r} of [{self._section}] once more")
+            self._refuse("ini.duplicate-key", number, f"gives the key {key!r} of [{self._section}] a second time")
         self._keys.add(place)
         return IniLine(number, row, self._section, key, value)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from bundler.kinds.activeupdate.components import Component, ComponentIndex, shown_version
 from bundler.kinds.activeupdate.index import FoundIndex
 from bundler.sources.versions import Floor
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Selection:
     def said(self) -> str:
         """What was checked and what was left out."""
         count, listed = len(self.files), len({component.path for component in self.index.components})
-        some = f"{count:,} of {listed:,}" if count < listed else f"all {count:,}"
-        said = f"{some} components of {self.found.origin}; each with its signature, carried, not verified"
-        strange = len(self.index.strange)
-        return f"{said}; {strange:,} lines of an unknown form left out" if strange else said
+        some = f"{count:,} of " if count < listed else "" if count == 1 else "all "
+        said = f"{some}{count_text(listed, 'component')} of {self.found.origin}"
+        said += "; each with its signature, carried, not verified"
+        strange = len(self.index.strange) + len(self.index.odd)
+        return f"{said}; {count_text(strange, 'line')} of an unknown form left out" if strange else said

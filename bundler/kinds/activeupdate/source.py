@@ -27,6 +27,7 @@ from manifests.disk.blobs import Blob
 from manifests.errors import FetchError, IncompleteError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts
+from manifests.text import count_text
 
 INDEX_PATH = "server.ini"
 ATTEMPTS = 3
@@ -137,7 +138,7 @@ class ActiveUpdateSource:
             raise FetchError(
                 "activeupdate.nothing-chosen",
                 f"Source {self.name!r}: no component is of these families, sections and platforms",
-                have=f"{len(found.index.components):,} components upstream",
+                have=f"{count_text(len(found.index.components), 'component')} upstream",
                 todo="correct families, sections, platforms, include or exclude in bundler.toml",
             )
         for component in selection.components:
@@ -182,7 +183,7 @@ class ActiveUpdateSource:
         raise IncompleteError(
             "activeupdate.incomplete",
             f"Source {self.name!r}: the upstream does not have all that its index lists; without: {min(missing)}",
-            have=f"{whole:,} of {len(files):,} components",
+            have=f"{whole:,} of {count_text(len(files), 'component')}",
             need="every component and its signature",
             todo="pull again later; if it stays so, tell the upstream's operator, or exclude the component",
             missing=len(missing),

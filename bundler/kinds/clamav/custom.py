@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bundler.fetch.fetcher import FetchedFile, WantedFile
-from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown_url
+from bundler.fetch.urls import FILE_NAME_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown_url
 from bundler.rules.clamav import UNSIGNED, count_signatures, suffix_of
 from bundler.sources.base import Workbench
 from bundler.sources.checksums import HEX_DIGITS, Checksum
@@ -33,7 +33,7 @@ CUSTOM_SCHEMA: Mapping[str, Any] = {
                 "sha256": {"type": "string", "pattern": f"^[0-9A-Fa-f]{{{HEX_DIGITS['sha256']}}}$"},
             },
         },
-        "else": FILE_URL_SCHEMA,
+        "else": {"anyOf": [FILE_URL_SCHEMA, FILE_NAME_SCHEMA]},
     },
 }
 """What may stand in ``custom``."""
@@ -59,14 +59,19 @@ def read_custom(source: str, entries: Iterable[str | Mapping[str, str]]) -> tupl
     return files
 
 
+def is_local(file: WantedFile) -> bool:
+    """Tell whether a custom database is a file of the source's directory, not of a server."""
+    return file.url == file.path
+
+
 def _wanted(source: str, entry: str | Mapping[str, str]) -> WantedFile:
     table = {"url": entry} if isinstance(entry, str) else entry
     url = table["url"]
-    path = table.get("path") or _name_of(url)
+    path = table.get("path") or (_name_of(url) if "://" in url else url)
     if suffix_of(path) not in UNSIGNED:
         raise ConfigurationError(
             "source.url",
-            f"Source {source!r}: {path!r} is no custom database of ClamAV",
+            f"Source {source!r}: {path!r} is not a custom database of ClamAV",
             need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
             todo='write { url = "…", path = "name.ndb" }; a signed .cvd belongs into databases',
         )

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from bundler.fetch.errors import GoneError, HttpStatusError, UnboundedError, WebPageError
-from bundler.fetch.fetcher import Fetcher, WantedFile
+from bundler.fetch.fetcher import FetchedFile, WantedFile
 from bundler.kinds.clamav import sigtool as clamav_sigtool
 from bundler.kinds.clamav.files import (
     HEADER_BYTES,
@@ -70,6 +70,19 @@ class KnownDatabase:
         return {"header": self.header, "verified": self.verified, "complete": self.complete}
 
 
+class Upstream(Protocol):
+    """Where a mirror's files come from: a server, or a directory of this machine."""
+
+    def head_bytes(self, url: str, count: int) -> bytes:
+        """Return the first bytes of a file."""
+
+    def get(self, wanted: WantedFile) -> FetchedFile:
+        """Bring one file into the batch."""
+
+    def document_or_none(self, url: str, *, max_bytes: int) -> bytes | None:
+        """Return a small file whole in memory, or ``None`` when there is none."""
+
+
 @dataclass(frozen=True)
 class Database:
     """One database as it will be carried.
@@ -80,6 +93,7 @@ class Database:
         targets: All its files.
         increments: So many increments lead to it; 0 when clients must take it whole.
         known: What to remember.
+        patched: freshclam patched it on this machine: a ``.cld``, with no signature as a whole.
     """
 
     name: str
@@ -87,6 +101,12 @@ class Database:
     targets: tuple[PulledTarget, ...]
     increments: int
     known: KnownDatabase
+    patched: bool = False
+
+    @property
+    def file(self) -> str:
+        """The name that ClamAV knows it by: a ``.cld`` is one that freshclam patched."""
+        return f"{self.name}.{'cld' if self.patched else 'cvd'}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +144,7 @@ class Mirror:
     source: str
     url: str
     cdiffs: int
-    fetcher: Fetcher
+    fetcher: Upstream
     bench: Workbench
     sigtool: Path | None
 
@@ -160,7 +180,7 @@ class Mirror:
         version = probe.header.version
         sign = self._sign(f"{name}-{version}.cvd.sign")
         verified = probe.verified or self._verified(file, blob, sign)
-        chain, complete = self._chain(name, version, probe.known)
+        chain, complete = self._chain(name, version, probe.known, signed=sign is not None)
         increments = sum(target.path.endswith(".cdiff") and target.blob.length > 0 for target in chain)
         targets = (PulledTarget(file, blob), *([sign] if sign else []), *chain)
         return Database(
@@ -201,12 +221,21 @@ class Mirror:
             clamav_sigtool.verify_database(self.sigtool, file, files)
         return True
 
-    def _chain(self, name: str, version: int, known: KnownDatabase | None) -> tuple[tuple[PulledTarget, ...], bool]:
-        """Return the increments with their signatures, newest first; and whether none older need be asked for."""
+    def _chain(
+        self, name: str, version: int, known: KnownDatabase | None, *, signed: bool
+    ) -> tuple[tuple[PulledTarget, ...], bool]:
+        """Return the increments with their signatures, newest first; and whether none older need be asked for.
+
+        A signature may appear after its increment. It is asked for again where the upstream has any others, and
+        that of the newest everywhere.
+        """
         chain: list[PulledTarget] = []
         lowest = max(2, version - self.cdiffs + 1)
-        for number in range(version, lowest - 1, -1):
-            found = self._increment(name, number, ask=not (known and known.complete and number < known.version))
+        numbers = range(version, lowest - 1, -1)
+        signed = signed or any(self.bench.remembered(f"{name}-{number}.cdiff.sign") for number in numbers)
+        for number in numbers:
+            ask = not (known and known.complete and number < known.version)
+            found = self._increment(name, number, ask=ask, sign=signed or number == version)
             if not found:
                 complete = number < version and found is not None
                 break
@@ -217,7 +246,7 @@ class Mirror:
             chain.append(PulledTarget(f"{name}-{version}.cdiff", self.bench.batch.add(())))
         return tuple(chain), complete
 
-    def _increment(self, name: str, number: int, *, ask: bool) -> tuple[PulledTarget, ...] | None:
+    def _increment(self, name: str, number: int, *, ask: bool, sign: bool) -> tuple[PulledTarget, ...] | None:
         """Return one increment and its signature.
 
         Returns:
@@ -226,8 +255,8 @@ class Mirror:
         file = f"{name}-{number}.cdiff"
         here = self.bench.remembered(file)
         if here is not None and here.length > 0:
-            sign = self.bench.remembered(f"{file}.sign")
-            return (PulledTarget(file, here), *([PulledTarget(f"{file}.sign", sign)] if sign else []))
+            beside = self._sign(f"{file}.sign") if sign else None
+            return (PulledTarget(file, here), *([beside] if beside else []))
         if not ask:
             return ()
         wanted = WantedFile(f"{self.url}/{file}", file, max_bytes=_CDIFF_BYTES)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from manifests.errors import MalformedError, NotAuthenticError
+from manifests.text import count_text
 
 HEADER_BYTES = 512
 """Length of a database's header; what follows is what its MD5 and its signature are of."""
@@ -146,7 +147,9 @@ def check_cdiff(chunks: Iterable[bytes], version: int, *, name: str) -> None:
         raise _bad_cdiff(name, f"an increment to version {int(match[1])}", f"one to version {version}")
     length, rest = _inflated(chain([bytes(begin[match.end() :])], source), int(match[2]), name)
     if length != int(match[2]) or not rest.startswith(b":"):
-        raise _bad_cdiff(name, f"{length:,} bytes inside", f"{int(match[2]):,} bytes and a signature")
+        raise _bad_cdiff(
+            name, f"{count_text(length, 'byte')} inside", f"{count_text(int(match[2]), 'byte')} and a signature"
+        )
 
 
 def _inflated(chunks: Iterable[bytes], ceiling: int, name: str) -> tuple[int, bytes]:
@@ -169,7 +172,7 @@ def _inflated(chunks: Iterable[bytes], ceiling: int, name: str) -> tuple[int, by
 
 
 def _bad_cdiff(name: str, have: str, need: str | None = None) -> MalformedError:
-    return MalformedError("clamav.cdiff", f"{name} is no sound increment", have=have, need=need)
+    return MalformedError("clamav.cdiff", f"{name} is not a valid increment", have=have, need=need)
 
 
 def is_cdiff(beginning: bytes) -> bool:

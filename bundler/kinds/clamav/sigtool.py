@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from manifests.disk.durable import storage_errors
 from manifests.errors import FetchError, NotAuthenticError
-from manifests.text import printable
+from manifests.text import count_text, printable
 
 TIMEOUT_SECONDS = 300
 """For one database; the largest take a few seconds."""
@@ -62,7 +62,7 @@ def verify_database(
             )
         except subprocess.TimeoutExpired:
             raise FetchError(
-                "clamav.sigtool", f"{sigtool} did not verify {name} in time", have=f"{timeout_seconds:g} seconds"
+                "clamav.sigtool", f"{sigtool} did not verify {name} in time", have=count_text(timeout_seconds, "second")
             ) from None
         except OSError as error:
             raise FetchError("clamav.sigtool", f"{sigtool} cannot be run: {error.strerror}") from error

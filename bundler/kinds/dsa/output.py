@@ -89,7 +89,7 @@ def _wrong(status: os.stat_result, began_ns: int) -> str | None:
     if stat.S_ISLNK(status.st_mode):
         return "is a link"
     if not stat.S_ISREG(status.st_mode):
-        return "is no file"
+        return "is not a file"
     coarse = status.st_ctime_ns % _SECOND_NS == 0
     if status.st_ctime_ns < began_ns - (_COARSE_NS if coarse else 0):
         return "was there before"

@@ -19,6 +19,7 @@ from manifests.disk.blobs import Blob
 from manifests.disk.durable import storage_errors
 from manifests.errors import ArchiveMethodError, MalformedError
 from manifests.limits import GIB
+from manifests.text import count_text
 
 DSA_CONTROL = "/opt/ds_agent/dsa_control"
 _DEFAULT_SECONDS = 3600
@@ -158,7 +159,7 @@ def _check_size(program: Program, path: Path, length: int, max_bytes: int) -> No
         raise program.error(
             "too-large",
             f"made {path}, which is larger than allowed",
-            have=f"{length:,} bytes",
+            have=count_text(length, "byte"),
             need=f"at most {max_bytes:,}",
             todo="raise max_bytes if it is really that large",
         )

@@ -19,6 +19,7 @@ from bundler.fetch.session import cause_of, user_agent
 from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
 from manifests.limits import MIB
+from manifests.text import count_text
 
 _READ_BYTES = 256 * 1024
 
@@ -74,7 +75,7 @@ class HttpsChannel:
         except (exceptions.SSLError, FileNotFoundError) as error:
             raise self._failed("dsm.tls", "its TLS connection is not to be trusted", error) from error
         except (exceptions.Timeout, ReadTimeoutError) as error:
-            what = f"it was silent for {endpoint.timeout_seconds:g} seconds"
+            what = f"it was silent for {count_text(endpoint.timeout_seconds, 'second')}"
             raise self._failed("dsm.timeout", what, error) from error
         except exceptions.ConnectionError as error:
             raise self._failed("dsm.connect", "there is no connection to it", error) from error
@@ -112,7 +113,9 @@ class HttpsChannel:
 
     def _too_slow(self) -> FetchError:
         what = f"{self._endpoint.url}: its answer took longer than allowed"
-        return FetchError("dsm.too-slow", what, need=f"all of it within {self._endpoint.total_seconds:g} seconds")
+        return FetchError(
+            "dsm.too-slow", what, need=f"all of it within {count_text(self._endpoint.total_seconds, 'second')}"
+        )
 
     def _failed(self, code: str, what: str, error: Exception) -> FetchError:
         todo = "give its certificate's authority as ca, or the certificate's fingerprint" if code == "dsm.tls" else None

@@ -23,6 +23,7 @@ from manifests.disk.blobs import Blob
 from manifests.dsm import SOAP_PATH, Account, Manager, SecurityUpdate, signed_in
 from manifests.errors import ConfigurationError, FetchError
 from manifests.manifest import TargetFacts
+from manifests.text import count_text
 
 _LIMITS = ("timeout_seconds", "total_seconds", "max_bytes")
 _WEB_PAGES = (b"<!doctype html", b"<html")
@@ -101,7 +102,7 @@ class DsmRulesSource:
         checked = sum(item.label == OPEN_LABEL for _, item in packs)
         vendor = len(packs) - checked
         said = [f"{checked} of {len(packs)} open rule packs, checked inside"] if checked else []
-        said += [f"{vendor} of {len(packs)} vendor packs carried, inside not verified"] if vendor else []
+        said += [f"{vendor} of {count_text(len(packs), 'vendor pack')} carried, inside not verified"] if vendor else []
         return Pull(
             targets=targets,
             verification="; ".join([*said, "exported by the manager over TLS; no upstream signature checked"]),
@@ -128,7 +129,7 @@ class DsmRulesSource:
             for update in sorted(updates, key=lambda update: update.name)
         )
         host = urlsplit(self.endpoint.url).netloc
-        note = f"signed in to {host}; {len(there)} rule packs there, the newest is {updates[0].name}"
+        note = f"signed in to {host}; {count_text(len(there), 'rule pack')} there, the newest is {updates[0].name}"
         return SourceCheck(targets, note, _version_text(updates[0]))
 
     @contextmanager

@@ -95,7 +95,7 @@ def require_sound_url(source: str, url: str) -> str:
         ConfigurationError: ``source.url``.
     """
     if not is_sound(url):
-        raise ConfigurationError("source.url", f"Source {source!r}: {shown_url(url)!r} is no URL")
+        raise ConfigurationError("source.url", f"Source {source!r}: {shown_url(url)!r} is not a valid URL")
     return url
 
 

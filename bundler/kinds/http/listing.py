@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
 from bundler.fetch.urls import decoded_name, escape_stray_bytes, shown_url
 from bundler.kinds.http.files import FoundFiles, RemoteFile
+from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.errors import FetchError
 from manifests.limits import MIB
 
@@ -39,43 +40,47 @@ class DirectoryIndex:
     url: str
     depth: int
 
-    def find(self, fetcher: Fetcher) -> FoundFiles:
-        """Return every file below, sorted by path.
+    def find(self, fetcher: Fetcher, globs: GlobSet = EVERY_PATH) -> FoundFiles:
+        """Return every file below that could be taken, sorted by path; other directories are not read.
 
         Raises:
             FetchError: ``http.listing`` when a page is no listing, lists nothing, or there is too much; or as
                 :meth:`bundler.fetch.fetcher.Fetcher.document`.
         """
         files: dict[str, RemoteFile] = {}
-        directories, pages = [(self.url, 1)], 0
+        directories, pages, left_out = [(self.url, "", 1)], 0, 0
         while directories:
-            url, level = directories.pop()
+            url, directory, level = directories.pop()
             pages += 1
-            for link in read_listing(url, fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)):
-                path = _path(self.url, link)
-                if not link.endswith("/"):
+            page = fetcher.document(url, max_bytes=_PAGE_BYTES, html=True)
+            for link, name in read_listing(fetcher.document_url(url), page, asked=url).items():
+                path = directory + _decoded(self.url, name)
+                if not name.endswith("/"):
                     _require_new(self.url, files.get(path), link)
                     files[path] = RemoteFile(link, path)
                 elif level < self.depth:
-                    directories.append((link, level + 1))
+                    wanted = globs.may_take_below(path.removesuffix("/"), deeper=level + 1 < self.depth)
+                    directories += [(link, path, level + 1)] if wanted else []
+                    left_out += not wanted
             if pages + len(directories) > _PAGES or len(files) > _FILES:
                 raise FetchError(
                     "http.listing",
                     f"{shown_url(self.url)} lists more than is read",
                     need=f"at most {_PAGES:,} directories and {_FILES:,} files",
-                    todo="lower depth, or choose a directory further down",
+                    todo="exclude directories, lower depth, or choose a directory further down",
                 )
-        if not files:
+        if not files and not left_out:
             raise FetchError("http.listing", f"{shown_url(self.url)} lists no file", todo="correct index or depth")
         return FoundFiles(tuple(files[path] for path in sorted(files)))
 
 
-def read_listing(url: str, page: bytes) -> tuple[str, ...]:
-    """Return the links of a listing that lie directly below it; directories end in a slash.
+def read_listing(url: str, page: bytes, *, asked: str = "") -> Mapping[str, str]:
+    """Return the links of a listing that lie directly below it, with their names; directories end in a slash.
 
     Args:
-        url: The listing's own, ending in a slash.
+        url: The page's own, at the end of the redirects.
         page: Its HTML.
+        asked: The URL that was asked for, where that is another: links may lie below it too.
 
     Raises:
         FetchError: ``http.listing`` when it does not call itself a listing: a sign-in page has links too.
@@ -89,8 +94,9 @@ def read_listing(url: str, page: bytes) -> tuple[str, ...]:
             have=repr(headings[0][:80]) if headings else "a page without a title",
             need="a page titled “Index of …”, as nginx and Apache make it",
         )
+    bases = tuple(dict.fromkeys(urljoin(base, ".") for base in (url, asked or url)))
     links = [link for match in _LINK.finditer(text) if (link := _reference(match[1]))]
-    return tuple(dict.fromkeys(_below(url, links)))
+    return dict(_below(url, bases, links))
 
 
 def _reference(attributes: str) -> str:
@@ -99,17 +105,21 @@ def _reference(attributes: str) -> str:
     return html.unescape(next(values, "").strip("\"'"))
 
 
-def _below(url: str, links: list[str]) -> Iterator[str]:
-    """Yield the links one level below; all others (parent, sorting, other places) are passed over."""
+def _below(url: str, bases: tuple[str, ...], links: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the links one level below, and how they are called there; all others are passed over.
+
+    Those are the parent, sorting, and other places.
+    """
     for link in links:
         try:
             target = urldefrag(urljoin(url, link.strip())).url
-            rest = target.removeprefix(url)
-            sound = target.startswith(url) and rest and not urlsplit(target).query and "?" not in target
+            base = next((base for base in bases if target.startswith(base)), target)
+            sound = target != base and not urlsplit(target).query and "?" not in target
         except ValueError:
             continue
-        if sound and "/" not in rest.removesuffix("/"):
-            yield target
+        name = target.removeprefix(base)
+        if sound and "/" not in name.removesuffix("/"):
+            yield target, name
 
 
 def _require_new(index: str, known: RemoteFile | None, link: str) -> None:
@@ -128,15 +138,15 @@ def _require_new(index: str, known: RemoteFile | None, link: str) -> None:
         )
 
 
-def _path(index: str, link: str) -> str:
-    """Return the path of a link below the index, decoded.
+def _decoded(index: str, name: str) -> str:
+    """Return the name of a file or directory, decoded; a slash at its end stays.
 
     Raises:
-        FetchError: ``http.listing`` when there is a slash in a name or leads elsewhere.
+        FetchError: ``http.listing`` when there is a slash in a name or it leads elsewhere.
     """
-    parts = [decoded_name(part) for part in link.removeprefix(index).split("/")]
-    if any("/" in part or part in {".", ".."} or "\\" in part for part in parts):
+    plain = decoded_name(name.removesuffix("/"))
+    if "/" in plain or plain in {".", ".."} or "\\" in plain:
         raise FetchError(
-            "http.listing", f"{shown_url(index)} lists a name that leads elsewhere", have=repr("/".join(parts)[:100])
+            "http.listing", f"{shown_url(index)} lists a name that leads elsewhere", have=repr(plain[:100])
         )
-    return "/".join(parts)
+    return plain + "/" * name.endswith("/")

@@ -29,6 +29,7 @@ SIGNATURE_SCHEMA: Mapping[str, Any] = {
         "program": {"enum": list(PROGRAMS)},
         "key": {"type": "string", "minLength": 1},
         "suffix": {"type": "string", "pattern": "^\\.[A-Za-z0-9._-]{1,20}$"},
+        "of": {"enum": ["files", "checksums"]},
     },
 }
 """What may stand in ``signature = {…}``."""
@@ -53,11 +54,13 @@ class Signature:
         program: Whose format.
         key: The keyring of ``gpgv``, or the file with the public key; with minisign and signify also the key itself.
         suffix: Makes a signature's URL out of its file's.
+        of_lists: The checksum lists are signed, and the files are what those list.
     """
 
     program: SigningProgram
     key: str
     suffix: str
+    of_lists: bool = False
 
     @classmethod
     def from_config(cls, source: str, table: Mapping[str, str]) -> Self:
@@ -69,7 +72,8 @@ class Signature:
             StorageError: The file cannot be read.
         """
         program = next(program for program in PROGRAMS if program == table["program"])
-        made = cls(program, table["key"], table.get("suffix", SUFFIXES[program]))
+        suffix = table.get("suffix", SUFFIXES[program])
+        made = cls(program, table["key"], suffix, of_lists=table.get("of") == "checksums")
         made.check_key(source)
         return made
 

@@ -61,7 +61,7 @@ def read_upstream_key(text: str, name: str) -> PublicKey:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     data = _decoded(lines[-1]) if 1 <= len(lines) <= 2 and (len(lines) == 1 or lines[0].startswith(_COMMENT)) else b""
     if len(data) != _KEY_BYTES or data[:2] != _PLAIN:
-        raise ConfigurationError("source.signature", f"{name} is no public key of minisign or signify")
+        raise ConfigurationError("source.signature", f"{name} is not a public key of minisign or signify")
     return PublicKey(data[2:10], data[10:])
 
 
@@ -89,7 +89,7 @@ def verify_signature_file(program: SigningProgram, key: PublicKey, path: Path, s
     blob = _decoded(lines[1]) if len(lines) == expected and lines[0].startswith(_COMMENT) else b""
     algorithms = {_PLAIN, _HASHED} if program == "minisign" else {_PLAIN}
     if len(blob) != _SIGNATURE_BYTES or blob[:2] not in algorithms:
-        raise NotAuthenticError("http.signature-format", f"{name} is no signature of {program}")
+        raise NotAuthenticError("http.signature-format", f"{name} is not a signature of {program}")
     number, made = blob[2:10], blob[10:]
     if number != key.number:
         other = PublicKey(number, b"").shown

@@ -15,11 +15,12 @@ from bundler.kinds.http.files import URL_SCHEMA, URLS_SCHEMA, FoundFiles, Remote
 from bundler.kinds.http.listing import DirectoryIndex
 from bundler.kinds.http.sidecars import Sidecars
 from bundler.kinds.http.signatures import SIGNATURE_SCHEMA
-from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template, number_of
+from bundler.kinds.http.template import PROBE_SCHEMA, TEMPLATE_SCHEMA, Template
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksums import ALGORITHMS, ChecksumError
-from bundler.sources.versions import UPSTREAM
+from bundler.sources.versions import UPSTREAM, read_version
 from manifests.errors import ConfigurationError, FetchError
+from manifests.text import count_text
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class HttpSource:
             "path": {"type": "string", "minLength": 1},
             "probe": PROBE_SCHEMA,
             "checksum": {"enum": list(ALGORITHMS)},
+            **{f"{name}_url": URL_SCHEMA for name in ALGORITHMS},
             "signature": SIGNATURE_SCHEMA,
             "carry_sidecars": {"type": "boolean"},
             **FETCH_KEYS,
@@ -80,15 +82,15 @@ class HttpSource:
             found = self._find(fetcher, bench)
             # a sidecar may have been read just before its file was replaced
             stale = (ChecksumError, WrongSignatureError) if self.sidecars.any_of(found.files) else ()
-            got, signers = fetcher.once_more(lambda: self._fetch(fetcher, bench, found), stale)
+            got, signers, signed = fetcher.once_more(lambda: self._fetch(fetcher, bench, found), stale)
             carried = self.sidecars.carried(fetcher, found.files)
         targets = tuple(sorted((*(PulledTarget(one.path, one.blob) for one in got), *carried), key=lambda t: t.path))
         return Pull(
             targets=targets,
-            verification=self._verification(found.files, signers),
+            verification=self._verification(found.files, signers, signed),
             memo=fetcher.memo(),
             version=found.version,
-            floor={} if found.version is None else {UPSTREAM: number_of(found.version)},
+            floor={} if found.version is None else {UPSTREAM: read_version(found.version)},
         )
 
     def check(self, bench: Workbench) -> SourceCheck:
@@ -100,7 +102,8 @@ class HttpSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             found = self._find(fetcher, bench)
-            looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(fetcher, file)), found.files)
+            lists = self.sidecars.read_lists(fetcher, bench, found.files)
+            looked = fetcher.each(lambda file: fetcher.look(self.sidecars.wanted(lists, file)), found.files)
         hosts = sorted({urlsplit(file.url).netloc for file in found.files})
         targets = (CheckedTarget(one.path, one.length, state_of(unchanged=one.unchanged)) for one in looked)
         return SourceCheck(tuple(targets), f"reached {', '.join(hosts)}", found.version)
@@ -108,7 +111,7 @@ class HttpSource:
     def _find(self, fetcher: Fetcher, bench: Workbench) -> FoundFiles:
         """Return the files that will be carried."""
         if isinstance(self.origin, DirectoryIndex):
-            found = self.sidecars.without(self.origin.find(fetcher))
+            found = self.sidecars.without(self.origin.find(fetcher, bench.globs))
         elif isinstance(self.origin, Template):
             found = self.origin.find(fetcher, bench)
         else:
@@ -118,29 +121,40 @@ class HttpSource:
             raise FetchError(
                 "source.nothing-included",
                 f"Source {self.name!r}: include and exclude leave nothing of what its upstream has",
-                have=f"{len(found.files):,} files, the first is {found.files[0].path}",
+                have=f"{count_text(len(found.files), 'file')}, the first is {found.files[0].path}"
+                if found.files
+                else "no file in the directories that were read",
                 todo="correct the globs in bundler.toml",
             )
-        return FoundFiles(taken, found.version)
+        return self.sidecars.listed(FoundFiles(taken, found.version))
 
     def _fetch(
         self, fetcher: Fetcher, bench: Workbench, found: FoundFiles
-    ) -> tuple[tuple[FetchedFile, ...], Mapping[str, int]]:
-        """Fetch and check all; return with it how many files who signed."""
-        got = fetcher.get_all(fetcher.each(lambda file: self.sidecars.wanted(fetcher, file), found.files))
+    ) -> tuple[tuple[FetchedFile, ...], Mapping[str, int], Mapping[str, int]]:
+        """Fetch and check all; return with it how many files who signed, and of how many who signed the list."""
+        lists = self.sidecars.read_lists(fetcher, bench, found.files)
+        got = fetcher.get_all([self.sidecars.wanted(lists, file) for file in found.files])
         pairs = list(zip(found.files, got, strict=True))
         signers = fetcher.each(lambda pair: self.sidecars.signer(fetcher, bench, pair[0], pair[1].blob), pairs)
-        return got, Counter(signer for signer in signers if signer is not None)
+        by_list = (
+            lists.signers.get(url) for file in found.files for _, url in [self.sidecars.checksum_of(file) or ("", "")]
+        )
+        return got, Counter(filter(None, signers)), Counter(filter(None, by_list))
 
-    def _verification(self, files: tuple[RemoteFile, ...], signers: Mapping[str, int]) -> str:
+    def _verification(
+        self, files: tuple[RemoteFile, ...], signers: Mapping[str, int], signed: Mapping[str, int]
+    ) -> str:
         total = len(files)
         pinned = sum(file.checksum is not None for file in files)
-        published = sum(self.sidecars.checksum_of(file) is not None for file in files)
+        published = sum(self.sidecars.checksum_of(file) is not None for file in files) - sum(signed.values())
         plain = sum(file.url.startswith("http:") for file in files)
         said = [f"{count} of {total} signed by {signer}" for signer, count in sorted(signers.items())]
+        said += [
+            f"{count} of {total} match a checksum list signed by {signer}" for signer, count in sorted(signed.items())
+        ]
         said += [f"{pinned} of {total} match the checksum in our configuration"] if pinned else []
         said += [f"{published} of {total} match the checksum that their server publishes"] if published else []
-        if not signers:
+        if not signers and not signed:
             said += ["no upstream signature checked"] if said else [NOT_VERIFIED]
         said += [f"{plain} of {total} came over plain http"] if plain else []
         return "; ".join(said)

@@ -11,7 +11,7 @@ from bundler.fetch.fetcher import Fetcher, WantedFile
 from bundler.fetch.urls import file_name_of, shown_url
 from bundler.kinds.http.files import FoundFiles, RemoteFile, require_sound_url, require_url_path
 from bundler.sources.base import Workbench
-from bundler.sources.versions import UPSTREAM, Version
+from bundler.sources.versions import UPSTREAM, Version, read_version
 from manifests.errors import ConfigurationError, FetchError
 from manifests.limits import MIB
 
@@ -56,9 +56,9 @@ class Page:
                 "http.version",
                 f"{shown_url(self.url)} names no version",
                 have=repr(text[:80]),
-                need=f"something that fits {self.pattern.pattern}",
+                need=f"text that the source's probe.pattern fits: {self.pattern.pattern}",
             )
-        return max(found, key=lambda version: (number_of(version), version))
+        return max(found, key=lambda version: (read_version(version), version))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Template:
             RollbackError: ``source.older``.
         """
         version = self.page.newest(fetcher) if self.page else self._count(fetcher, bench.floor.get(UPSTREAM, ()))
-        bench.check_not_older(self.source, UPSTREAM, number_of(version))
+        bench.check_not_older(self.source, UPSTREAM, read_version(version))
         return FoundFiles((self._remote(version),), version)
 
     def _remote(self, version: str) -> RemoteFile:
@@ -141,8 +141,3 @@ class Template:
     def _exists(self, fetcher: Fetcher, number: int) -> bool:
         remote = self._remote(str(number))
         return fetcher.is_there(WantedFile(remote.url, remote.path))
-
-
-def number_of(version: str) -> Version:
-    """Return the numbers in a version, to compare it by: ``v1.10-rc2`` is (1, 10, 2)."""
-    return tuple(int(digits) for digits in re.findall(r"\d{1,18}", version, re.ASCII))

@@ -15,6 +15,7 @@ import yaml
 
 from manifests.errors import FetchError, MalformedError
 from manifests.limits import KIB
+from manifests.text import cause_text
 
 INDEX_BYTES = 256 * KIB
 """Ceiling on an index; the real one has some twenty sources in ten thousand bytes."""
@@ -80,7 +81,7 @@ def read_rule_index(data: bytes, *, name: str) -> RuleIndex:
     value = _load(data, name)
     if not isinstance(value, dict) or value.get("version") != 1:
         have = value.get("version") if isinstance(value, dict) else value
-        raise _bad(name, "it is no index of version 1", have=repr(have)[:80])
+        raise _bad(name, "it is not an index of version 1", have=repr(have)[:80])
     sources = value.get("sources")
     if not isinstance(sources, dict):
         raise _bad(name, "it has no table of sources")
@@ -107,7 +108,7 @@ def _load(data: bytes, name: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
+        problem = getattr(error, "problem", None) or cause_text(error)
         raise MalformedError("suricata.index-syntax", f"{name} is not YAML{where}: {problem}") from None
 
 
@@ -139,7 +140,7 @@ def _versions(value: object) -> Iterator[tuple[str, str, str]]:
 
 def _strings(value: object, key: str, part: str, index: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _bad(index, f"the source {key} has {part} that are no list of words")
+        raise _bad(index, f"the source {key} has {part} that are not a list of words")
     return tuple(value)
 
 

@@ -28,7 +28,8 @@ from bundler.rules.archive import is_archive, read_archive
 from bundler.rules.rule import MAX_FILE_BYTES, Reader, Rule
 from bundler.rules.suricata import read_suricata_rules
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
-from bundler.sources.checksums import Checksum, ChecksumError, parse_checksum_file
+from bundler.sources.checksum_list import parse_checksum_file
+from bundler.sources.checksums import Checksum, ChecksumError
 from bundler.sources.emptiness import empty_error
 from bundler.sources.paths import require_target_path
 from manifests.disk.blobs import Blob

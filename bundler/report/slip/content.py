@@ -16,7 +16,7 @@ from manifests.errors import MalformedError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, Manifest, one_line, signature
 from manifests.schemas import strictjson
-from manifests.text import size_text
+from manifests.text import count_text, size_text
 
 MAX_NOTE_LINES = 8
 MAX_NOTE_CHARACTERS = 160
@@ -210,7 +210,8 @@ def totals_text(slip: Slip) -> str:
     content, carried = (
         sum(lengths) for lengths in ([s.length for s in slip.sources], [v.length for v in slip.volumes])
     )
-    return f"{files:,} files of {len(slip.sources):,} sources, {size_text(content)}; {size_text(carried)} on the stick"
+    what = f"{count_text(files, 'file')} from {count_text(len(slip.sources), 'source')}"
+    return f"{what}, {size_text(content)}; {size_text(carried)} on the stick"
 
 
 def top_roles(slip: Slip) -> tuple[RoleEnd, ...]:
@@ -241,7 +242,7 @@ def _role_ends(documents: dict[str, bytes]) -> tuple[RoleEnd, ...]:
         try:
             signed: Signed = Metadata.from_bytes(data).signed
         except DeserializationError:
-            raise MalformedError("slip.metadata", f"{name} is no TUF metadata") from None
+            raise MalformedError("slip.metadata", f"{name} is not TUF metadata") from None
         role = name.removesuffix(".json").rpartition(".")[2]
         ends[role] = max(ends.get(role, (0, signed.expires)), (signed.version, signed.expires))
     rows = (RoleEnd(role, expires_at) for role, (_, expires_at) in ends.items())

@@ -18,7 +18,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import fit_text, size_text
+from manifests.text import count_text, fit_text, size_text
 
 _STYLE = """
 @page { size: auto; margin: 12mm 15mm; }
@@ -146,7 +146,7 @@ def _section(title: str, inner: str, aside: str = "") -> str:
 
 
 def _volumes(slip: Slip) -> str:
-    aside = f"{len(slip.volumes)} volumes, in any order" if len(slip.volumes) > 1 else ""
+    aside = f"{count_text(len(slip.volumes), 'volume')}, in any order" if len(slip.volumes) > 1 else ""
     inner = "".join(_volume(volume) for volume in slip.volumes)
     if slip.recovery is not None:
         inner += f'<p class="name">Recovery data: {escape(slip.recovery)}</p>\n'
@@ -157,7 +157,7 @@ def _volume(volume: SlipVolume) -> str:
     digest = "".join(f"<span>{escape(group)}</span>" for group in digest_groups(volume.sha256))
     return (
         f'<div class="volume"><span class="box"></span><b class="name">{escape(volume.name)}</b>'
-        f"<span>{volume.length:,} bytes</span>"
+        f"<span>{count_text(volume.length, 'byte')}</span>"
         f'<div class="digest"><small>sha256</small><code>{digest}</code></div></div>\n'
     )
 
@@ -180,7 +180,7 @@ def _sources(slip: Slip) -> str:
     head = f'<tr><th>{name}</th><th class="n">files</th><th class="n">size</th>{changes}</tr>\n'
     rows = [_source(source, changes=bool(changes)) for source in shown]
     if rest:
-        last = SourceLine(f"{len(rest)} more sources", sum(s.files for s in rest), sum(s.length for s in rest))
+        last = SourceLine(count_text(len(rest), "more source"), sum(s.files for s in rest), sum(s.length for s in rest))
         rows.append(_source(last, changes=bool(changes)))
     return _section("Sources", f"<table>{head}{''.join(rows)}</table>\n{_absent(slip)}")
 
@@ -206,7 +206,7 @@ def _source(source: SourceLine, *, changes: bool) -> str:
     if source.licence is not None:
         name += f' <span class="licence quiet">{escape(fit_text(source.licence, _LICENCE_COLUMNS))}</span>'
     if source.age_days is not None:
-        name += f'<br> <span class="warn">last good content, {source.age_days} days old</span>'
+        name += f'<br> <span class="warn">last good content, {count_text(source.age_days, "day")} old</span>'
     cell = "<td>" + "".join(parts) + "</td>" if changes else ""
     return (
         f'<tr><td class="name">{name}</td><td class="n">{source.files:,}</td>'
@@ -219,7 +219,7 @@ def _notes(slip: Slip) -> str:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in slip.notes)
     if slip.more_notes:
-        items += f'<li class="quiet">and {slip.more_notes:,} more lines in notes.md</li>'
+        items += f'<li class="quiet">and {count_text(slip.more_notes, "more line")} in notes.md</li>'
     return _section("Release notes", f'<ul class="name">{items}</ul>\n')
 
 

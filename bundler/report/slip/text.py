@@ -15,7 +15,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import fit_text, size_text, wrap_text
+from manifests.text import count_text, fit_text, size_text, wrap_text
 
 COLUMNS = 78
 _LABEL = 14
@@ -44,10 +44,11 @@ def _head(slip: Slip) -> Iterator[str]:
 
 
 def _files(slip: Slip) -> Iterator[str]:
-    yield "ON THE STICK" + (f": {len(slip.volumes)} volumes, in any order" if len(slip.volumes) > 1 else "")
+    count = len(slip.volumes)
+    yield "ON THE STICK" + (f": {count_text(count, 'volume')}, in any order" if count > 1 else "")
     for volume in slip.volumes:
         yield f"[ ] {volume.name}"
-        yield f"    {volume.length:,} bytes; sha256:"
+        yield f"    {count_text(volume.length, 'byte')}; sha256:"
         yield "    " + " ".join(digest_groups(volume.sha256))
     if slip.recovery is not None:
         yield from wrap_text("Recovery data: ", slip.recovery, COLUMNS)
@@ -72,7 +73,12 @@ def _sources(slip: Slip) -> Iterator[str]:
         yield from _changes(source)
     if rest:
         total = sum(source.length for source in rest)
-        yield f"{f'{len(rest)} more sources':<26} {sum(s.files for s in rest):>9,} files {size_text(total):>12}"
+        yield _source_line(count_text(len(rest), "more source"), sum(s.files for s in rest), total)
+
+
+def _source_line(name: str, files: int, length_bytes: int) -> str:
+    noun = "file " if files == 1 else "files"
+    return f"{name:<26} {files:>9,} {noun} {size_text(length_bytes):>12}"
 
 
 def _absent(slip: Slip) -> Iterator[str]:
@@ -87,7 +93,7 @@ def _absent(slip: Slip) -> Iterator[str]:
 
 def _source(source: SourceLine) -> Iterator[str]:
     """Write the line of a source, with its licence at the end where that has the room, else below."""
-    line = f"{fit_text(source.name, 26):<26} {source.files:>9,} files {size_text(source.length):>12}"
+    line = _source_line(fit_text(source.name, 26), source.files, source.length)
     if source.licence is None:
         yield line
     elif fit_text(both := f"{line}  {source.licence}", COLUMNS) == both:
@@ -99,7 +105,7 @@ def _source(source: SourceLine) -> Iterator[str]:
 
 def _changes(source: SourceLine) -> Iterator[str]:
     if source.age_days is not None:
-        yield f"    LAST GOOD CONTENT, {source.age_days} days old: the newest pull failed"
+        yield f"    LAST GOOD CONTENT, {count_text(source.age_days, 'day')} old: the newest pull failed"
     if source.changes is not None:
         parts = [f"files: {source.changes}", *(f"{name} rules: {counts}" for name, counts in source.rules)]
         yield from wrap_text("    ", "; ".join(parts), COLUMNS)
@@ -110,7 +116,7 @@ def _notes(slip: Slip) -> Iterator[str]:
     for line in slip.notes:
         yield from (fit_text(part, COLUMNS) for part in wrap_text("", line, COLUMNS))
     if slip.more_notes:
-        yield f"(and {slip.more_notes:,} more lines in notes.md)"
+        yield f"(and {count_text(slip.more_notes, 'more line')} in notes.md)"
 
 
 def _compare(slip: Slip) -> Iterator[str]:

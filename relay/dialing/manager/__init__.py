@@ -1,4 +1,4 @@
-"""Rule packs into the air-gapped manager, by ``relay deliver-rules`` alone: the one way in which a relay dials.
+"""Rule packs into the air-gapped manager, by ``relay deliver-rules``: one of the two commands with which a relay dials.
 
 Off unless ``relay.toml`` has a ``[manager]``. It runs as a process of its own, started by a person or by a timer of
 his; importing and serving cannot reach any of this, which an import contract checks. It dials nothing but the

@@ -11,6 +11,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from manifests.dsm import Reply, collect_answer
 from manifests.errors import FetchError
+from manifests.text import cause_text, count_text
 from relay.dialing.manager.settings import ManagerSettings
 
 _READ_BYTES = 256 * 1024
@@ -59,7 +60,7 @@ class LanChannel:
         except NewConnectionError as error:
             raise self._failed("dsm.connect", "there is no connection to it", error) from error
         except (ConnectTimeoutError, ReadTimeoutError) as error:
-            what = f"it was silent for {self._settings.timeout_seconds:g} seconds"
+            what = f"it was silent for {count_text(self._settings.timeout_seconds, 'second')}"
             raise self._failed("dsm.timeout", what, error) from error
         except (HTTPError, OSError, ValueError) as error:
             raise self._failed("dsm.broken", "the connection or its answer broke off", error) from error
@@ -88,7 +89,7 @@ class LanChannel:
 
     def _failed(self, code: str, what: str, error: Exception) -> FetchError:
         todo = "check manager.ca or manager.fingerprint in relay.toml" if code == "dsm.tls" else None
-        cause = f"{type(error).__name__}: {error.args[-1] if error.args else error}"
+        cause = cause_text(error.args[-1] if error.args and isinstance(error.args[-1], Exception) else error)
         return FetchError(code, f"The manager {self._settings.shown}: {what}", have=cause[:300], todo=todo)
 
 

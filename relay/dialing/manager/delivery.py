@@ -14,6 +14,7 @@ from typing import Literal
 from manifests.archives.rulepack import Release
 from manifests.dsm import Manager, RuleChanges, SecurityUpdate
 from manifests.errors import FetchError, RollbackError, UsageError
+from manifests.text import count_text
 from relay.context import Context
 from relay.dialing.manager.packs import CarriedRulePack, load_verified_content
 from relay.state import Event, State
@@ -125,7 +126,7 @@ class ManagerDelivery:
             raise FetchError(
                 "dsm.too-large",
                 f"{pack.path} is larger than what a manager is given",
-                have=f"{pack.blob.length:,} bytes",
+                have=count_text(pack.blob.length, "byte"),
                 need=f"at most {self.max_bytes:,}",
                 todo="raise manager.max_mib in relay.toml",
             )
@@ -209,7 +210,7 @@ def _chosen(packs: Sequence[CarriedRulePack], order: RulePackOrder) -> CarriedRu
             return pack
     raise UsageError(
         "manager.unknown-pack",
-        f"The active generation has no rule pack {order.pack!r} for the manager",
+        f"The served generation has no rule pack {order.pack!r} for the manager",
         have=", ".join(pack.name for pack in packs),
     )
 

@@ -1,4 +1,4 @@
-"""Which rule packs of the active generation are for the manager."""
+"""Which rule packs of the served generation are for the manager."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def list_rule_packs(state: State, sources: Sequence[str]) -> tuple[int, tuple[Ca
             packs have one name.
     """
     with state.snapshot():
-        ring = next(ring for ring in state.publications.list_rings() if ring.name == DEFAULT_RING)
+        ring = state.publications.find_ring(DEFAULT_RING)
         targets = [(path, blob) for path, blob, _ in state.publications.list_files(DEFAULT_RING)]
     if ring.generation is None:
         raise IncompleteError("manager.nothing", "No bundle was imported yet", todo="relay import FILE")

@@ -24,6 +24,7 @@ from manifests.disk import durable
 from manifests.disk.durable import storage_errors
 from manifests.errors import ConfigurationError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
+from manifests.text import count_text
 from manifests.trust import Workflow, find_target, refresh_top_roles, update_roots
 from manifests.trust.directory import MetadataDirectory, target_url, with_slash
 
@@ -111,7 +112,7 @@ def open_tuf_client(
         StorageError: The directory cannot be read or written.
     """
     if not directory.path.is_dir():
-        raise ConfigurationError("tuf-client.no-root", f"{directory.path} is no directory", todo="run init first")
+        raise ConfigurationError("tuf-client.no-root", f"{directory.path} is not a directory", todo="run init first")
     with directory.lock():
         before = directory.load()
         workflow = Workflow(before, now, limits, require_extension=False)
@@ -154,7 +155,7 @@ def _store(file: Path, target: TargetFile, chunks: Iterable[bytes]) -> None:
                 raise NotAuthenticError(
                     "tuf-client.target",
                     f"What the server gave for {target.path!r} is not the signed content",
-                    need=f"{target.length:,} bytes with the signed digest",
+                    need=f"{count_text(target.length, 'byte')} with the signed digest",
                 ) from error
             os.fsync(content.fileno())
         durable.replace_file(temporary, file)

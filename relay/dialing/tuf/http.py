@@ -1,4 +1,4 @@
-"""The one HTTP transport of the relay's side, for ``relay tuf-client`` alone. The service cannot import it.
+"""The HTTP transport of ``relay tuf-client``, which alone has it. The service cannot import it.
 
 Nothing it fetches is believed: it only bounds what a server can do (length, time, redirects).
 """
@@ -16,6 +16,7 @@ import requests
 import urllib3
 
 from manifests.errors import ConfigurationError, FetchError
+from manifests.text import cause_text, count_text
 
 _CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 10.0
@@ -42,7 +43,7 @@ class HttpTransport:
 
     def __init__(self, authorities: Path | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         if authorities is not None and not authorities.is_file():
-            raise ConfigurationError("http.authorities", f"{authorities} is no file", need="a PEM file")
+            raise ConfigurationError("http.authorities", f"{authorities} is not a file", need="a PEM file")
         self._verify = True if authorities is None else str(authorities)
         self._monotonic = monotonic
         self._session = requests.Session()
@@ -88,7 +89,7 @@ class HttpTransport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise FetchError(
                 "http.connection",
-                f"Fetching {url} failed ({type(error).__name__}: {error})",
+                f"Fetching {url} failed: {cause_text(error)}",
                 todo="check the address, the server and its certificate",
             ) from error
 
@@ -102,7 +103,9 @@ class HttpTransport:
             received += len(chunk)
             if received > max_bytes:
                 raise FetchError(
-                    "http.too-large", f"The server gives more than it should for {url}", need=f"{max_bytes:,} bytes"
+                    "http.too-large",
+                    f"The server gives more than it should for {url}",
+                    need=count_text(max_bytes, "byte"),
                 )
             if self._monotonic() > deadline:
                 raise FetchError("http.too-slow", f"The server takes too long for {url}")

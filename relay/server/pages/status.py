@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from manifests.text import count_text
 from relay.server.messages import Response, text_response
 from relay.server.pages.page import JSON, VARY, PageRequest
 from relay.server.view import View
@@ -34,7 +35,7 @@ def _page_text(view: View, now: datetime) -> str:
     """Return the status for people."""
     width = max(len(path) for path, _ in _LINKS)
     lines = ["Sealift relay", "", status_to_text(view.status, now), ""]
-    lines += [f"  /{name}/  {count:,} files" for name, count in _file_counts(view).items()]
+    lines += [f"  /{name}/  {count_text(count, 'file')}" for name, count in _file_counts(view).items()]
     if view.mount_at_root is not None:
         lines.append(f"  /  the files of {view.mount_at_root} as well")
     lines += [f"  the inbox {path} does not answer" for path in view.silent_inboxes]

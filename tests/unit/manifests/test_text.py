@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import http.client
+import json
+import os
+import socket
 from datetime import timedelta
 
 import pytest
 
-from manifests.text import age_text, decode_text, fit_text, printable, size_text, table_text, wrap_text
+from manifests.text import (
+    age_text,
+    cause_text,
+    count_text,
+    decode_text,
+    fit_text,
+    printable,
+    size_text,
+    table_text,
+    wrap_text,
+)
 
 
 def test_what_steers_a_terminal_or_is_no_text_is_written_out() -> None:
@@ -23,8 +38,47 @@ def test_an_age_is_said_in_its_two_largest_units(seconds: int, said: str) -> Non
     assert age_text(timedelta(seconds=seconds)) == said
 
 
+@pytest.mark.parametrize(
+    ("count", "words", "said"),
+    [
+        (0, ("file",), "0 files"),
+        (1, ("file",), "1 file"),
+        (3000, ("file",), "3,000 files"),
+        (1, ("entry", "entries"), "1 entry"),
+        (2, ("entry", "entries"), "2 entries"),
+        (1.0, ("second",), "1 second"),
+        (0.5, ("second",), "0.5 seconds"),
+    ],
+)
+def test_a_number_agrees_with_its_noun(count: float, words: tuple[str, ...], said: str) -> None:
+    assert count_text(count, *words) == said
+
+
+def _json_error(text: str) -> Exception:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)), "Connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (_json_error("{"), "a name in double quotes is missing at line 1, column 2"),
+        (_json_error("<html>"), "a value is missing at line 1, column 1"),
+        (_json_error("{} x"), "there is more text after the end at line 1, column 4"),
+        (http.client.CannotSendRequest(), "cannot send request"),
+        (ValueError("two\n  lines"), "two lines"),
+    ],
+)
+def test_a_foreign_exception_is_said_without_its_class(error: Exception, said: str) -> None:
+    assert cause_text(error) == said
+
+
 def test_a_size_is_said_in_decimal_units() -> None:
-    assert [size_text(length) for length in (999, 1000, 2_500_000, 3 * 10**9)] == [
+    assert [size_text(length) for length in (1, 999, 1000, 2_500_000, 3 * 10**9)] == [
+        "1 byte",
         "999 bytes",
         "1.00 kB",
         "2.50 MB",

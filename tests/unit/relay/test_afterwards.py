@@ -95,6 +95,21 @@ def test_what_was_kept_of_a_damaged_bundle_is_in_the_next_receipt(context, forge
     assert receipt_of(context).pending_generation == 1
 
 
+def test_deliveries_that_cannot_be_looked_after_are_told_once_for_as_long_as_they_fail_alike(context, bundle):
+    import_bundle(context, bundle)
+    with State(context.home.database) as state, state.transaction():
+        state._connection.execute("ALTER TABLE delivery_problems RENAME TO away")
+    first = follow_import(context)
+    (event,) = first.delivery_events
+    assert (event.kind, event.details) == ("delivery-failed", {"code": "storage.io"})
+    assert event.text.startswith("Deliveries could not be looked after: ")
+    assert [failure.is_new for failure in (*first.failures, *follow_import(context).failures)] == [True, False]
+    assert context.home.audit_file.read_text().count("Deliveries could not be looked after") == 1
+    with State(context.home.database) as state, state.transaction():
+        state._connection.execute("ALTER TABLE away RENAME TO delivery_problems")
+    assert follow_import(context) == FollowUp()
+
+
 def test_a_step_that_fails_keeps_nobody_from_the_others_and_is_told_once(context, bundle):
     import_bundle(context, bundle)
     context.home.out.rmdir()

@@ -4,7 +4,7 @@ import pytest
 
 from manifests.errors import ConfigurationError
 from manifests.limits import MIB
-from relay.config import Config, InboxConfig, TlsConfig, find_config_errors, load_config, parse_listen
+from relay.config import Config, InboxConfig, TlsFiles, find_config_errors, load_config, parse_listen
 
 
 def config_of(tmp_path: Path, text: str) -> Config:
@@ -51,7 +51,7 @@ def test_every_key_is_read(tmp_path):
         host="::1",
         port=8443,
         mount_at_root="activeupdate",
-        tls=TlsConfig(tmp_path / "mine.pem", Path("/etc/mine.key")),
+        tls=TlsFiles(tmp_path / "mine.pem", Path("/etc/mine.key")),
         stale_after_days=7,
         reserve_bytes=MIB,
         quarantine_bytes=2 * MIB,

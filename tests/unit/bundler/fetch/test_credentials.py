@@ -108,7 +108,7 @@ def test_a_password_comes_from_the_keyring(
     ring.locked = True
     with pytest.raises(ConfigurationError) as caught:
         fetch(bench, tmp_path, server.url("/a"), credentials=given)
-    assert (caught.value.code, "KeyringLocked" in caught.value.what) == ("source.credentials", True)
+    assert (caught.value.code, "cannot be read: keyring locked" in caught.value.what) == ("source.credentials", True)
 
 
 @pytest.mark.parametrize(

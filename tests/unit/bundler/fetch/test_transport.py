@@ -77,7 +77,47 @@ def test_a_redirect_to_something_else_than_http_is_refused(bench: Bench, server:
     assert refused_urls(bench, server.url("/a")).code == "http.redirect-target"
 
 
-@pytest.mark.parametrize(("code", "reason"), [(404, "http.status"), (403, "http.status"), (206, "http.status")])
+@pytest.mark.parametrize("host", ["", "http://localhost:{port}", "//localhost:{port}"])
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/régles/日本.rules", "/r%C3%A9gles/%E6%97%A5%E6%9C%AC.rules"),
+        ("/r%C3%A9gles/a b.rules", "/r%C3%A9gles/a%20b.rules"),
+        ("/a?x=é//b", "/a?x=%C3%A9//b"),
+    ],
+)
+def test_a_redirect_may_have_raw_letters_as_browsers_and_curl_take_them(
+    bench: Bench, server: SourceSimulator, host: str, location: str, path: str
+) -> None:
+    target = host.format(port=server.base.rpartition(":")[2]) + location
+    server.on("/a.rules", upstream.raw(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\n\r\n".encode()))
+    server.serve(path.partition("?")[0], BODY)
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a.rules")]))) == {"a.rules": BODY}
+    assert server.seen[-1].path == path
+
+
+@pytest.mark.parametrize("lengths", ["Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5, 5"])
+def test_a_length_that_is_said_twice_and_alike_is_one_length(
+    bench: Bench, server: SourceSimulator, lengths: str
+) -> None:
+    server.on("/a", upstream.raw(f"HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nshorter than this".encode()))
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/a")]))) == {"a": b"short"}
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    ["Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5, 6", "Content-Length: 5, x", "Content-Length: ,"],
+)
+def test_two_lengths_are_none(bench: Bench, server: SourceSimulator, lengths: str) -> None:
+    server.on("/a", upstream.raw(f"HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nshort".encode()))
+    assert refused_urls(bench, server.url("/a")).code == "http.protocol"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(404, "http.status"), (403, "http.status"), (206, "http.status"), (501, "http.status"), (505, "http.status"),
+     (511, "http.status")],
+)  # fmt: skip
 def test_a_refusal_is_not_tried_again(bench: Bench, server: SourceSimulator, code: int, reason: str) -> None:
     server.on("/a", upstream.status(code))
     error = refused_urls(bench, server.url("/a"))
@@ -85,7 +125,11 @@ def test_a_refusal_is_not_tried_again(bench: Bench, server: SourceSimulator, cod
     assert server.asked("/a") == 1
 
 
-@pytest.mark.parametrize(("code", "reason"), [(500, "http.server"), (502, "http.server"), (503, "http.busy")])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(500, "http.server"), (502, "http.server"), (503, "http.busy"), (408, "http.status"), (425, "http.status"),
+     *((code, "http.server") for code in (507, 509, *range(520, 528), 529, 530, 599))],
+)  # fmt: skip
 def test_a_broken_server_is_tried_three_times(bench: Bench, server: SourceSimulator, code: int, reason: str) -> None:
     server.on("/a", upstream.status(code))
     assert refused_urls(bench, server.url("/a")).code == reason

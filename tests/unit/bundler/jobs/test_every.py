@@ -11,6 +11,7 @@ import pytest
 
 from bundler.jobs.create import CreatedBundles
 from bundler.jobs.every import Unattended, parse_interval
+from bundler.keys.secrets import TokenPinError
 from bundler.pull.result import SourceFailure
 from bundler.seal.companions import SealedFile
 from manifests.errors import ConfigurationError, FetchError, LockedError, SealiftError, UsageError
@@ -124,3 +125,11 @@ def test_a_configuration_that_becomes_wrong_later_is_reported_and_waited_out() -
     loop = Loop(60, takes(1), fails(ConfigurationError("config.value", "Wrong")), takes(1))
     loop.run()
     assert [report["exit_code"] for report in loop.reports] == [0, 3, 0]
+
+
+def test_a_pin_that_a_token_refuses_ends_the_loop_in_whichever_run() -> None:
+    wrong = TokenPinError("pkcs11.pin", "The PIN is wrong")
+    loop = Loop(60, takes(0), fails(ConfigurationError("passphrase.wrong", "It does not open")), fails(wrong), takes(0))
+    with pytest.raises(TokenPinError):
+        loop.run()
+    assert [report["outcome"] for report in loop.reports] == ["created", "failed"]

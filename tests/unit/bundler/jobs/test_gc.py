@@ -54,3 +54,10 @@ def test_a_second_time_there_is_nothing_left_to_do(publisher: SmallPublisher) ->
     collect_garbage(publisher.context)
     again = collect_garbage(publisher.context)
     assert (again.versions, again.blobs, again.length) == ((), 0, 0)
+
+
+def test_what_other_programs_hide_among_the_records_is_none(publisher: SmallPublisher) -> None:
+    for name in ("._rules.json", ".rules.json.swp", ".#rules.json"):
+        (publisher.home.sources / name).write_bytes(b"\0\5\x16\7")
+    before = collect_garbage(publisher.context, dry_run=True)
+    assert collect_garbage(publisher.context) == before

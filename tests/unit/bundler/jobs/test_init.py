@@ -53,7 +53,7 @@ def test_other_expiries_are_written_to_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "code"),
     [
-        (NewPublisher("Acme!"), "name.publisher"),
+        (NewPublisher("Acme!"), "init.publisher"),
         (NewPublisher("acme", 2, 3), "init.threshold"),
         (NewPublisher("acme", 0, 0), "init.threshold"),
         (NewPublisher("acme", expiries=config.Expiries(root=5)), "config.value"),

@@ -16,11 +16,11 @@ def nobody(*_: object) -> NoReturn:
     raise AssertionError("nobody is asked for a PIN")
 
 
-@pytest.mark.parametrize("uri", ["", "hsm", "file:2", "hsm:x", "hsm:-1", "hsm:2.0", "hsm:1234567890", "hsm:2/3"])
+@pytest.mark.parametrize("uri", ["", "hsm", "file:2", "hsm:x", "hsm:-1", "hsm:2.0", "hsm:2/3"])
 def test_what_names_no_key_on_a_token_is_refused_before_any_token_is_asked(uri: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_token_key(uri, Secrets(nobody))
-    assert (caught.value.code, caught.value.what) == ("pkcs11.uri", f"{uri!r} names no key on a token")
+    assert (caught.value.code, caught.value.what) == ("pkcs11.uri", f"{uri!r} does not name a key on a token")
 
 
 @pytest.mark.parametrize("uri", ["hsm:", "hsm:2", "hsm:3?label=a%20token"])

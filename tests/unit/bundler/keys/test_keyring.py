@@ -14,7 +14,7 @@ from tests.support.keys import PASSPHRASE, nobody, passphrase_file
 
 def test_a_key_opens_with_its_passphrase_and_signs(tmp_path):
     made = keys.generate_key_files(tmp_path / "k.pem", PASSPHRASE)
-    signer = keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, passphrase_file(tmp_path)))
+    signer = keys.read_private_key(tmp_path / "k.pem", Secrets(nobody, [passphrase_file(tmp_path)]))
     made.entry.key.verify_signature(signer.sign(b"data"), b"data")
 
 
@@ -27,6 +27,7 @@ def test_an_open_key_needs_no_passphrase(tmp_path):
 def test_keys_made_elsewhere_open_too(tmp_path, private):
     path = tmp_path / "k.pem"
     path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
     signer = keys.read_private_key(path, Secrets(nobody))
     signer.public_key.verify_signature(signer.sign(b"x"), b"x")
 

@@ -112,7 +112,7 @@ def test_links_and_special_files_are_passed_over_when_asked_and_it_is_said(bench
     os.mkfifo(tree / "pipe")
     pulled = bench.pull(make("directory", path=str(tree), skip_links=True))
     assert [target.path for target in pulled.targets] == ["a.rules", "inner/b.cvd"]
-    assert pulled.verification == "carried, not verified; 2 links or special files passed over (first: 'link')"
+    assert pulled.verification == "carried, not verified; skipped 2 links or special files (first: 'link')"
 
 
 def test_an_excluded_link_is_no_matter(bench: Bench, tree: Path) -> None:
@@ -160,10 +160,10 @@ def test_version_control_editors_files_and_secrets_stay_and_are_named(bench: Ben
     made = make("directory", path=str(tree))
     found = bench.pull(made)
     assert found.targets == before.targets
-    said = "carried, not verified; private files passed over: '.env', '.git/', 'a.rules~' and 4 more"
-    assert found.verification == said.replace("and 4", f"and {len({'mirror.git', 'sub/.git', 'sub/.svn', 'swp'})}")
+    said = "skipped 7 private files or directories ('.env', '.git/', 'a.rules~', …)"
+    assert found.verification == f"carried, not verified; {said}"
     with bench.workbench() as work:
-        assert "private files passed over: '.env'" in made.check(work).note
+        assert said in made.check(work).note
     everything = bench.pull(make("directory", path=str(tree), skip_private=False))
     assert {target.path for target in everything.targets} == {*PRIVATE, *(target.path for target in before.targets)}
 

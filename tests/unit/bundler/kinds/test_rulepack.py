@@ -108,3 +108,12 @@ def source_refusal(bench: Bench, **options: Any) -> str:
     with pytest.raises(SealiftError) as caught:
         bench.pull(make("rulepack", **options))
     return caught.value.code
+
+
+def test_a_star_fits_no_hidden_file_that_another_system_left(bench: Bench, packs: Path) -> None:
+    (packs / "25-054.dsru").write_bytes(pack_7z(members()))
+    (packs / "._25-054.dsru").write_bytes(b"\0\5\x16\7Mac OS X")
+    pulled = bench.pull(make("rulepack", path=str(packs / "*.dsru")))
+    assert [target.path for target in pulled.targets] == ["25-054.dsru"]
+    with pytest.raises(SealiftError):
+        bench.pull(make("rulepack", path=str(packs / ".*.dsru"), newest=1))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import Delegations, SuccinctRoles, TargetFile
 
 from bundler.sources.base import Pull
 from manifests.errors import ConfigurationError, ExpiredError, FetchError, OlderTimestampError, SealiftError
 from tests.support.benches import Bench, make
-from tests.support.tuf_simulator import TufServer, TufSimulator, at, served, signer
+from tests.support.tuf_simulator import TufServer, TufSimulator, at, public_key, served, signer
 
 ROLES = ("timestamp", "snapshot", "targets")
 
@@ -105,7 +105,7 @@ def test_only_what_is_included_is_fetched(upstream: Upstream) -> None:
 def test_globs_that_take_nothing_are_an_error(upstream: Upstream) -> None:
     with pytest.raises(FetchError) as caught:
         upstream.pull(include=["nothing"])
-    assert (caught.value.code, caught.value.have) == ("tuf.no-targets", "3 targets in all")
+    assert (caught.value.code, caught.value.have) == ("tuf.no-targets", "1 file in the roles that were read")
 
 
 def test_a_repository_without_consistent_snapshots_is_read_too(tmp_path: Path) -> None:
@@ -275,9 +275,75 @@ def test_a_target_whose_path_leads_elsewhere_is_refused(upstream: Upstream, path
 
 def test_more_delegations_than_anybody_needs_are_refused(upstream: Upstream) -> None:
     upstream.sim.targets.delegations = None
-    upstream.sim.delegate_bins("bin", 11)
+    key = public_key("bins")
+    bins = SuccinctRoles([key.keyid], 1, 17, "bin")
+    upstream.sim.targets.delegations = Delegations({key.keyid: key}, succinct_roles=bins)
     upstream.sim.publish("targets")
     assert upstream.refused().code == "tuf.delegations"
+
+
+def end_role(upstream: Upstream, role: str) -> None:
+    upstream.sim.delegated[role].expires = at(-1)
+    upstream.sim.publish(role)
+
+
+def drop_role(upstream: Upstream, role: str) -> None:
+    upstream.sim.publish(role)
+    for name in [name for name in upstream.sim.files if name.endswith(f".{role}.json")]:
+        del upstream.sim.files[name]
+
+
+def forge_role(upstream: Upstream, role: str) -> None:
+    upstream.sim.signers[role] = [signer("somebody")]
+    upstream.sim.publish(role)
+
+
+@pytest.mark.parametrize("spoil", [end_role, drop_role, forge_role])
+@pytest.mark.parametrize(
+    "globs",
+    [
+        {"include": ["top.rules"]},
+        {"include": ["*.rules"]},
+        {"include": ["top.rules", "other/*"]},
+        {"exclude": ["clamav/**"]},
+        {"exclude": ["clamav/*", "clamav/*/*"]},
+    ],
+)
+def test_a_role_that_nobody_asked_for_harms_nobody(
+    upstream: Upstream, spoil: Callable[[Upstream, str], None], globs: dict[str, list[str]]
+) -> None:
+    spoil(upstream, "clamav")
+    first = upstream.pull(**globs)
+    assert upstream.bench.contents(first) == {"top.rules": b"alert"}
+    assert upstream.pull(first, **globs).targets == first.targets
+
+
+@pytest.mark.parametrize("spoil", [end_role, drop_role, forge_role])
+@pytest.mark.parametrize(
+    "globs", [{}, {"include": ["clamav/daily.cvd"]}, {"include": ["**/*.cvd"]}, {"exclude": ["clamav/daily.cvd"]}]
+)
+def test_a_role_that_may_speak_for_what_is_wanted_must_be_right(
+    upstream: Upstream, spoil: Callable[[Upstream, str], None], globs: dict[str, list[str]]
+) -> None:
+    spoil(upstream, "clamav")
+    with pytest.raises(SealiftError):
+        upstream.pull(**globs)
+
+
+def test_of_many_hash_bins_the_one_is_read_that_speaks_for_a_path(upstream: Upstream) -> None:
+    upstream.sim.targets.delegations = None
+    names = upstream.sim.delegate_bins("bin", 11)
+    delegations = upstream.sim.targets.delegations
+    assert delegations is not None
+    assert delegations.succinct_roles is not None
+    role = delegations.succinct_roles.get_role_for_target("wheel.whl")
+    upstream.sim.add_target("wheel.whl", b"wheel", role)
+    upstream.sim.publish(*names, "targets")
+    first = upstream.pull(include=["wheel.whl"])
+    assert upstream.bench.contents(first) == {"wheel.whl": b"wheel"}
+    assert [path for path in upstream.server.requests if "bin-" in path] == [f"/metadata/2.{role}.json"]
+    assert upstream.pull(first, include=["wheel.whl"]).targets == first.targets
+    assert [path for path in upstream.server.requests if "bin-" in path] == []
 
 
 def test_a_server_without_a_timestamp_is_named(upstream: Upstream) -> None:

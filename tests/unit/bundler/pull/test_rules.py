@@ -29,4 +29,4 @@ def test_include_and_exclude_hold_for_every_kind(bench: Bench, server: SourceSim
 def test_globs_that_leave_nothing_are_an_error_that_names_them(bench: Bench) -> None:
     bench.configure("web", "http", urls=bench.config.sources[1].options["urls"], include=["*.cvd"])
     (failure,) = bench.pull_all("web").failures
-    assert (failure.error.code, failure.error.have) == ("source.nothing-included", "1 files, the first is b")
+    assert (failure.error.code, failure.error.have) == ("source.nothing-included", "1 file, the first is b")

@@ -67,13 +67,13 @@ def row(role: str, days: int, *, signable: bool = True) -> RoleRow:
 @pytest.mark.parametrize(
     ("short", "waiting", "line"),
     [
-        (row("snapshot", 29), None, "snapshot is good for 29 more days only: bundle create"),
-        (row("timestamp", 1), None, "timestamp is good for 1 more day only: bundle create"),
-        (row("timestamp", -3), None, "timestamp has ended: bundle create"),
-        (row("targets", 9, signable=False), None, "9 more days only: bring its keys into keys/, then: bundle create"),
-        (row("root", 9), None, "root is good for 9 more days only: bundle keys renew"),
-        (row("root", 9, signable=False), None, "gather the holders of its keys: bundle keys renew"),
-        (row("root", 9), 2, "root is good for 9 more days only: root 2 waits for signatures: bundle keys staged"),
+        (row("snapshot", 29), None, "snapshot is valid for 29 more days. Run: bundle create"),
+        (row("timestamp", 1), None, "timestamp is valid for 1 more day. Run: bundle create"),
+        (row("timestamp", -3), None, "timestamp has ended. Run: bundle create"),
+        (row("targets", 9, signable=False), None, "9 more days. Bring its keys into keys/, then run: bundle create"),
+        (row("root", 9), None, "root is valid for 9 more days. Run: bundle keys renew"),
+        (row("root", 9, signable=False), None, "Gather the holders of its keys, then run: bundle keys renew"),
+        (row("root", 9), 2, "root is valid for 9 more days. Root 2 waits for signatures. Run: bundle keys staged"),
     ],
 )
 def test_a_role_that_ends_soon_is_named_with_what_helps(short: RoleRow, waiting: int | None, line: str) -> None:

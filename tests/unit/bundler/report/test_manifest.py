@@ -38,7 +38,7 @@ def test_an_increment_a_volume_and_last_good_content_are_said() -> None:
     for words in (
         "version    3 (increment since 2), root 1",
         "volume     1 of 4",
-        "LAST GOOD CONTENT, 0 days 0 hours old; failed: no route",
+        "LAST GOOD CONTENT, less than a minute old; failed: no route",
         "licence GPL",
         "fresh for 3 days",
     ):

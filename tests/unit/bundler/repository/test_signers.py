@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bundler.keys.private_file import PrivateKeyFile
 from bundler.keys.secrets import Secrets
 from bundler.repository.signers import HomeSigners
 from tests.support.ceremony import Site
-from tests.support.keys import nobody
+from tests.support.keys import PASSPHRASE, nobody
 
 
 def test_the_signers_of_a_role_are_those_of_its_keys_that_are_here(tmp_path: Path) -> None:
@@ -29,3 +30,19 @@ def test_a_key_is_opened_once_and_one_from_elsewhere_counts_too(tmp_path: Path) 
     (first,), (second,) = of_role("timestamp"), of_role("timestamp")
     assert first is second
     assert signers.of_keys([first.public_key]) == (first,)
+
+
+def test_what_the_next_version_may_need_is_opened_at_once_and_root_is_left_alone(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for path in site.home.keys.glob("*.pem"):
+        file = PrivateKeyFile.read(path)
+        file.encrypt(file.unlock(Secrets(nobody)), b"of root alone" if path.name.startswith("root") else PASSPHRASE)
+    asked: list[str] = []
+
+    def person(question: str) -> str:
+        asked.append(question)
+        return PASSPHRASE.decode()
+
+    HomeSigners(site.home, Secrets(person)).open_online(site.repository, ["a"])
+    assert len(asked) == 1
+    assert asked[0].startswith("Passphrase of timestamp-")

@@ -226,7 +226,7 @@ def test_very_many_targets_and_a_clock_that_went_back_are_warned_about(publisher
     many = {"a": [target(f"a/{number}") for number in range(30_001)]}
     assert publisher.publish(A1, NOW + timedelta(hours=1)).warnings == ()
     first, second = publisher.stage(many).warnings
-    assert first.startswith("a has 30,001 targets")
+    assert first.startswith("a has 30,001 files")
     assert "clock is behind" in second
 
 

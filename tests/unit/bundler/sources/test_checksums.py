@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from bundler.sources.checksums import Checksum, parse_checksum_file
+from bundler.sources.checksum_list import parse_checksum_file
+from bundler.sources.checksums import Checksum
 from manifests.errors import FetchError
 
 BODY = b"alert tcp any any\n" * 10_000

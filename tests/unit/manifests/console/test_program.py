@@ -111,3 +111,57 @@ def test_a_table_has_columns() -> None:
 def test_on_a_narrow_terminal_the_last_column_goes_on_below_itself() -> None:
     text = table_text([("a", "one two three four five six"), ("bb", "seven")], ("x", "y"), width=30)
     assert text == "x   y\na   one two three four five\n    six\nbb  seven"
+
+
+SAYING = """
+import sys, click
+from manifests.console.program import run_program
+
+@click.group()
+def group(): pass
+
+@group.command()
+def say():
+    click.echo("note", err=True)
+    click.echo("said")
+
+@group.command()
+def write():
+    sys.stdout.buffer.write(b"said")
+
+run_program(group, "program", sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("command", ["say", "write", "--help"])
+def test_output_on_a_full_disk_is_no_bug(command: str, buffered: str) -> None:
+    arguments = [sys.executable, "-c", SAYING, command]
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            arguments, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False, timeout=60
+        )
+    assert done.returncode == 40
+    assert done.stderr.removeprefix("note\n") == (
+        "program: What program says could not be written to standard output (No space left on device). "
+        "Do: make room there and ask again; what the command did is done. [output.unwritable]\n"
+    )
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(("command", "code"), [("write", 0), ("none", 2)])
+def test_messages_on_a_full_disk_change_no_exit_code(command: str, code: int, buffered: str) -> None:
+    arguments = [sys.executable, "-c", SAYING, command]
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            arguments, stderr=full, stdout=subprocess.PIPE, text=True, env=environment, check=False, timeout=60
+        )
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_take_nothing_and_harm_nothing(closed: str) -> None:
+    shell = ["sh", "-c", f'exec "$0" -c "$1" say {closed}', sys.executable, SAYING]
+    assert subprocess.run(shell, check=False, timeout=60, capture_output=True).returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from manifests.disk import durable
-from manifests.errors import StorageError
+from manifests.errors import StorageError, UsageError
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from manifests.disk import durable
-from manifests.errors import StorageError
+from manifests.errors import StorageError, UsageError
 try:
     durable.write_file(Path(sys.argv[1]), b"new")
 except StorageError as error:
@@ -179,3 +179,22 @@ def test_asking_the_disk_to_begin_changes_nothing_and_fails_nowhere(tmp_path: Pa
     for end in ends:
         os.close(end)
     assert (tmp_path / "file").read_bytes() == b"content, more"
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/full", "/dev/stdout", "pipe", "directory"])
+def test_no_file_takes_the_place_of_what_is_none(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "directory").mkdir()
+    path = tmp_path / name
+    before = path.lstat().st_mode
+    with pytest.raises(UsageError) as caught:
+        durable.write_file(path, b"x")
+    assert caught.value.code == "file.kind"
+    assert path.lstat().st_mode == before
+
+
+def test_a_file_takes_the_place_of_a_link_and_not_of_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"other")
+    (tmp_path / "link").symlink_to("other")
+    durable.write_file(tmp_path / "link", b"new")
+    assert [(tmp_path / name).read_bytes() for name in ("link", "other")] == [b"new", b"other"]

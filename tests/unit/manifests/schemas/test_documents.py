@@ -39,4 +39,4 @@ def test_a_refusal_names_the_place_and_the_rule() -> None:
         schemas.check_document(document, "manifest", name="manifest.json")
     assert caught.value.code == "manifest.schema"
     assert caught.value.details == {"path": "$.targets[0].length"}
-    assert "'1' is not of type 'integer'" in caught.value.what
+    assert '"1", instead of a whole number' in caught.value.what

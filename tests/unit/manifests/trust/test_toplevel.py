@@ -65,7 +65,7 @@ def test_a_threshold_root_needs_that_many_of_its_keys(sim: TufSimulator) -> None
     sim.publish_root()
     error = refusal(sim, state, at(1))
     assert (type(error), error.code) == (NotAuthenticError, "tuf.signature.root")
-    assert (error.have, error.need) == ("1 valid signatures", "2")
+    assert (error.have, error.need) == ("1 valid signature", "2")
 
 
 def test_the_clock_floor_beats_a_clock_that_was_wound_back(sim: TufSimulator) -> None:

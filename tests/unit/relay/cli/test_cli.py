@@ -46,7 +46,7 @@ def test_import_says_what_it_did_and_leaves_with_the_documented_code(relay, forg
     refused = relay("import", "-o", "json", first, code=22)
     assert json.loads(refused.stdout)["files"][0]["error"]["code"] == "tuf.rollback.timestamp"
     assert json.loads(refused.stderr.splitlines()[-1])["error"]["exit_code"] == 22
-    assert "passed over" in relay("import", tmp_path).stdout
+    assert "skipped" in relay("import", tmp_path).stdout
     relay("import", tmp_path / "absent.zip", code=2)
 
 
@@ -74,7 +74,7 @@ def test_status_events_and_generations_tell_the_story(relay, forge, tmp_path):
 def test_check_leaves_with_40_when_something_is_damaged(relay, forge, tmp_path):
     path = forge.seal(tmp_path / "1.zip")
     relay("import", path)
-    assert "1 blobs, 1 bytes: 0 damaged" in relay("check").stdout
+    assert "1 file, 1 byte: 0 damaged" in relay("check").stdout
     blob = next((tmp_path / "home" / "blobs").glob("*/*"))
     blob.chmod(0o644)
     blob.write_bytes(b"b")

@@ -57,7 +57,7 @@ def test_an_import_that_is_cancelled_leaves_everything_as_it_was(context, forge,
 def test_an_import_ends_at_a_held_generation_with_its_event_and_a_receipt_due(context, forge, tmp_path):
     import_bundle(context, forge.seal(tmp_path / "1.zip"))
     with State(context.home.database) as state:
-        assert state.generations.list_numbers() == (1,)
+        assert [row.number for row in state.generations.list_generations()] == [1]
         assert [ring.generation for ring in state.publications.list_rings()] == [None]
         (event,) = state.event_rows.list_events(("import",))
         assert dict(event.details) == {"generation": 1, "file": "1.zip", "accepted_expired": ""}

@@ -11,13 +11,11 @@ from manifests.errors import (
     SealiftError,
     StorageError,
 )
-from manifests.trust import refusals
 from relay.context import Context
 from relay.importing.importer import import_or_quarantine
 from relay.importing.refusals import Refusal
 from relay.rings.policy import DEFAULT_RING
 from relay.state import State
-from relay.store.outstanding import tells_of_lost_count
 from tests.support.relay_bundles import CREATED, BundleForge, clock_at
 from tests.support.relay_homes import (
     fingerprint,
@@ -119,8 +117,8 @@ def test_a_missing_base_is_named_with_the_command_to_type(home, forge, tmp_path)
         import_bundle(home, third, forge.clock())
     error = caught.value
     assert error.code == "base.missing"
-    assert error.have == "generation 1, 2 of 3 targets"
-    assert error.need == "1 targets, 2 bytes, as in generation 2"
+    assert error.have == "generation 1, 2 of 3 files"
+    assert error.need == "1 file, 2 bytes, as in generation 2"
     assert error.todo == "in the DMZ: bundle create --since 1"
     assert fingerprint(home) == before
 
@@ -129,7 +127,7 @@ def test_a_site_without_any_generation_is_told_to_ask_for_a_full_bundle(home, fo
     forge.seal(tmp_path / "1.zip")
     with pytest.raises(IncompleteError) as caught:
         import_bundle(home, forge.seal(tmp_path / "2.zip", since=1), forge.clock())
-    assert caught.value.have == "no generation yet, 0 of 2 targets"
+    assert caught.value.have == "no generation yet, 0 of 2 files"
     assert caught.value.todo == "in the DMZ: bundle create --full"
 
 
@@ -141,7 +139,7 @@ def test_content_that_the_store_lost_comes_back_with_the_same_bundle(home, forge
         digest = next(target.sha256 for target in state.generations.list_targets(1))
     home.store.path(digest).unlink()
     result = import_bundle(home, path, forge.clock())
-    assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 targets")
+    assert (result.outcome, result.text) == ("repaired", "Content that generation 1 had lost is back: 1 file")
     assert content(home) == before
     assert import_bundle(home, path, forge.clock()).outcome == "already-imported"
 
@@ -233,17 +231,3 @@ def test_a_publisher_that_counts_anew_is_told_to_go_on_above_what_is_here(home, 
     assert caught.value.code == "tuf.version.rules"
     assert "bundle restored --above 2, then bundle create" in caught.value.todo
     assert fingerprint(home) == before
-
-
-@pytest.mark.parametrize(
-    ("refusal", "lost"),
-    [
-        (refusals.other_content("timestamp"), True),
-        (refusals.rollback("rules", 1, 2), True),
-        (refusals.removed("rules"), True),
-        (refusals.rollback("timestamp", 1, 2), False),
-        (refusals.signatures("rules", 0, 1), False),
-    ],
-)
-def test_an_older_bundle_is_no_sign_of_a_publisher_that_lost_its_place(refusal, lost):
-    assert tells_of_lost_count(refusal) is lost

@@ -225,7 +225,7 @@ def test_a_part_that_has_rotted_costs_its_volume_once_more_and_no_good_bundle_is
         file.write(bytes(5))
     result = import_bundle(home, volumes[2], forge.clock())
     assert result.outcome == "stored"
-    assert "30,000 bytes that came before have rotted on this disk and are needed again. Still needed:" in result.text
+    assert "needed again, because this disk damaged what came before: 30,000 bytes. Still needed:" in result.text
     assert trust(home)[1] == 0
     outcomes = [import_bundle(home, path, forge.clock()).outcome for path in volumes]
     assert "imported" in outcomes

@@ -41,18 +41,18 @@ def test_a_refused_file_comes_out_as_it_went_in(home, tmp_path, length):
 def test_nothing_of_the_content_can_be_read_in_quarantine(home, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"malware " * 1000)
     record = take(home, tmp_path / "bad.zip")
-    sealed = home.quarantine / f"{record.id}.sealed"
-    assert b"malware" not in sealed.read_bytes()
-    assert sealed.stat().st_mode & 0o777 == 0o600
+    copy = home.quarantine / f"{record.id}.sealed"
+    assert b"malware" not in copy.read_bytes()
+    assert copy.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "append", "swap", "magic"])
 def test_damage_in_quarantine_is_noticed_and_nothing_is_exported(home, tmp_path, damage):
     (tmp_path / "bad.zip").write_bytes(os.urandom(2 * 2**20))
     record = take(home, tmp_path / "bad.zip")
-    sealed = home.quarantine / f"{record.id}.sealed"
-    data, chunk = sealed.read_bytes(), 2**20 + 16
-    sealed.write_bytes(
+    copy = home.quarantine / f"{record.id}.sealed"
+    data, chunk = copy.read_bytes(), 2**20 + 16
+    copy.write_bytes(
         {
             "flip": data[:-1] + bytes([data[-1] ^ 1]),
             "cut": data[:-chunk],

@@ -13,7 +13,7 @@ from manifests.features import features_to_disable, load_catalogue
 from manifests.progress import CancelToken, NoProgress
 from manifests.receipt import DamageCount, SourceAge, document, verify_receipt
 from relay.context import Context
-from relay.deliveries.features import write_feature_files
+from relay.feature_files import write_feature_files
 from relay.receipt import make as module
 from relay.receipt.make import ReceiptRemarks, make_receipt, summarise_arrived
 from relay.receipt.site_key import open_site_key, site_key_file

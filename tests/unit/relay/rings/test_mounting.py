@@ -9,6 +9,7 @@ import pytest
 
 from relay.rings.mounting import choose_mounted_source, list_mount_conflicts
 from relay.server.app import Application
+from relay.server.pages.status import answer_status
 from relay.server.routes import resolve_path
 from relay.server.view import Views, build_view
 from relay.state import State
@@ -85,7 +86,7 @@ def test_a_source_that_asks_for_the_root_is_served_there_too(view, forge):
     assert resolve_path(found, "/server.ini") == resolve_path(found, "/au/server.ini")
     assert resolve_path(found, "/server.ini").name == "au/server.ini"
     assert resolve_path(found, "/-/rings/default/server.ini").name == "au/server.ini"
-    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == ("status", "status")
+    assert (resolve_path(found, "/-/status"), resolve_path(found, "/-/")) == (answer_status, answer_status)
     assert (resolve_path(found, "/"), resolve_path(found, "/pattern/x.zip"), resolve_path(found, "/a")) == (
         "absent",
     ) * 3
@@ -109,7 +110,7 @@ def test_the_site_can_switch_the_root_off_or_give_it_to_another(view, forge, con
     found = view(mount_at_root=configured)
     resource = resolve_path(found, "/server.ini")
     assert (resource if isinstance(resource, str) else resource.name) == expected
-    assert resolve_path(found, "/") == ("status" if configured is False else "absent")
+    assert resolve_path(found, "/") == (answer_status if configured is False else "absent")
 
 
 def test_of_two_sources_that_ask_the_first_is_served_and_an_event_says_so(view, home, forge):
@@ -128,10 +129,10 @@ def test_a_source_is_stale_by_the_days_that_its_publisher_gives_it(view, forge):
     forge.said = {"au": {"fresh_days": 2, "version": "17.361.00"}, "patterns": {"fresh_days": 90}}
     status = view().status
     assert not status.is_stale(CREATED + timedelta(days=2))
-    assert status.stale_reasons(CREATED + timedelta(days=3)) == ("the source au is 3 days old, more than 2",)
+    assert status.stale_reasons(CREATED + timedelta(days=3)) == ("the source au is 3 days old, more than 2 days",)
     assert status.stale_reasons(CREATED + timedelta(days=40)) == (
-        "the generation is 40 days old, more than 30",
-        "the source au is 40 days old, more than 2",
+        "the generation is 40 days old, more than 30 days",
+        "the source au is 40 days old, more than 2 days",
     )
     assert "  au            pulled 3 days ago, version 17.361.00, STALE" in status_to_text(
         status, CREATED + timedelta(days=3)
@@ -148,7 +149,7 @@ def test_where_every_source_has_its_own_limit_the_sites_does_not_count(view, for
 def test_content_that_was_carried_because_a_pull_failed_is_as_old_as_its_pull(view, forge):
     forge.said["rules"] = {"pulled_at": CREATED - timedelta(days=31), "failure": "timed out"}
     status = view().status
-    assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30",)
+    assert status.stale_reasons(CREATED) == ("the source rules is 31 days old, more than 30 days",)
     assert "  rules         pulled 31 days ago, a newer pull failed, STALE" in status_to_text(status, CREATED)
 
 

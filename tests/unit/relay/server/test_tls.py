@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from manifests.errors import ConfigurationError
+from relay.config import TlsFiles
 from relay.server import certificates
 from relay.server.tls import (
     LEAF_LIFE,
     RENEW_BEFORE,
-    TlsFiles,
     authority_file,
     check_tls_files,
     create_authority,

@@ -1,142 +1,96 @@
-"""The table of jobs, with a clock that the test turns and work that it ends itself."""
+"""The table of jobs: each is there once, can be run, and fails alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from manifests.errors import StorageError
-from manifests.progress import CancelledError
-from relay.service.jobs import LONGEST_WAIT_SECONDS, Job, JobRunner, run_in_thread
+from relay.home import Home
+from relay.server.tls import server_files
+from relay.server.view import Views
+from relay.service.job_runner import Job
+from relay.service.jobs import ServiceJobs
+from relay.state import State
+from tests.support.relay_bundles import BundleForge
+from tests.support.relay_homes import import_bundle, make_context, make_home
 
 
 class Bench:
-    """A runner whose clock and threads are the test's."""
+    """The jobs of a home, and what they asked for and said."""
 
-    def __init__(self, *jobs: Job) -> None:
-        self.now = 1000.0
-        self.begun: list[tuple[str, Callable[[], None]]] = []
-        self.reports: list[tuple[str, str]] = []
-        self.runner = JobRunner(
-            jobs, self.report, monotonic=lambda: self.now, begin=lambda name, body: self.begun.append((name, body))
+    def __init__(self, home: Home, forge: BundleForge) -> None:
+        self.asked: list[str] = []
+        self.said: list[tuple[str, Any]] = []
+        context = make_context(home, forge.clock())
+        self.jobs = ServiceJobs(
+            context,
+            Views(home, context.config),
+            report=lambda event, _, **fields: self.said.append((event, fields.get("code"))),
+            store_changed=lambda: self.asked.append("store changed"),
+            hasten=self.asked.append,
+            reload_certificate=lambda: self.asked.append("reload"),
         )
 
-    def report(self, event: str, text: str, **_: object) -> None:
-        self.reports.append((event, text))
+    def list_jobs(self) -> tuple[Job, ...]:
+        return self.jobs.list_jobs()
 
-    def begin_due_jobs(self) -> list[str]:
-        """Return the names of the jobs that are begun now; their bodies are left in ``begun``."""
-        before = len(self.begun)
-        self.runner.begin_due_jobs()
-        return [name for name, _ in self.begun[before:]]
-
-    def pass_time(self, seconds: float) -> list[str]:
-        """Return the names of the jobs that are begun after so many seconds, and run them to their end."""
-        self.now += seconds
-        names = self.begin_due_jobs()
-        self.end_all()
-        return names
-
-    def end_all(self) -> None:
-        while self.begun:
-            self.begun.pop(0)[1]()
+    def run_job(self, name: str) -> None:
+        next(job for job in self.list_jobs() if job.name == name).run()
 
 
-def nothing() -> None:
-    """Do nothing."""
+def test_the_table_has_every_job_once_and_each_can_be_run(tmp_path: Path) -> None:
+    forge = BundleForge()
+    home = make_home(tmp_path / "relay", forge.root)
+    forge.files = {"rules/a": b"a"}
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    jobs = Bench(home, forge).list_jobs()
+    assert [job.name for job in jobs] == ["state", "afterwards", "tls", "gc"]
+    for job in jobs:
+        job.run()
+    assert (home.out / "receipt.json").is_file()
 
 
-def failing_with(*failures: BaseException | None) -> Callable[[], None]:
-    """Return work that fails like this, one failure after the other."""
-    left = list(failures)
-
-    def run() -> None:
-        failure = left.pop(0)
-        if failure is not None:
-            raise failure
-
-    return run
+def test_a_job_that_cannot_read_the_state_fails_and_the_others_do_not(tmp_path: Path) -> None:
+    forge = BundleForge()
+    home = make_home(tmp_path / "relay", forge.root)
+    jobs = {job.name: job for job in Bench(home, forge).list_jobs()}
+    home.database.write_bytes(b"no database")
+    with pytest.raises(StorageError):
+        jobs["state"].run()
+    jobs["tls"].run()
 
 
-def test_a_job_is_due_after_its_interval_and_again_an_interval_after_its_end() -> None:
-    bench = Bench(Job("a", 10.0, nothing))
-    assert bench.pass_time(0.0) == []
-    assert bench.pass_time(9.9) == []
-    assert bench.pass_time(0.1) == ["job a"]
-    assert bench.pass_time(9.9) == []
-    assert bench.pass_time(0.1) == ["job a"]
+def test_what_another_process_imported_wakes_who_waited_and_hastens_what_follows_once(tmp_path: Path) -> None:
+    forge = BundleForge()
+    home = make_home(tmp_path / "relay", forge.root)
+    bench = Bench(home, forge)
+    bench.run_job("state")
+    assert bench.asked == []
+    import_bundle(home, forge.seal(tmp_path / "1.zip"), forge.clock())
+    bench.run_job("state")
+    bench.run_job("state")
+    assert bench.asked == ["store changed", "afterwards"]
 
 
-def test_a_job_that_is_wanted_at_the_start_is_due_at_once() -> None:
-    bench = Bench(Job("a", 10.0, nothing, at_start=True), Job("b", 10.0, nothing))
-    assert bench.pass_time(0.0) == ["job a"]
-    assert bench.pass_time(10.0) == ["job a", "job b"]
+def test_a_renewed_certificate_is_served_and_one_that_is_good_is_left(tmp_path: Path) -> None:
+    forge = BundleForge()
+    bench = Bench(home := make_home(tmp_path / "relay", forge.root), forge)
+    bench.run_job("tls")
+    assert (bench.asked, bench.said) == ([], [])
+    server_files(home.tls).certificate.unlink()
+    bench.run_job("tls")
+    assert (bench.asked, bench.said) == (["reload"], [("tls", None)])
 
 
-def test_a_job_that_takes_long_is_not_begun_twice_and_keeps_no_other_waiting() -> None:
-    bench = Bench(Job("slow", 10.0, nothing), Job("quick", 1.0, nothing))
-    bench.now += 10.0
-    assert bench.begin_due_jobs() == ["job slow", "job quick"]
-    bench.begun.pop()[1]()
-    bench.now += 100.0
-    assert bench.begin_due_jobs() == ["job quick"]
-    bench.end_all()
-    assert bench.pass_time(9.9) == ["job quick"]
-    assert bench.pass_time(0.1) == ["job slow"]
-
-
-def test_a_job_that_is_hastened_is_due_now_and_if_it_runs_again_at_its_end() -> None:
-    bench = Bench(Job("a", 1000.0, nothing))
-    bench.runner.hasten("a")
-    assert bench.begin_due_jobs() == ["job a"]
-    bench.runner.hasten("a")
-    assert bench.begin_due_jobs() == []
-    bench.end_all()
-    assert bench.pass_time(0.0) == ["job a"]
-    assert bench.pass_time(0.0) == []
-
-
-def test_a_failure_is_told_once_for_as_long_as_it_is_the_same_and_the_job_comes_again() -> None:
-    full, broken = StorageError("storage.full", "The disk is full"), StorageError("storage.io", "The disk is broken")
-    job = Job("a", 10.0, failing_with(full, full, broken, None, broken), failing="It went wrong")
-    bench = Bench(job, Job("b", 10.0, nothing))
-    for _ in range(5):
-        assert bench.pass_time(10.0) == ["job a", "job b"]
-    assert bench.reports == [
-        ("a", "It went wrong: The disk is full."),
-        ("a", "It went wrong: The disk is broken."),
-        ("a", "It went wrong: The disk is broken."),
-    ]
-
-
-def test_a_job_that_is_cancelled_is_no_failure() -> None:
-    bench = Bench(Job("a", 10.0, failing_with(CancelledError())))
-    assert bench.pass_time(10.0) == ["job a"]
-    assert bench.reports == []
-
-
-def test_a_bug_in_a_job_ends_the_loop() -> None:
-    bench = Bench(Job("a", 10.0, failing_with(ZeroDivisionError())))
-    bench.pass_time(10.0)
-    with pytest.raises(ZeroDivisionError):
-        bench.begin_due_jobs()
-
-
-def test_the_wait_ends_when_the_first_job_is_due_and_is_never_long() -> None:
-    bench = Bench(Job("a", 0.5, nothing), Job("b", 1000.0, nothing))
-    assert bench.runner.seconds_to_wait() == 0.5
-    bench.now += 0.7
-    assert bench.runner.seconds_to_wait() == 0.0
-    bench.begin_due_jobs()
-    assert bench.runner.seconds_to_wait() == LONGEST_WAIT_SECONDS
-
-
-def test_work_that_is_begun_apart_runs_in_a_thread_that_nobody_waits_for() -> None:
-    import queue
-    import threading
-
-    seen: queue.Queue[threading.Thread] = queue.Queue()
-    run_in_thread("job a", lambda: seen.put(threading.current_thread()))
-    thread = seen.get(timeout=20.0)
-    assert (thread.name, thread.daemon, thread is threading.current_thread()) == ("job a", True, False)
+def test_a_step_that_fails_alike_every_minute_is_told_once(tmp_path: Path) -> None:
+    forge = BundleForge()
+    home = make_home(tmp_path / "relay", forge.root)
+    bench = Bench(home, forge)
+    with State(home.database) as state, state.transaction():
+        state._connection.execute("DROP TABLE delivery_problems")
+    bench.run_job("afterwards")
+    bench.run_job("afterwards")
+    assert bench.said == [("delivery-failed", "storage.io")]

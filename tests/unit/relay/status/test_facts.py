@@ -8,7 +8,7 @@ from tests.support.relay_bundles import CREATED
 
 def test_stale_is_raised_by_expiry_and_by_age(status):
     assert not status.is_stale(CREATED + timedelta(days=30))
-    assert status.stale_reasons(CREATED + timedelta(days=31)) == ("the generation is 31 days old, more than 30",)
+    assert status.stale_reasons(CREATED + timedelta(days=31)) == ("the generation is 31 days old, more than 30 days",)
     late = status.stale_reasons(CREATED + timedelta(days=365))
     assert late[0] == "timestamp expired on 2027-09-01T12:00:00Z"
     assert status.trust_ends_at == CREATED + timedelta(days=365)

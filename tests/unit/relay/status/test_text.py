@@ -48,7 +48,7 @@ def test_the_status_as_json_names_every_fact(status):
         "last_import": {
             "at": "2026-09-01T13:00:00Z",
             "subject": "1",
-            "text": "Generation 1 of forge, created 2026-09-01T12:00:00Z: 1 targets",
+            "text": "Generation 1 of forge, created 2026-09-01T12:00:00Z: 1 file",
         },
         "last_refusal": None,
     }

@@ -8,8 +8,6 @@ import pytest
 from relay.state import GenerationTarget, State
 from relay.store.outstanding import (
     OutstandingContent,
-    advise_increment,
-    advise_renumber,
     find_missing_targets,
     find_newest_whole,
     list_outstanding,
@@ -34,8 +32,8 @@ LEFT = OutstandingContent(
 
 def test_volumes_that_nobody_brought_are_what_is_needed():
     assert LEFT.unseen == (2,)
-    assert LEFT.have == "volumes 1, 3 of 3, 6 of 10 targets of generation 7"
-    assert LEFT.need == "volume 2 of 3: 4 targets, 5,000 bytes"
+    assert LEFT.have == "volumes 1, 3 of 3, 6 of 10 files of generation 7"
+    assert LEFT.need == "volume 2 of 3: 4 files, 5,000 bytes"
     assert (
         LEFT.todo.startswith("import acme-000007-from-000006.vol2of3.zip; if it is lost")
         or "bundle create --again 7" in LEFT.todo
@@ -45,11 +43,11 @@ def test_volumes_that_nobody_brought_are_what_is_needed():
 @pytest.mark.parametrize(
     ("change", "need"),
     [
-        ({"seen": (1, 2, 3), "damaged": (2,)}, "4 targets, 5,000 bytes"),
+        ({"seen": (1, 2, 3), "damaged": (2,)}, "4 files, 5,000 bytes"),
         ({"missing_targets": 0, "missing_bytes": 0}, "none of its content, only a bundle of it that is whole"),
         (
             {"volume_count": 40, "seen": ()},
-            "volumes " + ", ".join(map(str, range(1, 21))) + ", ... of 40: 4 targets, 5,000 bytes",
+            "volumes " + ", ".join(map(str, range(1, 21))) + ", ... of 40: 4 files, 5,000 bytes",
         ),
     ],
 )
@@ -62,12 +60,6 @@ def test_a_damaged_volume_is_asked_for_by_its_name():
     assert left.todo.startswith(
         "import acme-000007-since-000006-v2-of-3.zip from an undamaged copy (in the DMZ: bundle create --again 7); "
     )
-
-
-def test_an_increment_is_since_what_is_whole_and_full_without_any():
-    assert advise_increment(3) == "bundle create --since 3"
-    assert advise_increment(0) == "bundle create --full"
-    assert "bundle restored --above 9" in advise_renumber(9)
 
 
 def test_the_newest_whole_generation_is_the_one_of_which_nothing_is_lost(tmp_path):

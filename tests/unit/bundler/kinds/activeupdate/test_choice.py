@@ -6,6 +6,7 @@ import pytest
 
 from bundler.kinds.activeupdate.choice import Choice
 from bundler.sources.globs import EVERY_PATH, GlobSet
+from manifests.errors import MalformedError
 from tests.support.active_update_index import DOCUMENTED, index_of
 from tests.support.active_update_reader import components as listed_by_a_client
 
@@ -57,3 +58,41 @@ def test_all_is_chosen_by_default():
 )
 def test_a_component_stands_and_falls_with_its_signature_and_an_increment_with_its_pattern(globs, gone):
     assert set(chosen(Choice())) - set(chosen(Choice(), globs)) == gone
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[PATTERN]\nP.9=tmwhite/odd.zip,1\n",
+        "[PATTERN]\nP.9=../../w_odd.zip,1,1\n",
+        "[PATTERN]\nP.9=tmwhite\\odd.zip,1,1\n",
+        "[PATTERN]\nP.9=/tmwhite.zip,1,none\n",
+        "[PATTERN]\nP.9=icrc/ok.zip,1,1\nP.9.Merge.1=icrc/v_9.8,1,1\n",
+        "[PATTERN]\nP.9=icrc/ok.zip,1,1\nP.9.Merge.1=v_1.2,1\n",
+        "[PATTERN]\nP.8=icrc/two.zip,1,1\nP.9=icrc/two.zip,1,2\n",
+        "[ENGINE]\nE.9=TSC_NT_I386,engine/tsc.zip,1\n",
+        "[Info_9_1]\nVersion=1\nPath=product/x.zip,none\n",
+        "[Other]\nX=1,../../x.zip,2\n",
+    ],
+)
+@pytest.mark.parametrize("way", ["families", "include", "exclude"])
+def test_an_odd_line_in_what_nobody_chose_harms_nobody(line, way):
+    text = "[PATTERN]\nP.4=pattern/vsapi349.zip,1736100,5000\n"
+    text = text + line.removeprefix("[PATTERN]\n") if line.startswith("[PATTERN]") else text + line
+    choice = Choice(families=("vsapi",)) if way == "families" else Choice()
+    globs = {"include": GlobSet(include=("pattern/*",)), "exclude": GlobSet(exclude=(_NOT_PATTERNS))}.get(
+        way, EVERY_PATH
+    )
+    assert chosen(choice, globs, text) == {"pattern/vsapi349.zip": 5000}
+    with pytest.raises(MalformedError):
+        chosen(Choice(), EVERY_PATH, text)
+
+
+_NOT_PATTERNS = ("tmwhite/**", "../**", "tmwhite*", "/**", "icrc/**", "v_1.2", "engine/**", "product/**")
+
+
+@pytest.mark.parametrize("line", ["P.9=", "P.9=vsapi/../x.zip,1,1", "P.4.Merge.1=v_9.8,1,1", "P.4.Merge.1=tmwhite.zip"])
+def test_an_odd_line_that_may_be_of_what_was_chosen_is_refused(line):
+    text = f"[PATTERN]\nP.4=pattern/vsapi349.zip,1736100,5000\n{line}\n"
+    with pytest.raises(MalformedError):
+        chosen(Choice(families=("vsapi",)), EVERY_PATH, text)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.kinds.activeupdate.choice import Choice
 from bundler.kinds.activeupdate.components import Increment, read_components, shown_version
 from bundler.kinds.activeupdate.ini import parse_ini
+from bundler.sources.globs import EVERY_PATH
 from manifests.errors import MalformedError
 from tests.support.active_update_index import DOCUMENTED, index_of
 from tests.support.active_update_reader import components as listed_by_a_client
@@ -18,7 +20,7 @@ from tests.support.active_update_tree import Tree
 
 def refusal(text: str) -> MalformedError:
     with pytest.raises(MalformedError) as caught:
-        index_of(text)
+        Choice().of(index_of(text), EVERY_PATH)
     return caught.value
 
 
@@ -218,7 +220,9 @@ def test_whatever_an_index_says_only_files_of_the_tree_come_of_it(text):
 @pytest.mark.parametrize("version", ["9" * 100, "9" * 18, ".".join("9" * 10), "1..2", "\u0661"])
 def test_a_version_of_any_length_is_read_or_refused(version):
     try:
-        number = index_of(f"[PATTERN]\nP.1=a/b.zip,{version},1\n").components[0].number
+        found = index_of(f"[PATTERN]\nP.1=a/b.zip,{version},1\n")
+        Choice().of(found, EVERY_PATH)
+        number = found.components[0].number
     except MalformedError as error:
         number = error.code
     expected = {18: (10**18 - 1,), 19: (9,) * 10}
@@ -226,8 +230,9 @@ def test_a_version_of_any_length_is_read_or_refused(version):
 
 
 def test_bytes_that_are_no_text_are_shown_as_numbers():
+    found = read_components(parse_ini(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
     with pytest.raises(MalformedError) as caught:
-        read_components(parse_ini(b"[Info_1]\nVersion=\xff\nPath=a/b.zip,1\n", "server.ini"))
+        Choice().of(found, EVERY_PATH)
     assert caught.value.what == ("server.ini: line 3, Path of [Info_1], holds '\\udcff' as a version or name")
 
 

@@ -61,7 +61,7 @@ def test_the_version_for_people_is_that_of_the_virus_pattern_else_of_the_first(
         (
             selected("ENGINE E.6", text=DOCUMENTED + "[Other]\nX.1=thing,other/file.bin,1\n"),
             "1 of 10 components of server.ini; each with its signature, carried, not verified; "
-            "1 lines of an unknown form left out",
+            "1 line of an unknown form left out",
         ),
     ],
 )

@@ -105,11 +105,31 @@ def test_a_second_pull_asks_and_downloads_nothing(bench: Bench, server: SourceSi
     [
         upstream.status(404),
         upstream.status(403),
+        upstream.status(400),
+        upstream.status(406),
+        upstream.status(500),
+        upstream.status(520),
+        upstream.portal(),
+        upstream.portal("application/zip"),
+        upstream.file(b""),
         upstream.file(b"not a zip"),
         upstream.file(zipped({"server.xml": b"<xml/>"})),
         upstream.file(zipped({"server.ini": b"x" * 2_000})[:-30]),
     ],
-    ids=["absent", "forbidden", "no zip", "without server.ini", "cut short"],
+    ids=[
+        "absent",
+        "forbidden",
+        "bad request",
+        "not acceptable",
+        "server error",
+        "no origin",
+        "page",
+        "page as zip",
+        "empty",
+        "no zip",
+        "without server.ini",
+        "cut short",
+    ],
 )
 def test_without_a_zip_that_can_be_read_the_plain_index_is_taken(
     bench: Bench, server: SourceSimulator, packed: Callable[[Exchange], None]

@@ -84,7 +84,7 @@ def test_the_first_pull_takes_the_database_and_the_whole_chain_that_there_is(
     assert bench.contents(found)["x-5.cdiff"] == forge.cdiff(5)
     assert found.version == "x 6"
     assert found.verification == (
-        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures, 3 increments carried, not verified"
+        "MD5 in the header matches: 1 of 1 database; 1 of 1 signature, 3 increments carried, not verified"
     )
 
 
@@ -307,7 +307,7 @@ def test_a_damaged_increment_is_refused(bench: Bench, server: SourceSimulator) -
     server.serve("/db/x-5.cdiff", forge.cdiff(4))
     error = refused(bench, server)
     assert (error.code, error.exit_code) == ("clamav.cdiff", 21)
-    assert error.what == "x-5.cdiff is no sound increment"
+    assert error.what == "x-5.cdiff is not a valid increment"
 
 
 def test_sign_files_are_carried_under_the_names_that_freshclam_asks_for(bench: Bench, server: SourceSimulator) -> None:
@@ -383,7 +383,7 @@ def test_where_sigtool_is_installed_it_verifies_each_database_once(
     lay_out(server, 4, signs=True)
     first = pulled(bench, server)
     assert first.verification == (
-        "1 of 1 databases match the MD5 in their header; 1 of 1 signatures verified by sigtool; "
+        "MD5 in the header matches: 1 of 1 database; 1 of 1 signature verified by sigtool; "
         "3 increments carried, not verified"
     )
     assert first.items[0].label == "ClamAV database, signature verified by sigtool"
@@ -400,9 +400,9 @@ def test_a_sigtool_that_was_installed_later_verifies_what_is_here(
 ) -> None:
     lay_out(server, 1)
     first = pulled(bench, server)
-    assert first.verification.endswith("1 of 1 signatures carried, not verified")
+    assert first.verification.endswith("1 of 1 signature carried, not verified")
     forge.program(tools, VERIFIED)
-    assert pulled(bench, server, first).verification.endswith("1 of 1 signatures verified by sigtool")
+    assert pulled(bench, server, first).verification.endswith("1 of 1 signature verified by sigtool")
 
 
 def test_a_database_whose_signature_sigtool_refuses_is_refused(
@@ -441,7 +441,7 @@ def test_several_databases_and_custom_ones_stand_side_by_side(bench: Bench, serv
     ]
     assert found.version == "daily 5, main 3"
     assert found.verification == (
-        "2 of 2 databases match the MD5 in their header; "
+        "MD5 in the header matches: 2 of 2 databases; "
         "2 of 2 signatures, 6 increments, 2 custom databases carried, not verified"
     )
     assert [item.path for item in found.items] == ["daily.cvd", "main.cvd", "airgap.ndb", "airgap.yar"]
@@ -460,7 +460,7 @@ def test_custom_databases_need_no_mirror(bench: Bench, server: SourceSimulator) 
     made = make("clamav", custom=[server.url("/own/a.hsb")])
     found = bench.pull(made)
     assert (names(found), found.version) == (["a.hsb"], None)
-    assert found.verification == "1 custom databases carried, not verified"
+    assert found.verification == "1 custom database carried, not verified"
     with bench.workbench(found) as work:
         checked = made.check(work)
     assert (checked.note, checked.version) == ("custom databases alone", None)
@@ -600,3 +600,29 @@ def test_an_upstream_that_is_not_there_is_a_failed_pull(bench: Bench, server: So
     error = refused(bench, server)
     assert isinstance(error, FetchError)
     assert error.code == "http.status"
+
+
+@pytest.mark.parametrize(("late", "signed"), [(6, False), (6, True), (5, True), (3, True)])
+def test_the_signature_of_an_increment_may_appear_later(
+    bench: Bench, server: SourceSimulator, late: int, signed: bool
+) -> None:
+    lay_out(server, 6, since=3, signs=signed)
+    server.on(f"/db/x-{late}.cdiff.sign", upstream.status(404))
+    first = pulled(bench, server)
+    assert f"x-{late}.cdiff.sign" not in names(first)
+    server.serve(f"/db/x-{late}.cdiff.sign", forge.sign(late))
+    second = pulled(bench, server, first)
+    assert bench.contents(second)[f"x-{late}.cdiff.sign"] == forge.sign(late)
+    asked(server)
+    pulled(bench, server, second)
+    assert not [path for path in asked(server) if path.endswith(".cdiff.sign")]
+
+
+def test_an_upstream_without_signatures_is_asked_for_that_of_its_newest_increment_alone(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    lay_out(server, 6, since=3)
+    first = pulled(bench, server)
+    asked(server)
+    pulled(bench, server, first)
+    assert [path for path in asked(server) if path.endswith(".cdiff.sign")] == ["x-6.cdiff.sign"]

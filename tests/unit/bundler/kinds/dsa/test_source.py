@@ -98,7 +98,7 @@ def test_a_link_is_not_followed(bench: Bench, control: DsaControl) -> None:
 
 def test_a_directory_is_no_zip(bench: Bench, control: DsaControl) -> None:
     control.says(control.zip, before=[f"os.mkdir({str(control.zip)!r})"])
-    assert refused(bench, control).have == f"{control.zip} is no file"
+    assert refused(bench, control).have == f"{control.zip} is not a file"
 
 
 def test_a_good_end_without_a_name_is_refused_with_what_was_printed(bench: Bench, control: DsaControl) -> None:

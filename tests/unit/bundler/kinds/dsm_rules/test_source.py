@@ -20,7 +20,7 @@ def test_the_newest_pack_is_carried_untouched_under_the_managers_name(bench: Ben
     assert dict(item.facts) == {"name": "26-031.dsru", "released": "2026-01-02T00:00:00Z", "version": "26-031"}
     assert pulled.version == "26-031"
     assert pulled.verification == (
-        "1 of 1 vendor packs carried, inside not verified; exported by the manager over TLS; "
+        "1 of 1 vendor pack carried, inside not verified; exported by the manager over TLS; "
         "no upstream signature checked"
     )
     assert manager.asked == ["authenticate", "securityUpdateRetrieveAll", "securityUpdateExport", "endSession"]

@@ -118,7 +118,7 @@ def test_links_that_lead_elsewhere_are_passed_over() -> None:
         "a", "../b", "/c", "//other/r/d", "https://other/r/e", "http://h/r/f", "?C=N", "g?x=1", "#top", "mailto:x@y",
         "javascript:x()", "", "./", "sub/", "sub/deeper/h", "https://h/r/i", "https://[bad/j", "a", "k#part",
     )  # fmt: skip
-    assert read_listing(base, page(*links)) == tuple(f"https://h/r/{name}" for name in ("a", "sub/", "i", "k"))
+    assert tuple(read_listing(base, page(*links))) == tuple(f"https://h/r/{name}" for name in ("a", "sub/", "i", "k"))
 
 
 def test_links_are_read_however_they_are_written_and_not_where_they_are_hidden() -> None:
@@ -127,7 +127,7 @@ def test_links_are_read_however_they_are_written_and_not_where_they_are_hidden()
         b"<A title='x' HREF = a&amp;b>a</A><a\nhref='c'>c</a><a class=\"href=no\" href=\"d\">d</a><a name=e>"
         b"<abbr href=f><a data-href=g><!-- <a href=h> --><script>'<a href=i>'</script><a href=''><a href=j"
     )
-    assert read_listing("https://h/r/", body) == tuple(f"https://h/r/{name}" for name in ("a&b", "c", "d"))
+    assert tuple(read_listing("https://h/r/", body)) == tuple(f"https://h/r/{name}" for name in ("a&b", "c", "d"))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_links_are_read_however_they_are_written_and_not_where_they_are_hidden()
 def test_a_broken_page_is_read_in_no_time(unit: str) -> None:
     begin = "<title>Index of /</title><a href=x></a>"
     before = time.process_time()
-    assert read_listing("https://h/", (begin + unit * (1_000_000 // len(unit))).encode()) == ("https://h/x",)
+    assert list(read_listing("https://h/", (begin + unit * (1_000_000 // len(unit))).encode())) == ["https://h/x"]
     assert time.process_time() - before < 10  # quadratic in length, this took days
 
 
@@ -203,3 +203,63 @@ def test_where_the_files_are_is_said_in_one_way(options: dict[str, Any]) -> None
     with pytest.raises(ConfigurationError) as caught:
         make("http", **options)
     assert caught.value.code == "source.http"
+
+
+@pytest.mark.parametrize(
+    "target", ["/mirror/x/pub/", "{base}/mirror/x/pub/", "/mirror/x/pub/index.html", "/mirror/x/pub/?lang=en"]
+)
+@pytest.mark.parametrize("links", ["/mirror/x/pub/{}", "{}", "./{}", "{base}/mirror/x/pub/{}", "{base}/pub/{}"])
+def test_an_index_that_redirects_is_read_where_it_is(
+    bench: Bench, server: SourceSimulator, target: str, links: str
+) -> None:
+    at = target.format(base=server.base)
+    server.on("/pub/", upstream.redirect(at))
+    names = [links.format(name, base=server.base) for name in ("a.rules", "sub/", "../up.rules")]
+    lists(server, "/mirror/x/pub/", *names)
+    lists(server, "/mirror/x/pub/index.html", *names)
+    lists(server, "/mirror/x/pub/sub/", "b.rules")
+    lists(server, "/pub/sub/", "b.rules")
+    for base in ("/pub", "/mirror/x/pub"):
+        server.serve(f"{base}/a.rules", b"a")
+        server.serve(f"{base}/sub/b.rules", b"b")
+    pulled = bench.pull(make("http", index=server.url("/pub/"), depth=2))
+    assert bench.contents(pulled) == {"a.rules": b"a", "sub/b.rules": b"b"}
+
+
+@pytest.mark.parametrize(
+    ("depth", "globs", "asked"),
+    [
+        (3, {"exclude": ["x/**"]}, {"/r/", "/r/z/"}),
+        (3, {"exclude": ["**/x/**", "*/**"]}, {"/r/"}),
+        (2, {"exclude": ["x/*"]}, {"/r/", "/r/z/"}),
+        (3, {"exclude": ["x/*"]}, {"/r/", "/r/x/", "/r/x/y/", "/r/z/"}),
+        (3, {"exclude": ["x/y/**"]}, {"/r/", "/r/x/", "/r/z/"}),
+        (3, {"exclude": ["x/**/*.pdf"]}, {"/r/", "/r/x/", "/r/x/y/", "/r/z/"}),
+        (3, {"include": ["a"]}, {"/r/"}),
+        (3, {"include": ["a", "z/*"]}, {"/r/", "/r/z/"}),
+        (3, {"include": ["a", "x/y/*.rules"]}, {"/r/", "/r/x/", "/r/x/y/"}),
+        (3, {"include": ["**/*.rules", "a"]}, {"/r/", "/r/x/", "/r/x/y/", "/r/z/"}),
+    ],
+)
+def test_a_directory_of_which_nothing_would_be_carried_is_not_read(
+    bench: Bench, server: SourceSimulator, depth: int, globs: dict[str, list[str]], asked: set[str]
+) -> None:
+    lists(server, "/r/", "a", "x/", "z/")
+    lists(server, "/r/x/", "y/", "b.rules")
+    lists(server, "/r/x/y/", "c.rules")
+    lists(server, "/r/z/", "d.rules")
+    for path in ("a", "x/b.rules", "x/y/c.rules", "z/d.rules"):
+        server.serve(f"/r/{path}", path.encode())
+    bench.pull(make("http", index=server.url("/r/"), depth=depth), **globs)
+    assert {seen.path for seen in server.seen if seen.path.endswith("/")} == asked
+
+
+def test_excluded_directories_do_not_count_to_the_ceiling(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "a", *(f"old-{number}/" for number in range(600)))
+    server.serve("/r/a", b"a")
+    source = make("http", index=server.url("/r/"), depth=2)
+    assert bench.contents(bench.pull(source, exclude=["old-*/**"])) == {"a": b"a"}
+    with pytest.raises(FetchError) as caught:
+        bench.pull(source)
+    assert caught.value.todo is not None
+    assert caught.value.todo.startswith("exclude directories")

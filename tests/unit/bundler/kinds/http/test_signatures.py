@@ -344,6 +344,60 @@ def test_a_missing_signature_is_a_failure(signers: Any, bench: Bench, server: So
     assert (caught.value.code, caught.value.details["status"]) == ("http.status", 404)
 
 
+@pytest.mark.parametrize("program", ALL)
+@pytest.mark.parametrize("way", ["each", "all", "index"])
+def test_a_signed_checksum_list_proves_the_files_that_it_lists(
+    program: SigningProgram, way: str, signers: Any, bench: Bench, server: SourceSimulator
+) -> None:
+    signer, suffix = signers(program), SUFFIXES[program]
+    bodies = {name: BODY + name.encode() for name in ("a", "b", "c")}
+    for name, body in bodies.items():
+        server.serve(f"/r/{name}", body)
+    sums = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in bodies.items()).encode()
+    server.serve("/r/SUMS", sums)
+    server.serve(f"/r/SUMS{suffix}", signer.sign(sums))
+    links = "".join(f'<a href="{name}">x</a>' for name in (*bodies, "SUMS", f"SUMS{suffix}"))
+    server.serve("/r/", f"<h1>Index of /r/</h1>{links}".encode(), content_type="text/html")
+    urls, at = [server.url(f"/r/{name}") for name in bodies], server.url("/r/SUMS")
+    options: dict[str, Any] = {
+        "each": {"urls": [{"url": url, "sha256_url": at} for url in urls]},
+        "all": {"urls": urls, "sha256_url": at},
+        "index": {"index": server.url("/r/"), "sha256_url": at},
+    }[way]
+    source = make("http", **options, signature={**signer.configured, "of": "checksums"})
+    pulled = bench.pull(source)
+    assert bench.contents(pulled) == bodies
+    assert pulled.verification.startswith("3 of 3 match a checksum list signed by ")
+    assert "no upstream signature" not in pulled.verification
+    assert (server.asked("/r/SUMS"), server.asked(f"/r/SUMS{suffix}")) == (1, 1)
+    server.serve("/r/a", b"forged")
+    assert code_of(bench, source) == "http.checksum"
+    server.serve("/r/SUMS", sums.replace(hashlib.sha256(bodies["a"]).hexdigest().encode(), b"0" * 64))
+    assert code_of(bench, source) == "http.signature"
+
+
+def code_of(bench: Bench, source: Any) -> str:
+    with pytest.raises(SealiftError) as caught:
+        bench.pull(source)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"urls": ["https://h/a"]},
+        {"urls": [{"url": "https://h/a", "sha256_url": "https://h/s"}, "https://h/b"]},
+        {"index": "https://h/"},
+    ],
+)
+def test_signed_lists_that_do_not_list_every_file_are_refused(options: Any, tmp_path: Path) -> None:
+    key = tmp_path / "key.gpg"
+    key.write_bytes(b"binary")
+    with pytest.raises(ConfigurationError) as caught:
+        make("http", **options, signature={"program": "gpg", "key": str(key), "of": "checksums"})
+    assert caught.value.code == "source.signature"
+
+
 def test_checksum_sidecars_are_checked_and_carried(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY)
     server.serve("/a.sha512", hashlib.sha512(BODY).hexdigest().encode())

@@ -122,6 +122,33 @@ def test_a_checksum_read_just_before_its_file_was_replaced_is_read_again(bench: 
     assert len(bench.pauses) == 1
 
 
+@pytest.mark.parametrize("key", ["each", "all"])
+def test_one_list_for_many_files_is_asked_for_once(bench: Bench, server: SourceSimulator, key: str) -> None:
+    bodies = {f"f{number}.rules": BODY + b"%d" % number for number in range(12)}
+    for name, body in bodies.items():
+        server.serve(f"/r/{name}", body)
+    sums = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in bodies.items())
+    server.serve("/r/SUMS", sums.encode())
+    at, urls = server.url("/r/SUMS"), [server.url(f"/r/{name}") for name in bodies]
+    each: dict[str, Any] = {"urls": [{"url": url, "sha256_url": at} for url in urls]}
+    source = make("http", **(each if key == "each" else {"urls": urls, "sha256_url": at}))
+    first = bench.pull(source)
+    assert bench.contents(first) == bodies
+    assert server.asked("/r/SUMS") == 1
+    with bench.workbench(first) as work:
+        source.check(work)
+    assert server.asked("/r/SUMS") == 2
+
+
+def test_a_list_is_found_by_the_version_of_a_template(bench: Bench, server: SourceSimulator) -> None:
+    server.serve("/LATEST", b"v1.4.2")
+    server.serve("/1.4.2/rules.tgz", BODY)
+    server.serve("/1.4.2/SHA256SUMS", f"{SHA256}  rules-1.4.2.tgz\n".encode())
+    options = {"template": server.url("/{version}/rules.tgz"), "sha256_url": server.url("/{version}/SHA256SUMS")}
+    probe = {"url": server.url("/LATEST"), "pattern": "v([0-9.]+)"}
+    assert bench.contents(bench.pull(make("http", **options, probe=probe))) == {"rules.tgz": BODY}
+
+
 def test_a_checksum_that_never_fits_is_refused(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a", BODY)
     server.serve("/a.md5", b"0" * 32)
@@ -168,6 +195,9 @@ def test_check_asks_for_every_url_and_reads_no_body(bench: Bench, server: Source
         ({"template": "https://h:99999/{version}"}, "source.url"),
         ({"urls": [{"url": "https://h/a", "sha256": SHA256, "md5": MD5}]}, "source.checksum"),
         ({"urls": [{"url": "https://h/a", "sha256": SHA256, "sha256_url": "https://h/b"}]}, "source.checksum"),
+        ({"urls": ["https://h/a"], "checksum": "md5", "sha256_url": "https://h/b"}, "source.checksum"),
+        ({"urls": ["https://h/a"], "md5_url": "https://h/b", "sha256_url": "https://h/b"}, "source.checksum"),
+        ({"urls": ["https://h/a"], "md5_url": "https://h:x/b"}, "source.url"),
         ({"urls": ["https://h/a"], "ca": "ca.pem"}, "source.path"),
         ({"urls": ["https://h/a"], "ca": "/nonexistent/ca.pem"}, "source.path"),
     ],

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bundler.kinds.http.template import number_of
 from manifests.errors import ConfigurationError, FetchError, RollbackError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -143,7 +142,22 @@ def test_a_probe_that_cannot_work_is_refused_at_configuration(probe: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("older", "newer"), [("1.9", "1.10"), ("1", "1.0.1"), ("v2-rc1", "v2-rc2"), ("2024-12-31", "2025-01-01")]
+    ("candidate", "release"), [("2.0-rc1", "2.0"), ("2.0.0-beta.3", "2.0"), ("2.0b1", "2"), ("v2-pre", "v2")]
 )
-def test_versions_are_compared_by_their_numbers(older: str, newer: str) -> None:
-    assert number_of(older) < number_of(newer)
+def test_a_release_candidate_does_not_block_its_release(
+    bench: Bench, server: SourceSimulator, candidate: str, release: str
+) -> None:
+    options = {"template": server.url("/r-{version}.zip"), "path": "r.zip"}
+    probe = {"url": server.url("/LATEST"), "pattern": "r-([^ ]+)[.]zip"}
+    source = make("http", **options, probe=probe)
+    server.serve("/LATEST", f"r-1.9.zip r-{candidate}.zip".encode())
+    server.serve(f"/r-{candidate}.zip", b"candidate")
+    server.serve(f"/r-{release}.zip", b"release")
+    first = bench.pull(source)
+    assert first.version == candidate
+    server.serve("/LATEST", f"r-1.9.zip r-{release}.zip r-{candidate}.zip".encode())
+    assert bench.contents(bench.pull(source, first)) == {"r.zip": b"release"}
+    server.serve("/LATEST", b"r-1.9.zip")
+    server.serve("/r-1.9.zip", b"old")
+    with pytest.raises(RollbackError):
+        bench.pull(source, first)

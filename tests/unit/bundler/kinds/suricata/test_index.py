@@ -88,9 +88,9 @@ def test_an_index_gives_its_sources_by_name() -> None:
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
-        (b"", "suricata.index", "no index of version 1"),
-        (b"<html>busy</html>", "suricata.index", "no index of version 1"),
-        (b"version: 2\nsources: {}\n", "suricata.index", "no index of version 1"),
+        (b"", "suricata.index", "not an index of version 1"),
+        (b"<html>busy</html>", "suricata.index", "not an index of version 1"),
+        (b"version: 2\nsources: {}\n", "suricata.index", "not an index of version 1"),
         (b"version: 1\nsources: [a]\n", "suricata.index", "no table of sources"),
         (b"version: 1\nsources:\n  a b:\n    url: x\n", "suricata.index", "cannot be named 'a b'"),
         (b"version: 1\nsources:\n  ../a:\n    url: x\n", "suricata.index", "cannot be named '../a'"),
@@ -98,8 +98,8 @@ def test_an_index_gives_its_sources_by_name() -> None:
         (b"version: 1\nsources:\n  a: {}\n", "suricata.index", "the source a has no url"),
         (b"version: 1\nsources:\n  a: {url: [x]}\n", "suricata.index", "the source a has no url"),
         (b"version: 1\nsources:\n  a: {url: x, checksum: 7}\n", "suricata.index", "neither true, false nor a URL"),
-        (b"version: 1\nsources:\n  a: {url: x, tags: b}\n", "suricata.index", "no list of words"),
-        (b"version: 1\nsources:\n  a: {url: x, replaces: [1]}\n", "suricata.index", "no list of words"),
+        (b"version: 1\nsources:\n  a: {url: x, tags: b}\n", "suricata.index", "not a list of words"),
+        (b"version: 1\nsources:\n  a: {url: x, replaces: [1]}\n", "suricata.index", "not a list of words"),
         (b"version: 1\n\tsources:\n", "suricata.index-syntax", "in line 2"),
         (b"version: 1\nsources: {\n", "suricata.index-syntax", "in line 3"),
         (b"version: 1\nsources: \xff\xfe\n", "suricata.index-syntax", "is not YAML"),

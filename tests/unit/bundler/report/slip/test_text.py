@@ -20,7 +20,7 @@ def test_the_text_says_all_that_two_people_compare_and_sign() -> None:
     for words in (
         "Version       42, increment since version 41",
         "Sealed        2026-11-21 23:06 UTC by sealift 0.1.0",
-        "Holds         3,146 files of 2 sources, 124.71 MB; 4.29 GB on the stick",
+        "Holds         3,146 files from 2 sources, 124.71 MB; 4.29 GB on the stick",
         "[ ] plant-000042-since-000041.zip\n    4,294,967,295 bytes; sha256:\n    " + GROUPED,
         "Signed by key " + "ab" * 32,
         "Runs out      2026-12-21 23:06 UTC (timestamp); import it before then",

@@ -7,7 +7,7 @@ import pytest
 
 from manifests.errors import StorageError
 from manifests.features import features_to_disable, load_catalogue
-from relay.deliveries.features import feature_files, write_feature_files
+from relay.feature_files import feature_files, write_feature_files
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import make_config, make_home
 

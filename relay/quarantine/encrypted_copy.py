@@ -1,6 +1,6 @@
-"""Sealed files: content encrypted so that nothing reads or runs it by accident, and no change to it goes unnoticed.
+"""Encrypted copies of refused bundles: nothing reads or runs them by accident, and no change to one goes unnoticed.
 
-A sealed file is ``SLQUAR01``, a salt of 16 bytes, then chunks of 1 MiB under AES-256-GCM, each 16 bytes longer for
+An encrypted copy is ``SLQUAR01``, a salt of 16 bytes, then chunks of 1 MiB under AES-256-GCM, each 16 bytes longer for
 its tag. The key of a file is HKDF-SHA256 of the home's key and the salt; the nonce is the chunk's number (11 bytes)
 and 1 for the last chunk, so chunks can be neither reordered nor cut off; the first 24 bytes are authenticated with
 each.
@@ -22,23 +22,23 @@ from manifests.disk.durable import storage_errors
 from manifests.errors import NotAuthenticError
 
 KEY_BYTES = 32
-SEALED_CHUNK_BYTES = 1024 * 1024
+ENCRYPTED_CHUNK_BYTES = 1024 * 1024
 
 _MAGIC = b"SLQUAR01"
 _SALT_BYTES = 16
 _TAG_BYTES = 16
 
 
-def seal_file(key: bytes, source: BinaryIO, path: Path | None) -> Blob:
-    """Write the content of an open file sealed to a new file, durably; without a path only hash the content.
+def encrypt_copy(key: bytes, source: BinaryIO, path: Path | None) -> Blob:
+    """Write the content of an open file encrypted to a new file, durably; without a path only hash the content.
 
     Args:
         key: The home's key, :data:`KEY_BYTES` long.
         source: Open for reading; read from its beginning.
-        path: The sealed file, which must not exist; ``None`` for none.
+        path: The copy, which must not exist; ``None`` for none.
 
     Returns:
-        Digest and length of the content, not of the sealed file.
+        Digest and length of the content, not of the copy.
 
     Raises:
         OSError: Reading or writing failed.
@@ -61,11 +61,11 @@ def seal_file(key: bytes, source: BinaryIO, path: Path | None) -> Blob:
     return Blob(hasher.hexdigest(), length)
 
 
-def unsealed_chunks(key: bytes, path: Path) -> Iterator[bytes]:
-    """Yield the content of a sealed file, each chunk once it is known to be what was sealed.
+def decrypted_chunks(key: bytes, path: Path) -> Iterator[bytes]:
+    """Yield the content of an encrypted copy, each chunk once it is known to be what was encrypted.
 
     Raises:
-        NotAuthenticError: ``quarantine.damaged``: not what was sealed, or sealed with another key.
+        NotAuthenticError: ``quarantine.damaged``: not what was encrypted, or encrypted with another key.
         StorageError: It cannot be read.
     """
     from cryptography.exceptions import InvalidTag
@@ -73,14 +73,14 @@ def unsealed_chunks(key: bytes, path: Path) -> Iterator[bytes]:
     with storage_errors(path), path.open("rb") as file:
         header = file.read(len(_MAGIC) + _SALT_BYTES)
         cipher = _cipher(key, header[len(_MAGIC) :])
-        number, chunk = 0, file.read(SEALED_CHUNK_BYTES + _TAG_BYTES)
+        number, chunk = 0, file.read(ENCRYPTED_CHUNK_BYTES + _TAG_BYTES)
         try:
             while chunk or number == 0:
-                following = file.read(SEALED_CHUNK_BYTES + _TAG_BYTES)
+                following = file.read(ENCRYPTED_CHUNK_BYTES + _TAG_BYTES)
                 yield cipher.decrypt(_nonce(number, last=not following), chunk, header)
                 number, chunk = number + 1, following
         except InvalidTag:
-            raise NotAuthenticError("quarantine.damaged", f"{path} is not what was sealed") from None
+            raise NotAuthenticError("quarantine.damaged", f"{path} is not what was encrypted") from None
 
 
 def write_new_file(path: Path, chunks: Iterable[bytes]) -> None:
@@ -122,7 +122,7 @@ def _nonce(number: int, *, last: bool) -> bytes:
 
 def _read_chunk(file: BinaryIO) -> bytes:
     """Read one whole chunk from an unbuffered file; less only at its end."""
-    parts, missing = [], SEALED_CHUNK_BYTES
+    parts, missing = [], ENCRYPTED_CHUNK_BYTES
     while missing and (part := file.read(missing)):
         parts.append(part)
         missing -= len(part)
