@@ -20,7 +20,7 @@ from manifests.archives.archive import archive_kind_of, open_archive
 from manifests.archives.base import ArchiveLimits
 from manifests.errors import MalformedError
 from manifests.limits import MIB
-from manifests.text import count_text
+from manifests.text import cause_text, count_text
 
 MAX_ENTRIES = 10_000
 MAX_HEADER_BYTES = 32 * MIB
