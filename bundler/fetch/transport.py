@@ -132,8 +132,8 @@ class FetchTransport:
         Raises:
             FetchError: ``http.status``, ``.busy``, ``.cooling-down``, ``.server``, ``.connect``, ``.tls``, ``.proxy``,
                 ``.timeout``, ``.protocol``, ``.range``, ``.redirects``, ``.redirect-downgrade``,
-                ``.redirect-target``, ``.credentials``, ``.too-large``, ``.encoding``; while the body is read also
-                ``.truncated`` and ``.too-slow``.
+                ``.redirect-target``, ``.redirect-secret``, ``.credentials``, ``.too-large``, ``.encoding``; while
+                the body is read also ``.truncated`` and ``.too-slow``.
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
@@ -168,6 +168,7 @@ class FetchTransport:
                 return current, response
             self._end(current, response)
             current = redirect_target(current, target)
+            self._keep_secrets(current)
         raise FetchError(
             "http.redirects",
             f"{shown_url(url)} redirects without end",
@@ -187,6 +188,17 @@ class FetchTransport:
                 todo="correct the URL, or write plain_http = true in credentials",
             )
         return {own.header: own.value()}
+
+    def _keep_secrets(self, url: str) -> None:
+        """Refuse a redirect that would carry a secret of the first URL to another host, or there unencrypted."""
+        for bound in self._options.url_secrets:
+            if bound.stands_in(url) and not bound.may_go_to(url):
+                raise FetchError(
+                    "http.redirect-secret",
+                    f"{bound.authority} redirects to {host_and_port_of(url)}, with the secret in the URL",
+                    need="only the host that the secret is bound to may get it, over https",
+                    todo="ask the vendor; if that host is right, write it as the parameter's host",
+                )
 
     def _answer(self, url: str, current: str, response: requests.Response, ask: Ask, bounds: _Bounds) -> Answer:
         start = 0

@@ -26,11 +26,10 @@ READERS = (
     "container/*.py",
     "bundle/*.py",
     "manifest/*.py",
-    "signature.py",
-    "strictjson.py",
+    "schemas/strictjson.py",
     "names.py",
     "clock.py",
-    "blobs.py",
+    "disk/blobs.py",
 )
 CODE = re.compile(r"(?:zip|bundle|manifest|signature|json|name|path|time|blob)\.[a-z0-9-]+")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
@@ -163,11 +163,12 @@ class SuricataSource:
         """Fetch what changed and write the index.
 
         Raises:
-            FetchError: As :class:`Fetcher`; ``suricata.unknown-source``, ``.obsolete``, ``.parameter``, ``.name``.
+            FetchError: As :class:`Fetcher`; ``suricata.unknown-source``, ``.obsolete``, ``.parameter``,
+                ``.parameter-host``, ``.name``.
             MalformedError: ``suricata.index``, ``suricata.index-syntax``; ``rules.*`` or ``archive.*`` for a rule set
                 that suricata-update could not read.
         """
-        with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
+        with self.parameters.hidden(), self._fetcher(bench) as fetcher:
             index = self._index(fetcher)
             sets = self._rule_sets(index)
             wanted, fetched = fetcher.once_more(lambda: self._fetch(fetcher, sets), (ChecksumError,))
@@ -188,13 +189,16 @@ class SuricataSource:
             FetchError: As :meth:`pull`.
             MalformedError: ``suricata.index``, ``suricata.index-syntax``.
         """
-        with self.parameters.hidden(), Fetcher(self.options, bench, self.name) as fetcher:
+        with self.parameters.hidden(), self._fetcher(bench) as fetcher:
             sets = self._rule_sets(self._index(fetcher))
             looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
         targets = [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         asked = [self.index] if self.sources else []
         hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
         return SourceCheck(tuple(sorted(targets, key=lambda target: target.path)), f"reached {', '.join(hosts)}")
+
+    def _fetcher(self, bench: Workbench) -> Fetcher:
+        return Fetcher(replace(self.options, url_secrets=self.parameters.url_secrets), bench, self.name)
 
     def _fetch(
         self, fetcher: Fetcher, sets: Sequence[RuleSet]
@@ -222,7 +226,9 @@ class SuricataSource:
         values = self.parameters.of(entry.name)
         name = file_name_of(fill_url(entry, {**dict.fromkeys(values, "x"), **version}))
         path = require_target_path(self.name, f"{entry.name}/{name}", what=entry.name, code="suricata.name")
-        return RuleSet(entry, fill_url(entry, {**values, **version}), path)
+        url = fill_url(entry, {**values, **version})
+        self.parameters.require_hosts(entry.name, url)
+        return RuleSet(entry, url, path)
 
     def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> WantedFile:
         """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""

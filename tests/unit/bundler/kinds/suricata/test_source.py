@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -88,6 +89,17 @@ def pulled(
 ) -> tuple[Pull, dict[str, bytes]]:
     found = bench.pull(make("suricata", name="suricata", **configured(server, *names, **options)), previous)
     return found, dict(bench.contents(found))
+
+
+def bound_to(server: SourceSimulator, **where: Any) -> dict[str, Any]:
+    """Return the parameters of a subscriber whose secret this plain server gets."""
+    return {"et/pro": {"secret-code": {"host": urlsplit(server.base).netloc, "plain_http": True, **where}}}
+
+
+def pro_index(server: SourceSimulator, url: str) -> None:
+    """Let the index, which nobody signs, say that the rule set is elsewhere."""
+    pro = {"summary": "s", "vendor": "v", "license": "l", "url": url, "checksum": False}
+    server.serve("/index.yaml", yaml.safe_dump({"version": 1, "sources": {"et/pro": pro}}).encode())
 
 
 def refused(bench: Bench, server: SourceSimulator, *names: str, **options: Any) -> SealiftError:
@@ -211,7 +223,7 @@ def test_the_secret_of_a_subscriber_is_used_and_never_shown(
     bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ET_CODE", CODE)
-    parameters = {"et/pro": {"secret-code": {"env": "ET_CODE"}}}
+    parameters = bound_to(server, env="ET_CODE")
     bench.configure("suricata", "suricata", **configured(server, "et/pro", parameters=parameters))
     result = bench.pull_all()
     assert [target.path for target in result.targets["suricata"]] == [
@@ -238,7 +250,7 @@ def test_a_check_uses_and_hides_the_secret_too(
 ) -> None:
     (tmp_path / "code").write_text(CODE)
     (tmp_path / "code").chmod(0o600)
-    parameters = {"et/pro": {"secret-code": {"file": str(tmp_path / "code")}}}
+    parameters = bound_to(server, file=str(tmp_path / "code"))
     made = make("suricata", **configured(server, "et/pro", parameters=parameters))
     with bench.workbench() as work:
         assert [target.path for target in made.check(work).targets] == ["et/pro/etpro.rules.tar.gz"]
@@ -248,8 +260,61 @@ def test_a_check_uses_and_hides_the_secret_too(
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "{other}/%(secret-code)s/etpro.rules.tar.gz",
+        "{other}/etpro.rules.tar.gz?code=%(secret-code)s",
+        "{other}/code%(secret-code)sx/etpro.rules.tar.gz",
+        "http://%(secret-code)s.example/etpro.rules.tar.gz",
+        "http://{bound}%(secret-code)s/etpro.rules.tar.gz",
+        "http://{bound}@{away}/%(secret-code)s/etpro.rules.tar.gz",
+        "http://{bound}.example/%(secret-code)s/etpro.rules.tar.gz",
+        "ftp://{bound}/%(secret-code)s/etpro.rules.tar.gz",
+    ],
+)
+def test_a_secret_goes_to_its_host_alone_whatever_the_index_says(
+    bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    monkeypatch.setenv("ET_CODE", "5ecret")
+    bound = urlsplit(server.base).netloc
+    with SourceSimulator() as other:
+        url = elsewhere.format(other=other.base, bound=bound, away=urlsplit(other.base).netloc)
+        pro_index(server, url)
+        error = refused(bench, server, "et/pro", parameters=bound_to(server, env="ET_CODE"))
+        assert (error.code, error.exit_code) == ("suricata.parameter-host", 10)
+        assert (error.need, "5ecret" in json.dumps(error.to_json())) == (f"http or https://{bound}", False)
+        assert other.seen == []
+    assert [seen.path for seen in server.seen] == ["/index.yaml"]
+
+
+def test_a_secret_is_not_sent_unencrypted_unless_that_is_said(
+    bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ET_CODE", CODE)
+    given = {"et/pro": {"secret-code": {"host": urlsplit(server.base).netloc, "env": "ET_CODE"}}}
+    error = refused(bench, server, "et/pro", parameters=given)
+    assert (error.code, error.need) == ("suricata.parameter-host", f"https://{urlsplit(server.base).netloc}")
+    assert [seen.path for seen in server.seen] == ["/index.yaml"]
+
+
+@pytest.mark.parametrize("written", ["s3cret%2Fc0de", "s3cret/c0de", "?code=s3cret%2fc0de", "x%73%33cret%2Fc0dex"])
+def test_no_redirect_carries_a_secret_to_another_host(
+    bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("ET_CODE", CODE)
+    with SourceSimulator() as other:
+        server.on("/s3cret%2Fc0de/etpro.rules.tar.gz", upstream.redirect(other.url(f"/{written}/etpro.rules.tar.gz")))
+        error = refused(bench, server, "et/pro", parameters=bound_to(server, env="ET_CODE"))
+        assert (error.code, other.seen) == ("http.redirect-secret", [])
+        other.serve("/moved/etpro.rules.tar.gz", tarball())
+        server.on("/s3cret%2Fc0de/etpro.rules.tar.gz", upstream.redirect(other.url("/moved/etpro.rules.tar.gz")))
+        _, contents = pulled(bench, server, "et/pro", parameters=bound_to(server, env="ET_CODE"))
+    assert contents["et/pro/etpro.rules.tar.gz"] == tarball()
+
+
 def test_a_secret_that_is_not_there_is_a_matter_of_our_configuration(bench: Bench, server: SourceSimulator) -> None:
-    parameters = {"et/pro": {"secret-code": {"env": "NO_SUCH_VARIABLE"}}}
+    parameters = bound_to(server, env="NO_SUCH_VARIABLE")
     error = refused(bench, server, "et/pro", parameters=parameters)
     assert (error.code, error.exit_code) == ("source.credentials", 3)
 
@@ -288,8 +353,13 @@ def test_a_rule_set_whose_url_has_no_file_name_is_refused(bench: Bench, server: 
         ({"sources": ["a/b"], "urls": [{"url": "https://a.example/x.rules", "name": "a/b"}]}, "source.url"),
         ({"urls": ["https://a.example/x.rules", "https://b.example/x.rules"]}, "source.url"),
         ({"urls": ["https://a.example/.rules"]}, "source.url"),
-        ({"sources": ["a/b"], "parameters": {"a/b": {"c": {"file": "code"}}}}, "source.path"),
-        ({"sources": ["a/b"], "parameters": {"a/c": {"c": {"env": "CODE"}}}}, "source.parameters"),
+        ({"sources": ["a/b"], "parameters": {"a/b": {"c": {"file": "code", "host": "h"}}}}, "source.path"),
+        ({"sources": ["a/b"], "parameters": {"a/b": {"c": {"host": "h"}}}}, "source.parameters"),
+        (
+            {"sources": ["a/b"], "parameters": {"a/b": {"c": {"file": "/c", "env": "C", "host": "h"}}}},
+            "source.parameters",
+        ),
+        ({"sources": ["a/b"], "parameters": {"a/c": {"c": {"env": "CODE", "host": "h"}}}}, "source.parameters"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(options: dict[str, Any], code: str) -> None:
