@@ -28,8 +28,24 @@ def decode_text(data: bytes) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a stranger's words as they may be shown: what would steer a terminal, or is no text, is written out."""
-    return "".join(char if char.isprintable() else _written_out(char) for char in text)
+    """Return a stranger's words as they may be shown: what would steer a terminal, or is no text, is written out.
+
+    Everything that an upstream, a bundle or a site gave passes through here on its way to a terminal, a log or paper:
+    names, versions, notes, reasons, titles. Line breaks are written out too, so a text cannot begin a line of its own.
+    Spaces of other widths stay, as Japanese has them.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if _is_harmless(char) else _written_out(char) for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return the same for several lines: breaks stay, and what follows is indented, so that it is no line of ours."""
+    return "\n  ".join(printable(line) for line in text.split("\n"))
+
+
+def _is_harmless(char: str) -> bool:
+    return char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def _written_out(char: str) -> str:
@@ -94,7 +110,8 @@ def fingerprint_lines(digest: str) -> str:
 
 
 def fit_text(text: str, columns: int) -> str:
-    """Cut a text to so many columns of a terminal, wide characters counted twice."""
+    """Cut a text, made printable, to so many columns of a terminal, wide characters counted twice."""
+    text = printable(text)
     if width_of(text) <= columns:
         return text
     kept, used = "", 0
@@ -107,7 +124,8 @@ def fit_text(text: str, columns: int) -> str:
 
 
 def wrap_text(label: str, text: str, columns: int = COLUMNS) -> list[str]:
-    """Break a text between its words, the first line behind a label and the others below it."""
+    """Break a text, made printable, between its words, the first line behind a label and the others below it."""
+    text, label = printable(text), printable(label)
     lines: list[str] = []
     line = label
     for word in text.split(" "):
@@ -128,7 +146,7 @@ def width_of(text: str) -> int:
 def table_text(
     rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None, *, width: int | None = None
 ) -> str:
-    """Lay rows out in columns, left-aligned, two spaces apart.
+    """Lay rows out in columns, left-aligned, two spaces apart, each cell made printable.
 
     Args:
         rows: Cells of text, equally many in each.
@@ -136,7 +154,7 @@ def table_text(
         width: Columns of the terminal; a longer last cell goes on below itself. By default the terminal's own, and
             no limit where stdout is none.
     """
-    lines = [*([header] if header else []), *rows]
+    lines = [tuple(map(printable, row)) for row in (*([header] if header else []), *rows)]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]

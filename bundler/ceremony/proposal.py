@@ -28,6 +28,7 @@ from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError, MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS
 from manifests.schemas import strictjson
+from manifests.trust import count_keys
 
 FORMAT = "sealift-root-proposal/1"
 _BYTES = 2 * DEFAULT_LIMITS.root_bytes + 1024
@@ -107,7 +108,7 @@ class Proposal:
     @property
     def complete(self) -> bool:
         """Whether enough keys of the current root and of the proposed one have signed."""
-        return self._result().verified
+        return not self.missing
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -115,10 +116,9 @@ class Proposal:
         result = self._result()
         sides = ((self.current.signed.version, result.first), (self.proposed.version, result.second))
         return tuple(
-            f"{side.missing} more of the keys of root {version}: "
-            + ", ".join(sorted(keyid[:12] for keyid in side.unsigned))
+            f"{lacking} more of the keys of root {version}: " + ", ".join(sorted(keyid[:12] for keyid in side.unsigned))
             for version, side in sides
-            if side.missing
+            if (lacking := side.threshold - count_keys(side.signed.values())) > 0
         )
 
     @property

@@ -17,6 +17,7 @@ from manifests.clock import system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import PartialError, UsageError
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from bundler.home import Home
@@ -99,7 +100,7 @@ def command(settings: Settings, /, output: str, **options: Any) -> None:
     _check(wishes)
     created = _create(settings, wishes, _signers(settings, wishes, warn))
     for warning in created.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(printable(f"warning: {warning}"), err=True)
     if output == "json":
         print_json(created_to_json(created))
     else:

@@ -11,8 +11,8 @@ from manifests.console.commands import output_option, print_json
 
 
 @click.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
 @click.option("--targets", is_flag=True, help="List every file that changed too.")
 @click.option("--rules", is_flag=True, help="List every rule that changed too.")
 @output_option

@@ -11,6 +11,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from bundler.sites.registry import ImportedReceipt, Sites
@@ -87,9 +88,9 @@ def import_(
         print_json([imported_to_json(imported) for imported in done])
     else:
         for imported in done:
-            click.echo(f"{imported.site.name}: {imported.text}")
+            click.echo(printable(f"{imported.site.name}: {imported.text}"))
     for other in refused[1:]:
-        click.echo(f"bundle: {other} [{other.code}]", err=True)
+        click.echo(printable(f"bundle: {other} [{other.code}]"), err=True)
     if refused:
         raise refused[0]
 

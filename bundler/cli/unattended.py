@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from manifests.clock import system_clock
-from manifests.console.commands import Settings
+from manifests.console.commands import Settings, json_text
 
 if TYPE_CHECKING:
     from bundler.jobs.create import CreatedBundles
@@ -46,4 +45,4 @@ def run_unattended(settings: Settings, interval: str, make: Callable[[], Created
 
 
 def _print_line(report: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(report, ensure_ascii=False, sort_keys=True))
+    click.echo(json_text(report, sort_keys=True))

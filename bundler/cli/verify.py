@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILE...")
 @click.option("--root", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The trusted root.json.")
 @click.option("--accept-expired", is_flag=True, help="Verify a bundle that is past its lifetime, as an auditor would.")
 @output_option

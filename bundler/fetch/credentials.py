@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
+from urllib.parse import quote, unquote, urlsplit
 
+from bundler.fetch.urls import host_and_port_of, is_sound
 from bundler.sources.paths import absolute_path
 from manifests.disk.secret_file import read_secret
 from manifests.errors import ConfigurationError
@@ -44,6 +46,15 @@ PROXY_CREDENTIALS_SCHEMA: Mapping[str, Any] = {
     },
 }
 """What may stand in ``proxy_credentials = {…}``."""
+
+
+URL_SECRET_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["host"],
+    "properties": {"host": _HOST, "plain_http": {"type": "boolean"}, **dict.fromkeys(_PLACES, _TEXT)},
+}
+"""What may stand where a secret becomes part of a URL."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,63 @@ class UpstreamCredentials:
         if not secret.isascii():
             raise ConfigurationError("source.credentials", f"{self.secret}: a token is ASCII text")
         return f"Bearer {secret}" if self.header == "Authorization" else secret
+
+
+@dataclass(frozen=True)
+class UrlSecret:
+    """A secret that is part of a URL: bound to a host and to https as credentials are.
+
+    Args:
+        secret: Where it is.
+        user: Whose it is, for the keyring.
+        authority: ``host:port`` that alone gets it.
+        plain_http: Send it over unencrypted HTTP too.
+    """
+
+    secret: Secret
+    user: str
+    authority: str
+    plain_http: bool = False
+
+    @classmethod
+    def from_config(cls, source: str, user: str, table: Mapping[str, Any]) -> Self:
+        """Read it from a table that fits :data:`URL_SECRET_SCHEMA`.
+
+        Raises:
+            ConfigurationError: ``source.parameters`` without one place; ``source.path`` for a relative file.
+        """
+        given = [place for place in _PLACES if place in table]
+        if len(given) != 1:
+            raise ConfigurationError(
+                "source.parameters",
+                f"Source {source!r}: a parameter of {user!r} needs one place where its secret is",
+                have=", ".join(given) or "none",
+                need=f"one of {', '.join(_PLACES)}",
+            )
+        name, plain = str(table[given[0]]), bool(table.get("plain_http", False))
+        if given[0] == "file":
+            absolute_path(source, name)
+        return cls(Secret(source, given[0], name), user, _with_port(str(table["host"]), 80 if plain else 443), plain)
+
+    def value(self) -> str:
+        """Read the secret and return it fit for a URL.
+
+        Raises:
+            ConfigurationError: As :meth:`Secret.read`.
+        """
+        return quote(self.secret.read(self.user), safe="")
+
+    def may_go_to(self, url: str) -> bool:
+        """Tell whether a URL leads to the host that alone gets it, and encrypted unless that was waived."""
+        return is_sound(url) and host_and_port_of(url) == self.authority and self._is_safe(url)
+
+    def stands_in(self, url: str) -> bool:
+        """Tell whether it is part of a URL, however that writes it."""
+        value = self.value()
+        return value in url or unquote(value) in unquote(url)
+
+    def _is_safe(self, url: str) -> bool:
+        return self.plain_http or urlsplit(url).scheme == "https"
 
 
 def basic_authorization(user: str, password: str) -> str:

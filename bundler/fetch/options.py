@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, UpstreamCredentials
+from bundler.fetch.credentials import CREDENTIALS_SCHEMA, PROXY_CREDENTIALS_SCHEMA, UpstreamCredentials, UrlSecret
 from bundler.sources.paths import existing_file
 from manifests.errors import ConfigurationError
 from manifests.limits import GIB
@@ -44,6 +44,7 @@ class FetchOptions:
         proxy: The proxy for everything; from the environment when ``None``.
         proxy_credentials: What the proxy knows us by.
         credentials: What one upstream knows us by.
+        url_secrets: Secrets that are part of URLs; no redirect carries one to another host.
         user_agent_suffix: Appended to what we call ourselves.
     """
 
@@ -57,6 +58,7 @@ class FetchOptions:
     proxy: str | None = None
     proxy_credentials: UpstreamCredentials | None = None
     credentials: UpstreamCredentials | None = None
+    url_secrets: tuple[UrlSecret, ...] = ()
     user_agent_suffix: str = ""
 
 

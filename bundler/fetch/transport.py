@@ -132,8 +132,8 @@ class FetchTransport:
         Raises:
             FetchError: ``http.status``, ``.busy``, ``.cooling-down``, ``.server``, ``.connect``, ``.tls``, ``.proxy``,
                 ``.timeout``, ``.protocol``, ``.range``, ``.redirects``, ``.redirect-downgrade``,
-                ``.redirect-target``, ``.credentials``, ``.too-large``, ``.encoding``; while the body is read also
-                ``.truncated`` and ``.too-slow``.
+                ``.redirect-target``, ``.redirect-secret``, ``.credentials``, ``.too-large``, ``.encoding``; while
+                the body is read also ``.truncated`` and ``.too-slow``.
             ConfigurationError: ``source.credentials``, ``source.credentials-mode``.
         """
         if not is_sound(url):
@@ -168,6 +168,7 @@ class FetchTransport:
                 return current, response
             self._end(current, response)
             current = redirect_target(current, target)
+            self._keep_secrets(current)
         raise FetchError(
             "http.redirects",
             f"{shown_url(url)} redirects without end",
@@ -188,6 +189,17 @@ class FetchTransport:
             )
         return {own.header: own.value()}
 
+    def _keep_secrets(self, url: str) -> None:
+        """Refuse a redirect that would carry a secret of the first URL to another host, or there unencrypted."""
+        for bound in self._options.url_secrets:
+            if bound.stands_in(url) and not bound.may_go_to(url):
+                raise FetchError(
+                    "http.redirect-secret",
+                    f"{bound.authority} redirects to {host_and_port_of(url)}, with the secret in the URL",
+                    need="only the host that the secret is bound to may get it, over https",
+                    todo="ask the vendor; if that host is right, write it as the parameter's host",
+                )
+
     def _answer(self, url: str, current: str, response: requests.Response, ask: Ask, bounds: _Bounds) -> Answer:
         start = 0
         unchanged = response.status_code == 304 and ask.unless is not None
@@ -197,7 +209,6 @@ class FetchTransport:
             start = reading.check_range(url, ask, response.headers)
         elif not unchanged and response.status_code != 200:
             raise self._refusal(url, current, response, ask)
-        reading.check_encoding(url, response.headers)
         length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
             raise _too_large(url, f"{count_text(start + length, 'byte')} announced", bounds)
@@ -208,6 +219,7 @@ class FetchTransport:
             length=None if unchanged else length,
             bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
+            coding=reading.read_coding((url, current), response.headers),
             validators=reading.read_validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
         )

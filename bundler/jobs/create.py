@@ -118,6 +118,7 @@ def create_bundles(
         staged = stage_version(
             repository,
             pulled.targets,
+            pulled.records,
             context.clock(),
             signers_of_role,
             config.expiries,

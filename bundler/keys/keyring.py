@@ -97,9 +97,11 @@ def check_absent(path: Path) -> None:
     """Refuse the name of a key pair of which a file is there already.
 
     Raises:
-        UsageError: ``key.name``.
+        UsageError: ``key.name``; ``key.directory``: there is no such directory.
         ConfigurationError: ``key.exists``.
     """
+    if not path.parent.is_dir():
+        raise UsageError("key.directory", f"There is no directory {path.parent}", todo=f"mkdir {path.parent}")
     for file in (path, public_name(path)):
         if os.path.lexists(file):
             raise ConfigurationError("key.exists", f"{file} is there already", todo="choose another name")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bundler.pull.result import PullResult
@@ -42,6 +42,7 @@ def compose_version(
 ) -> NextVersion:
     """Put together what was pulled, the metadata that was staged for it, and the release notes."""
     targets = (target for source_targets in pulled.targets.values() for target in source_targets)
+    dated = (replace(record, pulled_at=staged.pulled_at[record.name]) for record in pulled.records)
     metadata = tuple((TUF_PREFIX + name, data) for name, data in staged.documents)
     return NextVersion(
         publisher=publisher,
@@ -49,7 +50,7 @@ def compose_version(
         root_version=staged.root_version,
         created=staged.created,
         tool=tool,
-        sources=tuple(sorted(pulled.records, key=lambda record: record.name)),
+        sources=tuple(sorted(dated, key=lambda record: record.name)),
         targets=tuple(sorted(targets, key=lambda target: target.path)),
         documents=metadata if notes is None else (*metadata, (NOTES_NAME, notes)),
         absent=tuple(sorted(pulled.absent, key=lambda source: source.name)),

@@ -10,7 +10,7 @@ from bundler.diff.targets import Difference, SourceDifference
 from bundler.report.manifest import target_to_json
 from manifests import clock
 from manifests.manifest import Manifest
-from manifests.text import COLUMNS, count_text, fit_text, table_text, wrap_text
+from manifests.text import COLUMNS, count_text, fit_text, printable, table_text, wrap_text
 
 _NAME_COLUMNS = 34
 _SHOWN_NOT_COMPARED = 5
@@ -51,10 +51,10 @@ def difference_to_text(
         lines += _not_compared(row)
     for source in changed:
         if targets:
-            lines += ["", f"{source.name}: files", *_target_lines(source)]
+            lines += ["", f"{source.name}: files", *map(printable, _target_lines(source))]
         if rules and source.name in known:
             for changes in known[source.name].formats:
-                lines += ["", f"{source.name}: {changes.format} rules", *_rule_lines(changes)]
+                lines += ["", f"{source.name}: {changes.format} rules", *map(printable, _rule_lines(changes))]
     return "\n".join(lines)
 
 
@@ -91,7 +91,7 @@ def _not_compared(row: SourceRules) -> Iterator[str]:
     for reason, entries in reasons.items():
         files = count_text(len(entries), "file")
         yield from wrap_text("", f"{row.source}: {files} not comparable rule by rule. {reason}")
-        yield from (f"  {entry.path}" for entry in entries[:_SHOWN_NOT_COMPARED])
+        yield from (printable(f"  {entry.path}") for entry in entries[:_SHOWN_NOT_COMPARED])
         if len(entries) > _SHOWN_NOT_COMPARED:
             yield f"  and {len(entries) - _SHOWN_NOT_COMPARED:,} more"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from manifests.clock import instant_text
 from manifests.manifest import Manifest, SourceRecord, Target
-from manifests.text import age_text, count_text, table_text
+from manifests.text import age_text, count_text, printable, table_text
 
 
 def target_to_json(target: Target) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
     lines = [
         f"publisher  {manifest.publisher}",
         f"version    {manifest.snapshot_version} ({kind}), root {manifest.root_version}",
-        f"created    {instant_text(manifest.created)} by {manifest.tool}",
+        printable(f"created    {instant_text(manifest.created)} by {manifest.tool}"),
         f"files      {len(manifest.targets):,}, {count_text(sum(t.length for t in manifest.targets), 'byte')}; "
         f"{count_text(carried_bytes(manifest) if carried is None else carried, 'byte')} carried",
     ]
@@ -61,9 +61,10 @@ def manifest_to_text(manifest: Manifest, *, targets: bool, carried: int | None =
         this = f"{manifest.volume_index} of " if carried is None else ""
         lines.append(f"volume{'s' if carried is not None else ' '}    {this}{manifest.volume_count}")
     for source in manifest.sources:
-        lines += ["", *_source_to_lines(source, manifest)]
+        lines += ["", *map(printable, _source_to_lines(source, manifest))]
     for absent in manifest.absent:
-        lines += ["", f"{absent.name} ({absent.kind}): NOTHING OF IT IS HERE", f"  failed: {absent.failure}"]
+        said = f"{absent.name} ({absent.kind}): NOTHING OF IT IS HERE", f"  failed: {absent.failure}"
+        lines += ["", *map(printable, said)]
     if targets:
         rows = [(target.sha256[:16], f"{target.length:>14,}", target.path) for target in manifest.targets]
         lines += ["", table_text(rows, ("sha256", "        bytes", "path"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from manifests.archives.rulepack import VENDOR_LABEL, RulePack
-from manifests.text import table_text
+from manifests.text import printable, table_text
 
 
 def pack_to_json(pack: RulePack | None, *, rules: bool = False) -> dict[str, Any] | None:
@@ -24,7 +24,7 @@ def pack_to_text(pack: RulePack | None) -> str:
         return f"no open rule pack; it would be {VENDOR_LABEL}"
     counts = ", ".join(f"{count} {kind}" for kind, count in pack.counts().items() if count) or "no rules"
     changes = ", ".join(f"{count} {change}" for change, count in pack.changes().items())
-    return f"release {pack.release} of {pack.released}: {counts}" + (f" ({changes})" if changes else "")
+    return printable(f"release {pack.release} of {pack.released}: {counts}" + (f" ({changes})" if changes else ""))
 
 
 def pack_rules_to_text(pack: RulePack) -> str:

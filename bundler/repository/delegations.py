@@ -18,6 +18,7 @@ from manifests.errors import ConfigurationError
 from manifests.limits import MIB
 from manifests.schemas import strictjson
 from manifests.text import count_text
+from manifests.trust import count_keys, key_identity
 
 MIN_PREFIX = 6
 """Digits that name a key by hand: two keys of one role share them once in 16 million."""
@@ -36,8 +37,9 @@ class Authority:
         return tuple(key.keyid for key in self.keys)
 
     def with_keys(self, *keys: Key) -> Authority:
-        """Return the authority with more keys, after those that are there."""
-        return Authority(self.keys + tuple(key for key in keys if key.keyid not in self.keyids), self.threshold)
+        """Return the authority with more keys, after those that are there; the same key in another form is there."""
+        here = {key_identity(key) for key in self.keys}
+        return Authority(self.keys + tuple(key for key in keys if key_identity(key) not in here), self.threshold)
 
     def without_keys(self, *keyids: str) -> Authority:
         """Return the authority without some of its keys."""
@@ -53,11 +55,11 @@ class Authority:
         Raises:
             ConfigurationError: ``keys.threshold``.
         """
-        if not 1 <= self.threshold <= len(self.keys):
+        if not 1 <= self.threshold <= count_keys(self.keys):
             raise ConfigurationError(
                 "keys.threshold",
                 f"The role {role} would need {count_text(self.threshold, 'signature')}",
-                have=count_text(len(self.keys), "key"),
+                have=count_text(count_keys(self.keys), "key"),
                 need="at least one signature, and as many keys",
                 todo=f"add a key first (bundle keys add {role} ...), or change bundle keys threshold {role} N",
             )

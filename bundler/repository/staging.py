@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from securesystemslib.exceptions import UnverifiedSignatureError
 from tuf.api.metadata import (
@@ -29,9 +30,10 @@ from bundler.repository.delegations import Authority
 from bundler.repository.repository import TIMESTAMP, Repository, Signers
 from manifests import clock
 from manifests.errors import ConfigurationError, MalformedError
-from manifests.manifest import Target
+from manifests.manifest import SourceRecord, Target
 from manifests.names import MAX_SEGMENTS, check_source_name
 from manifests.text import count_text
+from manifests.trust import SourcePolicy, count_keys, policies_extension, pulled_extension, read_pulled_at
 
 ADVISED_TARGETS = 30_000
 """Targets per role that ordinary TUF clients still read: their 5 MB ceiling ends near 36,500."""
@@ -48,6 +50,8 @@ class Staged:
         root_version: The newest root, named in timestamp's ``x-sealift``.
         created: The instant of sealing, named there too.
         documents: Every file that a client needs, by name: roots from 1, timestamp, snapshot, targets, one per source.
+        pulled_at: Source to when it was pulled, as its role says now: earlier than it was when only that has changed
+            and the role's keys are not here.
         warnings: Sentences for the operator.
     """
 
@@ -55,12 +59,14 @@ class Staged:
     root_version: int
     created: datetime
     documents: tuple[tuple[str, bytes], ...]
+    pulled_at: Mapping[str, datetime]
     warnings: tuple[str, ...] = ()
 
 
 def stage_version(
     repository: Repository,
     targets: Mapping[str, Sequence[Target]],
+    records: Sequence[SourceRecord],
     now: datetime,
     signers: Signers,
     expiries: Expiries,
@@ -77,6 +83,7 @@ def stage_version(
     Args:
         repository: As it stands.
         targets: What each source yields, by its name; a source that is absent loses its role.
+        records: One per source: when it was pulled, and what sites should do with it.
         now: The instant of sealing.
         signers: Gives the signers of a role; asked only for roles that are signed.
         expiries: How long new signatures are good for.
@@ -89,7 +96,7 @@ def stage_version(
             ``keys.unavailable``: it changed and its keys are not here.
         MalformedError: ``name.source``, ``repository.path``.
     """
-    return _Stage(repository, now, signers, expiries, runway, renew_within).run(targets)
+    return _Stage(repository, now, signers, expiries, runway, renew_within).run(targets, records)
 
 
 class _Stage:
@@ -117,15 +124,22 @@ class _Stage:
         if repository.snapshot is not None:
             # A role that is gone stays listed: clients refuse a snapshot that forgets a name (TUF 5.5.5).
             self._meta = dict(repository.snapshot.signed.meta)
+        self._pulled_at: dict[str, datetime] = {}
+        self._unreachable: dict[tuple[str, ...], str] = {}
+        self._dated_earlier: list[str] = []
 
-    def run(self, targets: Mapping[str, Sequence[Target]]) -> Staged:
+    def run(self, targets: Mapping[str, Sequence[Target]], records: Sequence[SourceRecord]) -> Staged:
         root = self._repository.root
         self._check_runway(Root.type, root)
         names = sorted(check_source_name(name) for name in targets)
+        of_source = {record.name: record for record in records}
         delegations = {name: self._repository.authority(name) for name in names}
         for name in reversed(names):
-            self._add_role(name, _target_files(name, targets[name]), None, delegations[name])
-        self._add_role(Targets.type, {}, _delegations(delegations), self._repository.authority(Targets.type))
+            pulled_at = self._pulled_at[name] = of_source[name].pulled_at
+            files, said = _target_files(name, targets[name]), pulled_extension(pulled_at)
+            self._add_role(name, _RoleContent(files, None, said), delegations[name])
+        top = _RoleContent({}, _delegations(delegations), policies_extension(_policies(of_source, names)))
+        self._add_role(Targets.type, top, self._repository.authority(Targets.type))
         self._raise_those_gone()
         version = max(self._repository.snapshot_version, self._repository.floor) + 1
         expires = self._expiries.end_of(Snapshot.type, self._now)
@@ -134,7 +148,12 @@ class _Stage:
         self._add_timestamp(version, snapshot)
         roots = [(f"{number}.root.json", data) for number, data in enumerate(self._repository.roots, 1)]
         return Staged(
-            version, root.version, self._now, (*roots, *reversed(self._documents)), tuple(self._warnings(targets))
+            version,
+            root.version,
+            self._now,
+            (*roots, *reversed(self._documents)),
+            MappingProxyType(self._pulled_at),
+            tuple(self._warnings(targets)),
         )
 
     def _add_timestamp(self, version: int, snapshot: bytes) -> None:
@@ -148,25 +167,46 @@ class _Stage:
         )
         self._documents.append((TIMESTAMP, self._sign(Timestamp.type, timestamp)))
 
-    def _add_role(
-        self, role: str, files: dict[str, TargetFile], delegations: Delegations | None, authority: Authority
-    ) -> None:
+    def _add_role(self, role: str, content: _RoleContent, authority: Authority) -> None:
         """Carry a targets role over as it is, or sign its next version."""
         current = self._repository.targets.get(role)
         listed = self._meta.get(f"{role}.json")
         if current is not None and listed is not None:
-            same = current.signed.targets == files and current.signed.delegations == delegations
-            if same and listed.version > self._repository.floor and _is_signed(current, authority):
+            usable = listed.version > self._repository.floor and _is_signed(current, authority)
+            if usable and (content.is_in(current.signed) or self._keeps_date(role, content, current.signed, authority)):
                 if self._is_carried_over(role, authority, current.signed):
                     data = (self._repository.directory / f"{listed.version}.{role}.json").read_bytes()
                     self._documents.append((f"{listed.version}.{role}.json", data))
                     return
                 self._check_renewable(role, authority, current.signed)
         version = max(0 if listed is None else listed.version, self._repository.floor) + 1
-        expires = self._expiries.end_of(role, self._now)
-        data = self._sign(role, Targets(version, expires=expires, targets=files, delegations=delegations))
+        data = self._sign(role, content.signed(version, self._expiries.end_of(role, self._now)))
         self._meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
         self._documents.append((f"{version}.{role}.json", data))
+
+    def _keeps_date(self, role: str, content: _RoleContent, current: Targets, authority: Authority) -> bool:
+        """Tell whether a source keeps the date of an earlier pull: nothing else is new, and its keys are elsewhere.
+
+        Without it a publisher whose targets key is on a token in a safe could not seal a week without news.
+        """
+        if not content.is_in(current, but_for_its_date=True) or self._is_reachable(role, authority):
+            return False
+        self._pulled_at[role] = read_pulled_at(role, current)
+        self._dated_earlier.append(role)
+        return True
+
+    def _is_reachable(self, role: str, authority: Authority) -> bool:
+        """Tell whether enough of a role's keys are here. Asked once: a card counts wrong PINs."""
+        if authority.keyids not in self._unreachable:
+            try:
+                here = {signer.public_key.keyid for signer in self._signers(role)} & set(authority.keyids)
+            except ConfigurationError as error:
+                self._unreachable[authority.keyids] = str(error)
+            else:
+                if len(here) >= authority.threshold:
+                    return True
+                self._unreachable[authority.keyids] = "its keys are not here"
+        return False
 
     def _raise_those_gone(self) -> None:
         """Raise versions of roles that no delegation names any longer above the floor too; nobody reads their files."""
@@ -184,11 +224,12 @@ class _Stage:
             if signer.public_key.keyid in authority.keyids:
                 signature = signer.sign(payload)
                 metadata.signatures[signature.keyid] = signature
-        if len(metadata.signatures) < authority.threshold:
+        signed_by = count_keys(key for key in authority.keys if key.keyid in metadata.signatures)
+        if signed_by < authority.threshold:
             raise ConfigurationError(
                 "keys.unavailable",
                 f"The role {role} must be signed, and its keys are not here",
-                have=f"{len(metadata.signatures)} of {count_text(len(authority.keys), 'key')}",
+                have=f"{signed_by} of {count_text(len(authority.keys), 'key')}",
                 need=f"{authority.threshold}",
                 todo="bring the keys back into keys/, or give the role others: bundle keys rotate " + role,
                 role=role,
@@ -206,7 +247,7 @@ class _Stage:
             return False
         if current.expires >= clock.add_time(self._now, self._expiries.runway_of(role, self._renew_within)):
             return True
-        if self._can_sign(role, authority):
+        if self._is_reachable(role, authority):
             return False
         self._short.append(
             f"{role} is good until {clock.instant_text(current.expires)} only, and its keys are not here: "
@@ -244,9 +285,43 @@ class _Stage:
             for name, files in sorted(targets.items())
             if len(files) > ADVISED_TARGETS
         ]
+        found += [
+            f"{name} has nothing new, and keeps the date of an earlier pull, "
+            f"{clock.instant_text(self._pulled_at[name])}: {self._unreachable[self._repository.authority(name).keyids]}"
+            for name in sorted(self._dated_earlier)
+        ]
         found += self._short
         behind = clock_warning(self._last, self._now)
         return found if behind is None else [*found, behind]
+
+
+@dataclass(frozen=True)
+class _RoleContent:
+    """What a targets role is to say: files, delegations, and ``x-sealift``."""
+
+    files: dict[str, TargetFile]
+    delegations: Delegations | None
+    said: dict[str, Any]
+
+    def is_in(self, current: Targets, *, but_for_its_date: bool = False) -> bool:
+        """Tell whether a role says all of it, or all but when a source was pulled, which it says too."""
+        if current.targets != self.files or current.delegations != self.delegations:
+            return False
+        if but_for_its_date:
+            with suppress(MalformedError):
+                return bool(read_pulled_at("", current))
+            return False
+        return bool(current.unrecognized_fields == self.said)
+
+    def signed(self, version: int, expires: datetime) -> Targets:
+        """Return the role's next version, not signed yet."""
+        return Targets(
+            version,
+            expires=expires,
+            targets=self.files,
+            delegations=self.delegations,
+            unrecognized_fields=self.said,
+        )
 
 
 def path_patterns(source: str) -> list[str]:
@@ -265,6 +340,11 @@ def _delegations(authorities: Mapping[str, Authority]) -> Delegations | None:
     return Delegations(keys, roles)
 
 
+def _policies(records: Mapping[str, SourceRecord], names: Sequence[str]) -> dict[str, SourcePolicy]:
+    found = [(name, records[name]) for name in names]
+    return {name: SourcePolicy(record.fresh_days, record.mount, record.deliver) for name, record in found}
+
+
 def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFile]:
     files = {target.path: TargetFile(target.length, {"sha256": target.sha256}, target.path) for target in targets}
     for path in files:
@@ -276,10 +356,10 @@ def _target_files(source: str, targets: Sequence[Target]) -> dict[str, TargetFil
 def _is_signed(metadata: Metadata[Targets], authority: Authority) -> bool:
     """Tell whether enough of the keys that count from now on have signed."""
     payload = metadata.signed_bytes
-    valid = 0
+    valid = []
     for key in authority.keys:
         if key.keyid in metadata.signatures:
             with suppress(UnverifiedSignatureError):
                 key.verify_signature(metadata.signatures[key.keyid], payload)
-                valid += 1
-    return valid >= authority.threshold
+                valid.append(key)
+    return count_keys(valid) >= authority.threshold

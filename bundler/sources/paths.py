@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from manifests.errors import ConfigurationError, FetchError, MalformedError
+from manifests.limits import MIB
 from manifests.names import check_target_path
+
+_FILE_BYTES = 64 * MIB
+"""Ceiling on a file of keys, certificates or roots that a source names; a system's whole bundle takes 0.3 MiB."""
 
 
 def absolute_path(source: str, path: str) -> Path:
@@ -32,11 +36,15 @@ def existing_file(source: str, path: str, *, need: str) -> Path:
         need: What file it should be.
 
     Raises:
-        ConfigurationError: ``source.path`` for a relative one, or where there is no file.
+        ConfigurationError: ``source.path`` for a relative one, where there is no file, or one far too large.
     """
     file = absolute_path(source, path)
     if not file.is_file():
         raise ConfigurationError("source.path", f"Source {source!r}: there is no file {file}", need=need)
+    if (length := file.stat().st_size) > _FILE_BYTES:
+        raise ConfigurationError(
+            "source.path", f"Source {source!r}: {file} is too large", have=f"{length:,} bytes", need=need
+        )
     return file
 
 

@@ -130,7 +130,7 @@ def _reader(kind: ArchiveKind, file: BinaryIO, limits: ArchiveLimits) -> Archive
     if kind == "zip":
         from manifests.archives.zip_reader import ZipReader
 
-        return ZipReader(file)
+        return ZipReader(file, limits)
     from manifests.archives.seven_zip import SevenZipReader
 
     return SevenZipReader(file, limits)

@@ -15,6 +15,8 @@ class ArchiveLimits:
 
     packed_bytes: int = GIB
     entries: int = 50_000
+    header_bytes: int = 16 * MIB
+    """Of the table of contents, unpacked: fifty thousand files take some ten million."""
     total_bytes: int = 512 * MIB
     entry_bytes: int = 64 * MIB
     ratio: int = 200

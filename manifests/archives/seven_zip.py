@@ -27,6 +27,7 @@ from py7zr.exceptions import ArchiveError, PasswordRequired, UnsupportedCompress
 from py7zr.io import Py7zIO, WriterFactory
 
 from manifests.archives.base import ArchiveEntry, ArchiveLimits, ContentSink
+from manifests.archives.seven_zip_header import HeaderPlace, check_coders, check_header
 from manifests.disk.blobs import CHUNK_BYTES
 from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.limits import GIB, MIB
@@ -34,7 +35,6 @@ from manifests.text import cause_text, count_text
 
 _HEADER = struct.Struct("<6sBBIQQI")
 """Signature, version, start header CRC, next header offset and size, its CRC (7zFormat.txt)."""
-_LZMA, _LZMA2, _PPMD = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01"
 
 
 class SevenZipReader:
@@ -49,14 +49,20 @@ class SevenZipReader:
         """Return what the header declares.
 
         Raises:
-            MalformedError: ``archive.truncated``, ``.damaged``, ``.encrypted`` or ``.bomb`` when a decoder would take
-                too much memory.
+            MalformedError: ``archive.truncated``, ``.damaged``, ``.encrypted``, ``.method``, ``.count`` or ``.bomb``
+                when the header or a decoder would take too much memory.
         """
-        self._check_complete()
-        with _errors(), self._open() as archive:
-            encrypted = bool(archive.needs_password())
-            self._check_memory(archive)
-            self._files = [(_entry(found, encrypted=encrypted), found.crc32) for found in archive.files]
+        header = self._find_header()
+        try:
+            with _errors():
+                check_header(self._file, header, self._limits)
+            with _errors(), self._open() as archive:
+                encrypted = bool(archive.needs_password())
+                streams = archive.header.main_streams
+                check_coders(streams.unpackinfo.folders if streams is not None else (), self._limits)
+                self._files = [(_entry(found, encrypted=encrypted), found.crc32) for found in archive.files]
+        except _UnknownFilterError as error:  # of the table of contents itself, which no other reader may look at
+            raise ArchiveMethodError("archive.method", str(error)) from error
         return tuple(entry for entry, _ in self._files)
 
     def read(self, sink: ContentSink) -> None:
@@ -84,31 +90,18 @@ class SevenZipReader:
         self._file.seek(0)
         return SevenZipFile(self._file, "r", max_extract_size=self._limits.total_bytes)
 
-    def _check_complete(self) -> None:
-        """A 7z whose header lies beyond its end is a download that broke off: say so."""
+    def _find_header(self) -> HeaderPlace:
+        """Return where the header stands. One beyond the end is a download that broke off: say so."""
         length = self._file.seek(0, 2)
         self._file.seek(0)
         start = self._file.read(_HEADER.size)
         if len(start) == _HEADER.size:
-            _, _, _, _, offset, size, _ = _HEADER.unpack(start)
+            _, _, _, _, offset, size, crc32 = _HEADER.unpack(start)
             if _HEADER.size + offset + size <= length:
-                return
+                return HeaderPlace(_HEADER.size + offset, size, crc32)
         raise DamagedArchiveError(
             "archive.truncated", "The archive ends in the middle", have=count_text(length, "byte")
         )
-
-    def _check_memory(self, archive: SevenZipFile) -> None:
-        streams = archive.header.main_streams
-        for folder in streams.unpackinfo.folders if streams is not None else ():
-            for coder in folder.coders:
-                taken = _memory(coder)
-                if taken > self._limits.dictionary_bytes:
-                    raise MalformedError(
-                        "archive.bomb",
-                        "A decoder of the archive would take too much memory",
-                        have=count_text(taken, "byte"),
-                        need=f"at most {self._limits.dictionary_bytes:,}",
-                    )
 
     def _read_by_program(self, sink: ContentSink) -> None:
         with _program(self._file, self._limits) as output:
@@ -171,19 +164,6 @@ def _form(found: Any) -> Literal["file", "directory", "link", "special"]:
     if found.is_socket or (found.st_fmt or stat.S_IFREG) != stat.S_IFREG:
         return "special"
     return "file"
-
-
-def _memory(coder: dict[str, Any]) -> int:
-    """Return the bytes that a coder's properties tell the decoder to take."""
-    method, properties = coder["method"], coder["properties"] or b""
-    if method == _LZMA and len(properties) >= 5:
-        return int.from_bytes(properties[1:5], "little")
-    if method == _PPMD and len(properties) >= 5:
-        return int.from_bytes(properties[1:5], "little")
-    if method == _LZMA2 and properties:
-        bits = properties[0]
-        return 2**32 if bits >= 40 else (2 | (bits & 1)) << (bits // 2 + 11)
-    return 0
 
 
 @contextmanager

@@ -8,16 +8,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import BinaryIO, Literal
+from typing import IO, BinaryIO, Literal, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from manifests.archives.base import ArchiveEntry, ContentSink
+from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS, ArchiveEntry, ArchiveLimits, ContentSink
 from manifests.disk.blobs import CHUNK_BYTES
-from manifests.errors import ArchiveMethodError, DamagedArchiveError
+from manifests.errors import ArchiveMethodError, DamagedArchiveError, MalformedError
 from manifests.text import cause_text, count_text
 
 _UNIX = 3
 _LOCAL_HEADER_BYTES = 30
+_RECORD = b"PK\x01\x02"
 _END_RECORD = b"PK\x05\x06"
 _END_SEARCH_BYTES = 65_536 + 22
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -27,18 +28,19 @@ _ENCRYPTED = 0x1 | 0x40 | 0x2000
 class ZipReader:
     """Implements :class:`manifests.archives.base.ArchiveReader`."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS) -> None:
         self._file = file
+        self._limits = limits
         self._infos: list[ZipInfo] = []
 
     def entries(self) -> tuple[ArchiveEntry, ...]:
         """Return what the central directory declares.
 
         Raises:
-            MalformedError: ``archive.truncated``, ``.damaged`` or ``.method``.
+            MalformedError: ``archive.truncated``, ``.damaged``, ``.method``, ``.count`` or ``.bomb``.
         """
         self._check_end()
-        with _errors(), ZipFile(self._file) as archive:
+        with _errors(), ZipFile(cast("IO[bytes]", _Counted(self._file, self._limits))) as archive:
             self._infos = archive.infolist()
             self._check_overlap(archive.start_dir)
         entries = tuple(_entry(info) for info in self._infos)
@@ -84,6 +86,45 @@ class ZipReader:
         spans.append((directory_start, directory_start))
         if any(end > start for (_, end), (start, _) in pairwise(spans)):
             raise DamagedArchiveError("archive.damaged", "Entries of the archive overlap")
+
+
+class _Counted:
+    """A file whose central directory is counted in the moment when the library reads it, before it makes objects of it.
+
+    What is counted is the signature that each record begins with (APPNOTE 4.3.12), so nothing depends on what the end
+    record says, or on which of several the library takes.
+    """
+
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
+        self._file = file
+        self._limits = limits
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = size if size >= 0 else self._rest()
+        if wanted > self._limits.header_bytes:
+            raise MalformedError(
+                "archive.bomb",
+                "The archive's table of contents is too large",
+                have=f"{wanted:,} bytes",
+                need=f"at most {self._limits.header_bytes:,}",
+            )
+        data = self._file.read(size)
+        if (count := data.count(_RECORD)) > self._limits.entries:
+            raise MalformedError(
+                "archive.count",
+                "The archive has too many entries",
+                have=f"{count:,}",
+                need=f"at most {self._limits.entries:,}",
+            )
+        return data
+
+    def _rest(self) -> int:
+        here = self._file.tell()
+        rest = self._file.seek(0, 2) - here
+        self._file.seek(here)
+        return rest
 
 
 def _entry(info: ZipInfo) -> ArchiveEntry:

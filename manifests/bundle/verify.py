@@ -26,7 +26,15 @@ from manifests.errors import MalformedError, NotAuthenticError
 from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.manifest import NOTES_NAME, TUF_PREFIX, BlobMember, Manifest, PatchMember, signature
 from manifests.text import count_text
-from manifests.trust import TrustedState, Workflow, load_all_roles, update_roots
+from manifests.trust import (
+    SourcePolicy,
+    TrustedState,
+    Workflow,
+    load_all_roles,
+    read_policies,
+    read_pulled_at,
+    update_roots,
+)
 
 
 @dataclass(frozen=True)
@@ -277,10 +285,28 @@ def _check_metadata(manifest: Manifest, workflow: Workflow) -> None:
     roles = {role for role, _ in workflow.state.targets if role != "targets"}
     if {source.name for source in manifest.sources} != roles:
         raise _disagreement("its sources")
+    _check_sources(manifest, workflow)
     names = {f"{TUF_PREFIX}{version}.root.json" for version in range(1, manifest.root_version + 1)}
     names |= {f"{TUF_PREFIX}{name}" for name in workflow.file_names}
     if {document.name for document in manifest.documents} - {NOTES_NAME} != names:
         raise _disagreement("its documents")
+
+
+def _check_sources(manifest: Manifest, workflow: Workflow) -> None:
+    """Refuse a manifest that says otherwise than the targets roles what a site acts on: delivery, mount, freshness.
+
+    Raises:
+        MalformedError: ``tuf.extension``: the roles do not say it.
+        NotAuthenticError: ``bundle.disagrees``.
+    """
+    policies = read_policies(workflow.targets("targets"))
+    if policies.keys() != {source.name for source in manifest.sources}:
+        raise MalformedError("tuf.extension", "The x-sealift of the 'targets' metadata is not about its sources")
+    for source in manifest.sources:
+        if SourcePolicy(source.fresh_days, source.mount, source.deliver) != policies[source.name]:
+            raise _disagreement(f"what is to be done with the source {source.name}: fresh_days, mount, deliver")
+        if source.pulled_at != read_pulled_at(source.name, workflow.targets(source.name)):
+            raise _disagreement(f"when the source {source.name} was pulled")
 
 
 def _disagreement(what: str) -> NotAuthenticError:

@@ -11,7 +11,7 @@ import click
 
 from manifests.console.commands import Settings
 from manifests.progress import NoProgress, Progress
-from manifests.text import count_text
+from manifests.text import count_text, printable
 
 
 class _Lines:
@@ -20,7 +20,7 @@ class _Lines:
     def start(self, step: str, total: int | None = None) -> None:
         size = "" if total is None else f" ({count_text(total, 'byte')})"
         with suppress(OSError):  # a full disk below a log is no reason to stop the work
-            click.echo(f"{step}{size}", err=True)
+            click.echo(f"{printable(step)}{size}", err=True)
 
     def advance(self, done: int) -> None:
         pass
@@ -35,7 +35,7 @@ class _Bars:
 
     def start(self, step: str, total: int | None = None) -> None:
         self._finish()
-        self._task = self._display.add_task(step, total=total, sized=True)
+        self._task = self._display.add_task(printable(step), total=total, sized=True)
 
     def advance(self, done: int) -> None:
         self._display.advance(self._task, done)
@@ -70,7 +70,9 @@ def _bars() -> Any:
         def render(self, task: Task) -> Text:
             return super().render(task) if task.fields["sized"] else Text()
 
-    name = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+    name = TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    )
     bar = BarColumn(bar_width=16)
     size, left = Size(table_column=Column(no_wrap=True)), TimeRemainingColumn(table_column=Column(no_wrap=True))
     return Progress(name, bar, size, left, console=Console(stderr=True), expand=True)

@@ -65,4 +65,10 @@ output_option = click.option(
 
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True))
+    click.echo(json_text(value, indent=1, sort_keys=True))
+
+
+def json_text(value: Any, *, indent: int | None = None, sort_keys: bool = False) -> str:
+    """Return a JSON document that a terminal may show: in strings, what would steer it is escaped as JSON escapes."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, sort_keys=sort_keys)
+    return "".join(char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text)

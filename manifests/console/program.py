@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import signal
 import sys
@@ -15,9 +14,10 @@ from typing import NoReturn
 
 import click
 
-from manifests.console.commands import LazyGroup, Settings
+from manifests.console.commands import LazyGroup, Settings, json_text
 from manifests.console.stopping import StoppedError, stopping_in_order
 from manifests.errors import ConfigurationError, SealiftError, StorageError
+from manifests.text import printable_lines
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 """What a stream says that goes to a disk."""
@@ -81,9 +81,9 @@ def run_program(group: click.Group, name: str, arguments: list[str] | None = Non
         sys.exit(code)
     except SealiftError as error:
         if _wants_json(given):
-            _say(json.dumps({"error": error.to_json()}, ensure_ascii=False))
+            _say(json_text({"error": error.to_json()}))
         else:
-            _say(f"{name}: {error} [{error.code}]")
+            _say(printable_lines(f"{name}: {error} [{error.code}]"))
         sys.exit(error.exit_code)
     except click.ClickException as error:
         with suppress(OSError):

@@ -17,6 +17,7 @@ from manifests.limits import DEFAULT_LIMITS, Limits
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
 from manifests.text import count_text
+from manifests.trust.keys import count_keys
 
 SIGNATURE_NAME = "manifest.sig.json"
 MANIFEST_PAYLOAD_TYPE = "application/vnd.sealift.manifest+json"
@@ -50,7 +51,7 @@ def verify_signature(
 
     1. the signature file is written the one way we write it, each key once
     2. each signature is by a key that may sign, and holds; one that does not is refused, however many others do
-    3. the keys are enough
+    3. the keys are enough; one key in two encodings, which has two ids, counts once
 
     Args:
         manifest: The bytes of ``manifest.json``.
@@ -83,10 +84,11 @@ def verify_signature(
             raise NotAuthenticError(
                 "signature.invalid", f"The manifest's signature by key {row['keyid'][:16]} does not hold"
             ) from None
-    if len(key_ids) < threshold:  # 3
+    signed = count_keys(keys[key_id] for key_id in key_ids)
+    if signed < threshold:  # 3
         raise NotAuthenticError(
             "signature.threshold",
             "The manifest is not signed by enough keys",
-            have=count_text(len(key_ids), "valid signature"),
+            have=f"valid signatures of {count_text(signed, 'key')}",
             need=f"{threshold}",
         )

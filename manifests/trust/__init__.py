@@ -10,7 +10,7 @@ what                                      why
 ``tuf.malformed.*`` version is a truth    ``true`` equals 1 in Python and in no signed text
 value
 ``tuf.signature.*`` equal keys under      a threshold of two keys must not be met by one (TAP 12)
-two ids count once
+two ids or encodings count once
 ``tuf.extension``, ``tuf.root-withheld``  a signed pointer to the newest root, where the timestamp has one
 ``tuf.expired.*`` ends before the         the time cannot be earlier than when the timestamp was made
 timestamp's own ``created``
@@ -23,6 +23,8 @@ every delegated role must be believed     bundles only: a bundle is whole, nothi
 from __future__ import annotations
 
 from manifests.trust.documents import TimestampExtension
+from manifests.trust.keys import count_keys, key_identity
+from manifests.trust.sources import SourcePolicy, policies_extension, pulled_extension, read_policies, read_pulled_at
 from manifests.trust.toplevel import TrustedState
 from manifests.trust.walk import (
     MetadataReader,
@@ -38,12 +40,19 @@ from manifests.trust.workflow import BelievedRole, Workflow
 __all__ = [
     "BelievedRole",
     "MetadataReader",
+    "SourcePolicy",
     "TimestampExtension",
     "TrustedState",
     "Workflow",
+    "count_keys",
     "find_target",
     "find_targets",
+    "key_identity",
     "load_all_roles",
+    "policies_extension",
+    "pulled_extension",
+    "read_policies",
+    "read_pulled_at",
     "refresh_top_roles",
     "trusted_root",
     "update_roots",

@@ -16,7 +16,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import quote
 
 from securesystemslib.exceptions import Error as SecureSystemsError
-from securesystemslib.signer import Key, Signature
+from securesystemslib.signer import Signature
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import SerializationError
@@ -25,9 +25,10 @@ from manifests.clock import parse_instant
 from manifests.errors import MalformedError
 from manifests.text import cause_text
 from manifests.trust import refusals
+from manifests.trust.keys import count_keys
 
 EXTENSION = "x-sealift"
-"""Name of the signed extension in ``timestamp.json``."""
+"""Name of the signed extension in the timestamp and in a publisher's targets roles."""
 
 _FOREIGN_ERRORS = (
     ValueError,  # with it UnicodeError and json.JSONDecodeError
@@ -104,7 +105,7 @@ def parse_metadata(kind: type[KindT], data: bytes, role: str, max_bytes: int) ->
 def check_signatures(delegator: Root | Targets, role: str, document: MetadataDocument[Any]) -> None:
     """Refuse a document that fewer different keys signed than its delegator asks for.
 
-    A public key that stands under two key ids counts once: the threshold is of keys, not of names.
+    A public key that stands under two key ids or in two encodings counts once: the threshold is of keys, not of names.
 
     Raises:
         NotAuthenticError: ``tuf.signature.<role>``.
@@ -114,11 +115,11 @@ def check_signatures(delegator: Root | Targets, role: str, document: MetadataDoc
     """
     try:
         result = delegator.get_verification_result(role, document.payload, dict(document.signatures))
-        keys = {_identity(key) for key in result.signed.values()}
+        signed = count_keys(result.signed.values())
     except _FOREIGN_ERRORS as error:
         raise refusals.malformed(role, _reason(error)) from error
-    if len(keys) < result.threshold:
-        raise refusals.signatures(role, len(keys), result.threshold)
+    if signed < result.threshold:
+        raise refusals.signatures(role, signed, result.threshold)
 
 
 def read_extension(timestamp: Timestamp) -> TimestampExtension | None:
@@ -165,12 +166,6 @@ def _check_versions(signed: Any) -> None:
         numbers += [role.threshold for role in (signed.delegations.roles or {}).values()]
     if any(type(number) is not int for number in numbers):
         raise ValueError("a version or threshold is not a whole number")
-
-
-def _identity(key: Key) -> tuple[str, str]:
-    """Return what makes two keys the same key, whatever ids and spacing they are given."""
-    public = "".join(str(key.keyval.get("public")).split())
-    return key.keytype, public.lower() if key.keytype == "ed25519" else public
 
 
 def _reason(error: BaseException) -> str:

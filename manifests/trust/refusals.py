@@ -44,9 +44,22 @@ def malformed(role: str, reason: str) -> MalformedError:
     return MalformedError(refusal_code("malformed", role), f"The {role!r} metadata cannot be read: {reason}", role=role)
 
 
-def extension(reason: str) -> MalformedError:
-    """Return the refusal of a timestamp without a proper ``x-sealift``."""
-    return MalformedError("tuf.extension", f"The timestamp's x-sealift cannot be read: {reason}", need="a bundle")
+def extension(reason: str, role: str = Timestamp.type) -> MalformedError:
+    """Return the refusal of a role without a proper ``x-sealift``."""
+    return MalformedError(
+        "tuf.extension", f"The x-sealift of the {role!r} metadata cannot be read: {reason}", need="a bundle", role=role
+    )
+
+
+def unsaid(role: str) -> MalformedError:
+    """Return the refusal of a targets role that says nothing of delivery, mount and age: one of an earlier program."""
+    return MalformedError(
+        "tuf.extension",
+        f"The {role!r} metadata does not say what sites act on (x-sealift): the bundle is of an earlier Sealift",
+        need="a bundle in which the targets role signs for delivery, mount and freshness",
+        todo="bundle create, with the program of today",
+        role=role,
+    )
 
 
 def unlisted(role: str) -> MalformedError:

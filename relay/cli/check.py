@@ -8,7 +8,7 @@ from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import StorageError
 from manifests.progress import CancelToken
-from manifests.text import count_text
+from manifests.text import count_text, printable
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(settings: Settings, wait: float, output: str, *, discard: bool) -> N
         click.echo(f"{read}: {len(report.damage):,} damaged")
         for entry in report.damage:
             needed_by = f" (generations {', '.join(map(str, entry.generations))}: {', '.join(entry.paths[:3])})"
-            click.echo(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{needed_by if entry.paths else ''}")
+            click.echo(printable(f"{entry.kind} {entry.sha256 or ''}: {entry.what}{needed_by if entry.paths else ''}"))
     if discard:
         discard_damaged_blobs(home, report, wait_seconds=wait)
     if report.damage:

@@ -12,6 +12,7 @@ from manifests.clock import instant_text, system_clock
 from manifests.console.bars import show_progress
 from manifests.console.commands import Settings, output_option, print_json
 from manifests.errors import UsageError
+from manifests.text import printable
 
 if TYPE_CHECKING:
     from relay.afterwards import FollowUp
@@ -87,7 +88,7 @@ def _to_text(attempt: Attempt, followed: FollowUp) -> str:
         said = f"refused, {attempt.error.code}"
     else:
         said = f"skipped. {attempt.passed_over}"
-    return "\n".join((f"{attempt.path.name}: {said}", *after))
+    return "\n".join(map(printable, (f"{attempt.path.name}: {said}", *after)))
 
 
 def _to_json(attempt: Attempt, followed: FollowUp) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.errors import SealiftError, UsageError
+from manifests.text import printable_lines
 
 if TYPE_CHECKING:
     from relay.dialing.tuf.client import TufClient
@@ -116,7 +117,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except SealiftError as error:
-        click.echo(f"relay tuf-client: {error} [{error.code}]", err=True)
+        click.echo(printable_lines(f"relay tuf-client: {error} [{error.code}]"), err=True)
         raise click.exceptions.Exit(1) from error
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from manifests.disk import durable
+from manifests.disk.given_file import read_given_file
 from manifests.errors import ConfigurationError
+from manifests.limits import MIB
 from relay.config import TlsFiles
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ RENEW_BEFORE = timedelta(days=90)
 BACKDATED = timedelta(days=2)
 """Clocks of isolated machines run late; a new certificate must be good for them too."""
 
+_PEM_BYTES = MIB
+"""Ceiling on a certificate chain or key; a long chain takes 20 KiB."""
 _SUPPORTED = "ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits"
 _NEW_AUTHORITY = "relay init makes a new authority; agents must then be given the new ca.pem"
 
@@ -104,7 +108,8 @@ def check_tls_files(tls: TlsFiles) -> None:
     """Refuse a certificate and key that no server could use.
 
     Raises:
-        ConfigurationError: ``tls.missing``, ``tls.unreadable``, ``tls.mismatch`` or ``tls.unsupported``.
+        ConfigurationError: ``tls.missing``, ``tls.unreadable``, ``tls.mismatch``, ``tls.unsupported`` or ``file.*``.
+        StorageError: A file cannot be read.
     """
     for path in (tls.certificate, tls.key):
         if not path.is_file():
@@ -113,6 +118,7 @@ def check_tls_files(tls: TlsFiles) -> None:
                 f"There is not a certificate or key at {path}",
                 todo="relay init, or correct serve.tls in relay.toml",
             )
+        read_given_file(path, max_bytes=_PEM_BYTES, what="a certificate or key (PEM)", error=ConfigurationError)
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.certificate, tls.key, password=lambda: "")

@@ -231,7 +231,8 @@ def database_errors(path: Path) -> Iterator[None]:
         if number is None or isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             raise  # a bug of ours, not a failing disk
         if number & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise LockedError("lock.database", f"Another process keeps {path} locked") from error
+            way = "wait; if nobody works there, its file system may have no locks: keep the home on a local disk"
+            raise LockedError("lock.database", f"Another process keeps {path} locked", todo=way) from error
         code, what = _CAUSES.get(number & 0xFF, _FAILED)
         if (code, what) == _FAILED and _is_full(path):
             code, what = _CAUSES[sqlite3.SQLITE_FULL]

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from manifests.archives import rulepack
 from manifests.archives.archive import open_archive
 from manifests.archives.base import DEFAULT_ARCHIVE_LIMITS
 from manifests.errors import MalformedError
+from tests.support import archive_bombs
 from tests.support.rule_packs import members, pack_7z, pack_zip, renamed_7z, sealed_7z
 
 MIB = 1024 * 1024
@@ -192,6 +194,48 @@ def test_a_decoder_that_wants_gigabytes_is_refused() -> None:
 def test_too_many_entries_are_refused(kind: str) -> None:
     data = (pack_7z if kind == "7z" else pack_zip)({f"f{number}": b"x" for number in range(60)})
     assert refusal(data, replace(DEFAULT_ARCHIVE_LIMITS, entries=59)) == "archive.count"
+
+
+@pytest.mark.parametrize("name", archive_bombs.SEVEN_ZIPS)
+def test_a_7z_that_lists_without_end_is_counted_before_it_is_built_up(name: str) -> None:
+    """Three kilobytes cost four gigabytes and minutes: now no more than the unpacked header, sixteen million bytes."""
+    data, code = archive_bombs.SEVEN_ZIPS[name]
+    before = time.process_time()
+    tracemalloc.start()
+    try:
+        assert refusal(data) == code
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 80 * MIB
+    assert time.process_time() - before < 20
+
+
+def test_as_many_files_as_a_pack_may_have_are_still_listed() -> None:
+    limits = replace(DEFAULT_ARCHIVE_LIMITS, entries=60)
+    sound = pack_7z({f"{n}.xml": b"<a/>" for n in range(60)})
+    found = open_archive(io.BytesIO(sound), limits)
+    assert found is not None
+    assert len(found.files) == 60
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (archive_bombs.zip_directory(50_001), "archive.count"),
+        (archive_bombs.zip_directory(300_000), "archive.count"),
+        (archive_bombs.zip_directory(300_000, declared=1), "archive.count"),
+        (archive_bombs.zip_directory(400_000), "archive.bomb"),
+    ],
+)
+def test_a_zip_that_lists_without_end_is_counted_before_it_is_built_up(data: bytes, code: str) -> None:
+    tracemalloc.start()
+    try:
+        assert refusal(data) == code
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * MIB
 
 
 def test_an_archive_above_the_ceiling_is_not_opened() -> None:

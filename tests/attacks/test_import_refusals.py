@@ -72,6 +72,29 @@ def foreign_target(role, targets):
         targets.targets["clamav/b"] = TargetFile(1, {"sha256": "0" * 64}, "clamav/b")
 
 
+def lie_about(**said):
+    """The manifest says something else of a source than the targets roles sign."""
+    return lambda manifest: replace(manifest, sources=(replace(manifest.sources[0], **said), *manifest.sources[1:]))
+
+
+def without_extension(*roles):
+    def strip(role, targets):
+        if role in roles:
+            targets.unrecognized_fields.clear()
+
+    return strip
+
+
+def say(role, value):
+    """A targets role signs this as its extension."""
+
+    def change(name, targets):
+        if name == role:
+            targets.unrecognized_fields["x-sealift"] = value
+
+    return change
+
+
 def expire(signed):
     signed.expires = CREATED
 
@@ -93,6 +116,7 @@ def older_role(snapshot):
 
 
 STRANGER = new_signer()
+LATER = CREATED + timedelta(days=9)
 
 FORGERIES = {
     "arbitrary content": (Forgery(members=swap_content), 20, "blob.digest"),
@@ -110,6 +134,29 @@ FORGERIES = {
     "a manifest that renames a target": (Forgery(manifest=another_file), 20, "bundle.disagrees"),
     "a manifest made earlier": (Forgery(manifest=lie_about_created), 20, "bundle.disagrees"),
     "a target that the manifest hides": (Forgery(targets=add_target), 20, "bundle.disagrees"),
+    "a manifest that delivers": (Forgery(manifest=lie_about(deliver="scada")), 20, "bundle.disagrees"),
+    "a manifest that mounts at the root": (Forgery(manifest=lie_about(mount="/")), 20, "bundle.disagrees"),
+    "a manifest that is fresh for ever": (Forgery(manifest=lie_about(fresh_days=3650)), 20, "bundle.disagrees"),
+    "a manifest that is never fresh": (Forgery(manifest=lie_about(fresh_days=1)), 20, "bundle.disagrees"),
+    "a manifest pulled later": (
+        Forgery(manifest=lie_about(pulled_at=CREATED + timedelta(days=9))),
+        20,
+        "bundle.disagrees",
+    ),
+    "a manifest pulled earlier": (Forgery(manifest=lie_about(pulled_at=CREATED)), 20, "bundle.disagrees"),
+    "targets of an earlier program": (Forgery(targets=without_extension("targets")), 21, "tuf.extension"),
+    "a source of an earlier program": (Forgery(targets=without_extension("rules")), 21, "tuf.extension"),
+    "a bundle of an earlier program": (
+        Forgery(targets=without_extension("targets", "rules", "clamav")),
+        21,
+        "tuf.extension",
+    ),
+    "targets silent of a source": (Forgery(targets=say("targets", {"sources": {"rules": {}}})), 21, "tuf.extension"),
+    "targets that say more": (
+        Forgery(targets=say("targets", {"sources": {"clamav": {}, "rules": {"run": "x"}}})),
+        21,
+        "tuf.extension",
+    ),
     "expired": (Forgery(timestamp=expire), 23, "tuf.expired.timestamp"),
     "no extension": (Forgery(timestamp=timestamp_without_extension), 21, "tuf.extension"),
     "a withheld root": (Forgery(timestamp=withheld_root), 20, "tuf.root-withheld"),
@@ -123,6 +170,37 @@ def test_a_forged_bundle_is_refused_for_its_own_reason(home, forge, tmp_path, na
     forgery, exit_code, code = FORGERIES[name]
     error = refusal(home, forge.seal(tmp_path / "3.zip", forgery), forge.clock())
     assert (error.code, error.exit_code) == (code, exit_code)
+
+
+HONESTLY_SAID = ({"deliver": "scada"}, {"mount": "/"}, {"fresh_days": 9}, {"pulled_at": CREATED - timedelta(days=30)})
+
+
+@pytest.mark.parametrize("said", HONESTLY_SAID)
+def test_what_the_targets_roles_sign_is_believed_and_taking_it_back_in_the_manifest_is_not(home, forge, tmp_path, said):
+    forge.said = {"rules": said}
+    silent = {"deliver": None, "mount": None, "fresh_days": None, "pulled_at": CREATED}
+
+    def hide(manifest):
+        kept = [replace(s, **{key: silent[key] for key in said}) if s.name == "rules" else s for s in manifest.sources]
+        return replace(manifest, sources=tuple(kept))
+
+    error = refusal(home, forge.seal(tmp_path / "3.zip", Forgery(manifest=hide)), forge.clock())
+    assert (error.code, error.exit_code) == ("bundle.disagrees", 20)
+    assert import_bundle(home, forge.seal(tmp_path / "3-honest.zip", again=True), forge.clock()).generation == 3
+    with State(home.database) as state:
+        (source,) = [source for source in state.generations.list_sources(3) if source.name == "rules"]
+    assert {key: getattr(source, key) for key in said} == said
+
+
+def test_a_relay_that_trusts_roles_of_an_earlier_program_takes_the_next_bundle(tmp_path, forge, monkeypatch):
+    """A state of the time before the field opens, and the next bundle brings it."""
+    home = make_home(tmp_path / "relay", forge.root)
+    old = Forgery(targets=without_extension("targets", "rules", "clamav"))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("manifests.bundle.verify._check_sources", lambda *_: None)
+        import_bundle(home, forge.seal(tmp_path / "1.zip", old), forge.clock())
+    forge.said = {"rules": {"mount": "/"}}
+    assert import_bundle(home, forge.seal(tmp_path / "2.zip"), forge.clock()).generation == 2
 
 
 def test_what_a_source_says_of_another_source_counts_for_nothing(home, forge, tmp_path):

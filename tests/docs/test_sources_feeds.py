@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -41,6 +42,7 @@ def pull(tmp_path: Path, server: SourceSimulator, kind: str, secret: str = "") -
     (tmp_path / "code").write_text(secret)
     (tmp_path / "code").chmod(0o600)
     text = text.replace("https://updates.example", server.base)
+    text = text.replace('host = "updates.example"', f'host = "{urlsplit(server.base).netloc}"')
     text = text.replace("/etc/sealift/proxy-ca.pem", str(tmp_path / "ca.pem"))
     text = text.replace("/etc/sealift/et-pro", str(tmp_path / "code"))
     bench = Bench(tmp_path / "home")

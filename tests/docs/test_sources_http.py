@@ -24,6 +24,7 @@ SECTION = PAGE.split("\n## http\n")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"^```toml\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 LISTING = '<html><title>Index of {path}</title><body><a href="../">../</a>{links}</body></html>'
 IOCS = b"198.51.100.7\n"
+SUMS = f"{hashlib.sha256(IOCS).hexdigest()}  iocs.csv\n".encode()
 
 
 @pytest.fixture
@@ -49,22 +50,29 @@ def lay_out(server: SourceSimulator) -> None:
         "/daily/4711.zip": b"new",
         "/feed/iocs.csv": IOCS,
         "/feed/iocs.csv.sha256": hashlib.sha256(IOCS).hexdigest().encode(),
+        "/feed/SHA256SUMS": SUMS,
         "/members/iocs.csv": IOCS,
     }
     for path, body in files.items():
         server.serve(path, body, etag=f'"{path}"')
-    for path, names in (("/rules/", ("a.rules", "notes.txt", "deep/")), ("/rules/deep/", ("b.rules", "deeper/"))):
+    listed = {
+        "/rules/": ("a.rules", "notes.txt", "deep/"),
+        "/rules/deep/": ("b.rules", "deeper/"),
+        "/feed/": ("iocs.csv", "SHA256SUMS", "SHA256SUMS.minisig"),
+    }
+    for path, names in listed.items():
         links = "".join(f'<a href="{name}">{name}</a>' for name in names)
         server.serve(path, LISTING.format(path=path, links=links).encode(), content_type="text/html")
 
 
 def sign(directory: Path, server: SourceSimulator) -> Path:
-    """Sign the feed with minisign and return the public key."""
-    key, secret, body = directory / "feed.pub", directory / "feed.key", directory / "iocs.csv"
-    body.write_bytes(IOCS)
+    """Sign the feed and its list of checksums with minisign and return the public key."""
+    key, secret = directory / "feed.pub", directory / "feed.key"
     run(["minisign", "-G", "-W", "-p", key, "-s", secret])
-    run(["minisign", "-S", "-s", secret, "-m", body])
-    server.serve("/feed/iocs.csv.minisig", (directory / "iocs.csv.minisig").read_bytes())
+    for name, content in (("iocs.csv", IOCS), ("SHA256SUMS", SUMS)):
+        (directory / name).write_bytes(content)
+        run(["minisign", "-S", "-s", secret, "-m", directory / name])
+        server.serve(f"/feed/{name}.minisig", (directory / f"{name}.minisig").read_bytes())
     return key
 
 
@@ -99,6 +107,7 @@ def test_every_block_without_a_proxy_can_be_pulled(tmp_path: Path, server: Sourc
         "signed/iocs.csv",
         "signed/iocs.csv.sha256",
         "signed/iocs.csv.minisig",
+        "release/iocs.csv",
     }
     said = {record.name: re.sub(r"key [0-9A-F]+", "key …", record.verification) for record in result.records}
     assert said == {
@@ -107,6 +116,7 @@ def test_every_block_without_a_proxy_can_be_pulled(tmp_path: Path, server: Sourc
         "mirror": "carried, not verified",
         "ruleset": "carried, not verified",
         "numbered": "carried, not verified",
+        "release": "1 of 1 match a checksum list signed by minisign key …",
         "signed": "1 of 1 signed by minisign key …; 1 of 1 match the checksum that their server publishes",
     }
     assert {record.name: record.version for record in result.records if record.version} == {
@@ -140,7 +150,7 @@ def test_the_block_with_a_proxy_and_credentials_can_be_pulled(
 
 
 def test_every_block_is_pulled_by_one_of_these() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     assert sum("proxy.example" in block for block in BLOCKS) == 1
     assert not [block for block in BLOCKS if "updates.example" not in block]
 

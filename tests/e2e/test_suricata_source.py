@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -68,12 +69,13 @@ def near(upstream: SourceSimulator, tmp_path_factory: pytest.TempPathFactory) ->
     side = NearSide.make(base)
     (base / "code").write_text("c0de\n")
     (base / "code").chmod(0o600)
+    host = urlsplit(upstream.base).netloc
     side.configure(
         '[[source]]\nname = "suricata"\nkind = "suricata"\nsuricata_version = "7.0.10"\n'
         'sources = ["et/open", "plant/paid"]\n'
         f'index = "{upstream.url("/rules/index.yaml")}"\nca = "{upstream.ca_directory}/ca.pem"\n'
         f'urls = [{{ name = "plant/own", url = "{upstream.url("/own/plant.rules")}" }}]\n'
-        f'parameters = {{ "plant/paid" = {{ secret-code = {{ file = "{base / "code"}" }} }} }}\n'
+        f'parameters = {{ "plant/paid" = {{ secret-code = {{ file = "{base / "code"}", host = "{host}" }} }} }}\n'
     )
     return side
 

@@ -20,7 +20,7 @@ from bundler.repository.signers import HomeSigners
 from bundler.repository.staging import stage_version
 from manifests.errors import SealiftError
 from tests.support.keys import nobody
-from tests.support.tuf_publisher import NOW, target
+from tests.support.tuf_publisher import NOW, records, target
 
 OPEN = NewKeys(None)
 
@@ -68,7 +68,13 @@ class Site:
     def publish(self) -> None:
         repository = self.repository
         staged = stage_version(
-            repository, CONTENT, self.now, self.signers.of_repository(repository), self.expiries, timedelta(0)
+            repository,
+            CONTENT,
+            records(CONTENT),
+            self.now,
+            self.signers.of_repository(repository),
+            self.expiries,
+            timedelta(0),
         )
         write_metadata(repository.directory, staged.documents)
 

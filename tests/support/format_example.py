@@ -25,6 +25,7 @@ from manifests.limits import DEFAULT_LIMITS
 from tests.support.zip_forge import CENTRAL, END, LOCAL, Entry, Forge
 
 CREATED = "2026-09-01T12:00:00Z"
+PULLED = "2026-09-01T11:59:00Z"
 EXPIRES = "2027-09-01T12:00:00Z"
 PAYLOAD_TYPE = b"application/vnd.sealift.manifest+json"
 RULE = b"alert tcp any any -> any 4122 (sid:1;)\n"
@@ -103,6 +104,7 @@ def metadata() -> dict[str, bytes]:
         "targets",
         "targets",
         targets={p: {"length": len(data), "hashes": {"sha256": sha256(data)}} for p, data in contents.items()},
+        **{"x-sealift": {"pulled_at": PULLED}},
     )
     delegated = {"name": "demo", "paths": ["demo/*", "demo/*/*"], "terminating": True, **role}
     targets = signed(
@@ -110,6 +112,7 @@ def metadata() -> dict[str, bytes]:
         "targets",
         targets={},
         delegations={"keys": {key_id("targets"): public_key("targets")}, "roles": [delegated]},
+        **{"x-sealift": {"sources": {"demo": {"fresh_days": 14}}}},
     )
     snapshot = signed("snapshot", "snapshot", meta={"targets.json": meta(targets), "demo.json": meta(demo)})
     timestamp = signed(
@@ -147,7 +150,7 @@ def manifest() -> bytes:
                     "name": "demo",
                     "kind": "directory",
                     "state": "fresh",
-                    "pulled_at": "2026-09-01T11:59:00Z",
+                    "pulled_at": PULLED,
                     "verification": "none: a directory has no signature",
                     "licence": "made up",
                     "fresh_days": 14,
@@ -274,6 +277,7 @@ def blocks() -> dict[str, str]:
         "signature": signature().decode(),
         "pae": pae_block(),
         "timestamp": readable(metadata()["timestamp.json"]),
+        "targets": readable(metadata()["1.targets.json"]),
         "delegated": readable(metadata()["1.demo.json"]),
         "deflated": f"{ZEROS_DEFLATED.hex(' ')}\n",
         "limits": rows([(str(value).rjust(11), name) for value, name in limits]),

@@ -311,11 +311,19 @@ class BundleForge:
                 self._role_version(source),
                 expires=expires,
                 targets={p: TargetFile(len(data), {"sha256": digest_of(data)}, p) for p, data in sorted(files.items())},
+                unrecognized_fields={"x-sealift": {"pulled_at": instant_text(self._record(source).pulled_at)}},
             )
             below[source] = self._targets(source, role, forgery)
             meta[f"{source}.json"] = MetaFile(role.version)
         delegations = Delegations({targets_key.keyid: targets_key}, roles)
-        top = Targets(self.version, expires=expires, targets={}, delegations=delegations)
+        policies = {source: _policy(self._record(source)) for source in self._sources()}
+        top = Targets(
+            self.version,
+            expires=expires,
+            targets={},
+            delegations=delegations,
+            unrecognized_fields={"x-sealift": {"sources": policies}},
+        )
         data = self._targets("targets", top, forgery)
         snapshot = Snapshot(self.version, expires=expires, meta={**meta, "targets.json": MetaFile(top.version)})
         if forgery.snapshot:
@@ -347,6 +355,11 @@ class BundleForge:
         if forgery.targets:
             forgery.targets(name, role)
         return _sign(role, forgery.signers.get(name, self.signers["targets"]))
+
+
+def _policy(record: SourceRecord) -> dict[str, Any]:
+    said = {"fresh_days": record.fresh_days, "mount": record.mount, "deliver": record.deliver}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def _sign(signed: Root | Timestamp | Snapshot | Targets, signers: list[CryptoSigner]) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from securesystemslib.signer import CryptoSigner, Signer
 
@@ -13,7 +14,7 @@ from bundler.config import Expiries
 from bundler.jobs.init import sign_first_root
 from bundler.repository.repository import Repository, write_metadata
 from bundler.repository.staging import Staged, stage_version
-from manifests.manifest import Target
+from manifests.manifest import SourceRecord, Target
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RUNWAY = timedelta(days=30)
@@ -21,6 +22,11 @@ RUNWAY = timedelta(days=30)
 
 def target(path: str, content: bytes = b"x") -> Target:
     return Target(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def records(sources: Iterable[str], pulled_at: datetime = NOW, **said: Any) -> list[SourceRecord]:
+    """What is said of sources that were all pulled at the same time."""
+    return [SourceRecord(name, "directory", pulled_at, "none", **said) for name in sources]
 
 
 class Publisher:
@@ -56,15 +62,27 @@ class Publisher:
     def load(self) -> Repository:
         return Repository.load(self.directory)
 
-    def stage(self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY) -> Staged:
+    def stage(
+        self,
+        targets: Mapping[str, Sequence[Target]],
+        now: datetime = NOW,
+        runway: timedelta = RUNWAY,
+        said: Sequence[SourceRecord] | None = None,
+    ) -> Staged:
+        """Stage a version; all sources were pulled at ``NOW`` unless something else is ``said`` of them."""
         self.asked.clear()
+        said = records(targets) if said is None else said
         return stage_version(
-            self.load(), targets, now, self.signers, self.expiries, runway, renew_within=self.renew_within
+            self.load(), targets, said, now, self.signers, self.expiries, runway, renew_within=self.renew_within
         )
 
     def publish(
-        self, targets: Mapping[str, Sequence[Target]], now: datetime = NOW, runway: timedelta = RUNWAY
+        self,
+        targets: Mapping[str, Sequence[Target]],
+        now: datetime = NOW,
+        runway: timedelta = RUNWAY,
+        said: Sequence[SourceRecord] | None = None,
     ) -> Staged:
-        staged = self.stage(targets, now, runway)
+        staged = self.stage(targets, now, runway, said)
         write_metadata(self.directory, staged.documents)
         return staged

@@ -54,6 +54,21 @@ def test_a_violation_of_a_contract_is_caught(name: str, tmp_path: Path) -> None:
     assert f"{name} BROKEN" in done.stdout
 
 
+def test_what_a_script_installs_is_pinned_by_its_hash() -> None:
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix != ".lock"]
+    installing = [
+        (path.name, line.strip())
+        for path in scripts
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"\bpip install\b|^install ", line) and "$@" not in line and not line.lstrip().startswith("#")
+    ]
+    assert installing
+    own = "--no-deps --no-build-isolation --editable ."  # this repository itself
+    assert [row for row in installing if "--require-hashes" not in row[1] and own not in row[1]] == []
+    for path in (ROOT / "scripts").glob("*.lock"):
+        assert re.findall(r"^[a-z0-9].*==[^\\]*$", path.read_text("utf-8"), re.MULTILINE) == [], path.name
+
+
 COMMANDS = "thin wires: run as real commands in tests/e2e, tests/docs and tests/unit/relay/cli/test_cli.py"
 DATA = "plain data, or a form that others fulfil: held by the tests of those that make and read it, and by mypy"
 SERVED = "granian under real TLS and real clients: tests/e2e/test_serving.py"

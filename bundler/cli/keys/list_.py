@@ -6,6 +6,7 @@ import click
 
 from manifests.clock import system_clock
 from manifests.console.commands import Settings, output_option, print_json
+from manifests.text import printable
 
 
 @click.command("list")
@@ -31,4 +32,4 @@ def command(settings: Settings, output: str) -> None:
     click.echo(keys_to_text(keys, roles))
     waiting = read_waiting_proposal(home, repository)
     for line in short_roles_to_lines(roles, None if waiting is None else waiting.proposed.version):
-        click.echo(f"WARNING: {line}", err=True)
+        click.echo(printable(f"WARNING: {line}"), err=True)

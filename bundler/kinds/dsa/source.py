@@ -14,11 +14,12 @@ from bundler.kinds.dsa.output import find_new_zips
 from bundler.sources.base import NOT_VERIFIED, Pull, PulledTarget, SourceCheck, Workbench
 from bundler.sources.paths import absolute_path, require_target_path
 from manifests.archives.archive import archive_kind_of
+from manifests.archives.base import ArchiveLimits
 from manifests.archives.zip_reader import ZipReader
 from manifests.disk.blobs import Blob
 from manifests.disk.durable import storage_errors
 from manifests.errors import ArchiveMethodError, MalformedError
-from manifests.limits import GIB
+from manifests.limits import GIB, MIB
 from manifests.text import count_text
 
 DSA_CONTROL = "/opt/ds_agent/dsa_control"
@@ -26,6 +27,8 @@ _DEFAULT_SECONDS = 3600
 _DEFAULT_BYTES = 16 * GIB
 _PATHS = {"type": "string", "minLength": 1}
 _SHOWN = 5
+_LIMITS = ArchiveLimits(entries=200_000, header_bytes=64 * MIB)
+"""On a zip's table of contents, which is read to see that it is whole; a relay's patterns are some thousand files."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def _check_whole(program: Program, path: Path, file: BinaryIO) -> None:
     try:
         zipped = archive_kind_of(file) == "zip"
         if zipped:
-            ZipReader(file).entries()
+            ZipReader(file, _LIMITS).entries()
     except ArchiveMethodError:
         pass  # it is whole, and what it is compressed by is the vendor's
     except MalformedError as error:

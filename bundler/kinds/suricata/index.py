@@ -203,7 +203,10 @@ def fill_url(entry: IndexEntry, values: Mapping[str, str]) -> str:
 def _advice(parameter: str, name: str) -> str:
     if parameter == "__version__":
         return 'give suricata_version, such as "7.0.10": that of the engines inside'
-    return f'say where its value is: parameters = {{ "{name}" = {{ "{parameter}" = {{ env = "VARIABLE" }} }} }}'
+    place = 'env = "VARIABLE", host = "HOST"'
+    return (
+        f'say where its value is and who may get it: parameters = {{ "{name}" = {{ "{parameter}" = {{ {place} }} }} }}'
+    )
 
 
 def encode_rule_index(index: RuleIndex) -> bytes:

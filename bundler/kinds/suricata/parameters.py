@@ -5,51 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, get_args
-from urllib.parse import quote, unquote
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
-from bundler.fetch.credentials import Secret, SecretPlace
-from bundler.sources.paths import absolute_path
+from bundler.fetch.credentials import URL_SECRET_SCHEMA, UrlSecret
 from manifests.errors import FetchError
 
 PARAMETERS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
-    "additionalProperties": {
-        "type": "object",
-        "additionalProperties": {
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-            "properties": {place: {"type": "string", "minLength": 1} for place in get_args(SecretPlace)},
-        },
-    },
+    "additionalProperties": {"type": "object", "additionalProperties": URL_SECRET_SCHEMA},
 }
-"""What may stand in ``parameters = {…}``: rule set, parameter, place of its value."""
+"""What may stand in ``parameters = {…}``: rule set, parameter, place of its value and the host that gets it."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Where the values of parameters are, by rule set and parameter."""
+    """Where the values of parameters are and who may get them, by rule set and parameter."""
 
-    places: Mapping[str, Mapping[str, Secret]]
+    places: Mapping[str, Mapping[str, UrlSecret]]
 
     @classmethod
-    def from_config(cls, source: str, table: Mapping[str, Mapping[str, Mapping[str, str]]]) -> Self:
+    def from_config(cls, source: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Self:
         """Read where the values are from a table that fits its schema.
 
         Raises:
-            ConfigurationError: ``source.path`` for a relative file.
+            ConfigurationError: ``source.parameters`` without one place; ``source.path`` for a relative file.
         """
-        places: dict[str, dict[str, Secret]] = {}
-        for rules, given in table.items():
-            for parameter, where in given.items():
-                ((place, name),) = where.items()
-                if place == "file":
-                    absolute_path(source, name)
-                known = next(one for one in get_args(SecretPlace) if one == place)
-                places.setdefault(rules, {})[parameter] = Secret(source, known, name)
-        return cls(places)
+        return cls(
+            {
+                rules: {parameter: UrlSecret.from_config(source, rules, where) for parameter, where in given.items()}
+                for rules, given in table.items()
+            }
+        )
+
+    @property
+    def url_secrets(self) -> tuple[UrlSecret, ...]:
+        """All of them, for whoever follows redirects."""
+        return tuple(secret for given in self.places.values() for secret in given.values())
 
     def of(self, rules: str) -> Mapping[str, str]:
         """Read the values for one rule set, fit for a URL.
@@ -57,9 +49,30 @@ class Parameters:
         Raises:
             ConfigurationError: ``source.credentials`` when one is not there; ``source.credentials-mode``.
         """
-        return {
-            parameter: quote(secret.read(rules), safe="") for parameter, secret in self.places.get(rules, {}).items()
-        }
+        return {parameter: secret.value() for parameter, secret in self.places.get(rules, {}).items()}
+
+    def require_hosts(self, rules: str, url: str) -> None:
+        """Refuse a URL that has a value in it and leads to another host than the one that may get it.
+
+        The URL is the index's, which is not signed: whoever writes it could ask for any subscriber's secret.
+
+        Args:
+            rules: The rule set.
+            url: Where it is, all values filled in.
+
+        Raises:
+            FetchError: ``suricata.parameter-host``.
+        """
+        for parameter, secret in self.places.get(rules, {}).items():
+            if secret.stands_in(url) and not secret.may_go_to(url):
+                parts = urlsplit(url)
+                raise FetchError(
+                    "suricata.parameter-host",
+                    f"The url of {rules!r} in the index would send {parameter!r} to another host, or unencrypted",
+                    have=f"{parts.scheme}://{parts.netloc}"[:200],
+                    need=f"{'http or https' if secret.plain_http else 'https'}://{secret.authority}",
+                    todo="do not go on if the vendor did not announce this; else correct host of the parameter",
+                )
 
     @contextmanager
     def hidden(self) -> Iterator[None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
-from html import escape
 
 from bundler.report.slip.content import (
     ChangeCounts,
@@ -18,7 +18,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import count_text, fit_text, size_text
+from manifests.text import count_text, fit_text, printable, size_text
 
 _STYLE = """
 @page { size: auto; margin: 12mm 15mm; }
@@ -97,7 +97,7 @@ _LICENCE_COLUMNS = 65
 def render_html(slip: Slip) -> str:
     """Write the slip as a whole HTML document. Everything that a bundle says is escaped."""
     body = (_head(slip), _volumes(slip), _trust(slip), _sources(slip), _notes(slip), _compare(slip), _SIGNATURES)
-    title = escape(f"{slip.publisher} {slip.version}: transfer slip")
+    title = _escape(f"{slip.publisher} {slip.version}: transfer slip")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
@@ -122,13 +122,13 @@ def _height(source: SourceLine) -> float:
 
 def _head(slip: Slip) -> str:
     return (
-        f"<header><div><p>Transfer slip</p><h1>{escape(slip.publisher)}</h1></div>"
+        f"<header><div><p>Transfer slip</p><h1>{_escape(slip.publisher)}</h1></div>"
         f"<div><p>Version</p><b>{slip.version}</b></div></header>\n"
         + _facts(
             (
-                ("Kind", escape(slip.kind)),
-                ("Sealed", f"{moment_text(slip.created)} by {escape(slip.tool)}"),
-                ("Holds", escape(totals_text(slip))),
+                ("Kind", _escape(slip.kind)),
+                ("Sealed", f"{moment_text(slip.created)} by {_escape(slip.tool)}"),
+                ("Holds", _escape(totals_text(slip))),
             ),
             "facts",
         )
@@ -141,7 +141,7 @@ def _facts(rows: Iterable[tuple[str, str]], name: str = "") -> str:
 
 
 def _section(title: str, inner: str, aside: str = "") -> str:
-    small = f" <small>{escape(aside)}</small>" if aside else ""
+    small = f" <small>{_escape(aside)}</small>" if aside else ""
     return f"<section><h2>{title}{small}</h2>\n{inner}</section>\n"
 
 
@@ -149,26 +149,26 @@ def _volumes(slip: Slip) -> str:
     aside = f"{count_text(len(slip.volumes), 'volume')}, in any order" if len(slip.volumes) > 1 else ""
     inner = "".join(_volume(volume) for volume in slip.volumes)
     if slip.recovery is not None:
-        inner += f'<p class="name">Recovery data: {escape(slip.recovery)}</p>\n'
+        inner += f'<p class="name">Recovery data: {_escape(slip.recovery)}</p>\n'
     return _section("On the stick", inner, aside)
 
 
 def _volume(volume: SlipVolume) -> str:
-    digest = "".join(f"<span>{escape(group)}</span>" for group in digest_groups(volume.sha256))
+    digest = "".join(f"<span>{_escape(group)}</span>" for group in digest_groups(volume.sha256))
     return (
-        f'<div class="volume"><span class="box"></span><b class="name">{escape(volume.name)}</b>'
+        f'<div class="volume"><span class="box"></span><b class="name">{_escape(volume.name)}</b>'
         f"<span>{count_text(volume.length, 'byte')}</span>"
         f'<div class="digest"><small>sha256</small><code>{digest}</code></div></div>\n'
     )
 
 
 def _trust(slip: Slip) -> str:
-    rows = [("Signed by key", f"<code>{escape(keyid)}</code>") for keyid in slip.keyids]
+    rows = [("Signed by key", f"<code>{_escape(keyid)}</code>") for keyid in slip.keyids]
     if slip.roles:
         first = slip.roles[0]
         until = f'<time class="until">{moment_text(first.expires_at)}</time>'
-        rows.append(("Runs out", f"{until} ({escape(first.role)}). Import it before then."))
-        ends = (f"<time>{escape(end.role)} {end.expires_at:%Y-%m-%d}</time>" for end in top_roles(slip))
+        rows.append(("Runs out", f"{until} ({_escape(first.role)}). Import it before then."))
+        ends = (f"<time>{_escape(end.role)} {end.expires_at:%Y-%m-%d}</time>" for end in top_roles(slip))
         rows.append(("Roles end", ", ".join(ends)))
     return _section("Trust", _facts(rows))
 
@@ -189,7 +189,7 @@ def _absent(slip: Slip) -> str:
     """Name what was meant to be there."""
     shown, more = abridge_absent(slip)
     texts = [
-        f'{escape(name)} <span class="warn">missing</span> nothing of it could be had: {escape(failure)}'
+        f'{_escape(name)} <span class="warn">missing</span> nothing of it could be had: {_escape(failure)}'
         for name, failure in shown
     ]
     texts += [f'{more:,} more <span class="warn">missing</span>: bundle inspect names them'] if more else []
@@ -201,10 +201,10 @@ def _source(source: SourceLine, *, changes: bool) -> str:
     if source.changes is not None:
         kind = "part quiet" if source.changes == ChangeCounts(0, 0, 0) else "part"
         parts.append(f'<span class="{kind}">files: {source.changes}</span>')
-    parts += [f'<span class="part">{escape(name)} rules: {counts}</span>' for name, counts in source.rules]
-    name = escape(source.name)
+    parts += [f'<span class="part">{_escape(name)} rules: {counts}</span>' for name, counts in source.rules]
+    name = _escape(source.name)
     if source.licence is not None:
-        name += f' <span class="licence quiet">{escape(fit_text(source.licence, _LICENCE_COLUMNS))}</span>'
+        name += f' <span class="licence quiet">{_escape(fit_text(source.licence, _LICENCE_COLUMNS))}</span>'
     if source.age_days is not None:
         name += f'<br> <span class="warn">last good content, {count_text(source.age_days, "day")} old</span>'
     cell = "<td>" + "".join(parts) + "</td>" if changes else ""
@@ -217,14 +217,14 @@ def _source(source: SourceLine, *, changes: bool) -> str:
 def _notes(slip: Slip) -> str:
     if not slip.notes:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in slip.notes)
+    items = "".join(f"<li>{_escape(line)}</li>" for line in slip.notes)
     if slip.more_notes:
         items += f'<li class="quiet">and {count_text(slip.more_notes, "more line")} in notes.md</li>'
     return _section("Release notes", f'<ul class="name">{items}</ul>\n')
 
 
 def _compare(slip: Slip) -> str:
-    name = escape(slip.volumes[0].name if len(slip.volumes) == 1 else "FILE")
+    name = _escape(slip.volumes[0].name if len(slip.volumes) == 1 else "FILE")
     return _section(
         "To compare",
         _facts(
@@ -243,3 +243,8 @@ def _box(title: str) -> str:
 
 
 _SIGNATURES = f'<div class="sign">{_box("Handed over by")}{_box("Taken over by")}</div>\n'
+
+
+def _escape(text: str) -> str:
+    """Return a text as a page may show it: made printable, since bidirectional controls steer browsers too."""
+    return html.escape(printable(text))

@@ -15,7 +15,7 @@ from bundler.report.slip.content import (
     top_roles,
     totals_text,
 )
-from manifests.text import count_text, fit_text, size_text, wrap_text
+from manifests.text import count_text, fit_text, printable, size_text, wrap_text
 
 COLUMNS = 78
 _LABEL = 14
@@ -27,7 +27,7 @@ def render_text(slip: Slip) -> str:
     if slip.notes:
         lines += ["", *_notes(slip)]
     lines += ["", *_compare(slip), "", *_signatures()]
-    return "".join(line.rstrip() + "\n" for line in lines)
+    return "".join(printable(line.rstrip()) + "\n" for line in lines)
 
 
 def _row(label: str, text: str) -> str:

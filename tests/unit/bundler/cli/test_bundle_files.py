@@ -50,7 +50,7 @@ def test_what_is_no_root_is_named_with_where_to_get_one(files: dict[str, Path]) 
 
 
 @pytest.mark.parametrize("command", ["inspect", "verify"])
-@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "directory", "missing"])
+@pytest.mark.parametrize("kind", ["symbolic link", "hard link", "directory"])
 def test_a_file_that_its_refusal_names_already_is_not_named_twice(
     files: dict[str, Path], command: str, kind: str
 ) -> None:

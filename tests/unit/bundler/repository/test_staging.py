@@ -13,12 +13,12 @@ from bundler.config import Expiries
 from bundler.repository import delegations
 from bundler.repository.delegations import Authority
 from bundler.repository.repository import role_runways, wishes_path
-from bundler.repository.staging import path_patterns
+from bundler.repository.staging import path_patterns, stage_version
 from manifests.clock import LAST_INSTANT
 from manifests.errors import ConfigurationError, MalformedError
 from tests.support.ngclient import updater
 from tests.support.repositories import A1, AB
-from tests.support.tuf_publisher import NOW, RUNWAY, Publisher, target
+from tests.support.tuf_publisher import NOW, RUNWAY, Publisher, records, target
 
 
 def names(staged):
@@ -81,6 +81,64 @@ def test_unchanged_content_is_a_new_timestamp_and_snapshot_and_nothing_else(publ
     for name in ("1.targets.json", "1.a.json", "1.b.json"):
         assert dict(second.documents)[name] == dict(first.documents)[name]
     assert publisher.asked == ["snapshot", "timestamp"]
+
+
+def test_targets_say_what_sites_do_with_each_source_and_its_own_role_when_it_was_pulled(publisher):
+    said = [*records(["a"], NOW, mount="/", deliver="scada"), *records(["b"], NOW - timedelta(days=3), fresh_days=9)]
+    staged = publisher.publish(AB, said=said)
+    policies = {"a": {"mount": "/", "deliver": "scada"}, "b": {"fresh_days": 9}}
+    assert signed(staged, "1.targets.json")["x-sealift"] == {"sources": policies}
+    assert signed(staged, "1.a.json")["x-sealift"] == {"pulled_at": "2026-11-21T12:00:00Z"}
+    assert signed(staged, "1.b.json")["x-sealift"] == {"pulled_at": "2026-11-18T12:00:00Z"}
+    assert staged.pulled_at == {record.name: record.pulled_at for record in said}
+
+
+def test_a_new_date_is_a_new_source_role_and_another_policy_new_targets(publisher):
+    publisher.publish(AB)
+    dated = publisher.publish(AB, said=[*records(["a"]), *records(["b"], NOW + timedelta(days=1))])
+    assert names(dated)[2:] == ["2.snapshot.json", "1.targets.json", "1.a.json", "2.b.json"]
+    other = publisher.publish(AB, said=[*records(["a"], mount="/"), *records(["b"], NOW + timedelta(days=1))])
+    assert names(other)[2:] == ["3.snapshot.json", "2.targets.json", "1.a.json", "2.b.json"]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["elsewhere", "a token that does not open"])
+def test_without_its_keys_a_source_without_news_keeps_its_earlier_date(publisher, broken):
+    publisher.publish(AB)
+    asked = []
+
+    def of_role(role):
+        if role in AB:
+            asked.append(role)
+            if broken:
+                raise ConfigurationError("pkcs11.pin", "The token is not here")
+            return ()
+        return publisher.keys[role]
+
+    later = records(AB, NOW + timedelta(days=7))
+    staged = stage_version(publisher.load(), AB, later, NOW, of_role, publisher.expiries, RUNWAY)
+    assert names(staged)[2:] == ["2.snapshot.json", "1.targets.json", "1.a.json", "1.b.json"]
+    assert staged.pulled_at == {"a": NOW, "b": NOW}
+    assert len(asked) == 1  # a card counts wrong PINs
+    assert [warning.partition(":")[0] for warning in staged.warnings] == [
+        f"{name} has nothing new, and keeps the date of an earlier pull, 2026-11-21T12" for name in "ab"
+    ]
+
+
+def test_without_the_keys_of_targets_another_policy_is_refused(publisher):
+    publisher.publish(AB)
+    publisher.missing = {"targets"}
+    with pytest.raises(ConfigurationError) as caught:
+        publisher.stage(AB, said=records(AB, deliver="scada"))
+    assert (caught.value.code, caught.value.details["role"]) == ("keys.unavailable", "targets")
+
+
+def test_a_repository_of_an_earlier_program_gets_the_fields_with_its_next_version(publisher, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("bundler.repository.staging.pulled_extension", lambda _: {})
+        earlier.setattr("bundler.repository.staging.policies_extension", lambda _: {})
+        assert "x-sealift" not in signed(publisher.publish(AB), "1.targets.json")
+    staged = publisher.publish(AB)
+    assert names(staged)[2:] == ["2.snapshot.json", "2.targets.json", "2.a.json", "2.b.json"]
 
 
 def test_only_the_source_that_changed_gets_a_new_version(publisher):

@@ -26,6 +26,14 @@ def test_a_file_must_be_there(tmp_path: Path) -> None:
         assert (caught.value.code, caught.value.need) == ("source.path", "a key")
 
 
+def test_a_disk_image_is_no_file_of_keys(tmp_path: Path) -> None:
+    with (tmp_path / "image").open("wb") as file:
+        file.truncate(8 * 2**30)
+    with pytest.raises(ConfigurationError) as caught:
+        existing_file("s", str(tmp_path / "image"), need="a key")
+    assert (caught.value.code, caught.value.have) == ("source.path", "8,589,934,592 bytes")
+
+
 @pytest.mark.parametrize("path", ["../a", "a\\b", "a/" * 20, "", "\ud800"])
 def test_a_name_that_cannot_be_carried_is_refused_in_the_words_of_its_kind(path: str) -> None:
     with pytest.raises(FetchError) as caught:

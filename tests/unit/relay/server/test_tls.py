@@ -247,3 +247,11 @@ def code_of(tls):
     except ConfigurationError as error:
         return error.code
     return None
+
+
+def test_a_disk_image_named_as_a_certificate_is_refused_unread(tmp_path):
+    with (tmp_path / "image").open("wb") as file:
+        file.truncate(8 * 2**30)
+    with pytest.raises(ConfigurationError) as caught:
+        check_tls_files(TlsFiles(tmp_path / "image", tmp_path / "image"))
+    assert caught.value.code == "file.too-large"

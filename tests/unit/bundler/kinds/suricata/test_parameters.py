@@ -8,13 +8,13 @@ from bundler.kinds.suricata.parameters import Parameters
 from manifests.errors import ConfigurationError, FetchError
 
 CODE = "s3cret/c0de"
-TABLE = {"et/pro": {"secret-code": {"env": "ET_CODE"}, "user": {"env": "ET_USER"}}}
+TABLE = {"et/pro": {"secret-code": {"env": "ET_CODE", "host": "h"}, "user": {"env": "ET_USER", "host": "h"}}}
 
 
 @pytest.mark.parametrize("written", ["s3cret%2Fc0de", "s3cret/c0de"])
 def test_a_secret_is_hidden_however_a_redirect_writes_it(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     monkeypatch.setenv("ET_CODE", CODE)
-    parameters = Parameters.from_config("s", {"et/pro": {"secret-code": {"env": "ET_CODE"}}})
+    parameters = Parameters.from_config("s", {"et/pro": {"secret-code": {"env": "ET_CODE", "host": "h"}}})
     with pytest.raises(FetchError) as caught, parameters.hidden():
         raise FetchError("http.redirect-downgrade", "It redirects", have=f"http://h/{written}/rules")
     assert caught.value.have == "http://h/***/rules"
@@ -39,7 +39,7 @@ def test_a_value_that_is_not_there_is_named_by_its_place(monkeypatch: pytest.Mon
 
 def test_a_relative_file_is_refused_at_configuration() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Parameters.from_config("s", {"et/pro": {"code": {"file": "code.txt"}}})
+        Parameters.from_config("s", {"et/pro": {"code": {"file": "code.txt", "host": "h"}}})
     assert caught.value.code == "source.path"
 
 
