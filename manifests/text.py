@@ -98,6 +98,17 @@ def size_text(length: int) -> str:
     return count_text(length, "byte")
 
 
+def fingerprint_text(digest: str) -> str:
+    """Return a hexadecimal digest in groups of four, for two people to compare by telephone."""
+    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+
+
+def fingerprint_lines(digest: str) -> str:
+    """Return the same on lines of eight groups, indented, each with its end."""
+    words = fingerprint_text(digest).split()
+    return "".join(f"  {' '.join(words[start : start + 8])}\n" for start in range(0, len(words), 8))
+
+
 def fit_text(text: str, columns: int) -> str:
     """Cut a text, made printable, to so many columns of a terminal, wide characters counted twice."""
     text = printable(text)

@@ -11,6 +11,7 @@ from pathlib import Path
 from manifests.disk import durable
 from manifests.disk.new_home import build_home
 from manifests.features import Connectivity
+from manifests.text import fingerprint_text
 from manifests.trust import trusted_root
 from relay.config import parse_listen
 from relay.home import Home
@@ -22,8 +23,7 @@ from relay.state import Event, State
 
 def root_fingerprint(root: bytes) -> str:
     """Return the SHA-256 of a root's bytes in groups of four, for two people to compare by voice."""
-    digest = hashlib.sha256(root).hexdigest()
-    return " ".join(digest[start : start + 4] for start in range(0, len(digest), 4))
+    return fingerprint_text(hashlib.sha256(root).hexdigest())
 
 
 def create_home(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import email.utils
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
@@ -18,6 +18,21 @@ from manifests.errors import FetchError
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)", re.IGNORECASE)
 """Names of units are compared without case (RFC 9110 section 14.1)."""
+_NO_CODING = frozenset(
+    {"identity", "none", "binary", "7bit", "8bit", "aws-chunked"}
+    | {"utf-8", "utf8", "utf-16", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"}
+)
+"""What stands in ``Content-Encoding`` and changes no byte: how characters are encoded, what object stores keep of an
+upload."""
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("gzip", "x-gzip"), (".gz", ".tgz", ".taz", ".svgz")),
+    **dict.fromkeys(("bzip2", "x-bzip2"), (".bz2", ".tbz", ".tbz2")),
+    **dict.fromkeys(("xz", "x-xz"), (".xz", ".txz")),
+    **dict.fromkeys(("compress", "x-compress"), (".z",)),
+    "zstd": (".zst", ".tzst"),
+    "br": (".br",),
+}
+"""Some servers call a file that is itself compressed encoded: its bytes are the file."""
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _SETTLED = timedelta(seconds=60)
 """A Last-Modified this much older than the answer is a strong validator (RFC 7232 section 2.2.2)."""
@@ -99,6 +114,7 @@ class Answer:
         length: Of the body, in bytes, if the server says.
         bounded: It can be told where the body ends: not just by the connection's end, which may come early.
         html: It is called a web page.
+        coding: How it was encoded on its way; ``None`` where its bytes are the file.
         validators: To ask again with.
         chunks: Yields the body once, as it came over the wire.
     """
@@ -109,6 +125,7 @@ class Answer:
     length: int | None
     bounded: bool
     html: bool
+    coding: str | None
     validators: GivenValidators
     chunks: Iterator[bytes]
 
@@ -239,20 +256,47 @@ def _reaches_end(ask: Ask, last: int, total: int | None) -> bool:
     return last == (total - 1 if ask.end is None else min(ask.end, total - 1))
 
 
-def check_encoding(url: str, headers: Mapping[str, str]) -> None:
-    """Refuse a body that was compressed though we asked for it as it is.
+def read_coding(urls: Iterable[str], headers: Mapping[str, str]) -> str | None:
+    """Return how a body was encoded on its way, though we asked for it as it is; ``None`` where its bytes are the file.
 
-    Some servers call a file that is itself a ``.gz`` "Content-Encoding: gzip": there the bytes are the file.
+    Args:
+        urls: What was asked for, and what redirects led to: a name in one may say that the file is itself compressed.
+        headers: The answer's.
+    """
+    said = (coding.strip().lower() for coding in headers.get("Content-Encoding", "").split(","))
+    codings = [coding for coding in said if coding and coding not in _NO_CODING]
+    names = [name for url in urls for name in _names_in(url)]
+    return ", ".join(codings) if codings and not any(_describes(codings, name) for name in names) else None
+
+
+def _names_in(url: str) -> list[str]:
+    parts = urlsplit(url)
+    return [parts.path, *(value for _, value in parse_qsl(parts.query))]
+
+
+def _describes(codings: Iterable[str], name: str) -> bool:
+    """Tell whether content of this name is itself compressed in all of these ways, so that they say nothing new."""
+    return all(name.lower().endswith(_SUFFIXES.get(coding, ())) for coding in codings)
+
+
+def require_plain(url: str, answer: Answer, path: str = "") -> None:
+    """Refuse a body that was compressed on its way: its bytes are not the file.
+
+    Args:
+        url: What was asked for.
+        answer: The answer.
+        path: What the file is called here; the name may say that the file is itself compressed.
 
     Raises:
         FetchError: ``http.encoding``.
     """
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in {"identity", ""}:
+    if answer.coding is None or answer.unchanged or _describes(answer.coding.split(", "), path):
         return
-    if encoding in {"gzip", "x-gzip"} and urlsplit(url).path.endswith((".gz", ".tgz")):
-        return
-    raise FetchError("http.encoding", f"{shown_url(url)} is sent as {encoding!r} though we asked for the file as it is")
+    raise FetchError(
+        "http.encoding",
+        f"{shown_url(url)} is sent as {answer.coding[:40]!r} though we asked for the file as it is",
+        todo="correct the server, or give the file's checksum",
+    )
 
 
 def read_retry_after(response: requests.Response, clock: Clock) -> int | None:

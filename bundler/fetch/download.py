@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundler.fetch.answer import Answer, Ask, GivenValidators, require_bounded
+from bundler.fetch.answer import Answer, Ask, GivenValidators, require_bounded, require_plain
 from bundler.fetch.errors import WrongBodyError, WrongRangeError
 from bundler.fetch.memory import Memory
 from bundler.fetch.partial import PartialDownload, PartialDownloads, file_chunks
@@ -105,6 +105,8 @@ class Downloads:
         if answer.unchanged and known is not None:
             return None, known, self._memory.file(wanted.path, wanted.url).updated(answer.validators)
         wanted.check_length(answer.total)
+        if wanted.check is None and not answer.start:
+            require_plain(wanted.url, answer, wanted.path)
         if wanted.check is None and wanted.length is None and not wanted.proves_itself:
             require_bounded(wanted.url, answer)
         if announce:

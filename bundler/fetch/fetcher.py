@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from bundler.fetch.answer import ALL, Ask, require_bounded
+from bundler.fetch.answer import ALL, Ask, require_bounded, require_plain
 from bundler.fetch.cooldown import Cooldown
 from bundler.fetch.download import Downloads, may_be_page
 from bundler.fetch.errors import FORBIDDEN, RANGE_REFUSALS, GoneError, HttpStatusError, WrongRangeError
@@ -134,6 +134,8 @@ class Fetcher:
 
         def attempt() -> OfferedFile:
             with self._transport.get(wanted.url, ask, max_bytes=wanted.max_bytes) as answer:
+                if wanted.check is None:
+                    require_plain(wanted.url, answer, wanted.path)
                 if not (may_be_page(wanted) or is_page(urlsplit(wanted.url).path)):
                     refuse_portal(wanted.url, answer, beginning_of(answer))
                 here = self._bench.remembered(wanted.path) if answer.unchanged else None
@@ -262,6 +264,7 @@ class Fetcher:
 
     def _peek(self, url: str, ask: Ask, count: int) -> bytes:
         with self._transport.get(url, ask) as answer:
+            require_plain(url, answer)
             data = bytearray()
             while len(data) < count and (chunk := next(answer.chunks, b"")):
                 data += chunk
@@ -277,6 +280,7 @@ class Fetcher:
                 self._memory.keep_document(url, known[0].updated(answer.validators), known[1])
                 self._read[url] = known[1]
                 return b"".join(self._bench.read(known[1]))
+            require_plain(url, answer)
             data = b"".join(answer.chunks)
             require_bounded(url, answer)
             if not html and not is_page(urlsplit(url).path):

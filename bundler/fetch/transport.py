@@ -209,7 +209,6 @@ class FetchTransport:
             start = reading.check_range(url, ask, response.headers)
         elif not unchanged and response.status_code != 200:
             raise self._refusal(url, current, response, ask)
-        reading.check_encoding(url, response.headers)
         length = reading.read_length(url, response.headers)
         if length is not None and start + length > bounds.max_bytes and ask.end is None:
             raise _too_large(url, f"{count_text(start + length, 'byte')} announced", bounds)
@@ -220,6 +219,7 @@ class FetchTransport:
             length=None if unchanged else length,
             bounded=unchanged or length is not None or reading.is_chunked(response.headers),
             html=reading.is_html(response.headers),
+            coding=reading.read_coding((url, current), response.headers),
             validators=reading.read_validators(response.headers),
             chunks=iter(()) if unchanged else self._body(url, response, start, length, bounds),
         )

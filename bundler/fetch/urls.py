@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from manifests.errors import FetchError
 from manifests.text import printable
@@ -46,7 +46,20 @@ def host_and_port_of(url: str) -> str:
 
 def file_name_of(url: str) -> str:
     """Return the last part of a URL's path, decoded."""
-    return unquote(urlsplit(url).path.rpartition("/")[2], errors="replace")
+    return decoded_name(urlsplit(url).path.rpartition("/")[2])
+
+
+def decoded_name(part: str) -> str:
+    """Return the name that a part of a URL's path gives a file.
+
+    What is not UTF-8 keeps its escapes, such as ``r%E8gle``: so it stays the name of one file and no other's.
+    """
+    return escape_stray_bytes(unquote_to_bytes(part).decode("utf-8", "surrogateescape"))
+
+
+def escape_stray_bytes(text: str) -> str:
+    """Return a text whose bytes that are not UTF-8, decoded by ``surrogateescape``, are written as in a URL."""
+    return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in text)
 
 
 def url_beside(url: str, suffix: str) -> str:

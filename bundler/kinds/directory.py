@@ -32,17 +32,27 @@ from bundler.sources.base import (
 )
 from bundler.sources.own_files import refuse_home, refuse_own_content
 from bundler.sources.paths import absolute_path, require_target_path
+from bundler.sources.private_files import is_bare_repository, is_private
 from manifests.disk.blobs import Blob
 from manifests.errors import FetchError
 from manifests.text import count_text
 
+_SPOKEN_OF = 3
+
 
 @dataclass(frozen=True)
 class DirectoryListing:
-    """What stands below the directory: target path to fingerprint, and what was passed over."""
+    """What stands below the directory: target path to fingerprint, and what was passed over.
+
+    Args:
+        files: What is carried.
+        skipped: Links and special files.
+        private: Version control, what editors leave, secrets; a directory ends in a slash.
+    """
 
     files: Mapping[str, Fingerprint]
     skipped: tuple[str, ...]
+    private: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,9 @@ class DirectorySource:
     Args:
         path: An absolute directory.
         skip_links: Pass over links and special files instead of refusing them.
-        allow_empty: An empty directory is no error (by itself it looks like a file system that is not mounted).
+        skip_private: Pass over version control, what editors leave and secrets, and say so.
+        allow_empty: An empty directory is no error, whatever the source's table says; by itself it looks like a file
+            system that is not mounted.
     """
 
     TRANSPORT_OPTIONS: ClassVar[frozenset[str]] = frozenset()
@@ -63,13 +75,14 @@ class DirectorySource:
         "properties": {
             "path": {"type": "string", "minLength": 1},
             "skip_links": {"type": "boolean"},
-            "allow_empty": {"type": "boolean"},
+            "skip_private": {"type": "boolean"},
         },
     }
 
     name: str
     path: Path
     skip_links: bool = False
+    skip_private: bool = True
     allow_empty: bool = False
 
     @classmethod
@@ -83,7 +96,7 @@ class DirectorySource:
             name,
             absolute_path(name, options["path"]),
             options.get("skip_links", False),
-            options.get("allow_empty", False),
+            options.get("skip_private", True),
         )
 
     def pull(self, bench: Workbench) -> Pull:
@@ -139,22 +152,35 @@ class DirectorySource:
     def _find(self, bench: Workbench) -> DirectoryListing:
         files: dict[str, Fingerprint] = {}
         skipped: list[str] = []
-        for entry in walk_tree(self.path, bench.globs.may_take_below):
+        private: list[str] = []
+        for entry in walk_tree(self.path, lambda path: self._enters(bench, path, private)):
             if entry.is_directory:
                 bench.own.refuse_directory(self.name, entry.path, entry.at, entry.status, bench.globs)
             elif not bench.globs.takes(entry.path):
                 continue
+            elif self.skip_private and is_private(entry.at.name):
+                private.append(entry.path)
             elif self._regular(entry.path, entry.status):
                 files[self._carried_as(bench, entry)] = Fingerprint.of(entry.status)
             else:
                 skipped.append(entry.path)
-        if not files and not self.allow_empty:
+        if not files and not (self.allow_empty or bench.allow_empty):
             raise FetchError(
                 "directory.empty",
                 f"Source {self.name!r}: there is no file to carry in {self.path}",
                 todo="mount or fill it, or write allow_empty = true",
             )
-        return DirectoryListing(files, tuple(sorted(skipped)))
+        return DirectoryListing(files, tuple(sorted(skipped)), tuple(sorted(private)))
+
+    def _enters(self, bench: Workbench, path: str, private: list[str]) -> bool:
+        """Tell whether a directory is entered; note one that is not because it is private."""
+        if not bench.globs.may_take_below(path):
+            return False
+        place = self.path / path
+        if self.skip_private and (is_private(place.name) or is_bare_repository(place)):
+            private.append(f"{path}/")
+            return False
+        return True
 
     def _carried_as(self, bench: Workbench, entry: TreeEntry) -> str:
         """Return the target path of a file, unless it is one of ours or cannot be carried under its name."""
@@ -173,8 +199,13 @@ class DirectorySource:
 
 
 def _passed_over(listing: DirectoryListing) -> str:
-    count = len(listing.skipped)
-    if not count:
-        return ""
-    skipped = count_text(count, "link or special file", "links or special files")
-    return f"; skipped {skipped} (first: {listing.skipped[0]!r})"
+    links, private = listing.skipped, listing.private
+    said = ""
+    if links:
+        skipped = count_text(len(links), "link or special file", "links or special files")
+        said += f"; skipped {skipped} (first: {links[0]!r})"
+    if private:
+        count = count_text(len(private), "private file or directory", "private files or directories")
+        shown = ", ".join(map(repr, private[:_SPOKEN_OF])) + (", …" if len(private) > _SPOKEN_OF else "")
+        said += f"; skipped {count} ({shown})"
+    return said

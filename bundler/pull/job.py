@@ -64,6 +64,7 @@ class SourceJob:
             self.previous,
             globs=common.globs,
             allow_older=common.allow_older,
+            allow_empty=common.allow_empty,
             floor=self.record.floor,
             own=OwnFiles.of(context.own_places),
         )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bundler.context import Context
 from bundler.fetch import partial
+from bundler.pull.contents import require_content
 from bundler.pull.job import SOURCE_ERRORS, SourceJob, source_jobs
 from bundler.pull.last_good import configuration_digest_of, remembered_outcome
 from bundler.pull.result import PullResult, SourceOutcome, pull_result
@@ -40,7 +41,9 @@ def _pull_source(job: SourceJob, context: Context, pause: Callable[[float], None
     context.progress.start(f"pulling {name}")
     try:
         with context.store.batch() as batch:
-            pulled = sound_pull(name, job.config.common.globs, job.source.pull(job.bench(context, batch, pause)))
+            bench = job.bench(context, batch, pause)
+            pulled = sound_pull(name, job.config.common.globs, job.source.pull(bench))
+            require_content(name, pulled, job.record.good.pull if job.record.good else None, bench)
             batch.commit()
     except SOURCE_ERRORS as error:
         failed = replace(job.record, failure=FailedPull(error.code, one_line(str(error)), context.clock()))

@@ -48,7 +48,7 @@ def created_to_text(created: CreatedBundles) -> str:
     if needed is not None:
         lines.append(f"new sites  cannot take it and need a full bundle: {needed}")
     if created.unchanged:
-        lines += ["", f"nothing new upstream: {', '.join(created.unchanged)}"]
+        lines += ["", f"unchanged since the last pull: {', '.join(created.unchanged)}"]
     for file in created.files:
         lines += ["", *_checked(file)]
     for beside in created.companions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from bundler.rules.archive import read_tar, read_zip
+from bundler.rules.archive import read_archive
 from bundler.rules.rule import Reader, Rule
 from bundler.rules.rulepack import read_pack_rules
 from bundler.rules.sigma import read_sigma_rules
@@ -24,20 +24,15 @@ def _text_reader_of(path: str) -> Reader | None:
     return _find(path, _TEXTS)
 
 
-def _read_tar(data: bytes) -> tuple[Rule, ...]:
-    return read_tar(data, _text_reader_of)
+def _read_archive(data: bytes) -> tuple[Rule, ...]:
+    return read_archive(data, _text_reader_of)
 
 
-def _read_zip(data: bytes) -> tuple[Rule, ...]:
-    return read_zip(data, _text_reader_of)
-
-
+_ARCHIVES = ("*.tar", "*.tar.gz", "*.tgz", "*.tar.bz2", "*.tbz", "*.tbz2", "*.tar.xz", "*.txz", "*.zip")
 _READERS: tuple[tuple[str, Reader], ...] = (
     *_TEXTS,
     ("*.dsru", read_pack_rules),
-    ("*.tar.gz", _read_tar),
-    ("*.tgz", _read_tar),
-    ("*.zip", _read_zip),
+    *((pattern, _read_archive) for pattern in _ARCHIVES),
 )
 
 

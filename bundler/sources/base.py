@@ -75,6 +75,7 @@ class Workbench:
         globs: Which paths will be carried. What they do not take is dropped after the pull, whatever the kind; a
             kind asks them itself to save the work, or where files only make sense together.
         allow_older: Whether a version below the floor is accepted.
+        allow_empty: Whether a source may have nothing, or nothing any more.
         floor: What the upstream must not go back behind; see :meth:`check_not_older`.
         own: Files and directories of ours that no source of local files may carry.
     """
@@ -87,6 +88,7 @@ class Workbench:
     previous: Pull | None = None
     globs: GlobSet = EVERY_PATH
     allow_older: bool = False
+    allow_empty: bool = False
     floor: Floor = field(default_factory=dict)
     own: OwnFiles = NO_OWN_FILES
 

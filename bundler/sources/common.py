@@ -18,6 +18,7 @@ COMMON_KEYS: Mapping[str, Any] = {
     "mount": {"enum": ["/"]},
     "deliver": {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"},
     "allow_older": {"type": "boolean"},
+    "allow_empty": {"type": "boolean"},
 }
 """JSON Schema properties. No kind has a key of these names."""
 
@@ -33,6 +34,7 @@ class CommonOptions:
         mount: ``/``: the relay serves the source at its root too.
         deliver: The place, defined in ``relay.toml``, that the relay puts the source's files into.
         allow_older: Accept an upstream whose version went back.
+        allow_empty: Accept an upstream that has nothing, or nothing any more.
     """
 
     globs: GlobSet = EVERY_PATH
@@ -41,6 +43,7 @@ class CommonOptions:
     mount: str | None = None
     deliver: str | None = None
     allow_older: bool = False
+    allow_empty: bool = False
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:
@@ -52,6 +55,7 @@ class CommonOptions:
             mount=table.get("mount"),
             deliver=table.get("deliver"),
             allow_older=table.get("allow_older", False),
+            allow_empty=table.get("allow_empty", False),
         )
 
 

@@ -24,6 +24,7 @@ from manifests.receipt import document
 from manifests.receipt.document import RECEIPT_NAME, RECEIPT_PAYLOAD_TYPE, Receipt
 from manifests.schemas import documents as schemas
 from manifests.schemas import strictjson
+from manifests.text import fingerprint_text
 
 MAX_RECEIPT_BYTES = MIB
 """Ceiling on a receipt file: the largest document in base64, and some air."""
@@ -43,7 +44,7 @@ class SignedReceipt:
 
 def key_fingerprint(keyid: str) -> str:
     """Return a site's key id in groups of four, for two people to compare by voice."""
-    return " ".join(keyid[start : start + 4] for start in range(0, len(keyid), 4))
+    return fingerprint_text(keyid)
 
 
 def sign_receipt(receipt: Receipt, signer: CryptoSigner) -> bytes:

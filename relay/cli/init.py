@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     """Make a relay that trusts one publisher. An existing one is never touched."""
     from manifests.disk.given_file import read_given_file
     from manifests.limits import DEFAULT_LIMITS
+    from manifests.text import fingerprint_lines
     from relay.deliveries import suggest_place
     from relay.init import create_home, root_fingerprint
     from relay.server.tls import authority_file
@@ -50,7 +52,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
     )
     place = suggest_place(home.config_file)
     steps = (
-        "Compare the root_fingerprint with the publisher, by voice.",
+        "Compare this fingerprint with the publisher's by telephone: bundle keys export-root shows it.",
         *(() if place is None else (place,)),
         "Start the service: relay run",
         f"Put a bundle into {home.inbox} (or: relay import FILE).",
@@ -68,8 +70,7 @@ def command(settings: Settings, root_path: Path, connectivity: Connectivity, lis
         )
         return
     click.echo(f"A relay is ready in {home.path}\n\nFingerprint of the publisher's root (SHA-256):")
-    words = root_fingerprint(root).split()
-    click.echo("".join(f"  {' '.join(words[start : start + 8])}\n" for start in (0, 8)))
+    click.echo(fingerprint_lines(hashlib.sha256(root).hexdigest()))
     click.echo(f"Agents trust {home.tls / 'ca.pem'}\n\nNext:")
     for number, step in enumerate(steps, 1):
         click.echo(f"  {number}. {step}")

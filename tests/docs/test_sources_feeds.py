@@ -37,8 +37,8 @@ def section(kind: str) -> str:
 
 
 def pull(tmp_path: Path, server: SourceSimulator, kind: str, secret: str = "") -> PullResult:
-    """Pull the section's configuration with its places mapped to ours."""
-    (text,) = re.findall(r"^```toml\n(.*?)^```$", section(kind), re.MULTILINE | re.DOTALL)
+    """Pull the section's last configuration with its places mapped to ours."""
+    text = re.findall(r"^```toml\n(.*?)^```$", section(kind), re.MULTILINE | re.DOTALL)[-1]
     (tmp_path / "code").write_text(secret)
     (tmp_path / "code").chmod(0o600)
     text = text.replace("https://updates.example", server.base)
@@ -72,6 +72,20 @@ def test_the_clamav_block_can_be_pulled(tmp_path: Path) -> None:
     ]
     assert result.records[0].version == "bytecode 336, daily 27500, main 62"
     assert "3 of 3 signatures verified by sigtool" in result.records[0].verification
+
+
+def test_the_clamav_block_of_a_directory_can_be_pulled(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for name in ("main", "daily", "bytecode"):
+        (kept / f"{name}.cvd").write_bytes(forge.cvd(1))
+    text = re.findall(r"^```toml\n(.*?)^```$", section("clamav"), re.MULTILINE | re.DOTALL)[0]
+    bench = Bench(tmp_path / "home")
+    bench.home.config.write_text(f'publisher = "plant"\n{text.replace("/var/lib/cvdupdate/database", str(kept))}')
+    loaded = config.load_config(bench.home.config)
+    result = pull_all(replace(bench.context, config=loaded), pause=bench.pauses.append)
+    assert result.failures == ()
+    assert result.records[0].version == "bytecode 1, daily 1, main 1"
 
 
 def test_the_suricata_block_can_be_pulled(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import clamav_forge as forge
 from tests.support import source_simulator as simulated
+from tests.support.commands import run
 from tests.support.content import DATA, eicar
 from tests.support.far_side import URL, FarSide, NearSide, far_side
 from tests.support.source_simulator import SourceSimulator
@@ -199,3 +200,37 @@ def test_a_bad_database_is_refused_and_the_last_good_one_sealed_with_its_reason(
     assert done.returncode == 11
     (source,) = near.manifest(Path(json.loads(done.stdout)["file"]))["sources"]
     assert source["failure"].endswith(f"[{code}]")
+
+
+def test_what_freshclam_keeps_in_the_dmz_crosses_as_a_cld_and_a_private_mirror_of_it_serves(
+    upstream: SourceSimulator, near: NearSide, far: FarSide, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    config = tmp_path / "freshclam.conf"
+    config.write_text(
+        f"DatabaseOwner root\nDatabaseDirectory {kept}\nDNSDatabaseInfo no\nDatabaseMirror {upstream.url('/db')}\n"
+    )
+    for version in (3, 6):
+        lay_out(upstream, version)
+        run(
+            ["freshclam", f"--config-file={config}", "--update-db=test"],
+            CURL_CA_BUNDLE=upstream.ca_directory / "ca.pem",
+        )
+    assert sorted(path.name for path in kept.iterdir()) == ["freshclam.dat", "test.cld"]
+    near.configure(f'[[source]]\nname = "kept"\nkind = "clamav"\ndatabases = ["test"]\npath = "{kept}"\n')
+    bundle = near.seal()
+    source = next(one for one in near.manifest(bundle)["sources"] if one["name"] == "kept")
+    assert source["verification"] == (
+        "SHA-256 of the parts matches: 1 database that freshclam patched (.cld); 1 .cld carried, not verified"
+    )
+    far.carry_in(bundle)
+    database = far.work / "cld"
+    database.mkdir()
+    inside = far.work / "cld.conf"
+    inside.write_text(
+        f"DatabaseOwner root\nDatabaseDirectory {database}\nDNSDatabaseInfo no\nPrivateMirror {URL}/kept\n"
+    )
+    done = far.run("freshclam", f"--config-file={inside}", "--update-db=test", CURL_CA_BUNDLE=far.ca)
+    assert "test.cld updated (version: 6" in done.stdout
+    assert (database / "test.cld").read_bytes() == (kept / "test.cld").read_bytes()

@@ -161,7 +161,7 @@ def test_a_second_create_with_nothing_new_downloads_nothing_and_says_so(
     assert sum(seen.body_bytes for seen in server.seen) == sum(map(len, served.values()))
     del server.seen[:]
     second = publisher.bundle("create", "--out", publisher.out, "--full")
-    assert "nothing new upstream: listed, index, template" in second.stdout
+    assert "unchanged since the last pull: listed, index, template" in second.stdout
     assert [(seen.path, seen.status, seen.body_bytes) for seen in server.seen if seen.status != 304] == []
     assert all("if-none-match" in seen.headers for seen in server.seen)
     assert {seen.path for seen in server.seen} == set(served) - {"/a.rules"}

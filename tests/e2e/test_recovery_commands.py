@@ -340,7 +340,7 @@ def test_a_side_file_serves_its_bundle_whichever_comes_first(site: Site, goods: 
     with serving(site) as service:
         for source, name in files if order == "after" else files[::-1]:
             shutil.copyfile(source, site.home.inbox / name)
-        assert "blocks were rebuilt" in service.until("imported")["text"]
+        assert "blocks from" in service.until("imported")["text"]
         wait_for(lambda: not list(site.home.inbox.iterdir()), seconds=10, what="an empty inbox")
         assert service.count("refused") == 0
     assert site.served() == goods.content()

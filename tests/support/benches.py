@@ -80,6 +80,7 @@ class Bench:
                 previous,
                 globs=common.globs,
                 allow_older=common.allow_older,
+                allow_empty=common.allow_empty,
                 floor={} if previous is None else previous.floor,
             )
             batch.commit()

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from manifests.console.commands import Settings
+from manifests.text import fingerprint_lines
 
 
 @click.command()
@@ -25,4 +26,6 @@ def command(settings: Settings, out: Path | None) -> None:
         sys.stdout.buffer.write(data)
     else:
         durable.write_file(out, data)
-    click.echo(f"sha256 {hashlib.sha256(data).hexdigest()}", err=True)
+    digest = hashlib.sha256(data).hexdigest()
+    click.echo(f"sha256 {digest}\nThe same as relay init shows it, to compare by telephone:", err=True)
+    click.echo(fingerprint_lines(digest), nl=False, err=True)

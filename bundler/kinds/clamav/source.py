@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
-from bundler.fetch.urls import BASE_URL_SCHEMA, FILE_NAME_SCHEMA, FILE_URL_SCHEMA, file_name_of, shown_url
+from bundler.fetch.urls import BASE_URL_SCHEMA
 from bundler.kinds.clamav import sigtool as clamav_sigtool
+from bundler.kinds.clamav.custom import CUSTOM_SCHEMA, describe_custom, is_local, read_custom
 from bundler.kinds.clamav.database import Database, DatabaseProbe, Mirror
 from bundler.kinds.clamav.directory import MirrorDirectory
 from bundler.kinds.clamav.official import telling_who_is_served
@@ -25,19 +25,13 @@ from bundler.sources.base import (
     Workbench,
     state_of,
 )
-from bundler.sources.paths import absolute_path, require_target_path
+from bundler.sources.paths import absolute_path
 from manifests import clock
-from manifests.errors import ConfigurationError, MalformedError
+from manifests.errors import ConfigurationError
 from manifests.manifest import TargetFacts
-from manifests.names import check_path_set
 from manifests.text import count_text
 
 DATABASES = ("main", "daily", "bytecode")
-_CUSTOM = re.compile(
-    r"\.(?:cat|cbc|cdb|cfg|crb|cud|fp|ftm|gdb|[hmn]d[bu]|[hm]s[bu]|idb|ign2?|imp|info|ld[bu]|pdb|pwdb|sfp|wdb|yara?)",
-    re.IGNORECASE,
-)
-"""Suffixes of the databases that ClamAV loads, apart from the signed ones."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class ClamavSource:
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_]{0,63}$"},
             },
             "cdiffs": {"type": "integer", "minimum": 0, "maximum": 1000},
-            "custom": {"type": "array", "uniqueItems": True, "items": {"anyOf": [FILE_URL_SCHEMA, FILE_NAME_SCHEMA]}},
+            "custom": CUSTOM_SCHEMA,
             "require_signature": {"type": "boolean"},
             **FETCH_KEYS,
         },
@@ -92,7 +86,7 @@ class ClamavSource:
                 :func:`fetch_options`.
         """
         url, path = options.get("url"), options.get("path")
-        custom = tuple(sorted((_custom(name, one) for one in options.get("custom", ())), key=lambda file: file.path))
+        custom = read_custom(name, options.get("custom", ()))
         databases = tuple(sorted(options.get("databases", DATABASES if url or path else ())))
         if url and path:
             raise ConfigurationError("source.url", f"Source {name!r} has both url and path", need="one of them")
@@ -100,15 +94,11 @@ class ClamavSource:
             raise ConfigurationError(
                 "source.url", f"Source {name!r} has nowhere to get databases from", need="url or path, custom, or both"
             )
-        lonely = next((file.path for file in custom if path is None and _is_local(file)), None)
+        lonely = next((file.path for file in custom if path is None and is_local(file)), None)
         if lonely is not None:
             raise ConfigurationError(
                 "source.url", f"Source {name!r}: {lonely!r} is a file name, and there is no path", need="path, or a URL"
             )
-        try:
-            check_path_set(file.path for file in custom)
-        except MalformedError as error:
-            raise ConfigurationError("source.url", f"Source {name!r}: {error.what}") from error
         return cls(
             name,
             (url or "").rstrip("/"),
@@ -124,7 +114,7 @@ class ClamavSource:
         """Fetch what is new.
 
         Raises:
-            FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``.
+            FetchError: As :class:`Fetcher`; ``clamav.changing``, ``clamav.sigtool``, ``source.empty``.
             MalformedError: ``clamav.header``, ``clamav.cdiff``.
             NotAuthenticError: ``clamav.md5``, ``clamav.signature``.
             RollbackError: ``source.older``.
@@ -139,7 +129,7 @@ class ClamavSource:
                 custom: tuple[FetchedFile, ...] = ()
             else:
                 databases, custom = self._read(self.path, bench, sigtool)
-            custom += fetcher.get_all([file for file in self.custom if not _is_local(file)])
+            custom += fetcher.get_all([file for file in self.custom if not is_local(file)])
             memo = {**fetcher.memo(), "databases": {found.name: found.known.to_json() for found in databases}}
         targets = [target for found in databases for target in found.targets]
         targets += [PulledTarget(file.path, file.blob) for file in custom]
@@ -147,7 +137,7 @@ class ClamavSource:
         return Pull(
             targets=ordered,
             verification=self._verification(databases, custom),
-            items=(*(_item(found) for found in databases), *(TargetFacts(file.path, _CUSTOM_LABEL) for file in custom)),
+            items=(*(_item(found) for found in databases), *describe_custom(self.name, bench, custom)),
             memo=memo,
             version=", ".join(f"{found.name} {found.header.version}" for found in databases) or None,
             floor={found.name: (found.header.version,) for found in databases},
@@ -161,9 +151,9 @@ class ClamavSource:
         """
         with Fetcher(self.options, bench, self.name) as fetcher:
             found = self._probes(fetcher, bench)
-            looks = [fetcher.look(file) for file in self.custom if not _is_local(file)]
+            looks = [fetcher.look(file) for file in self.custom if not is_local(file)]
         targets = [CheckedTarget(file, None, state_of(unchanged=probe.unchanged)) for probe, file in found.values()]
-        targets += [CheckedTarget(file.path, None, TargetState.TO_READ) for file in self.custom if _is_local(file)]
+        targets += [CheckedTarget(file.path, None, TargetState.TO_READ) for file in self.custom if is_local(file)]
         probes = {name: probe for name, (probe, _) in found.items()}
         targets += [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         there = ", ".join(f"{name} {probe.header.version}" for name, probe in probes.items())
@@ -179,7 +169,7 @@ class ClamavSource:
     ) -> tuple[tuple[Database, ...], tuple[FetchedFile, ...]]:
         """Read the databases and the custom ones that are in a directory of this machine."""
         directory = MirrorDirectory.open(self.name, path, self.cdiffs, bench, sigtool)
-        custom = [file for file in self.custom if _is_local(file)]
+        custom = [file for file in self.custom if is_local(file)]
 
         def pull() -> tuple[tuple[Database, ...], tuple[FetchedFile, ...]]:
             return (
@@ -228,9 +218,6 @@ class ClamavSource:
         return "; ".join(said)
 
 
-_CUSTOM_LABEL = "custom database"
-
-
 def _item(found: Database) -> TargetFacts:
     header = found.header
     state = "verified by sigtool" if found.known.verified else NOT_VERIFIED
@@ -249,20 +236,3 @@ def _item(found: Database) -> TargetFacts:
             ("increments", found.increments),
         ),
     )
-
-
-def _is_local(file: WantedFile) -> bool:
-    return file.url == file.path
-
-
-def _custom(source: str, url: str) -> WantedFile:
-    path = file_name_of(url) if "://" in url else url
-    if not _CUSTOM.fullmatch(PurePosixPath(path).suffix):
-        raise ConfigurationError(
-            "source.url",
-            f"Source {source!r}: {path!r} is not a custom database of ClamAV",
-            need="a name that ends in .ndb, .hdb, .yar or another suffix that ClamAV knows",
-            todo="a signed .cvd belongs into databases",
-        )
-    require_target_path(source, path, what=shown_url(url), code="source.url", error=ConfigurationError)
-    return WantedFile(url, path)

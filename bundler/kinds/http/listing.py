@@ -6,10 +6,10 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 from bundler.fetch.fetcher import Fetcher
-from bundler.fetch.urls import shown_url
+from bundler.fetch.urls import decoded_name, escape_stray_bytes, shown_url
 from bundler.kinds.http.files import FoundFiles, RemoteFile
 from bundler.sources.globs import EVERY_PATH, GlobSet
 from manifests.errors import FetchError
@@ -56,6 +56,7 @@ class DirectoryIndex:
             for link, name in read_listing(fetcher.document_url(url), page, asked=url).items():
                 path = directory + _decoded(self.url, name)
                 if not name.endswith("/"):
+                    _require_new(self.url, files.get(path), link)
                     files[path] = RemoteFile(link, path)
                 elif level < self.depth:
                     wanted = globs.may_take_below(path.removesuffix("/"), deeper=level + 1 < self.depth)
@@ -84,7 +85,7 @@ def read_listing(url: str, page: bytes, *, asked: str = "") -> Mapping[str, str]
     Raises:
         FetchError: ``http.listing`` when it does not call itself a listing: a sign-in page has links too.
     """
-    text = _HIDDEN.sub("", page.decode("utf-8", "replace"))
+    text = _HIDDEN.sub("", escape_stray_bytes(page.decode("utf-8", "surrogateescape")))
     headings = [" ".join(html.unescape(match[1]).split()) for match in _HEADING.finditer(text)]
     if not any(heading.lower().startswith(("index of", "directory listing")) for heading in headings):
         raise FetchError(
@@ -121,13 +122,29 @@ def _below(url: str, bases: tuple[str, ...], links: list[str]) -> Iterator[tuple
             yield target, name
 
 
+def _require_new(index: str, known: RemoteFile | None, link: str) -> None:
+    """Refuse two files that would be carried under one path, so that one of them would be lost.
+
+    Raises:
+        FetchError: ``http.listing``.
+    """
+    if known is not None and unquote_to_bytes(known.url) != unquote_to_bytes(link):
+        raise FetchError(
+            "http.listing",
+            f"{shown_url(index)} lists two files that would get one path",
+            have=f"{shown_url(known.url)} and {shown_url(link)}",
+            need="a path for each",
+            todo="have one of them renamed",
+        )
+
+
 def _decoded(index: str, name: str) -> str:
     """Return the name of a file or directory, decoded; a slash at its end stays.
 
     Raises:
         FetchError: ``http.listing`` when there is a slash in a name or it leads elsewhere.
     """
-    plain = unquote(name.removesuffix("/"), errors="replace")
+    plain = decoded_name(name.removesuffix("/"))
     if "/" in plain or plain in {".", ".."} or "\\" in plain:
         raise FetchError(
             "http.listing", f"{shown_url(index)} lists a name that leads elsewhere", have=repr(plain[:100])

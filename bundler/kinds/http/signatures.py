@@ -38,7 +38,12 @@ _GPGV_SECONDS = 300
 _KEY_FILE_BYTES = 64 * 1024
 _ARMOUR = b"-----BEGIN PGP"
 _STATUS = "[GNUPG:] "
-_BAD = frozenset({"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "NO_PUBKEY", "NODATA", "FAILURE"})
+_NOT_GOOD = frozenset({"ERRSIG", "NO_PUBKEY", "EXPSIG", "EXPKEYSIG", "REVKEYSIG"})
+"""Said of a signature that counts for nothing, beside which another may be good: its key is not in the keyring, or is
+no longer to be used."""
+_SPOILT = frozenset({"BADSIG", "NODATA", "UNEXPECTED"})
+"""Said of a signature of something else, and of what is none."""
+_VERDICTS = frozenset({"NEWSIG", "GOODSIG", "BADSIG"}) | _NOT_GOOD
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ def _read(path: Path, source: str) -> bytes:
 
 
 def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
-    """Return the primary fingerprint of the key that signed.
+    """Return the primary fingerprint of the key that signed; of several, all that are in the keyring and good.
 
     Source: gpgv(1); doc/DETAILS of GnuPG, "Format of the --status-fd output".
     """
@@ -146,17 +151,38 @@ def _gpgv(keyring: Path, path: Path, signature: Path, name: str) -> str:
         raise ConfigurationError("source.signature", "There is no gpgv", todo="apt-get install gpgv") from None
     except subprocess.TimeoutExpired:
         raise WrongSignatureError("http.signature", f"{name}: gpgv did not end in {_GPGV_SECONDS} seconds") from None
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
-    said = [line.removeprefix(_STATUS).split() for line in lines if line.startswith(_STATUS)]
-    words = {fields[0] for fields in said if fields}
-    valid = [fields for fields in said if fields and fields[0] == "VALIDSIG" and len(fields) >= 11]
-    if done.returncode != 0 or words & _BAD or "GOODSIG" not in words or len({fields[10] for fields in valid}) != 1:
+    said = _status_lines(done.stdout)
+    words = {fields[0] for fields in said}
+    good = sorted(_good_keys(said))
+    if not good or words & _SPOILT or (done.returncode != 0 and not words & _NOT_GOOD):
+        have = sorted(words & (_SPOILT | _NOT_GOOD))
         raise WrongSignatureError(
             "http.signature",
             f"{name} is not a good signature of a key in {keyring.name}",
-            have=", ".join(sorted(words & _BAD)) or f"gpgv left with {done.returncode}",
+            have=", ".join(have) or f"gpgv left with {done.returncode}",
         )
-    return valid[0][10]
+    return " and ".join(good)
+
+
+def _status_lines(output: bytes) -> list[list[str]]:
+    lines = output.decode("utf-8", "replace").splitlines()
+    said = [line.removeprefix(_STATUS).split() for line in lines if line.startswith(_STATUS)]
+    return [fields for fields in said if fields]
+
+
+def _good_keys(said: list[list[str]]) -> set[str]:
+    """Return the primary fingerprints of the keys whose signatures are good.
+
+    A file may be signed by several, while its publisher changes keys. ``VALIDSIG`` follows the verdict on its
+    signature, also on one by an expired or revoked key.
+    """
+    found, verdict = set(), ""
+    for fields in said:
+        if fields[0] in _VERDICTS:
+            verdict = fields[0]
+        elif fields[0] == "VALIDSIG" and len(fields) >= 11 and verdict == "GOODSIG":
+            found.add(fields[10])
+    return found
 
 
 __all__ = ["PROGRAMS", "SIGNATURE_BYTES", "SIGNATURE_SCHEMA", "SUFFIXES", "Signature", "SigningProgram"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlsplit
 
+from bundler.fetch.errors import HttpStatusError
 from bundler.fetch.fetcher import FetchedFile, Fetcher, WantedFile
 from bundler.fetch.options import FETCH_KEYS, FETCH_OPTIONS, FetchOptions, fetch_options
 from bundler.fetch.urls import FILE_URL_SCHEMA, file_name_of, shown_url, url_beside
@@ -23,14 +24,16 @@ from bundler.kinds.suricata.index import (
     read_rule_index,
 )
 from bundler.kinds.suricata.parameters import PARAMETERS_SCHEMA, Parameters
-from bundler.rules.readers import reader_of
-from bundler.rules.rule import MAX_FILE_BYTES
+from bundler.rules.archive import is_archive, read_archive
+from bundler.rules.rule import MAX_FILE_BYTES, Reader, Rule
+from bundler.rules.suricata import read_suricata_rules
 from bundler.sources.base import NOT_VERIFIED, CheckedTarget, Pull, PulledTarget, SourceCheck, Workbench, state_of
 from bundler.sources.checksum_list import parse_checksum_file
-from bundler.sources.checksums import ChecksumError
+from bundler.sources.checksums import Checksum, ChecksumError
+from bundler.sources.emptiness import empty_error
 from bundler.sources.paths import require_target_path
 from manifests.disk.blobs import Blob
-from manifests.errors import ConfigurationError, MalformedError
+from manifests.errors import ConfigurationError, FetchError, MalformedError
 from manifests.limits import MIB
 from manifests.manifest import TargetFacts
 from manifests.names import check_path_set
@@ -46,7 +49,9 @@ _RULES_BYTES = 256 * MIB
 _CHECKSUM = {"if": {"type": "string"}, "then": FILE_URL_SCHEMA, "else": {"type": "boolean"}}
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 1000}
 _NAME = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
-_SUFFIX = re.compile(r"(?:\.rules|\.tar\.gz|\.tgz|\.zip)+$")
+_ARCHIVE = re.compile(r"\.(?:tar|t[gbx]z2?|tar\.(?:gz|bz2|xz)|zip)$", re.IGNORECASE)
+_SUFFIX = re.compile(r"(?:\.rules|\.tar(?:\.(?:gz|bz2|xz))?|\.t[gbx]z2?|\.zip)+$")
+_SPOKEN_BYTES = 60
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,14 @@ class RuleSet:
         if isinstance(self.entry.checksum, str):
             return self.entry.checksum
         return url_beside(self.url, ".md5") if self.entry.checksum else None
+
+
+@dataclass(frozen=True)
+class PlannedFetch:
+    """How a rule set is fetched. ``trouble``: whose MD5 is published and cannot be used, and why, for people."""
+
+    wanted: WantedFile
+    trouble: str | None
 
 
 @dataclass(frozen=True)
@@ -171,13 +184,13 @@ class SuricataSource:
         with self.parameters.hidden(), self._fetcher(bench) as fetcher:
             index = self._index(fetcher)
             sets = self._rule_sets(index)
-            wanted, fetched = fetcher.once_more(lambda: self._fetch(fetcher, sets), (ChecksumError,))
+            plans, fetched = fetcher.once_more(lambda: self._fetch(fetcher, sets), (ChecksumError,))
             memo = fetcher.memo()
-        items = tuple(_item(bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
+        items = tuple(_item(self.name, bench, rules, file) for rules, file in zip(sets, fetched, strict=True))
         targets = self._targets(bench, index, sets, fetched)
         return Pull(
             targets=targets,
-            verification=_verification(wanted),
+            verification=_verification(plans),
             items=tuple(sorted(items, key=lambda item: item.path)),
             memo=memo,
         )
@@ -191,7 +204,7 @@ class SuricataSource:
         """
         with self.parameters.hidden(), self._fetcher(bench) as fetcher:
             sets = self._rule_sets(self._index(fetcher))
-            looks = [fetcher.look(self._wanted(fetcher, rules)) for rules in sets]
+            looks = [fetcher.look(self._plan(fetcher, rules).wanted) for rules in sets]
         targets = [CheckedTarget(look.path, look.length, state_of(unchanged=look.unchanged)) for look in looks]
         asked = [self.index] if self.sources else []
         hosts = sorted({urlsplit(url).netloc for url in (*asked, *(entry.url for entry in self.own))})
@@ -202,9 +215,9 @@ class SuricataSource:
 
     def _fetch(
         self, fetcher: Fetcher, sets: Sequence[RuleSet]
-    ) -> tuple[tuple[WantedFile, ...], tuple[FetchedFile, ...]]:
-        wanted = tuple(self._wanted(fetcher, rules) for rules in sets)
-        return wanted, fetcher.get_all(wanted)
+    ) -> tuple[tuple[PlannedFetch, ...], tuple[FetchedFile, ...]]:
+        plans = tuple(self._plan(fetcher, rules) for rules in sets)
+        return plans, fetcher.get_all([plan.wanted for plan in plans])
 
     def _index(self, fetcher: Fetcher) -> RuleIndex:
         """Return what is to be carried, and what the upstream's index says beside it."""
@@ -230,14 +243,25 @@ class SuricataSource:
         self.parameters.require_hosts(entry.name, url)
         return RuleSet(entry, url, path)
 
-    def _wanted(self, fetcher: Fetcher, rules: RuleSet) -> WantedFile:
-        """Ask for the MD5 that the rule set's server publishes; suricata-update too goes on where there is none."""
+    def _plan(self, fetcher: Fetcher, rules: RuleSet) -> PlannedFetch:
+        """Ask for the MD5 that the rule set's server publishes.
+
+        Where there is none that can be used, suricata-update goes on without it. So do we, and say so.
+        """
+        check, trouble = None, None
+        try:
+            check = self._published_md5(fetcher, rules)
+        except FetchError as error:  # its text may name a URL with a subscriber's secret in it
+            said = f"answer {error.status}" if isinstance(error, HttpStatusError) else error.code
+            trouble = f"{rules.entry.name}: {said}"
+        return PlannedFetch(WantedFile(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES), trouble)
+
+    def _published_md5(self, fetcher: Fetcher, rules: RuleSet) -> Checksum | None:
         url = rules.checksum_url
         data = None if url is None else fetcher.document_or_none(url, max_bytes=_MD5_BYTES)
-        check = None
-        if url is not None and data is not None:
-            check = parse_checksum_file(data, "md5", rules.path.rpartition("/")[2], name=shown_url(url))
-        return WantedFile(rules.url, rules.path, check=check, max_bytes=_RULES_BYTES)
+        if url is None or data is None:
+            return None
+        return parse_checksum_file(data, "md5", rules.path.rpartition("/")[2], name=shown_url(url))
 
     def _targets(
         self, bench: Workbench, index: RuleIndex, sets: Sequence[RuleSet], fetched: Sequence[FetchedFile]
@@ -273,33 +297,65 @@ def _own(source: str, given: str | Mapping[str, Any]) -> IndexEntry:
     return IndexEntry(name, table["url"].replace("%", "%%"), table.get("checksum", True), tuple(texts.items()))
 
 
-def _item(bench: Workbench, rules: RuleSet, file: FetchedFile) -> TargetFacts:
+def _item(source: str, bench: Workbench, rules: RuleSet, file: FetchedFile) -> TargetFacts:
     """Count the rules of a set, and so make sure that suricata-update will be able to read it."""
-    if file.unchanged and bench.previous is not None:
-        for item in bench.previous.items:
-            if item.path == file.path:
-                return item
-    return TargetFacts(file.path, f"Suricata rules {rules.entry.name}", _counts(bench, file))
+    items = bench.previous.items if bench.previous else ()
+    before = next((item for item in items if item.path == file.path), None)
+    if file.unchanged and before is not None:
+        return before
+    counts = _counts(source, bench, file, expected=before is not None and bool(before.facts))
+    return TargetFacts(file.path, f"Suricata rules {rules.entry.name}", counts)
 
 
-def _counts(bench: Workbench, file: FetchedFile) -> tuple[tuple[str, str | int], ...]:
-    reader = reader_of(file.path)
-    if reader is None or file.blob.length > MAX_FILE_BYTES:
+def _counts(source: str, bench: Workbench, file: FetchedFile, *, expected: bool) -> tuple[tuple[str, str | int], ...]:
+    """Count rules; nothing for what is too large, or no rules and, by its name, not expected to be any."""
+    if file.blob.length > MAX_FILE_BYTES:
         return ()
+    data = _whole(bench, file.blob)
     try:
-        rules = reader(_whole(bench, file.blob))
+        rules, known = read_rule_set(file.path, data)
     except MalformedError as error:
         raise error.reworded(what=f"{file.path}: {error.what}") from error
-    return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules)))
+    expected = expected or known
+    if not rules and expected and not bench.allow_empty:
+        have = repr(data[:_SPOKEN_BYTES].decode("utf-8", "replace")) if data else "an empty file"
+        raise empty_error(source, file.path, "rule", have="an archive without any" if is_archive(data) else have)
+    return (("rules", len(rules)), ("enabled", sum(rule.enabled for rule in rules))) if rules or expected else ()
+
+
+def read_rule_set(path: str, data: bytes) -> tuple[tuple[Rule, ...], bool]:
+    """Return the rules of a set as ``suricata-update`` reads it: by what it is, whatever it is called.
+
+    Returns:
+        The rules, and whether it says that it is made of rules: by its own name, or by that of a file in it.
+
+    Raises:
+        MalformedError: ``rules.*`` or ``archive.*``: it is called an archive and is none, or is damaged.
+    """
+    if is_archive(data) or _ARCHIVE.search(path):
+        members: list[str] = []
+
+        def reader_of(name: str) -> Reader | None:
+            if not name.endswith(".rules"):
+                return None
+            members.append(name)
+            return read_suricata_rules
+
+        return read_archive(data, reader_of), bool(members)
+    return read_suricata_rules(data), path.endswith(".rules")
 
 
 def _whole(bench: Workbench, blob: Blob) -> bytes:
     return b"".join(bench.read(blob))
 
 
-def _verification(wanted: Sequence[WantedFile]) -> str:
+def _verification(plans: Sequence[PlannedFetch]) -> str:
+    wanted = [plan.wanted for plan in plans]
     published = sum(one.check is not None for one in wanted)
     plain = sum(one.url.startswith("http:") for one in wanted)
     said = [f"{published} of {len(wanted)} match the MD5 that their server publishes; no upstream signature checked"]
     said = said if published else [NOT_VERIFIED]
+    troubles = [plan.trouble for plan in plans if plan.trouble is not None]
+    if troubles:
+        said.append(f"{len(troubles)} of {len(wanted)} not verified, the published MD5 cannot be used ({troubles[0]})")
     return "; ".join(said + ([f"{plain} of {len(wanted)} came over plain http"] if plain else []))

@@ -16,6 +16,8 @@ from manifests.text import (
     cause_text,
     count_text,
     decode_text,
+    fingerprint_lines,
+    fingerprint_text,
     fit_text,
     printable,
     size_text,
@@ -84,6 +86,11 @@ def test_a_size_is_said_in_decimal_units() -> None:
         "2.50 MB",
         "3.00 GB",
     ]
+
+
+def test_a_fingerprint_is_said_in_groups_of_four() -> None:
+    assert fingerprint_text("0123456789ab") == "0123 4567 89ab"
+    assert fingerprint_lines("0123" * 10) == f"  {' '.join(['0123'] * 8)}\n  0123 0123\n"
 
 
 def test_wide_characters_take_two_columns() -> None:

@@ -61,6 +61,56 @@ def test_a_body_compressed_against_our_wish_is_refused(bench: Bench, server: Sou
     assert refused_urls(bench, server.url("/a.rules")).code == "http.encoding"
 
 
+GZ = b"\x1f\x8b\x08 not really"
+
+
+@pytest.mark.parametrize(
+    ("asked", "coding", "path"),
+    [
+        ("/a.tgz", "gzip", None),
+        ("/a.tar.bz2", "bzip2", None),
+        ("/a.tar.bz2", "x-bzip2", None),
+        ("/a.tar.xz", "xz", None),
+        ("/a.csv.zst", "zstd", None),
+        ("/a.Z", "compress", None),
+        ("/download?file=r.tar.gz", "gzip", "r.tar.gz"),
+        ("/download?file=r.tar.gz", "GZIP", "r"),
+        ("/latest", "gzip", "r.tar.gz"),
+        ("/a.csv", "aws-chunked", None),
+        ("/a.tar.gz", "aws-chunked, gzip", None),
+        ("/a.csv", "utf-8", None),
+        ("/a.csv", "UTF-8", None),
+        ("/a.csv", "", None),
+        ("/a.csv", "binary", None),
+        ("/a.csv", "none", None),
+    ],
+)
+def test_a_coding_that_only_describes_the_file_refuses_nothing(
+    bench: Bench, server: SourceSimulator, asked: str, coding: str, path: str | None
+) -> None:
+    server.serve(asked.partition("?")[0], GZ, content_encoding=coding)
+    url = {"url": server.url(asked), "path": path or asked[1:]}
+    assert list(bench.contents(bench.pull(make("http", urls=[url]))).values()) == [GZ]
+
+
+@pytest.mark.parametrize("final", ["/cdn/r-1.2.tar.gz?sig=x", "/cdn?file=r.tar.gz"])
+def test_the_name_at_the_end_of_a_redirect_counts_too(bench: Bench, server: SourceSimulator, final: str) -> None:
+    server.on("/latest", upstream.redirect(final))
+    server.serve(final.partition("?")[0], GZ, content_encoding="gzip")
+    assert bench.contents(bench.pull(make("http", urls=[server.url("/latest")]))) == {"latest": GZ}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "aws-chunked, br", "nonsense"])
+def test_the_checksum_of_a_file_decides_whatever_the_coding(bench: Bench, server: SourceSimulator, coding: str) -> None:
+    server.serve("/a.rules", BODY, content_encoding=coding)
+    error = refused_urls(bench, server.url("/a.rules"))
+    assert (error.code, error.todo) == ("http.encoding", "correct the server, or give the file's checksum")
+    pinned = {"url": server.url("/a.rules"), "sha256": SHA256}
+    assert bench.contents(bench.pull(make("http", urls=[pinned]))) == {"a.rules": BODY}
+    pinned["sha256"] = "0" * 64
+    assert refused_urls(bench, pinned).code == "http.checksum"
+
+
 def test_a_gz_file_that_the_server_calls_encoded_is_carried_as_it_is(bench: Bench, server: SourceSimulator) -> None:
     server.serve("/a.tar.gz", b"\x1f\x8b\x08 not really", content_encoding="x-gzip")
     pulled = bench.pull(make("http", urls=[server.url("/a.tar.gz")]))

@@ -138,10 +138,47 @@ def test_a_tree_deeper_than_a_target_path_is_refused(bench: Bench, tree: Path) -
     assert refused(bench, path=str(tree)).code == "directory.name"
 
 
+PRIVATE = {
+    ".git/config": b"url = https://robot:SECRET@git.example\n",
+    "sub/.git": b"gitdir: /elsewhere\n",
+    "sub/.svn/wc.db": b"SECRET",
+    "a.rules~": b"old",
+    "sub/.a.rules.swp": b"SECRET",
+    ".env": b"SECRET",
+    "mirror.git/HEAD": b"ref: refs/heads/main\n",
+    "mirror.git/config": b"SECRET",
+    "mirror.git/refs/heads/main": b"0",
+    "mirror.git/objects/pack/p": b"SECRET",
+}
+
+
+def test_version_control_editors_files_and_secrets_stay_and_are_named(bench: Bench, tree: Path) -> None:
+    before = bench.pull(make("directory", path=str(tree)))
+    for name, data in PRIVATE.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(data)
+    made = make("directory", path=str(tree))
+    found = bench.pull(made)
+    assert found.targets == before.targets
+    said = "skipped 7 private files or directories ('.env', '.git/', 'a.rules~', …)"
+    assert found.verification == f"carried, not verified; {said}"
+    with bench.workbench() as work:
+        assert said in made.check(work).note
+    everything = bench.pull(make("directory", path=str(tree), skip_private=False))
+    assert {target.path for target in everything.targets} == {*PRIVATE, *(target.path for target in before.targets)}
+
+
+def test_what_no_glob_takes_is_not_named_as_passed_over(bench: Bench, tree: Path) -> None:
+    (tree / ".git").mkdir()
+    (tree / ".env").write_bytes(b"SECRET")
+    found = bench.pull(make("directory", path=str(tree)), exclude=[".git/**", ".env"])
+    assert found.verification == "carried, not verified"
+
+
 def test_an_empty_directory_looks_unmounted_and_is_refused(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert refused(bench, path=str(tmp_path / "empty")).code == "directory.empty"
-    assert bench.pull(make("directory", path=str(tmp_path / "empty"), allow_empty=True)).targets == ()
+    assert bench.pull(make("directory", path=str(tmp_path / "empty")), allow_empty=True).targets == ()
 
 
 def test_a_missing_directory_is_named(bench: Bench, tmp_path: Path) -> None:

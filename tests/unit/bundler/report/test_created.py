@@ -51,7 +51,7 @@ def test_json_counts_the_content_of_all_volumes_and_names_each_file_once() -> No
 
 def test_text_gives_each_file_that_is_copied_its_digest_and_ends_with_the_sum() -> None:
     lines = created_to_text(CREATED).splitlines()
-    assert "nothing new upstream: a" in lines
+    assert "unchanged since the last pull: a" in lines
     at = lines.index("/out/2.zip")
     assert lines[at : at + 3] == ["/out/2.zip", "2,000 bytes", "sha256 " + "2" * 64]
     at = lines.index("/out/1.zip.par")
@@ -65,4 +65,4 @@ def test_a_single_bundle_has_nothing_beside_it_and_nothing_unchanged() -> None:
     alone = CreatedBundles((volume(1),))
     said = created_to_json(alone)
     assert (said["beside"], said["unchanged"], said["total_bytes"]) == ([], [], 1_000)
-    assert "nothing new upstream" not in created_to_text(alone)
+    assert "unchanged since the last pull" not in created_to_text(alone)

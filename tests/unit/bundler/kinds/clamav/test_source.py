@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from bundler.kinds.clamav.source import ClamavSource
+from bundler.rules.clamav import UNSIGNED
 from bundler.sources.base import Pull
+from bundler.sources.emptiness import EmptyError
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import clamav_forge as forge
 from tests.support import source_simulator as upstream
@@ -464,13 +467,69 @@ def test_custom_databases_need_no_mirror(bench: Bench, server: SourceSimulator) 
     assert [(target.path, target.state) for target in checked.targets] == [("a.hsb", "to fetch")]
 
 
-@pytest.mark.parametrize(
-    "suffix", ["cud", "fp", "hdb", "HSB", "ign2", "ldb", "mdb", "msu", "ndb", "pdb", "yar", "yara"]
-)
+@pytest.mark.parametrize("suffix", [*(suffix.removeprefix(".") for suffix in sorted(UNSIGNED)), "HSB", "Ndb"])
 def test_every_database_that_clamav_loads_can_be_a_custom_one(suffix: str) -> None:
     made = make("clamav", custom=[f"https://a.example/own/x.{suffix}?v=1"])
     assert isinstance(made, ClamavSource)
     assert [file.path for file in made.custom] == [f"x.{suffix}"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ("https://a.example/cgi/getfile?product=8&list=clamav_basic", "getfile.ndb"),
+        ("https://a.example/get?file=own.hdb", "own.hdb"),
+        ("https://a.example/get?path=/lists/own.hdb&key=1", "own.hdb"),
+        ("https://a.example/files/own.ldb/download", "own.ldb"),
+        ("https://a.example/own%20rules.NDB", "own rules.NDB"),
+        ({"url": "https://a.example/getfile?list=a", "path": "malwarepatrol.db"}, "malwarepatrol.db"),
+        ({"url": "https://a.example/x.ndb", "path": "lists/y.hsb"}, "lists/y.hsb"),
+    ],
+)
+def test_a_custom_database_is_called_by_its_path_or_what_its_url_names(entry: str | dict[str, str], path: str) -> None:
+    made = make("clamav", custom=[entry])
+    assert isinstance(made, ClamavSource)
+    assert [file.path for file in made.custom] == [path]
+
+
+def test_a_custom_database_may_be_pinned(bench: Bench, server: SourceSimulator) -> None:
+    data = b"0:1:a\n"
+    server.on("/a.hsb", upstream.raw(b"HTTP/1.0 200 OK\r\n\r\n" + data))
+    assert refused(bench, server, databases=[], custom=[server.url("/a.hsb")]).code == "http.unbounded"
+    pinned = {"url": server.url("/a.hsb"), "sha256": hashlib.sha256(data).hexdigest()}
+    assert bench.contents(pulled(bench, server, databases=[], custom=[pinned])) == {"a.hsb": data}
+    pinned["sha256"] = "0" * 64
+    assert refused(bench, server, databases=[], custom=[pinned]).code == "http.checksum"
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"# Access denied.\n# The subscription may have expired.\n", id="comments"),
+        pytest.param(b"Access denied: your subscription has expired\n", id="a text"),
+        pytest.param(b'{"error": {"code": 402, "message": "payment: required: now: please"}}', id="JSON"),
+        pytest.param(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", id="a pointer"),
+        pytest.param(b"<Error><Code>AccessDenied</Code></Error>", id="XML"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.ndb", "a.hdb", "a.ldb", "a.hsb", "a.db", "a.yar", "a.cdb", "getfile"])
+def test_a_custom_database_without_a_signature_is_refused_unless_that_is_allowed(
+    bench: Bench, server: SourceSimulator, name: str, data: bytes, before: bool
+) -> None:
+    sound = {"a.hdb": b"0" * 32 + b":1:A\n", "a.hsb": b"0" * 64 + b":1:A\n", "a.ldb": b"A;Engine:51-255;0;4142\n"}
+    sound |= {"a.db": b"A=4142\n", "a.yar": b"rule a { condition: false }", "a.cdb": b"A:CL_TYPE_ZIP:*:x:*:*:*:1:*:*\n"}
+    server.serve(f"/{name}", sound.get(name, b"A.B:0:*:414243\n"))
+    made = make("clamav", custom=[server.url(f"/{name}")])
+    first = bench.pull(made) if before else None
+    if first is not None:
+        assert dict(first.items[0].facts) == {"signatures": 1}
+    server.serve(f"/{name}", data)
+    with pytest.raises(EmptyError) as caught:
+        bench.pull(made, first)
+    assert (caught.value.code, caught.value.exit_code) == ("source.empty", 10)
+    assert dict(bench.pull(made, first, allow_empty=True).items[0].facts) == {"signatures": 0}
 
 
 @pytest.mark.parametrize(
@@ -483,6 +542,10 @@ def test_every_database_that_clamav_loads_can_be_a_custom_one(suffix: str) -> No
         {"custom": ["https://a.example/x.cvd"]},
         {"custom": ["https://a.example/a/x.ndb", "https://a.example/b/x.ndb"]},
         {"custom": ["https://a.example/a%2F..%2F..%2Fx.ndb"]},
+        {"custom": [{"url": "https://a.example/getfile", "path": "x.cvd"}]},
+        {"custom": [{"url": "https://a.example/getfile", "path": "../x.ndb"}]},
+        {"custom": ["https://a.example/getfile?list=a", "https://a.example/getfile?list=b"]},
+        {"custom": ["https://a.example/"]},
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
@@ -552,7 +615,8 @@ def test_the_signature_of_an_increment_may_appear_later(
     assert bench.contents(second)[f"x-{late}.cdiff.sign"] == forge.sign(late)
     asked(server)
     pulled(bench, server, second)
-    assert not [path for path in asked(server) if path.endswith(".cdiff.sign")]
+    again = [path for path in asked(server) if path.endswith(".cdiff.sign")]
+    assert again == ([] if signed else ["x-5.cdiff.sign", "x-4.cdiff.sign", "x-3.cdiff.sign"])
 
 
 def test_an_upstream_without_signatures_is_asked_for_that_of_its_newest_increment_alone(

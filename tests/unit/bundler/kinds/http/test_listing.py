@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from bundler.kinds.http.listing import read_listing
+from bundler.fetch.fetcher import Fetcher
+from bundler.fetch.options import FetchOptions
+from bundler.kinds.http.listing import DirectoryIndex, read_listing
 from manifests.errors import ConfigurationError, FetchError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -44,6 +46,34 @@ def test_the_files_of_a_listing_are_carried_under_their_names(bench: Bench, serv
         server.serve(f"/rules/{path}", path.encode())
     pulled = bench.pull(make("http", index=server.url("/rules/")))
     assert bench.contents(pulled) == {"a.rules": b"a.rules", "b c.rules": b"b%20c.rules", "d.rules": b"d.rules"}
+
+
+@pytest.mark.parametrize(
+    ("links", "paths"),
+    [
+        ((b"r%E8gle.rules", b"r%E9gle.rules"), ["r%E8gle.rules", "r%E9gle.rules"]),
+        ((b"r\xe8gle.rules", b"r\xe9gle.rules"), ["r%E8gle.rules", "r%E9gle.rules"]),
+        ((b"%83%8B%81%5B%83%8B.rules", b"%82%A0.rules"), ["%82%A0.rules", "%83%8B%81[%83%8B.rules"]),
+        ((b"r%C3%A8gle.rules", b"r%E8gle.rules"), ["r%E8gle.rules", "r\xe8gle.rules"]),
+        (("r\xe8gle.rules".encode(), b"b.rules"), ["b.rules", "r\xe8gle.rules"]),
+        ((b"a%FF", b"a%FE", b"a%FF%FE"), ["a%FE", "a%FF", "a%FF%FE"]),
+        ((b"a%2Erules", b"a.rules"), ["a.rules"]),
+    ],
+)
+def test_names_that_are_not_utf_8_keep_their_escapes_and_none_is_lost(
+    bench: Bench, server: SourceSimulator, links: tuple[bytes, ...], paths: list[str]
+) -> None:
+    body = page("LINK").replace(b'<a href="LINK">LINK</a>', b"\n".join(b'<a href="%b">x</a>' % link for link in links))
+    server.serve("/r/", body)
+    with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
+        assert [file.path for file in DirectoryIndex(server.url("/r/"), 1).find(fetcher).files] == paths
+
+
+def test_two_files_that_would_get_one_path_are_refused(bench: Bench, server: SourceSimulator) -> None:
+    lists(server, "/r/", "r%E8gle.rules", "r%25E8gle.rules")
+    error = refused(bench, index=server.url("/r/"))
+    assert (error.code, error.need) == ("http.listing", "a path for each")
+    assert "r%E8gle.rules and" in str(error.have)
 
 
 def test_directories_are_read_as_deep_as_configured(bench: Bench, server: SourceSimulator) -> None:

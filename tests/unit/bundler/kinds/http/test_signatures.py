@@ -186,6 +186,86 @@ def test_minisigns_key_may_stand_in_the_configuration_itself(signers: Any, tmp_p
     assert configured.verify(tmp_path / "body", tmp_path / "signature", "x").startswith("minisign key ")
 
 
+@dataclass(frozen=True)
+class Keys:
+    """A home of gpg with an old and a new key, and an expired one."""
+
+    home: Path
+
+    def sign(self, *names: str, body: bytes = BODY) -> bytes:
+        file, made = self.home / "file", self.home / "made"
+        file.write_bytes(body)
+        made.unlink(missing_ok=True)
+        users = [part for name in names for part in ("-u", f"{name}@example")]
+        early = ("--faked-system-time", "20200101T000000!") if "expired" in names else ()
+        call("gpg", "--batch", "--armor", *early, *users, "--output", made, "--detach-sign", file, GNUPGHOME=self.home)
+        return made.read_bytes()
+
+    def keyring(self, *names: str) -> Path:
+        place = self.home / ("-".join(names) + ".gpg")
+        if not place.exists():
+            call("gpg", "--batch", "--output", place, "--export", *(f"{name}@example" for name in names),
+                 GNUPGHOME=self.home)  # fmt: skip
+        return place
+
+
+@pytest.fixture(scope="module")
+def keys(places: Path) -> Keys:
+    home = places / "several"
+    home.mkdir(mode=0o700)
+    for name, expiry in (("old", "never"), ("new", "never"), ("other", "never"), ("expired", "2020-02-01")):
+        call("gpg", "--batch", "--faked-system-time", "20200101T000000!", "--passphrase", "", "--quick-gen-key",
+             f"{name}@example", "ed25519", "sign", expiry, GNUPGHOME=home)  # fmt: skip
+    return Keys(home)
+
+
+def signed_by(keyring: Path, tmp_path: Path, signature: bytes, body: bytes = BODY) -> str:
+    (tmp_path / "body").write_bytes(body)
+    (tmp_path / "signature").write_bytes(signature)
+    configured = Signature.from_config("s", {"program": "gpg", "key": str(keyring)})
+    return configured.verify(tmp_path / "body", tmp_path / "signature", "the signature")
+
+
+@pytest.mark.needs("gpg", "gpg-agent", "gpgv")
+@pytest.mark.parametrize(
+    ("signing", "known", "good"),
+    [
+        (("old", "new"), ("old", "new"), 2),
+        (("old", "new"), ("new",), 1),
+        (("old", "new"), ("old",), 1),
+        (("new", "old"), ("new",), 1),
+        (("expired", "new"), ("expired", "new"), 1),
+        (("expired", "new"), ("new",), 1),
+        (("old", "new", "other"), ("new", "other"), 2),
+    ],
+)
+def test_a_file_signed_by_several_keys_is_good_by_those_in_the_keyring(
+    keys: Keys, tmp_path: Path, signing: tuple[str, ...], known: tuple[str, ...], good: int
+) -> None:
+    who = signed_by(keys.keyring(*known), tmp_path, keys.sign(*signing))
+    assert who.startswith("GPG key ")
+    assert len(set(who.removeprefix("GPG key ").split(" and "))) == good
+
+
+@pytest.mark.needs("gpg", "gpg-agent", "gpgv")
+@pytest.mark.parametrize(
+    ("signing", "known"), [(("old", "new"), ("other",)), (("expired", "new"), ("expired",)), (("old",), ("new",))]
+)
+def test_a_file_with_no_good_signature_of_a_known_key_is_refused(
+    keys: Keys, tmp_path: Path, signing: tuple[str, ...], known: tuple[str, ...]
+) -> None:
+    with pytest.raises(NotAuthenticError) as caught:
+        signed_by(keys.keyring(*known), tmp_path, keys.sign(*signing))
+    assert caught.value.code == "http.signature"
+
+
+@pytest.mark.needs("gpg", "gpg-agent", "gpgv")
+@pytest.mark.parametrize("known", [("old", "new"), ("new",)])
+def test_a_changed_file_is_refused_however_many_signed_it(keys: Keys, tmp_path: Path, known: tuple[str, ...]) -> None:
+    with pytest.raises(NotAuthenticError):
+        signed_by(keys.keyring(*known), tmp_path, keys.sign("old", "new"), body=BODY + b"!")
+
+
 @pytest.mark.needs("gpg", "gpg-agent", "gpgv")
 def test_an_expired_gpg_key_is_refused(places: Path, tmp_path: Path) -> None:
     home = places / "expired"

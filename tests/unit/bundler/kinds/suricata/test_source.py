@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from bundler.sources.base import Pull
+from bundler.sources.emptiness import EmptyError
 from manifests.errors import ConfigurationError, SealiftError
 from tests.support import source_simulator as upstream
 from tests.support.benches import Bench, make
@@ -171,6 +173,131 @@ def test_a_rule_set_without_a_published_md5_is_carried_and_said_to_be(bench: Ben
     server.on("/open/suricata-7.0.10/emerging.rules.tar.gz.md5", upstream.status(404))
     found, _ = pulled(bench, server, "et/open", "odd/sums")
     assert found.verification.startswith("1 of 2 match the MD5 that their server publishes;")
+
+
+@pytest.mark.parametrize(
+    ("respond", "why"),
+    [
+        pytest.param(upstream.status(403), "answer 403", id="403"),
+        pytest.param(upstream.status(401), "answer 401", id="401"),
+        pytest.param(upstream.status(500), "answer 500", id="500"),
+        pytest.param(upstream.portal(), "http.captive-portal", id="a page"),
+        pytest.param(upstream.file(b"<html>" + b"x" * 5000), "http.too-large", id="a long page"),
+        pytest.param(upstream.file(b""), "http.checksum-format", id="empty"),
+        pytest.param(upstream.file(b"not found"), "http.checksum-format", id="a text"),
+        pytest.param(upstream.file(b'{"error": 404}'), "http.checksum-format", id="JSON"),
+        pytest.param(upstream.file(b"0" * 40), "http.checksum-format", id="a SHA-1"),
+        pytest.param(upstream.file(b"\x00\xff" * 30), "http.checksum-format", id="bytes"),
+        pytest.param(upstream.redirect("/sums/odd"), "http.redirects", id="a circle"),
+        pytest.param(upstream.raw(b"HTTP/1.0 200 OK\r\n\r\n" + b"0" * 32), "http.unbounded", id="no length"),
+    ],
+)
+def test_an_md5_that_cannot_be_used_is_said_and_the_rule_set_carried(
+    bench: Bench, server: SourceSimulator, respond: upstream.Respond, why: str
+) -> None:
+    server.on("/sums/odd", respond)
+    found, contents = pulled(bench, server, "et/open", "odd/sums")
+    assert contents["odd/sums/odd.rules"] == RULES
+    assert found.verification.split("; ")[:3] == [
+        "1 of 2 match the MD5 that their server publishes",
+        "no upstream signature checked",
+        f"1 of 2 not verified, the published MD5 cannot be used (odd/sums: {why})",
+    ]
+
+
+def test_a_subscribers_secret_is_not_shown_with_an_md5_that_cannot_be_used(
+    bench: Bench, server: SourceSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ET_CODE", CODE)
+    server.serve(
+        "/index.yaml",
+        yaml.safe_dump(
+            {"version": 1, "sources": {"et/pro": {"url": server.url("/%(secret-code)s/etpro.rules.tar.gz")}}}
+        ).encode(),
+    )
+    server.on("/s3cret%2Fc0de/etpro.rules.tar.gz.md5", upstream.status(403))
+    given = {"et/pro": {"secret-code": {"env": "ET_CODE"}}}
+    found, _ = pulled(bench, server, "et/pro", parameters=given)
+    assert "the published MD5 cannot be used (et/pro: answer 403)" in found.verification
+    assert "s3cret" not in repr(found)
+
+
+def packed(mode: str, files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return file.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["e.rules.tar.gz", "e.tgz", "e.zip", "e.rules", "e.tar.bz2", "download"])
+@pytest.mark.parametrize("form", ["w:", "w:gz", "w:bz2", "w:xz", "zip"])
+def test_an_archive_is_read_by_what_it_is_whatever_it_is_called(
+    bench: Bench, server: SourceSimulator, name: str, form: str
+) -> None:
+    files = {"rules/a.rules": RULES, "LICENSE": b"free"}
+    server.serve(f"/{name}", zipped(files) if form == "zip" else packed(form, files))
+    found, _ = pulled(bench, server, urls=[server.url(f"/{name}")])
+    assert dict(found.items[0].facts) == {"rules": 2, "enabled": 1}
+
+
+EMPTIED = [
+    pytest.param(b"", "an empty file", id="nothing"),
+    pytest.param(b"# The list has moved.\n", "'# The list has moved.\\n'", id="a comment"),
+    pytest.param(b'{"error": "subscription expired"}', '\'{"error": "subscription expired"}\'', id="JSON"),
+    pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "'version https", id="a pointer"),
+    pytest.param(packed("w:gz", {"a.rules": b"# moved\n"}), "an archive without any", id="an archive of comments"),
+]
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("data", "have"), EMPTIED)
+def test_a_rule_set_without_a_rule_is_refused_unless_that_is_allowed(
+    bench: Bench, server: SourceSimulator, data: bytes, have: str, before: bool
+) -> None:
+    made = make("suricata", name="suricata", urls=[server.url("/odd.rules")])
+    first = bench.pull(made) if before else None
+    server.serve("/odd.rules", data)
+    with pytest.raises(EmptyError) as caught:
+        bench.pull(made, first)
+    assert (caught.value.code, caught.value.exit_code) == ("source.empty", 10)
+    assert str(caught.value.have).startswith(have)
+    assert "allow_empty = true for suricata" in str(caught.value.todo)
+    allowed = bench.pull(made, first, allow_empty=True)
+    assert dict(allowed.items[0].facts) == {"rules": 0, "enabled": 0}
+
+
+def test_an_archive_of_other_files_is_carried_uncounted_unless_it_had_rules(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    other = packed("w:gz", {"README": RULES})
+    made = make("suricata", name="suricata", urls=[server.url("/odd.rules")])
+    first = bench.pull(made)
+    server.serve("/odd.rules", other)
+    assert bench.pull(made).items[0].facts == ()
+    with pytest.raises(EmptyError):
+        bench.pull(made, first)
+
+
+def test_a_rule_set_whose_name_says_nothing_is_refused_when_it_had_rules_and_has_none(
+    bench: Bench, server: SourceSimulator
+) -> None:
+    server.serve("/feed", RULES)
+    made = make("suricata", name="suricata", urls=[server.url("/feed")])
+    first = bench.pull(made)
+    server.serve("/feed", b"Access denied\n")
+    with pytest.raises(EmptyError):
+        bench.pull(made, first)
 
 
 def test_a_rule_set_that_has_not_its_published_md5_is_refused(bench: Bench, server: SourceSimulator) -> None:
