@@ -38,6 +38,8 @@ def test_every_line_of_the_commented_configuration_is_true(tmp_path):
     assert found == config.Config("acme", found.sources, pkcs11_module="/usr/lib/softhsm/libsofthsm2.so")
     shown = {(source.kind, key) for source in found.sources for key in source.options}
     shown |= {(kind, key) for kind in KINDS for key in FETCH_OPTIONS if ("http", key) in shown}
+    named = re.findall(r"; or (\w+_url), or (\w+_url)\.", "\n".join(lines))
+    shown |= {("http", key) for keys in named for key in keys}
     own = {(kind, key) for kind in KINDS for key in kind_class(kind).OPTIONS_SCHEMA["properties"]}
     assert own - shown == set()
     assert [key for key in COMMON_KEYS if f"\n{key} = " not in "\n".join(settings)] == []
