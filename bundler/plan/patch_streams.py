@@ -13,7 +13,7 @@ _MAX_RATIO = 200
 _EXTRA, _NAME, _COMMENT, _CHECK = 4, 8, 16, 2
 
 
-def is_archive(head: bytes) -> bool:
+def may_have_streams(head: bytes) -> bool:
     """Tell by the first bytes whether there may be streams."""
     return head.startswith((_GZIP, _CLAMAV, _ZIP))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from backports import zstd
 
 from bundler.plan.patch_engines import QUICK, SMALLEST_BASE_BYTES, make_patch, smallest_frame, window_starts
-from bundler.plan.patch_streams import is_archive
+from bundler.plan.patch_streams import may_have_streams
 from manifests.container import deflate_content
 from manifests.disk.blobs import CHUNK_BYTES, Blob, BlobStore
 from manifests.disk.durable import storage_errors
@@ -181,7 +181,7 @@ def _best_base(store: BlobStore, target: Blob, candidates: Sequence[Blob]) -> Bl
 
 
 def _archives(store: BlobStore, *blobs: Blob) -> bool:
-    return all(is_archive(next(store.read(blob.sha256), b"")) for blob in blobs)
+    return all(may_have_streams(next(store.read(blob.sha256), b"")) for blob in blobs)
 
 
 def _estimate(store: BlobStore, base: Blob, target: Blob, samples: Sequence[tuple[int, bytes]]) -> int:

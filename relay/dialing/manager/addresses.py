@@ -47,7 +47,7 @@ def find_private_address(host: str, port: int, lookup: Lookup = _system_lookup) 
                 f"The manager's name {host} is not known here",
                 todo="write its address in relay.toml: manager.url",
             ) from error
-    public = [str(address) for address in found if not is_private(address)]
+    public = [str(address) for address in found if not is_private_address(address)]
     if public or not found:
         raise ConfigurationError(
             "manager.address",
@@ -58,7 +58,7 @@ def find_private_address(host: str, port: int, lookup: Lookup = _system_lookup) 
     return str(found[0])
 
 
-def is_private(address: IPv4Address | IPv6Address) -> bool:
+def is_private_address(address: IPv4Address | IPv6Address) -> bool:
     """Tell whether an address belongs to this machine or to a network of a site's own."""
     plain = getattr(address, "ipv4_mapped", None) or address
     return any(plain.version == network.version and plain in network for network in PRIVATE)

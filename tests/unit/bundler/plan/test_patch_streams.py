@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from bundler.plan.patch_streams import find_streams, is_archive
+from bundler.plan.patch_streams import find_streams, may_have_streams
 
 TEXT = b"".join(b"alert tcp any any -> any %d (sid:%d; rev:%d;)\n" % (at % 65536, at, at % 7) for at in range(4000))
 NOISE = random.Random(1).randbytes(70_000)
@@ -40,8 +40,8 @@ def test_streams_are_found_in_zip_gzip_and_clamav() -> None:
     assert find_streams(named) == (29,)
     container = b"ClamAV-VDB:".ljust(512) + gzip.compress(TEXT)
     assert find_streams(container) == (522,)
-    assert all(map(is_archive, (archive, named, container)))
-    assert not is_archive(b"7z\xbc\xaf\x27\x1c")
+    assert all(map(may_have_streams, (archive, named, container)))
+    assert not may_have_streams(b"7z\xbc\xaf\x27\x1c")
 
 
 @pytest.mark.parametrize(

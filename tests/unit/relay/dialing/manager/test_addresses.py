@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from manifests.errors import ConfigurationError, FetchError
-from relay.dialing.manager.addresses import find_private_address, is_private
+from relay.dialing.manager.addresses import find_private_address, is_private_address
 
 
 def entry(address: str) -> tuple[Any, ...]:
@@ -66,4 +66,4 @@ def test_a_name_that_is_not_known_is_no_connection() -> None:
     ],
 )
 def test_which_addresses_are_private(address: str, private: bool) -> None:
-    assert is_private(ip_address(address)) == private
+    assert is_private_address(ip_address(address)) == private
