@@ -53,14 +53,15 @@ def test_a_published_checksum_is_read_and_carried_only_when_asked(bench: Bench, 
     with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
         for carry, paths in ((False, []), (True, ["dir/a.sha256"])):
             sidecars = Sidecars(checksum="sha256", carry=carry)
-            wanted = sidecars.wanted(fetcher, file)
+            wanted = sidecars.wanted(sidecars.read_lists(fetcher, work, [file]), file)
             assert (wanted.url, wanted.path, wanted.check) == (file.url, "dir/a", Checksum("sha256", digest))
             assert [target.path for target in sidecars.carried(fetcher, [file])] == paths
 
 
 def test_a_pinned_checksum_needs_no_request(bench: Bench, server: SourceSimulator) -> None:
     with bench.workbench() as work, Fetcher(FetchOptions(), work, "s") as fetcher:
-        wanted = Sidecars(checksum="sha256").wanted(fetcher, RemoteFile(server.url("/a"), "a", PINNED))
+        sidecars, file = Sidecars(checksum="sha256"), RemoteFile(server.url("/a"), "a", PINNED)
+        wanted = sidecars.wanted(sidecars.read_lists(fetcher, work, [file]), file)
     assert (wanted.check, server.seen) == (PINNED, [])
 
 
@@ -68,7 +69,7 @@ def test_a_pinned_checksum_needs_no_request(bench: Bench, server: SourceSimulato
     ("options", "sidecars"),
     [
         ({}, Sidecars()),
-        ({"checksum": "sha512", "carry_sidecars": True}, Sidecars("sha512", None, True)),
+        ({"checksum": "sha512", "carry_sidecars": True}, Sidecars("sha512", carry=True)),
         ({"urls": [U + "a", {"url": U + "b"}]}, Sidecars()),
     ],
 )

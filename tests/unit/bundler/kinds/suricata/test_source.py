@@ -216,8 +216,7 @@ def test_a_subscribers_secret_is_not_shown_with_an_md5_that_cannot_be_used(
         ).encode(),
     )
     server.on("/s3cret%2Fc0de/etpro.rules.tar.gz.md5", upstream.status(403))
-    given = {"et/pro": {"secret-code": {"env": "ET_CODE"}}}
-    found, _ = pulled(bench, server, "et/pro", parameters=given)
+    found, _ = pulled(bench, server, "et/pro", parameters=bound_to(server, env="ET_CODE"))
     assert "the published MD5 cannot be used (et/pro: answer 403)" in found.verification
     assert "s3cret" not in repr(found)
 
