@@ -16,7 +16,7 @@ def test_the_manifest_takes_what_a_pull_says_even_of_odd_names(bench: Bench, tmp
     targets = result.targets["files"]
     blobs = tuple(BlobMember(t.sha256, t.length, "stored", t.sha256, t.length) for t in targets)
     data = encode_manifest(Manifest("acme", 1, 1, bench.now, "test", result.records, targets, (), blobs))
-    assert "skipped (first: 'é')" in decode_manifest(data).sources[0].verification
+    assert "skipped 1 link or special file (first: 'é')" in decode_manifest(data).sources[0].verification
 
 
 def test_what_the_operator_says_of_a_source_stands_in_its_record_and_voids_nothing(

@@ -62,8 +62,8 @@ def test_the_header_says_how_far_each_stream_begins_behind_the_last(
 @pytest.mark.parametrize(
     ("patch", "said"),
     [
-        (b"", "it is no patch of an archive"),
-        (b"SLFOLD2\0" + bytes(9), "it is no patch of an archive"),
+        (b"", "it is not a patch of an archive"),
+        (b"SLFOLD2\0" + bytes(9), "it is not a patch of an archive"),
         (FOLDED_MAGIC + b"\5\x7f", "it ends early"),
         (FOLDED_MAGIC + encode_number(16 * 10 + 17) + b"\0", "its records are larger than they can be"),
         (FOLDED_MAGIC + encode_number(2**63), "a number is too large"),

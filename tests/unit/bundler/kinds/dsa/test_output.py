@@ -38,7 +38,7 @@ def test_a_bare_name_is_looked_for_where_we_were_told(file: Path, tmp_path: Path
     [
         ("a b.zip", SOON, "was there before"),
         ("link.zip", LONG_AGO, "is a link"),
-        ("folder.zip", LONG_AGO, "is no file"),
+        ("folder.zip", LONG_AGO, "is not a file"),
     ],
 )
 def test_what_is_no_new_file_is_named_with_what_is_wrong(file: Path, name: str, began: int, wrong: str) -> None:
