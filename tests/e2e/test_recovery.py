@@ -23,6 +23,8 @@ from tests.support.media import fat_image
 from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_bundle, make_home
 
+pytestmark = pytest.mark.needs("mkfs.vfat", "mcopy", "strace")
+
 QUIET = NoProgress()
 RATE = 5.0
 BUNDLE, SIDE = "forge-000001-full.zip", "forge-000001-full.zip.par2"
@@ -143,10 +145,12 @@ def check_patterns(stick: Stick, count: int) -> None:
     assert needed > count * 0.8
 
 
+@pytest.mark.needs("root", "fusefat")
 def test_every_pattern_of_damage_below_the_rate_imports(stick: Stick) -> None:
     check_patterns(stick, 40)
 
 
+@pytest.mark.needs("root", "fusefat")
 @pytest.mark.long
 def test_a_thousand_patterns_of_damage_below_the_rate_import(stick: Stick) -> None:
     check_patterns(stick, 1000)
@@ -183,7 +187,7 @@ def failing_reads(stick: Stick, directory: Path, when: str, name: str = BUNDLE) 
 def test_pages_that_cannot_be_read_are_rebuilt(stick: Stick, tmp_path: Path) -> None:
     path, damaged, unreadable, text = failing_reads(stick, tmp_path, "1..7")  # the piece, then three pages twice
     assert (damaged, unreadable) == (3, 3 * PAGE)
-    assert text.startswith("The medium is damaged: 3 of ")
+    assert text.startswith("The medium is damaged: rebuilt 3 of ")
     assert Path(path).read_bytes() == stick.bundle
 
 
