@@ -70,8 +70,8 @@ def test_what_an_increment_takes_for_held_must_be_here(site, publisher, believed
         with pytest.raises(IncompleteError) as caught:
             check_bases(bundle, intake, intake.list_missing(), state, site.home)
     error = caught.value
-    assert (error.code, error.have) == ("base.missing", "no generation yet, 1 of 3 targets")
-    assert error.need == "2 targets, 1,440 bytes, as in generation 1"
+    assert (error.code, error.have) == ("base.missing", "no generation yet, 1 of 3 files")
+    assert error.need == "2 files, 1,440 bytes, as in generation 1"
     assert (error.generation, error.details["missing"]) == (2, 2)
 
 
