@@ -46,12 +46,11 @@ class DeliveryReport:
     @property
     def lines(self) -> tuple[str, ...]:
         """What to tell who stands before the machine: what was done, and all that is wrong."""
-        done = [event.text for event in self.events if event.kind != FAILED]
-        wrong = [
-            f"Not delivered [{one.code}]: {one}" + ("\n" + one.lines.rstrip() if one.lines else "")
-            for one in self.problems
-        ]
-        return (*done, *wrong)
+        told = [event.text for event in self.events if event.kind != FAILED]
+        for problem in self.problems:
+            told.append(f"Not delivered [{problem.code}]: {problem}")
+            told += (problem.lines or "").rstrip().splitlines()
+        return tuple(told)
 
 
 NOTHING_DELIVERED = DeliveryReport()

@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -19,7 +18,7 @@ from relay.home import Home
 from relay.state import State
 from tests.support.child import Child, run_traced
 from tests.support.power_cut import PowerCutDisk, fast_directory
-from tests.support.relay_bundles import BundleForge, Forgery
+from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_and_follow, make_config, make_home
 
 pytestmark = pytest.mark.needs("root", "strace", "mkfs.ext4")
@@ -35,22 +34,17 @@ class Site:
 
     def __init__(self, directory):
         self.forge = BundleForge()
+        self.forge.said = {"dsa": {"deliver": "ds_agent"}}
         self.agent, self.pristine_agent = directory / "agent", directory / "pristine-agent"
         self.agent.mkdir()
         self.home, self.pristine = Home(directory / "relay"), directory / "pristine"
         make_home(self.home.path, self.forge.root)
         self.forge.files = {"dsa/a.zip": OLD}
-        self.import_bundle(self.seal(directory / "1.zip"))
+        self.import_bundle(self.forge.seal(directory / "1.zip"))
         self.forge.files = {"dsa/b.zip": NEW}
-        self.bundle = self.seal(directory / "2.zip")
+        self.bundle = self.forge.seal(directory / "2.zip")
         shutil.copytree(self.agent, self.pristine_agent)
         self.home.path.rename(self.pristine)
-
-    def seal(self, path):
-        def mark(manifest):
-            return replace(manifest, sources=tuple(replace(one, deliver="ds_agent") for one in manifest.sources))
-
-        return self.forge.seal(path, Forgery(manifest=mark))
 
     def import_bundle(self, path):
         config = make_config(self.home, deliveries=(DeliveryConfig("ds_agent", self.agent),))

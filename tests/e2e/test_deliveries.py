@@ -14,7 +14,6 @@ from relay.home import Home
 from tests.support.commands import BIN, run
 from tests.support.dsa_control import DsaControl, vendor_zip
 from tests.support.publisher import Publisher
-from tests.support.relay_bundles import Forgery
 from tests.support.relay_service import Site, serving
 
 
@@ -113,14 +112,11 @@ def test_a_failing_upstream_seals_the_last_good_zip_only_when_that_is_allowed(
     assert "[dsa.failed]" in dsa["failure"]
 
 
-def mark(manifest: Any) -> Any:
-    return replace(manifest, sources=tuple(replace(one, deliver="ds_agent") for one in manifest.sources))
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     site.configure()
+    site.forge.said = {"rules": {"deliver": "ds_agent"}}
     with site.home.config_file.open("a") as file:
         file.write(place(tmp_path / "ds_agent"))
     return site
@@ -131,7 +127,7 @@ def test_the_service_delivers_what_comes_before_it_puts_the_bundle_away(site: Si
     agent.mkdir()
     with serving(site) as service:
         for number in (1, 2):
-            shutil.copyfile(site.seal(forgery=Forgery(manifest=mark)), site.inbox / f"{number}.zip")
+            shutil.copyfile(site.seal(), site.inbox / f"{number}.zip")
             assert f"/{number:03}.rules is delivered" in service.until("delivered")["text"]
             assert service.until("imported")["generation"] == number
             assert sorted(path.name for path in agent.iterdir()) == [f"{n:03}.rules" for n in range(1, number + 1)]
@@ -143,7 +139,7 @@ def test_the_service_serves_what_it_cannot_deliver_and_delivers_it_at_its_next_s
 ) -> None:
     agent = tmp_path / "ds_agent"
     with serving(site) as service:
-        shutil.copyfile(site.seal(forgery=Forgery(manifest=mark)), site.inbox / "1.zip")
+        shutil.copyfile(site.seal(), site.inbox / "1.zip")
         assert service.until("delivery-failed")["code"] == "delivery.missing"
         service.until("imported")
         assert service.get("/rules/001.rules")[0] == 200

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 
 from manifests.disk.lock import exclusive_lock
 from manifests.errors import ConfigurationError, LockedError, StorageError
-from manifests.manifest import Manifest
 from manifests.progress import CancelledError, CancelToken, NoProgress
 from relay.config import DeliveryConfig, load_config
 from relay.context import Context
@@ -22,7 +20,7 @@ from relay.rings.policy import DEFAULT_RING
 from relay.state import State
 from relay.status.read import read_status
 from relay.status.text import status_to_json, status_to_text
-from tests.support.relay_bundles import BundleForge, Forgery
+from tests.support.relay_bundles import BundleForge
 from tests.support.relay_homes import import_and_follow, make_config, make_home
 
 ONE, TWO = b"the bundle of one week", b"the bundle of the next"
@@ -34,18 +32,13 @@ class Site:
     def __init__(self, base: Path) -> None:
         self.forge = BundleForge()
         self.forge.files = {"dsa/a.zip": ONE, "rules/r": b"rules"}
-        self.deliver = {"dsa": "ds_agent"}
+        self.forge.said = {"dsa": {"deliver": "ds_agent"}}
         self.base = base
         self.home: Home = make_home(base / "relay", self.forge.root)
         self.agent = base / "ds_agent"
         self.agent.mkdir()
         self.places: tuple[DeliveryConfig, ...] = (DeliveryConfig("ds_agent", self.agent),)
         self.after = timedelta(hours=1)
-
-    def mark(self, manifest: Manifest) -> Manifest:
-        return replace(
-            manifest, sources=tuple(replace(one, deliver=self.deliver.get(one.name)) for one in manifest.sources)
-        )
 
     @property
     def config(self):
@@ -59,7 +52,7 @@ class Site:
         if files:
             self.forge.files = {name: data for name, data in self.forge.files.items() if not name.startswith("dsa/")}
             self.forge.files |= {f"dsa/{name.replace('__', '/')}.zip": data for name, data in files.items()}
-        path = self.forge.seal(self.base / "next.zip", Forgery(manifest=self.mark))
+        path = self.forge.seal(self.base / "next.zip")
         result, followed = import_and_follow(Context(self.home, self.config, self.clock), path)
         assert result.outcome == "imported"
         return followed.deliveries
@@ -153,7 +146,7 @@ def test_a_file_that_stays_the_same_is_left_alone(site: Site) -> None:
 
 def test_a_source_that_is_no_longer_meant_for_a_place_is_removed_from_it(site: Site) -> None:
     site.bring()
-    site.deliver = {}
+    site.forge.said = {}
     site.bring()
     assert site.delivered() == {}
     assert site.states() == {}
@@ -188,6 +181,7 @@ def test_nothing_is_delivered_without_a_place_and_the_lines_to_write_are_told(si
         "Not delivered [delivery.undefined]: The source dsa is meant for the place ds_agent, which relay.toml does not "
         "define. Need: "
     )
+    assert report.lines[1:] == tuple(report.problems[0].lines.splitlines())
     assert kinds(report) == ["delivery-failed"]
     assert kinds(site.again()) == []
 
@@ -306,7 +300,7 @@ def test_a_place_that_moves_takes_its_file_along(site: Site) -> None:
 
 
 def test_two_files_of_one_name_are_told_and_neither_is_delivered(site: Site) -> None:
-    site.deliver = {"dsa": "ds_agent", "more": "ds_agent"}
+    site.forge.said["more"] = {"deliver": "ds_agent"}
     site.forge.files["more/x/a.zip"] = TWO
     report = site.bring()
     assert codes(report) == ["delivery.collision", "delivery.collision"]
@@ -314,7 +308,7 @@ def test_two_files_of_one_name_are_told_and_neither_is_delivered(site: Site) -> 
 
 
 def test_one_content_under_one_name_twice_is_delivered_once(site: Site) -> None:
-    site.deliver = {"dsa": "ds_agent", "more": "ds_agent"}
+    site.forge.said["more"] = {"deliver": "ds_agent"}
     site.forge.files["more/a.zip"] = ONE
     assert kinds(site.bring()) == ["delivered"]
 
