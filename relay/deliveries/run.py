@@ -48,8 +48,9 @@ class DeliveryReport:
         """What to tell who stands before the machine: what was done, and all that is wrong."""
         done = [event.text for event in self.events if event.kind != FAILED]
         wrong = [
-            f"Not delivered [{one.code}]: {one}" + ("\n" + one.lines.rstrip() if one.lines else "")
+            line
             for one in self.problems
+            for line in (f"Not delivered [{one.code}]: {one}", *(one.lines or "").splitlines())
         ]
         return (*done, *wrong)
 

@@ -188,6 +188,7 @@ def test_nothing_is_delivered_without_a_place_and_the_lines_to_write_are_told(si
         "Not delivered [delivery.undefined]: The source dsa is meant for the place ds_agent, which relay.toml does not "
         "define. Need: "
     )
+    assert list(report.lines[1:]) == report.problems[0].lines.splitlines()  # each is printed escaped, one by one
     assert kinds(report) == ["delivery-failed"]
     assert kinds(site.again()) == []
 
