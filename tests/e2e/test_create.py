@@ -38,7 +38,7 @@ def test_create_verify_inspect_and_diff_agree_on_what_was_sealed(publisher: Publ
     assert not claimed["verified"]
     assert [target["path"] for target in claimed["target_list"]] == ["patterns/p.bin", "rules/a.rules"]
     (publisher.content / "rules" / "b.rules").write_text("# new\n")
-    (publisher.content / "rules" / "a.rules").write_text("# changed\n")
+    (publisher.content / "rules" / "a.rules").write_text("alert tcp any any -> any any (sid:2;)\n")
     (publisher.content / "patterns" / "p.bin").rename(publisher.content / "patterns" / "q.bin")
     second = publisher.create()
     diff = json.loads(publisher.bundle("diff", "-o", "json", first, second).stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from manifests.text import fingerprint_lines
 from tests.support.commands import BIN, clean_environment, run
 from tests.support.media import squashfs_disc
 from tests.support.publisher import Publisher
@@ -222,7 +223,9 @@ def test_export_root_prints_the_newest_root_and_its_digest(tmp_path):
     done = publisher.bundle("keys", "export-root")
     assert json.loads(done.stdout)["signed"]["version"] == 2
     digest = run(["sha256sum", publisher.home / "repository" / "metadata" / "2.root.json"]).stdout.split()[0]
-    assert done.stderr.strip() == f"sha256 {digest}"
+    assert done.stderr == (
+        f"sha256 {digest}\nThe same as relay init shows it, to compare by telephone:\n{fingerprint_lines(digest)}"
+    )
 
 
 def test_a_root_that_runs_short_is_warned_about(tmp_path):

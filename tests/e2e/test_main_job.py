@@ -94,6 +94,7 @@ class Site:
 def dmz(tmp_path_factory: pytest.TempPathFactory) -> Dmz:
     base = tmp_path_factory.mktemp("dmz")
     dmz = Dmz(base / "home", base / "content", base / "out")
+    dmz.out.mkdir()
     run([BIN / "bundle", "--home", dmz.home, "init", "--publisher", "plant", "--no-passphrase"])
     with (dmz.home / "bundler.toml").open("a", encoding="utf-8") as file:
         for name in ("clamav", "custom", "suricata", "signature-base", "sigma"):

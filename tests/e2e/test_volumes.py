@@ -122,7 +122,7 @@ def test_a_size_that_is_too_small_or_none_is_refused_and_nothing_changes(publish
     assert done.returncode == 2
     assert "[create.volume-size]" in done.stderr
     assert publisher.version() == 0
-    assert not publisher.out.exists()
+    assert list(publisher.out.iterdir()) == []
 
 
 def test_one_name_that_is_taken_stops_all_volumes(publisher: Publisher) -> None:
